@@ -1,0 +1,13 @@
+# Flags shared by every folder. heapprof_runtime_library(NAME SOURCES...) makes an object library of code that
+# runs inside the user's program: no exceptions, no RTTI, hidden symbols, position independent.
+set(HEAPPROF_WARNINGS -Wall -Wextra -Werror)
+
+function(heapprof_runtime_library name)
+  add_library(${name} OBJECT ${ARGN})
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
+  target_compile_options(${name} PRIVATE ${HEAPPROF_WARNINGS}
+    $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions -fno-rtti -fno-threadsafe-statics>
+    -fno-plt -fno-math-errno -ftls-model=initial-exec -O2 -g)
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden
+    C_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+endfunction()

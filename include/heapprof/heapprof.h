@@ -1,0 +1,64 @@
+/* heapprof: a malloc with a heap profiler in it. The C interface.
+ *
+ * Functions return 0 or a negative errno value, never throw, and may be called from any thread. Those marked
+ * [signal-safe] may be called from a signal handler too, and need no heap.
+ * A program reaches them by linking -lheapprof; under LD_PRELOAD declare them weak and test for NULL.
+ */
+#ifndef HEAPPROF_HEAPPROF_H_
+#define HEAPPROF_HEAPPROF_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HEAPPROF_VERSION "0.1.0"
+
+/* Writes a heap profile (gzip'd profile.proto) to `path`, which appears complete or not at all. NULL names the
+ * file by the option `output`. [signal-safe]
+ * Errors: -EACCES, -ENOSPC, -EFBIG, ... of the file; one line on stderr says which. */
+int heapprof_dump_heap(const char* path);
+
+/* Writes the profile `name` ("heap" or "allocs") to the descriptor `fd`. debug 0: gzip'd profile.proto;
+ * debug 1: text with symbols, with the allocator's statistics unless called from a handler. 0 means complete:
+ * short writes are retried. [signal-safe]
+ * Errors: -ENOENT no such profile, -EINVAL bad debug, -EBADF, -EPIPE (raises no SIGPIPE), -EFBIG (raises no
+ * SIGXFSZ), ... of the write. */
+int heapprof_write_profile(const char* name, int fd, int debug);
+
+/* Sets the mean number of bytes between samples: 0 = off, 1 = every allocation. Takes effect in every thread
+ * at once; samples already taken keep the interval they were taken with, so that estimates stay unbiased.
+ * Errors: none today; 0 is returned. */
+int heapprof_set_sample_interval(size_t bytes);
+
+/* The mean number of bytes between samples now in force. [signal-safe] */
+size_t heapprof_sample_interval(void);
+
+/* What the profiler did so far. `size` is set by the caller to sizeof(struct heapprof_stats), so that the
+ * structure may grow. */
+struct heapprof_stats {
+  size_t size;
+  uint64_t samples;          /* allocations recorded */
+  uint64_t buckets;          /* distinct (stack, size, labels, interval) */
+  uint64_t stacks;           /* distinct stacks */
+  uint64_t live_samples;     /* recorded and not yet freed */
+  uint64_t lost_samples;     /* recorded in totals, but under no stack or not followed to their free */
+  uint64_t truncated_stacks; /* samples whose stack could not be walked to its end */
+  uint64_t metadata_bytes;   /* memory of the profiler itself, as mapped */
+  uint64_t dumps;            /* profiles written */
+  uint64_t failed_dumps;     /* profiles that could not be written */
+};
+
+/* Fills in `stats`. [signal-safe] Errors: -EINVAL when stats is NULL or its size is smaller than one field. */
+int heapprof_stats(struct heapprof_stats* stats);
+
+/* A program may define this to give options of its own; HEAPPROF_OPTIONS stands over them. */
+const char* heapprof_default_options(void);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* HEAPPROF_HEAPPROF_H_ */
