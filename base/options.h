@@ -1,0 +1,44 @@
+// The options of a process, as the table in heapprof(1) has them.
+//
+// Parsed once, before the first sample; read-only afterwards, but for sample_interval, whose value at run time
+// lives in the sampler. Thread-safety: reading, yes. Signal-safety: yes. Allocates: never.
+#ifndef HEAPPROF_BASE_OPTIONS_H_
+#define HEAPPROF_BASE_OPTIONS_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace heapprof {
+
+inline constexpr size_t kPathCapacity = 4096;
+
+struct Options {
+  uint64_t sample_interval = 512 << 10;
+  uint32_t max_frames = 128;
+  char output[kPathCapacity] = "heapprof.%p.%n";
+  int dump_signal = -1;  // -1: SIGUSR2, the default; set by ParseOptions, 0 = none
+  bool dump_at_exit = false;
+  uint64_t metadata_limit = 256u << 20;
+  uint64_t seed = 0;
+  bool verbose = false;
+  // Options of parts that are not built yet are known, checked, and said to be without effect.
+};
+
+// What a line about a bad option is given to. `line` has no newline.
+using OptionComplaint = void (*)(const char* line);
+
+// Reads `text` ("key=value:key=value", separators `:` `,` and white space, values may be quoted with ' or ")
+// into `options`. `source` names where it came from in complaints. An unknown key or a bad value: one
+// complaint that names it, and the field keeps its value.
+void ParseOptions(const char* text, const char* source, Options* options, OptionComplaint complain);
+
+// The options of this process. Set by InitOptions.
+const Options& GetOptions();
+
+// Parses heapprof_default_options() and then, unless the process runs under AT_SECURE, HEAPPROF_OPTIONS out of
+// `envp`. Call once.
+void InitOptions(const char* program_defaults, char** envp, bool secure);
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_BASE_OPTIONS_H_

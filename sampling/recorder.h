@@ -1,0 +1,86 @@
+// The recorder: the only entrance from the allocator's slow path into sampling.
+//
+// The fast path (alloc/fast_path) counts a thread's bytes down; when the countdown is used up it calls here.
+//     Decide -> [allocate with SampleAlignment] -> RecordAllocation            on allocation
+//     RecordFree -> [give the block back]                                      on free
+// Thread-safety: yes. Signal-safety: a signal that arrives inside finds itself passed by (Decide says no).
+// Allocates: never from the heap. Locks: shards of the live table, insertion of new stacks (both leaves, held
+// for bounded time, taken over a fork by PrepareFork).
+#ifndef HEAPPROF_SAMPLING_RECORDER_H_
+#define HEAPPROF_SAMPLING_RECORDER_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace heapprof {
+
+// The registers of the function that called malloc, as they will be after malloc returned.
+struct CallerFrame {
+  uintptr_t pc;  // return address
+  uintptr_t sp;
+  uintptr_t fp;  // rbp, x29
+};
+
+// In a function that was reached from the program by a call or by tail jumps only: its caller's frame. The
+// function must not be inlined into its own callers.
+#define HEAPPROF_CALLER_FRAME()                                                      \
+  (::heapprof::CallerFrame{                                                          \
+      reinterpret_cast<uintptr_t>(__builtin_return_address(0)),                      \
+      reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) + 2 * sizeof(void*),   \
+      *reinterpret_cast<uintptr_t*>(__builtin_frame_address(0))})
+
+// What the fast path reads and writes: plain data, zero at birth, initial-exec. `countdown` is unsigned; the
+// fast path subtracts a size and goes the slow way when the countdown was <= size. Zero (a new thread, interval
+// 1) always goes the slow way, malloc(0) too.
+struct ThreadCountdown {
+  uint64_t countdown;
+};
+extern thread_local ThreadCountdown t_countdown __attribute__((tls_model("initial-exec")));
+
+// A-1, where samples are aligned to A: free() of a block with any of these bits set is not a sample. 0 until
+// StartRecorder: then every free goes the slow way. May only lose bits.
+extern uint64_t g_sample_mask;
+
+namespace recorder {
+
+// Begins sampling with `interval`; until then Decide says no. Options are parsed by then. Call once.
+void Start();
+bool Started();
+
+// Takes an allocation of `size` bytes on which the countdown ran out (the fast path has already subtracted
+// `size`). Sets the countdown anew. Returns the interval R >= 1 with which the allocation is to be recorded, or
+// 0: not a sample. A nonzero answer must be followed by RecordAllocation or Forget.
+uint64_t Decide(size_t size);
+
+// The alignment A that a block sampled now must have; a power of two, 16..4096.
+size_t SampleAlignment();
+
+// Records a block of `size` bytes at `block`, an answer of Decide.
+void RecordAllocation(const void* block, size_t size, uint64_t interval, const CallerFrame& caller);
+// The allocation that Decide took failed.
+void Forget();
+
+// If `block` is a sample, takes it out of the live table and counts its free; true then.
+// Must be called before the block goes back to the allocator. A miss takes no lock.
+bool RecordFree(const void* block);
+// True if `block` is a live sample, whose size at allocation was then *size.
+bool IsSample(const void* block, size_t* size);
+
+// The mean interval, for the API. Setting reaches every thread at once.
+uint64_t Interval();
+void SetInterval(uint64_t bytes);
+
+// Around fork(), in this order: locks of the recorder are taken before, and released in parent and child; the
+// child draws a new seed.
+void PrepareFork();
+void ParentAfterFork();
+void ChildAfterFork();
+
+// For the pthread_create wrapper: the thread's stack bounds, known without asking libc. Called in the new
+// thread, first thing.
+void ThreadBegins(uintptr_t stack_low, uintptr_t stack_high);
+
+}  // namespace recorder
+}  // namespace heapprof
+
+#endif  // HEAPPROF_SAMPLING_RECORDER_H_
