@@ -1,7 +1,7 @@
 // The options of a process, as the table in heapprof(1) has them.
 //
-// Parsed once, before the first sample; read-only afterwards, but for sample_interval, whose value at run time
-// lives in the sampler. Thread-safety: reading, yes. Signal-safety: yes. Allocates: never.
+// Parsed once, before the first sample; read-only afterwards, but for sample_interval, whose value at run
+// time lives in the sampler. Thread-safety: reading, yes. Signal-safety: yes. Allocates: never.
 #ifndef HEAPPROF_BASE_OPTIONS_H_
 #define HEAPPROF_BASE_OPTIONS_H_
 
@@ -21,7 +21,6 @@ struct Options {
   uint64_t metadata_limit = 256u << 20;
   uint64_t seed = 0;
   bool verbose = false;
-  // Options of parts that are not built yet are known, checked, and said to be without effect.
 };
 
 // What a line about a bad option is given to. `line` has no newline.
@@ -35,8 +34,8 @@ void ParseOptions(const char* text, const char* source, Options* options, Option
 // The options of this process. Set by InitOptions.
 const Options& GetOptions();
 
-// Parses heapprof_default_options() and then, unless the process runs under AT_SECURE, HEAPPROF_OPTIONS out of
-// `envp`. Call once.
+// Parses heapprof_default_options() and then, unless the process runs under AT_SECURE, HEAPPROF_OPTIONS out
+// of `envp`. Call once.
 void InitOptions(const char* program_defaults, char** envp, bool secure);
 
 }  // namespace heapprof

@@ -1,4 +1,5 @@
-// Text put together without stdio: a buffer of fixed size and appenders for the kinds of thing our lines hold.
+// Text put together without stdio: a buffer of fixed size and appenders for the kinds of thing our lines
+// hold.
 //
 // Thread-safety: an object belongs to one thread. Signal-safety: yes. Allocates: never.
 // Invariants: (1) data() is NUL-terminated at all times; (2) what does not fit is cut, and cut() says so.

@@ -1,0 +1,213 @@
+#include "base/options.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "base/text.h"
+
+namespace heapprof {
+namespace {
+
+Options g_options;
+
+struct Span {
+  const char* data;
+  size_t size;
+  bool Is(const char* text) const { return strlen(text) == size && memcmp(text, data, size) == 0; }
+};
+
+bool IsSeparator(char c) { return c == ':' || c == ',' || c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+// A whole number with an optional suffix k, m or g (powers of 1024), at most `max`.
+bool ParseSize(Span text, uint64_t max, uint64_t* value) {
+  size_t at = 0;
+  uint64_t number = 0;
+  for (; at < text.size && text.data[at] >= '0' && text.data[at] <= '9'; ++at) {
+    if (__builtin_mul_overflow(number, uint64_t{10}, &number) ||
+        __builtin_add_overflow(number, static_cast<uint64_t>(text.data[at] - '0'), &number)) {
+      return false;
+    }
+  }
+  if (at == 0) return false;
+  if (at < text.size) {
+    int shift = 0;
+    switch (text.data[at++]) {
+      case 'k':
+      case 'K':
+        shift = 10;
+        break;
+      case 'm':
+      case 'M':
+        shift = 20;
+        break;
+      case 'g':
+      case 'G':
+        shift = 30;
+        break;
+      default:
+        return false;
+    }
+    if (number > (UINT64_MAX >> shift)) return false;
+    number <<= shift;
+  }
+  if (at != text.size || number > max) return false;
+  *value = number;
+  return true;
+}
+
+bool ParseBool(Span text, bool* value) {
+  if (text.Is("1") || text.Is("true") || text.Is("yes") || text.Is("on")) {
+    *value = true;
+  } else if (text.Is("0") || text.Is("false") || text.Is("no") || text.Is("off")) {
+    *value = false;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+// "SIGUSR2", "USR2" or a number; 0 or "none" = none. Signals that cannot be caught are refused, and so are
+// those that tell of a fault: returning from their handler repeats it.
+bool ParseSignal(Span text, int* value) {
+  static constexpr struct {
+    const char* name;
+    int number;
+  } kNames[] = {{"HUP", SIGHUP},     {"INT", SIGINT},   {"QUIT", SIGQUIT},     {"USR1", SIGUSR1},
+                {"USR2", SIGUSR2},   {"PIPE", SIGPIPE}, {"ALRM", SIGALRM},     {"TERM", SIGTERM},
+                {"CHLD", SIGCHLD},   {"URG", SIGURG},   {"VTALRM", SIGVTALRM}, {"PROF", SIGPROF},
+                {"WINCH", SIGWINCH}, {"IO", SIGIO},     {"PWR", SIGPWR}};
+  if (text.Is("none")) {
+    *value = 0;
+    return true;
+  }
+  Span name = text;
+  if (name.size > 3 && memcmp(name.data, "SIG", 3) == 0) name = {name.data + 3, name.size - 3};
+  for (const auto& known : kNames) {
+    if (name.Is(known.name)) {
+      *value = known.number;
+      return true;
+    }
+  }
+  uint64_t number;
+  constexpr uint64_t kLastSignal = 64;
+  if (!ParseSize(text, kLastSignal, &number)) return false;
+  int signal = static_cast<int>(number);
+  for (int refused : {SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS, 32, 33}) {
+    if (signal == refused) return false;
+  }
+  *value = signal;
+  return true;
+}
+
+enum class Verdict { kGood, kBad, kUnknown, kLater };
+
+Verdict SetOption(Span key, Span value, Options* options) {
+  auto verdict = [](bool good) { return good ? Verdict::kGood : Verdict::kBad; };
+  constexpr uint64_t kMaxInterval = uint64_t{1} << 47;
+  if (key.Is("sample_interval")) return verdict(ParseSize(value, kMaxInterval, &options->sample_interval));
+  if (key.Is("max_frames")) {
+    uint64_t frames;
+    constexpr uint64_t kMaxFrames = 1024;
+    if (!ParseSize(value, kMaxFrames, &frames) || frames == 0) return Verdict::kBad;
+    options->max_frames = static_cast<uint32_t>(frames);
+    return Verdict::kGood;
+  }
+  if (key.Is("output")) {
+    if (value.size == 0 || value.size >= kPathCapacity) return Verdict::kBad;
+    memcpy(options->output, value.data, value.size);
+    options->output[value.size] = '\0';
+    return Verdict::kGood;
+  }
+  if (key.Is("dump_signal")) return verdict(ParseSignal(value, &options->dump_signal));
+  if (key.Is("dump_at_exit")) return verdict(ParseBool(value, &options->dump_at_exit));
+  if (key.Is("metadata_limit")) {
+    uint64_t limit;
+    constexpr uint64_t kLeast = 1 << 20, kMost = uint64_t{1} << 40;
+    if (!ParseSize(value, kMost, &limit) || limit < kLeast) return Verdict::kBad;
+    options->metadata_limit = limit;
+    return Verdict::kGood;
+  }
+  if (key.Is("seed")) return verdict(ParseSize(value, UINT64_MAX, &options->seed));
+  if (key.Is("verbose")) return verdict(ParseBool(value, &options->verbose));
+  for (const char* later :
+       {"cpu_hz", "cpu_at_start", "cpu_signal", "leak_check", "exitcode", "suppressions", "log_path"}) {
+    if (key.Is(later)) return Verdict::kLater;
+  }
+  return Verdict::kUnknown;
+}
+
+// Cuts the next "key=value" off `*text`. The value's quotes are taken off. False at the end.
+bool NextPair(const char** text, Span* key, Span* value, bool* has_value) {
+  const char* at = *text;
+  while (*at != '\0' && IsSeparator(*at)) ++at;
+  if (*at == '\0') return false;
+  key->data = at;
+  while (*at != '\0' && *at != '=' && !IsSeparator(*at)) ++at;
+  key->size = static_cast<size_t>(at - key->data);
+  *has_value = *at == '=';
+  *value = {at, 0};
+  if (*has_value) {
+    ++at;
+    if (*at == '\'' || *at == '"') {
+      char quote = *at++;
+      value->data = at;
+      while (*at != '\0' && *at != quote) ++at;
+      value->size = static_cast<size_t>(at - value->data);
+      if (*at == quote) ++at;
+    } else {
+      value->data = at;
+      while (*at != '\0' && !IsSeparator(*at)) ++at;
+      value->size = static_cast<size_t>(at - value->data);
+    }
+  }
+  *text = at;
+  return true;
+}
+
+void SayComplaint(const char* line) { Say(line); }
+
+}  // namespace
+
+void ParseOptions(const char* text, const char* source, Options* options, OptionComplaint complain) {
+  Span key, value;
+  bool has_value;
+  while (NextPair(&text, &key, &value, &has_value)) {
+    Verdict verdict = has_value ? SetOption(key, value, options) : Verdict::kBad;
+    if (verdict == Verdict::kGood) continue;
+    if (!has_value) {
+      Options scratch;
+      if (SetOption(key, {"", 0}, &scratch) == Verdict::kUnknown) verdict = Verdict::kUnknown;
+    }
+    Text<512> line;
+    line.Str(source).Str(": ");
+    if (verdict == Verdict::kUnknown) {
+      line.Str("unknown option '").Str(key.data, key.size).Str("' is ignored; heapprof(1) lists the options");
+    } else if (verdict == Verdict::kLater) {
+      line.Str("option '").Str(key.data, key.size).Str("' has no effect in this version of heapprof");
+    } else {
+      line.Str("bad value '").Str(value.data, value.size < 200 ? value.size : 200).Str("' of option '");
+      line.Str(key.data, key.size).Str("' is ignored; the default stays");
+    }
+    complain(line.data());
+  }
+}
+
+const Options& GetOptions() { return g_options; }
+
+void InitOptions(const char* program_defaults, char** envp, bool secure) {
+  if (program_defaults != nullptr) {
+    ParseOptions(program_defaults, "heapprof_default_options", &g_options, SayComplaint);
+  }
+  if (!secure && envp != nullptr) {
+    static constexpr char kName[] = "HEAPPROF_OPTIONS=";
+    for (char** variable = envp; *variable != nullptr; ++variable) {
+      if (strncmp(*variable, kName, sizeof(kName) - 1) == 0) {
+        ParseOptions(*variable + sizeof(kName) - 1, "HEAPPROF_OPTIONS", &g_options, SayComplaint);
+      }
+    }
+  }
+  // A privileged program that merely carries the library gets no handler that a stranger's kill could reach.
+  if (g_options.dump_signal < 0) g_options.dump_signal = secure ? 0 : SIGUSR2;
+}
+
+}  // namespace heapprof

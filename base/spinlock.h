@@ -1,0 +1,88 @@
+// A futex lock with a rank. For leaves of bounded hold time: nothing foreign is called under one.
+//
+// A thread takes locks in the order of their ranks, each rank once; debug builds abort on a violation. (Over
+// a fork all are taken: LockForFork.) Thread-safety: yes. Signal-safety: no for Lock (the interrupted code
+// may hold it), yes for TryLock. Allocates: never. Zero-initialised storage is an unlocked lock of rank
+// kFree.
+#ifndef HEAPPROF_BASE_SPINLOCK_H_
+#define HEAPPROF_BASE_SPINLOCK_H_
+
+#include <stdint.h>
+
+#include <atomic>
+
+namespace heapprof {
+
+enum class LockRank : uint8_t { kThreadList = 1, kStackInsert = 2, kLiveShard = 3 };
+
+class SpinLock {
+ public:
+  constexpr explicit SpinLock(LockRank rank) : rank_(rank) {}
+  SpinLock(const SpinLock&) = delete;
+  SpinLock& operator=(const SpinLock&) = delete;
+
+  void Lock() {
+    CheckRankBeforeLock();
+    LockForFork();
+  }
+  void LockForFork() {
+    uint32_t expected = kUnlocked;
+    // acquire: what the last holder wrote is seen under the lock.
+    if (!state_.compare_exchange_strong(expected, kLocked, std::memory_order_acquire,
+                                        std::memory_order_relaxed)) {
+      LockSlow();
+    }
+    NoteHeld(true);
+  }
+  bool TryLock() {
+    if (!TryAcquire()) return false;
+    NoteHeld(true);
+    return true;
+  }
+  void Unlock() {
+    NoteHeld(false);
+    // release: what was written under the lock is seen by the next holder.
+    if (state_.exchange(kUnlocked, std::memory_order_release) == kContended) Wake();
+  }
+  // In a forked child, whose only thread held the lock over the fork: no waiter is left.
+  void ResetAfterFork() {
+    NoteHeld(false);
+    state_.store(kUnlocked, std::memory_order_relaxed);
+  }
+  LockRank rank() const { return rank_; }
+
+ private:
+  static constexpr uint32_t kUnlocked = 0, kLocked = 1, kContended = 2;
+  bool TryAcquire() {
+    uint32_t expected = kUnlocked;
+    return state_.compare_exchange_strong(expected, kLocked, std::memory_order_acquire,
+                                          std::memory_order_relaxed);
+  }
+  void LockSlow();
+  void Wake();
+#ifdef NDEBUG
+  void CheckRankBeforeLock() const {}
+  void NoteHeld(bool) const {}
+#else
+  void CheckRankBeforeLock() const;
+  void NoteHeld(bool held) const;
+#endif
+
+  std::atomic<uint32_t> state_{kUnlocked};
+  LockRank rank_;
+};
+
+class SpinLockHolder {
+ public:
+  explicit SpinLockHolder(SpinLock* lock) : lock_(lock) { lock_->Lock(); }
+  ~SpinLockHolder() { lock_->Unlock(); }
+  SpinLockHolder(const SpinLockHolder&) = delete;
+  SpinLockHolder& operator=(const SpinLockHolder&) = delete;
+
+ private:
+  SpinLock* lock_;
+};
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_BASE_SPINLOCK_H_
