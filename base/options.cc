@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <string.h>
 
+#include <initializer_list>
+
 #include "base/text.h"
 
 namespace heapprof {

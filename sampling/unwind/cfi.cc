@@ -1,0 +1,155 @@
+#include "sampling/unwind/cfi.h"
+
+#include "sampling/unwind/cfi_program.h"
+#include "sampling/unwind/cfi_reader.h"
+
+namespace heapprof::unwind {
+namespace {
+
+// What a CIE says of its FDEs.
+struct Cie {
+  CfiFactors factors;
+  uint8_t pointer_encoding = 0;
+  bool has_augmentation_data = false;
+  bool signal_frame = false;
+  CfiReader instructions;
+};
+
+// A CIE or FDE record: its body, behind length and before the next record. False: the end, or nonsense.
+bool OpenRecord(const UnwindTables& tables, uintptr_t at, CfiReader* body) {
+  if (at < tables.lo || at >= tables.hi) return false;
+  CfiReader reader(at, tables.hi);
+  uint64_t length = reader.Fixed<uint32_t>();
+  if (length == 0xffffffff) length = reader.Fixed<uint64_t>();
+  if (reader.failed() || length == 0 || length > tables.hi - reader.at()) return false;
+  *body = CfiReader(reader.at(), reader.at() + length);
+  return true;
+}
+
+bool ParseCie(const UnwindTables& tables, uintptr_t at, Cie* cie) {
+  CfiReader reader;
+  if (!OpenRecord(tables, at, &reader)) return false;
+  if (reader.Fixed<uint32_t>() != 0) return false;  // an FDE
+  uint8_t version = reader.Fixed<uint8_t>();
+  if (version != 1 && version != 3 && version != 4) return false;
+  uintptr_t augmentation = reader.at();
+  while (reader.Fixed<uint8_t>() != 0) {
+  }
+  if (version == 4) reader.Skip(2);  // address size, segment size
+  cie->factors.code = reader.Uleb();
+  cie->factors.data = reader.Sleb();
+  cie->factors.return_register = version == 1 ? reader.Fixed<uint8_t>() : reader.Uleb();
+  if (reader.failed()) return false;
+
+  const char* letter = reinterpret_cast<const char*>(augmentation);
+  if (*letter == 'z') {
+    cie->has_augmentation_data = true;
+    uint64_t size = reader.Uleb();
+    if (reader.failed() || size > reader.end() - reader.at()) return false;
+    CfiReader data(reader.at(), reader.at() + size);
+    reader.Skip(size);
+    for (++letter; *letter != '\0'; ++letter) {
+      switch (*letter) {
+        case 'R':
+          cie->pointer_encoding = data.Fixed<uint8_t>();
+          break;
+        case 'P': {
+          uint8_t encoding = data.Fixed<uint8_t>();
+          data.Pointer(encoding, 0);
+          break;
+        }
+        case 'L':
+          data.Fixed<uint8_t>();
+          break;
+        case 'S':
+          cie->signal_frame = true;
+          break;
+        default:  // B, G: aarch64's; anything else is skipped by the augmentation's size
+          break;
+      }
+    }
+    if (data.failed()) return false;
+  } else if (*letter != '\0') {
+    return false;  // an augmentation without a size: nothing behind it can be trusted
+  }
+  cie->instructions = reader;
+  return !reader.failed();
+}
+
+// The rule at pc from the FDE at `at`. kUnset when the FDE does not cover pc.
+Rule RuleFromFde(const UnwindTables& tables, uintptr_t at, uintptr_t pc) {
+  CfiReader reader;
+  if (!OpenRecord(tables, at, &reader)) return Rule();
+  uintptr_t cie_field = reader.at();
+  uint32_t cie_distance = reader.Fixed<uint32_t>();
+  if (cie_distance == 0 || cie_distance > cie_field) return Rule();
+  Cie cie;
+  if (!ParseCie(tables, cie_field - cie_distance, &cie)) return Rule();
+
+  uintptr_t start = reader.Pointer(cie.pointer_encoding, tables.eh_frame_hdr);
+  uintptr_t size = reader.Pointer(cie.pointer_encoding & 0x0f, 0);
+  if (cie.has_augmentation_data) reader.Skip(reader.Uleb());
+  if (reader.failed() || pc < start || pc - start >= size) return Rule();
+  if (cie.signal_frame) return Rule::Of(Rule::kSignal);
+
+  CfiProgram program(cie.factors);
+  if (!program.RunCie(cie.instructions) || !program.RunFde(reader, start, pc)) return Rule::Of(Rule::kNoRule);
+  return program.ToRule();
+}
+
+// Without a search table: one record after the other.
+Rule ScanEhFrame(const UnwindTables& tables, uintptr_t at, uintptr_t pc) {
+  CfiReader body;
+  while (OpenRecord(tables, at, &body)) {
+    if (Rule rule = RuleFromFde(tables, at, pc); rule.kind() != Rule::kUnset) return rule;
+    at = body.end();
+  }
+  return Rule::Of(Rule::kNoCfi);
+}
+
+}  // namespace
+
+Rule RuleFromCfi(const UnwindTables& tables, uintptr_t pc) {
+  CfiReader header(tables.eh_frame_hdr, tables.hi);
+  if (tables.eh_frame_hdr < tables.lo || header.Fixed<uint8_t>() != 1) return Rule::Of(Rule::kNoCfi);
+  uint8_t frame_encoding = header.Fixed<uint8_t>();
+  uint8_t count_encoding = header.Fixed<uint8_t>();
+  uint8_t table_encoding = header.Fixed<uint8_t>();
+  uintptr_t eh_frame = header.Pointer(frame_encoding, tables.eh_frame_hdr);
+  if (header.failed()) return Rule::Of(Rule::kNoCfi);
+
+  constexpr uint8_t kDatarelSdata4 = 0x3b;  // what every linker writes
+  if (count_encoding == kEncodingOmit || table_encoding != kDatarelSdata4) {
+    return ScanEhFrame(tables, eh_frame, pc);
+  }
+  uint64_t count = header.Pointer(count_encoding, tables.eh_frame_hdr);
+  struct Entry {
+    int32_t start, fde;
+  };
+  if (header.failed() || count == 0 || count > (header.end() - header.at()) / sizeof(Entry)) {
+    return Rule::Of(Rule::kNoCfi);
+  }
+  auto entry_at = [&](uint64_t index) {
+    return CfiReader(header.at() + index * sizeof(Entry), header.end()).Fixed<uint64_t>();
+  };
+  auto start_of = [&](uint64_t entry) {
+    return tables.eh_frame_hdr + static_cast<uintptr_t>(int64_t{static_cast<int32_t>(entry)});
+  };
+  // The last entry that starts at or before pc.
+  uint64_t low = 0, high = count;
+  while (low < high) {
+    uint64_t middle = low + (high - low) / 2;
+    if (start_of(entry_at(middle)) <= pc) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  if (low == 0) return Rule::Of(Rule::kNoCfi);
+  uint64_t entry = entry_at(low - 1);
+  uintptr_t fde = tables.eh_frame_hdr + static_cast<uintptr_t>(int64_t{static_cast<int32_t>(entry >> 32)});
+  Rule rule = RuleFromFde(tables, fde, pc);
+  return rule.kind() == Rule::kUnset ? Rule::Of(Rule::kNoCfi) : rule;
+}
+
+}  // namespace heapprof::unwind
