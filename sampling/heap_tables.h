@@ -1,7 +1,7 @@
 // What has been sampled: locations, stacks and buckets, as a reader (a dump) sees them.
 //
-// All three tables are append-only and are never freed, so that a reader walks them at any time, from a signal
-// handler that interrupted a writer too. Writers are in sampling/recorder.
+// All three tables are append-only and are never freed, so that a reader walks them at any time, from a
+// signal handler that interrupted a writer too. Writers are in sampling/recorder.
 //
 //   bucket (stack, size S, interval R, labels) -> stack -> locations, leaf first -> pc
 //

@@ -12,26 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sampling/caller_frame.h"
+
 namespace heapprof {
 
-// The registers of the function that called malloc, as they will be after malloc returned.
-struct CallerFrame {
-  uintptr_t pc;  // return address
-  uintptr_t sp;
-  uintptr_t fp;  // rbp, x29
-};
-
-// In a function that was reached from the program by a call or by tail jumps only: its caller's frame. The
-// function must not be inlined into its own callers.
-#define HEAPPROF_CALLER_FRAME()                                                      \
-  (::heapprof::CallerFrame{                                                          \
-      reinterpret_cast<uintptr_t>(__builtin_return_address(0)),                      \
-      reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) + 2 * sizeof(void*),   \
-      *reinterpret_cast<uintptr_t*>(__builtin_frame_address(0))})
-
 // What the fast path reads and writes: plain data, zero at birth, initial-exec. `countdown` is unsigned; the
-// fast path subtracts a size and goes the slow way when the countdown was <= size. Zero (a new thread, interval
-// 1) always goes the slow way, malloc(0) too.
+// fast path subtracts a size and goes the slow way when the countdown was <= size. Zero (a new thread,
+// interval 1) always goes the slow way, malloc(0) too.
 struct ThreadCountdown {
   uint64_t countdown;
 };
@@ -48,8 +35,8 @@ void Start();
 bool Started();
 
 // Takes an allocation of `size` bytes on which the countdown ran out (the fast path has already subtracted
-// `size`). Sets the countdown anew. Returns the interval R >= 1 with which the allocation is to be recorded, or
-// 0: not a sample. A nonzero answer must be followed by RecordAllocation or Forget.
+// `size`). Sets the countdown anew. Returns the interval R >= 1 with which the allocation is to be recorded,
+// or 0: not a sample. A nonzero answer must be followed by RecordAllocation or Forget.
 uint64_t Decide(size_t size);
 
 // The alignment A that a block sampled now must have; a power of two, 16..4096.

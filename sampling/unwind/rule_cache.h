@@ -1,0 +1,59 @@
+// The rules met so far, by PC: a global table without locks.
+//
+// An entry holds key ^ rule beside rule, so that a mixture of two writers' words is seen as a miss:
+//     check ^ rule == key   only if both words belong to key (or to keys with the same rule).
+// The key is the look-up address ^ generation; a changed set of modules starts a new generation, which
+// empties the table at once. Each entry also points at the entry that followed it last: a walk compares that
+// entry with the return address it has just read, instead of waiting for hash and table (the processor
+// guesses right).
+//
+// Thread-safety: yes. Signal-safety: yes. Allocates: never. Locks: none.
+// Invariants: (1) `next` points into the table or at the sentinel, never elsewhere; (2) a word is only used
+// together with the check that was read for it.
+#ifndef HEAPPROF_SAMPLING_UNWIND_RULE_CACHE_H_
+#define HEAPPROF_SAMPLING_UNWIND_RULE_CACHE_H_
+
+#include <stdint.h>
+
+#include <atomic>
+
+#include "sampling/unwind/rule.h"
+
+namespace heapprof::unwind {
+
+struct alignas(32) CacheEntry {
+  std::atomic<uint64_t> check;
+  std::atomic<uint64_t> word;
+  std::atomic<CacheEntry*> next;
+
+  // The rule, if this entry is for `key`; an unset rule otherwise.
+  Rule For(uint64_t key) const {
+    // relaxed: the pair validates itself; see the top of the file.
+    uint64_t rule = word.load(std::memory_order_relaxed);
+    return (check.load(std::memory_order_relaxed) ^ rule) == key ? Rule(rule) : Rule();
+  }
+};
+
+// The entry of a return address (or of an exact PC + 1), filled in if need be, and its rule. Rules that may
+// change without a change of modules (kNoCfi: a JIT's code) are found anew each time: the entry is the
+// sentinel then.
+struct CacheHit {
+  CacheEntry* entry;
+  Rule rule;
+};
+CacheHit FindRule(uintptr_t return_address);
+
+// What a key is XORed with; read once a walk.
+uint64_t CacheGeneration();
+inline uint64_t CacheKey(uintptr_t return_address, uint64_t generation) {
+  return return_address ^ generation;
+}
+
+// An entry that is for no key; `next` of entries that nothing followed yet.
+CacheEntry* Sentinel();
+
+void StartNewGeneration();
+
+}  // namespace heapprof::unwind
+
+#endif  // HEAPPROF_SAMPLING_UNWIND_RULE_CACHE_H_
