@@ -1,8 +1,8 @@
-// Field numbers of profile.proto, the format of pprof. Shared by the writer (proto/profile_builder) and by the
-// readers in tools/, which link nothing else of the runtime.
+// Field numbers of profile.proto, the format of pprof. Shared by the writer (proto/profile_builder) and by
+// the readers in tools/, which link nothing else of the runtime.
 //
-// Constants only. The schema itself, with what each field means, stands in proto/profile.proto; a test compares
-// the two by reflection.
+// Constants only. The schema itself, with what each field means, stands in proto/profile.proto; a test
+// compares the two by reflection.
 #ifndef HEAPPROF_PROTO_FIELDS_H_
 #define HEAPPROF_PROTO_FIELDS_H_
 

@@ -1,0 +1,148 @@
+#include "proto/profile_builder.h"
+
+#include "proto/fields.h"
+
+namespace heapprof {
+namespace {
+
+// The longest encoding of one sample: ids and values of ten bytes, labels of four fields, headers.
+constexpr size_t kLongestSample =
+    (ProfileBuilder::kMaxSampleLocations + ProfileBuilder::kMaxSampleValues + 2) * WireEncoder::kMaxVarint +
+    ProfileBuilder::kMaxSampleLabels * (4 * (1 + WireEncoder::kMaxVarint) + 2);
+static_assert(kLongestSample <= WireEncoder::kMessageCapacity, "a sample must fit the encoder's buffer");
+
+}  // namespace
+
+ProfileBuilder::ProfileBuilder(ByteSink* sink, Workspace* workspace)
+    : strings_(&workspace->strings), wire_(sink, workspace->wire) {}
+
+void ProfileBuilder::ValueType(int field, const char* type, const char* unit) {
+  WireEncoder::Mark start = wire_.StartMessage();
+  wire_.Int64(fields::value_type::kType, strings_.Add(type));
+  wire_.Int64(fields::value_type::kUnit, strings_.Add(unit));
+  wire_.EndMessage(field, start);
+}
+
+void ProfileBuilder::AddSampleType(const char* type, const char* unit) {
+  ValueType(fields::profile::kSampleType, type, unit);
+}
+
+void ProfileBuilder::SetPeriod(const char* type, const char* unit, int64_t period) {
+  ValueType(fields::profile::kPeriodType, type, unit);
+  wire_.Int64Opt(fields::profile::kPeriod, period);
+}
+
+void ProfileBuilder::SetDefaultSampleType(const char* type) {
+  wire_.Int64Opt(fields::profile::kDefaultSampleType, strings_.Add(type));
+}
+
+void ProfileBuilder::SetDropFrames(const char* regular_expression) {
+  wire_.Int64Opt(fields::profile::kDropFrames, strings_.Add(regular_expression));
+}
+
+void ProfileBuilder::SetKeepFrames(const char* regular_expression) {
+  wire_.Int64Opt(fields::profile::kKeepFrames, strings_.Add(regular_expression));
+}
+
+void ProfileBuilder::SetTimeNanos(int64_t since_epoch) {
+  wire_.Int64Opt(fields::profile::kTimeNanos, since_epoch);
+}
+
+void ProfileBuilder::SetDurationNanos(int64_t duration) {
+  wire_.Int64Opt(fields::profile::kDurationNanos, duration);
+}
+
+void ProfileBuilder::AddComment(const char* text, size_t size) {
+  wire_.Int64(fields::profile::kComment, strings_.AddCopy(text, size));
+}
+
+void ProfileBuilder::AddMapping(const MappingInfo& mapping) {
+  WireEncoder::Mark start = wire_.StartMessage();
+  wire_.Uint64(fields::mapping::kId, mapping.id);
+  wire_.Uint64Opt(fields::mapping::kMemoryStart, mapping.start);
+  wire_.Uint64Opt(fields::mapping::kMemoryLimit, mapping.limit);
+  wire_.Uint64Opt(fields::mapping::kFileOffset, mapping.file_offset);
+  wire_.Int64Opt(fields::mapping::kFilename, strings_.Add(mapping.filename));
+  wire_.Int64Opt(fields::mapping::kBuildId, strings_.Add(mapping.build_id));
+  wire_.BoolOpt(fields::mapping::kHasFunctions, mapping.has_functions);
+  wire_.EndMessage(fields::profile::kMapping, start);
+}
+
+void ProfileBuilder::AddLocation(const LocationInfo& location) {
+  WireEncoder::Mark start = wire_.StartMessage();
+  wire_.Uint64(fields::location::kId, location.id);
+  wire_.Uint64Opt(fields::location::kMappingId, location.mapping_id);
+  wire_.Uint64Opt(fields::location::kAddress, location.address);
+  size_t lines = location.line_count < kMaxLines ? location.line_count : kMaxLines;
+  for (size_t i = 0; i < lines; i++) {
+    WireEncoder::Mark line = wire_.StartMessage();
+    wire_.Uint64(fields::line::kFunctionId, location.lines[i].function_id);
+    wire_.Int64Opt(fields::line::kLine, location.lines[i].line);
+    wire_.EndMessage(fields::location::kLine, line);
+  }
+  wire_.EndMessage(fields::profile::kLocation, start);
+}
+
+void ProfileBuilder::AddFunction(const FunctionInfo& function) {
+  WireEncoder::Mark start = wire_.StartMessage();
+  wire_.Uint64(fields::function::kId, function.id);
+  wire_.Int64Opt(fields::function::kName, strings_.Add(function.name));
+  wire_.Int64Opt(fields::function::kSystemName, strings_.Add(function.system_name));
+  wire_.Int64Opt(fields::function::kFilename, strings_.Add(function.filename));
+  wire_.Int64Opt(fields::function::kStartLine, function.start_line);
+  wire_.EndMessage(fields::profile::kFunction, start);
+}
+
+void ProfileBuilder::StartSample() {
+  sample_ = wire_.StartMessage();
+  labels_ = 0;
+}
+
+void ProfileBuilder::SampleLocations(const uint32_t* ids, size_t count, uint32_t shift, uint64_t last) {
+  size_t most = kMaxSampleLocations - (last != 0 ? 1 : 0);
+  if (count > most) count = most;
+  if (count + (last != 0 ? 1 : 0) <= 2) {
+    for (size_t i = 0; i < count; i++) wire_.Uint64(fields::sample::kLocationId, uint64_t{ids[i]} + shift);
+    if (last != 0) wire_.Uint64(fields::sample::kLocationId, last);
+    return;
+  }
+  WireEncoder::Mark packed = wire_.StartMessage();
+  for (size_t i = 0; i < count; i++) wire_.Varint(uint64_t{ids[i]} + shift);
+  if (last != 0) wire_.Varint(last);
+  wire_.EndMessage(fields::sample::kLocationId, packed);
+}
+
+void ProfileBuilder::SampleValues(const int64_t* values, size_t count) {
+  wire_.Int64s(fields::sample::kValue, values, count < kMaxSampleValues ? count : kMaxSampleValues);
+}
+
+bool ProfileBuilder::TakeLabel() { return labels_++ < kMaxSampleLabels; }
+
+void ProfileBuilder::SampleLabel(const char* key, int64_t number, const char* unit) {
+  if (!TakeLabel()) return;
+  WireEncoder::Mark start = wire_.StartMessage();
+  wire_.Int64(fields::label::kKey, strings_.Add(key));
+  wire_.Int64Opt(fields::label::kNum, number);
+  wire_.Int64Opt(fields::label::kNumUnit, strings_.Add(unit));
+  wire_.EndMessage(fields::sample::kLabel, start);
+}
+
+void ProfileBuilder::SampleLabel(const char* key, const char* text) {
+  if (!TakeLabel()) return;
+  WireEncoder::Mark start = wire_.StartMessage();
+  wire_.Int64(fields::label::kKey, strings_.Add(key));
+  wire_.Int64Opt(fields::label::kStr, strings_.Add(text));
+  wire_.EndMessage(fields::sample::kLabel, start);
+}
+
+void ProfileBuilder::EndSample() { wire_.EndMessage(fields::profile::kSample, sample_); }
+
+int ProfileBuilder::Finish() {
+  for (uint32_t i = 0; i < strings_.count(); i++) {
+    const StringTable::Entry& entry = strings_.at(i);
+    wire_.String(fields::profile::kStringTable, entry.text, entry.size);
+  }
+  return wire_.Flush();
+}
+
+}  // namespace heapprof
