@@ -1,0 +1,178 @@
+#include "tests/support/profile.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <memory>
+#include <ostream>
+#include <set>
+
+#include "tests/support/elf_symbols.h"
+#include "tests/support/files.h"
+
+namespace heapprof::test {
+
+std::ostream& operator<<(std::ostream& out, const Totals& totals) {
+  return out << "allocated " << totals.alloc_objects << ": " << totals.alloc_space << ", in use "
+             << totals.inuse_objects << ": " << totals.inuse_space;
+}
+
+bool Gunzip(const std::string& data, std::string* plain) {
+  z_stream stream{};
+  if (inflateInit2(&stream, 15 + 16) != Z_OK) return false;  // 15 window bits, + 16: a gzip header
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(data.data()));
+  stream.avail_in = static_cast<uInt>(data.size());
+  char buffer[65536];
+  int status;
+  do {
+    stream.next_out = reinterpret_cast<Bytef*>(buffer);
+    stream.avail_out = sizeof buffer;
+    status = inflate(&stream, Z_NO_FLUSH);
+    plain->append(buffer, sizeof buffer - stream.avail_out);
+  } while (status == Z_OK);
+  const bool whole = status == Z_STREAM_END && stream.avail_in == 0;
+  inflateEnd(&stream);
+  return whole;
+}
+
+HeapProfile ParseProfile(const std::string& compressed) {
+  HeapProfile profile;
+  std::string plain;
+  if (!Gunzip(compressed, &plain)) {
+    profile.error_ = "no whole gzip stream in " + std::to_string(compressed.size()) + " bytes";
+  } else if (!profile.proto_.ParseFromString(plain)) {
+    profile.error_ = "no message in " + std::to_string(plain.size()) + " bytes";
+  } else {
+    profile.error_ = profile.FindFault();
+  }
+  if (profile.error_.empty()) profile.NameLocations();
+  return profile;
+}
+
+HeapProfile ReadProfile(const std::string& path) { return ParseProfile(ReadFile(path)); }
+
+std::string HeapProfile::FindFault() const {
+  const int64_t strings = proto_.string_table_size();
+  if (strings == 0 || !Text(0).empty()) return "string 0 is not empty";
+  auto bad = [&](int64_t index) { return index < 0 || index >= strings; };
+
+  static const char* const kTypes[4][2] = {{"alloc_objects", "count"},
+                                           {"alloc_space", "bytes"},
+                                           {"inuse_objects", "count"},
+                                           {"inuse_space", "bytes"}};
+  if (proto_.sample_type_size() != 4) return "not four sample types";
+  for (int i = 0; i < 4; ++i) {
+    const pb::ValueType& type = proto_.sample_type(i);
+    if (bad(type.type()) || bad(type.unit())) return "sample type out of the string table";
+    if (Text(type.type()) != kTypes[i][0] || Text(type.unit()) != kTypes[i][1]) return "wrong sample type";
+  }
+  if (bad(proto_.period_type().type()) || bad(proto_.period_type().unit())) return "bad period type";
+  if (Text(proto_.period_type().type()) != "space" || Text(proto_.period_type().unit()) != "bytes") {
+    return "period type is not space/bytes";
+  }
+  if (proto_.time_nanos() <= 0) return "no time";
+  if (bad(proto_.default_sample_type()) || bad(proto_.drop_frames())) return "name out of the string table";
+
+  std::set<uint64_t> mappings, functions, locations;
+  for (const pb::Mapping& mapping : proto_.mapping()) {
+    if (mapping.id() == 0 || !mappings.insert(mapping.id()).second) return "bad id of a mapping";
+    if (mapping.memory_start() >= mapping.memory_limit()) return "empty mapping";
+    if (mapping.memory_start() % 4096 != 0) return "mapping that starts within a page";
+    if (bad(mapping.filename()) || bad(mapping.build_id())) return "mapping out of the string table";
+  }
+  for (const pb::Function& function : proto_.function()) {
+    if (function.id() == 0 || !functions.insert(function.id()).second) return "bad id of a function";
+    if (bad(function.name()) || bad(function.system_name()) || bad(function.filename())) {
+      return "function out of the string table";
+    }
+  }
+  for (const pb::Location& location : proto_.location()) {
+    if (location.id() == 0 || !locations.insert(location.id()).second) return "bad id of a location";
+    if (location.mapping_id() != 0 && mappings.count(location.mapping_id()) == 0) return "unknown mapping";
+    for (const pb::Line& line : location.line()) {
+      if (functions.count(line.function_id()) == 0) return "unknown function";
+    }
+  }
+  for (const pb::Sample& sample : proto_.sample()) {
+    if (sample.value_size() != 4) return "not four values";
+    if (sample.location_id_size() == 0) return "sample without a stack";
+    for (uint64_t id : sample.location_id()) {
+      if (locations.count(id) == 0) return "unknown location";
+    }
+    for (int i = 0; i < 2; ++i) {
+      if (sample.value(2 + i) < 0) return "in use below zero";
+      if (sample.value(2 + i) > sample.value(i)) return "in use above allocated";
+    }
+  }
+  return "";
+}
+
+void HeapProfile::NameLocations() {
+  // kept over profiles: the same libraries come again and again. Never freed: tests are short.
+  static auto* const binaries = new std::map<std::string, std::unique_ptr<ElfSymbols>>;
+  std::map<uint64_t, const pb::Mapping*> mappings;
+  std::map<uint64_t, const pb::Function*> functions;
+  for (const pb::Mapping& mapping : proto_.mapping()) mappings[mapping.id()] = &mapping;
+  for (const pb::Function& function : proto_.function()) functions[function.id()] = &function;
+  for (const pb::Location& location : proto_.location()) {
+    std::vector<std::string>& names = names_[location.id()];
+    for (const pb::Line& line : location.line()) {
+      const std::string& name = Text(functions[line.function_id()]->name());
+      names.push_back(name.substr(0, name.find('(')));
+    }
+    if (!names.empty()) continue;
+    const pb::Mapping* mapping = location.mapping_id() != 0 ? mappings[location.mapping_id()] : nullptr;
+    if (mapping == nullptr || Text(mapping->filename()).rfind('/', 0) != 0) {
+      names.push_back("");
+      continue;
+    }
+    std::unique_ptr<ElfSymbols>& binary = (*binaries)[Text(mapping->filename())];
+    if (binary == nullptr) binary = std::make_unique<ElfSymbols>(Text(mapping->filename()));
+    names.push_back(binary->NameAt(location.address() - mapping->memory_start() + mapping->file_offset()));
+  }
+}
+
+template <typename Wanted>
+Totals HeapProfile::Sum(Wanted wanted) const {
+  Totals totals;
+  for (const pb::Sample& sample : proto_.sample()) {
+    if (!wanted(sample)) continue;
+    totals.alloc_objects += sample.value(0);
+    totals.alloc_space += sample.value(1);
+    totals.inuse_objects += sample.value(2);
+    totals.inuse_space += sample.value(3);
+  }
+  return totals;
+}
+
+std::vector<std::string> HeapProfile::Stack(const pb::Sample& sample) const {
+  std::vector<std::string> stack;
+  for (uint64_t id : sample.location_id()) {
+    const std::vector<std::string>& names = names_.at(id);
+    stack.insert(stack.end(), names.begin(), names.end());
+  }
+  return stack;
+}
+
+Totals HeapProfile::Total() const {
+  return Sum([](const pb::Sample&) { return true; });
+}
+
+Totals HeapProfile::In(const std::string& function) const {
+  return Sum([&](const pb::Sample& sample) {
+    const std::vector<std::string> stack = Stack(sample);
+    return std::find(stack.begin(), stack.end(), function) != stack.end();
+  });
+}
+
+Totals HeapProfile::AtLeaf(const std::string& function) const {
+  return Sum([&](const pb::Sample& sample) { return Stack(sample).front() == function; });
+}
+
+std::string HeapProfile::Comments() const {
+  std::string text;
+  for (int64_t comment : proto_.comment()) text += Text(comment) + "\n";
+  return text;
+}
+
+}  // namespace heapprof::test

@@ -1,0 +1,30 @@
+// Commands that run under the library, as tests of whole programs need them.
+//
+//   TempDir dir;
+//   Result result = RunProgram(Under(dir, {"/usr/bin/git", "gc"}, "sample_interval=4k"));
+//   ExpectGoodProfiles(dir.path());
+#ifndef HEAPPROF_TESTS_SUPPORT_UNDER_H_
+#define HEAPPROF_TESTS_SUPPORT_UNDER_H_
+
+#include <string>
+#include <vector>
+
+#include "tests/support/files.h"
+#include "tests/support/profile.h"
+#include "tests/support/subprocess.h"
+
+namespace heapprof::test {
+
+// The path of the built libheapprof.so.0.
+std::string LibraryPath();
+
+// `argv` with the library preloaded and HEAPPROF_OPTIONS = `options`, over output=DIR/h.%p.%n.
+Command Under(const TempDir& dir, const std::vector<std::string>& argv, const std::string& options);
+
+// Fails the running test unless every profile in `folder` is whole and right, and no temporary file is left
+// beside them. Returns the profiles in the order of their names.
+std::vector<HeapProfile> ExpectGoodProfiles(const std::string& folder);
+
+}  // namespace heapprof::test
+
+#endif  // HEAPPROF_TESTS_SUPPORT_UNDER_H_
