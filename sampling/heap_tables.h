@@ -33,6 +33,7 @@ struct Bucket {
   uint32_t labels;    // 0 = none
   std::atomic<uint64_t> allocations;
   std::atomic<uint64_t> frees;
+  std::atomic<uint32_t> next[2];  // the writers' chains; see bucket_table.cc
 };
 
 // StackAt of this id is empty: a dump shows such buckets as one frame "[heapprof: metadata limit reached]".

@@ -111,6 +111,10 @@ Step StepRare(Rule rule, Registers* registers, StackWindow* window, bool* exact)
       *exact = false;
       return Step::kOn;
     }
+    case Rule::kSp:  // these two come here only when rbp is saved relative to itself
+    case Rule::kFp:
+      cfa = (rule.kind() == Rule::kSp ? r.sp : r.fp) + static_cast<uintptr_t>(rule.a());
+      break;
     case Rule::kFpDeref:
       if (!window->Read(r.fp + static_cast<uintptr_t>(rule.a()), &cfa)) return Step::kLost;
       break;

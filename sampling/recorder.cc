@@ -1,0 +1,244 @@
+#include "sampling/recorder.h"
+
+#include <alloca.h>
+#include <sys/resource.h>
+
+#include "base/arena.h"
+#include "base/options.h"
+#include "sampling/bucket_table.h"
+#include "sampling/heap_tables.h"
+#include "sampling/live_table.h"
+#include "sampling/sampler.h"
+#include "sampling/thread_state.h"
+#include "sampling/unwind/walk.h"
+
+// glibc: where the kernel put argc; everything of the main thread's stack that a walk visits lies below.
+extern "C" void* __libc_stack_end;
+
+namespace heapprof {
+
+thread_local ThreadCountdown t_countdown __attribute__((tls_model("initial-exec")));
+uint64_t g_sample_mask = 0;
+
+namespace {
+
+// The interval and its epoch in one word, so that a thread reads both of one change: R < 2^48 in the low
+// bits.
+constexpr int kEpochShift = 48;
+std::atomic<uint64_t> g_interval_and_epoch{0};
+std::atomic<bool> g_started{false};
+std::atomic<uint32_t> g_thread_number{0};
+std::atomic<uint32_t> g_forks{0};
+
+std::atomic<uint64_t> g_samples{0}, g_lost_samples{0}, g_truncated_stacks{0};
+
+constexpr uint64_t kLeastAlignment = 16, kMostAlignment = 4096, kIntervalsPerAlignment = 64;
+constexpr uint64_t kNever = uint64_t{1} << 62;  // a countdown that no program uses up
+
+uint64_t IntervalOf(uint64_t word) { return word & ((uint64_t{1} << kEpochShift) - 1); }
+uint32_t EpochOf(uint64_t word) { return static_cast<uint32_t>(word >> kEpochShift); }
+
+// A - 1 for the interval R: waste per sample is at most A, so at most A / R of all bytes.
+uint64_t MaskFor(uint64_t interval) {
+  uint64_t alignment = kMostAlignment;
+  while (alignment > kLeastAlignment && interval != 0 && alignment > interval / kIntervalsPerAlignment) {
+    alignment /= 2;
+  }
+  return alignment - 1;
+}
+
+void SeedThread(ThreadState* thread) {
+  uint64_t seed = GetOptions().seed;
+  uint64_t number = g_thread_number.fetch_add(1, std::memory_order_relaxed);
+  uint64_t forks = g_forks.load(std::memory_order_relaxed);
+  thread->sampler.Seed(seed == 0 ? TrueRandom() : MixBits(seed + (forks << 32)) + number);
+  thread->seeded = true;
+}
+
+StackBounds MainThreadStack() {
+  auto high = reinterpret_cast<uintptr_t>(__libc_stack_end);
+  rlimit limit = {};
+  constexpr uint64_t kUsual = 8 << 20, kMost = uint64_t{1} << 30;
+  uint64_t size = kUsual;
+  if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < kMost) size = limit.rlim_cur;
+  return {high - size, high};
+}
+
+// A thread's first time here, or its first after a change of the interval.
+void TakeInterval(ThreadState* thread, uint64_t word) {
+  if (!thread->seeded) {
+    SeedThread(thread);
+    if (thread->stack.high == 0 && RawGetTid() == RawGetPid()) thread->stack = MainThreadStack();
+    ListThread(thread);
+  }
+  thread->interval = IntervalOf(word);
+  thread->epoch.store(EpochOf(word), std::memory_order_release);
+}
+
+uint64_t NewCountdown(ThreadState* thread) {
+  if (thread->interval == 0) return kNever;
+  return thread->interval == 1 ? 0 : thread->sampler.NextCountdown(thread->interval);
+}
+
+void CountFree(uint32_t bucket) { MutableBucket(bucket)->frees.fetch_add(1, std::memory_order_relaxed); }
+
+}  // namespace
+
+namespace recorder {
+
+void Start() {
+  const Options& options = GetOptions();
+  SetMetadataLimit(options.metadata_limit);
+  InitThreadList();
+  constexpr uint64_t kFirstEpoch = uint64_t{1} << kEpochShift;
+  g_interval_and_epoch.store(options.sample_interval | kFirstEpoch, std::memory_order_relaxed);
+  __atomic_store_n(&g_sample_mask, MaskFor(options.sample_interval), __ATOMIC_RELAXED);
+  // release: all of the above before the first sample.
+  g_started.store(true, std::memory_order_release);
+}
+
+bool Started() { return g_started.load(std::memory_order_acquire); }
+
+uint64_t Decide(size_t size) {
+  if (!Started()) {
+    t_countdown.countdown = 0;  // ask again
+    return 0;
+  }
+  ThreadState& thread = CurrentThread();
+  uint64_t word = g_interval_and_epoch.load(std::memory_order_acquire);
+  if (thread.sampling || thread.inside) {
+    // From within: drawing anew without sampling keeps the law for what follows, while firing on the next
+    // allocation instead would always blame the same stack.
+    t_countdown.countdown = NewCountdown(&thread);
+    return 0;
+  }
+  if (__builtin_expect(thread.epoch.load(std::memory_order_relaxed) != EpochOf(word), 0)) {
+    TakeInterval(&thread, word);
+    uint64_t fresh = NewCountdown(&thread);
+    if (fresh > size) {
+      t_countdown.countdown = fresh - size;
+      return 0;
+    }
+  }
+  t_countdown.countdown = NewCountdown(&thread);
+  if (thread.interval == 0) return 0;  // an absurd size ran even kNever out
+  thread.sampling = true;
+  return thread.interval;
+}
+
+size_t SampleAlignment() { return __atomic_load_n(&g_sample_mask, __ATOMIC_RELAXED) + 1; }
+
+void Forget() { CurrentThread().sampling = false; }
+
+void RecordAllocation(const void* block, size_t size, uint64_t interval, const CallerFrame& caller) {
+  ThreadState& thread = CurrentThread();
+  uint32_t max = GetOptions().max_frames;
+  auto* pcs = static_cast<uintptr_t*>(alloca(max * sizeof(uintptr_t)));
+  WalkResult walk = WalkStack(caller, thread.stack, pcs, max);
+  if (walk.truncated) g_truncated_stacks.fetch_add(1, std::memory_order_relaxed);
+
+  thread.inside = true;
+  uint32_t id = FindOrAddBucket({{pcs, walk.depth, walk.truncated, walk.hash}, size, interval, 0});
+  bool lost = id == 0;
+  if (id != 0) {
+    Bucket* bucket = MutableBucket(id);
+    lost = bucket->stack == kOverflowStack;
+    bucket->allocations.fetch_add(1, std::memory_order_relaxed);
+    uint32_t stale;
+    if (!live::Insert(reinterpret_cast<uintptr_t>(block), id, &stale)) {
+      CountFree(id);  // not followed: it counts as allocated, not as in use
+      lost = true;
+    } else if (stale != 0) {
+      CountFree(stale);
+    }
+  }
+  thread.inside = false;
+  g_samples.fetch_add(1, std::memory_order_relaxed);
+  if (lost) g_lost_samples.fetch_add(1, std::memory_order_relaxed);
+  thread.sampling = false;
+}
+
+bool RecordFree(const void* block) {
+  ThreadState& thread = CurrentThread();
+  // A handler that frees while the code it interrupted holds our locks: the entry stays, and is counted as
+  // freed when its address is handed out again.
+  if (thread.inside) return false;
+  thread.inside = true;
+  uint32_t id = live::Remove(reinterpret_cast<uintptr_t>(block));
+  thread.inside = false;
+  if (id == 0) return false;
+  CountFree(id);
+  return true;
+}
+
+bool IsSample(const void* block, size_t* size) {
+  if (CurrentThread().inside) return false;
+  uint32_t id = live::Find(reinterpret_cast<uintptr_t>(block));
+  if (id == 0) return false;
+  *size = MutableBucket(id)->size;
+  return true;
+}
+
+uint64_t Interval() { return IntervalOf(g_interval_and_epoch.load(std::memory_order_relaxed)); }
+
+void SetInterval(uint64_t bytes) {
+  constexpr uint64_t kMost = uint64_t{1} << 47;
+  if (bytes > kMost) bytes = kMost;
+  // The mask loses bits before any sample with the smaller alignment is made, and never gains: older samples
+  // must stay findable.
+  __atomic_and_fetch(&g_sample_mask, MaskFor(bytes), __ATOMIC_SEQ_CST);
+  uint64_t old_word = g_interval_and_epoch.load(std::memory_order_relaxed);
+  uint64_t new_word;
+  do {
+    uint64_t epoch = EpochOf(old_word) + 1 == (1u << 16) ? 1 : EpochOf(old_word) + 1;  // 0 is "not set up"
+    new_word = bytes | (epoch << kEpochShift);
+  } while (!g_interval_and_epoch.compare_exchange_weak(old_word, new_word, std::memory_order_acq_rel));
+  t_countdown.countdown = 0;
+  SendAllThreadsTheSlowWay(EpochOf(new_word));
+}
+
+void PrepareFork() {
+  CurrentThread().inside = true;
+  LockThreadListForFork();
+  LockBucketsForFork();
+  live::LockForFork();
+}
+
+void ParentAfterFork() {
+  live::UnlockAfterFork(false);
+  UnlockBucketsAfterFork(false);
+  UnlockThreadListAfterFork(false);
+  CurrentThread().inside = false;
+}
+
+void ChildAfterFork() {
+  live::UnlockAfterFork(true);
+  UnlockBucketsAfterFork(true);
+  UnlockThreadListAfterFork(true);
+  g_forks.fetch_add(1, std::memory_order_relaxed);
+  ThreadState& thread = CurrentThread();
+  thread.inside = false;
+  if (thread.seeded) {
+    SeedThread(&thread);
+    t_countdown.countdown = 0;
+    thread.epoch.store(0, std::memory_order_relaxed);  // draw anew: the parent has used this countdown too
+  }
+}
+
+void ThreadBegins(uintptr_t stack_low, uintptr_t stack_high) {
+  CurrentThread().stack = {stack_low, stack_high};
+}
+
+}  // namespace recorder
+
+TableStats GetTableStats() {
+  return {g_samples.load(std::memory_order_relaxed),
+          BucketCount(),
+          StackCount(),
+          live::Count(),
+          g_lost_samples.load(std::memory_order_relaxed),
+          g_truncated_stacks.load(std::memory_order_relaxed),
+          MetadataBytes()};
+}
+
+}  // namespace heapprof
