@@ -12,7 +12,8 @@ namespace heapprof {
 // options are parsed and libc can be called.
 void InstallTriggers();
 
-// The child's part of fork: the file counter starts anew and a dump that the parent had under way is forgotten.
+// The child's part of fork: the file counter starts anew and a dump that the parent had under way is
+// forgotten.
 void TriggersAfterForkInChild();
 
 // Writes the heap profile to `path`, or to the next name of the pattern `output` when path is null.

@@ -30,7 +30,7 @@ std::atomic<bool> g_started{false};
 std::atomic<uint32_t> g_thread_number{0};
 std::atomic<uint32_t> g_forks{0};
 
-std::atomic<uint64_t> g_samples{0}, g_lost_samples{0}, g_truncated_stacks{0};
+std::atomic<uint64_t> g_lost_samples{0}, g_truncated_stacks{0};
 
 constexpr uint64_t kLeastAlignment = 16, kMostAlignment = 4096, kIntervalsPerAlignment = 64;
 constexpr uint64_t kNever = uint64_t{1} << 62;  // a countdown that no program uses up
@@ -153,7 +153,6 @@ void RecordAllocation(const void* block, size_t size, uint64_t interval, const C
     }
   }
   thread.inside = false;
-  g_samples.fetch_add(1, std::memory_order_relaxed);
   if (lost) g_lost_samples.fetch_add(1, std::memory_order_relaxed);
   thread.sampling = false;
 }
@@ -232,8 +231,12 @@ void ThreadBegins(uintptr_t stack_low, uintptr_t stack_high) {
 }  // namespace recorder
 
 TableStats GetTableStats() {
-  return {g_samples.load(std::memory_order_relaxed),
-          BucketCount(),
+  uint64_t samples = 0;
+  uint32_t buckets = BucketCount();
+  for (uint32_t id = 1; id <= buckets; ++id)
+    samples += BucketAt(id)->allocations.load(std::memory_order_relaxed);
+  return {samples,
+          buckets,
           StackCount(),
           live::Count(),
           g_lost_samples.load(std::memory_order_relaxed),

@@ -21,8 +21,9 @@ struct StackBounds {
 
 struct WalkResult {
   uint32_t depth;
-  bool truncated;  // the walk met something it could not follow; more than `max` frames is not that
-  uint64_t hash;   // of the PCs in their order
+  bool truncated;   // the walk met something it could not follow; more than `max` frames is not that
+  bool in_handler;  // a signal frame was met: the walk began in a handler
+  uint64_t hash;    // of the PCs in their order
 };
 
 // Fills `pcs` with up to `max` return addresses, `start.pc` first.

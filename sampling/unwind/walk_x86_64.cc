@@ -153,6 +153,7 @@ WalkResult WalkStack(const CallerFrame& start, const StackBounds& bounds, uintpt
   uint32_t depth = 0;
   bool truncated = false;
   bool exact = false;
+  bool in_handler = false;
   CacheEntry* entry = unwind::Sentinel();
   Rule rule;
 
@@ -177,6 +178,7 @@ WalkResult WalkStack(const CallerFrame& start, const StackBounds& bounds, uintpt
     const Rule::Kind kind = rule.kind();
     if (__builtin_expect((kind != Rule::kSp && kind != Rule::kFp) || rule.fp_saved_at_fp(), 0)) {
       Step step = StepRare(rule, &r, &window, &exact);
+      in_handler |= exact;
       if (step == Step::kOn) continue;
       truncated = step == Step::kLost;
       break;
@@ -195,7 +197,7 @@ WalkResult WalkStack(const CallerFrame& start, const StackBounds& bounds, uintpt
     r.pc = caller_pc;
     exact = false;
   }
-  return {depth, truncated, hash};
+  return {depth, truncated, in_handler, hash};
 }
 
 void UnwindCacheModulesChanged() { unwind::StartNewGeneration(); }

@@ -1,0 +1,48 @@
+// The C functions of include/heapprof/heapprof.h.
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "heapprof/heapprof.h"
+#include "profiles/triggers.h"
+#include "sampling/heap_tables.h"
+#include "sampling/recorder.h"
+
+#define HEAPPROF_API __attribute__((visibility("default")))
+
+extern "C" {
+
+HEAPPROF_API int heapprof_dump_heap(const char* path) { return heapprof::DumpHeap(path); }
+
+HEAPPROF_API int heapprof_write_profile(const char* name, int fd, int debug) {
+  return heapprof::WriteProfile(name, fd, debug);
+}
+
+HEAPPROF_API int heapprof_set_sample_interval(size_t bytes) {
+  heapprof::recorder::SetInterval(bytes);
+  return 0;
+}
+
+HEAPPROF_API size_t heapprof_sample_interval(void) { return heapprof::recorder::Interval(); }
+
+HEAPPROF_API int heapprof_stats(struct heapprof_stats* stats) {
+  constexpr size_t kLeast = offsetof(struct heapprof_stats, samples) + sizeof(uint64_t);
+  if (stats == nullptr || stats->size < kLeast) return -EINVAL;
+  heapprof::TableStats tables = heapprof::GetTableStats();
+  heapprof::DumpStats dumps = heapprof::GetDumpStats();
+  struct heapprof_stats now = {};
+  now.size = stats->size;
+  now.samples = tables.samples;
+  now.buckets = tables.buckets;
+  now.stacks = tables.stacks;
+  now.live_samples = tables.live_samples;
+  now.lost_samples = tables.lost_samples;
+  now.truncated_stacks = tables.truncated_stacks;
+  now.metadata_bytes = tables.metadata_bytes;
+  now.dumps = dumps.dumps;
+  now.failed_dumps = dumps.failed_dumps;
+  memcpy(stats, &now, stats->size < sizeof(now) ? stats->size : sizeof(now));
+  return 0;
+}
+
+}  // extern "C"

@@ -1,0 +1,38 @@
+// The file of a dump: its name, and that it appears complete or not at all.
+//
+// Thread-safety: callers hold the dump lock. Signal-safety: yes. Allocates: never.
+#ifndef HEAPPROF_PROFILES_DUMP_FILE_H_
+#define HEAPPROF_PROFILES_DUMP_FILE_H_
+
+#include <stdint.h>
+
+#include "base/options.h"
+#include "base/text.h"
+
+namespace heapprof {
+
+// Puts the pattern's fields in: %p the pid, %n `number` with four digits or more, %e the program's name, %% a
+// percent sign; then appends `suffix` (".heap.pb.gz"). False: the name does not fit.
+bool ExpandPattern(const char* pattern, uint64_t number, const char* suffix, TextWriter* name);
+
+// A file under a temporary name in the same folder as `path`; it takes its name when it is complete. A path
+// that names a device is written to as it is. What stands at `path` (an older dump, a planted link) is
+// replaced, never written through.
+class DumpFile {
+ public:
+  // Returns 0 or -errno. `path` must outlive the object.
+  int Open(const char* path);
+  int fd() const { return fd_; }
+  // Takes the name if `error` is 0, and removes the temporary file otherwise. Returns error or -errno.
+  int Close(int error);
+
+ private:
+  const char* path_ = nullptr;
+  int fd_ = -1;
+  bool is_device_ = false;
+  Text<kPathCapacity> temporary_;
+};
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_PROFILES_DUMP_FILE_H_

@@ -1,0 +1,258 @@
+#include "profiles/triggers.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include <atomic>
+
+#include "base/options.h"
+#include "base/raw_syscall.h"
+#include "base/text.h"
+#include "profiles/call_on_stack.h"
+#include "profiles/dump_file.h"
+#include "profiles/heap_profile.h"
+#include "sampling/unwind/walk.h"
+
+namespace heapprof {
+namespace {
+
+// The dump lock: the holder's thread id, 0 when free. Signals are blocked while it is held, so that no
+// handler interrupts its holder; threads that want a dump of their own wait.
+std::atomic<int> g_dump_owner{0};
+// A signal asked for a dump. Whoever holds the lock sees to it before or after letting go.
+std::atomic<bool> g_signal_pending{false};
+// Guarded by the dump lock.
+uint64_t g_files_written = 0;
+
+std::atomic<uint64_t> g_dumps{0}, g_failed_dumps{0};
+
+bool TryLockDump() {
+  int free = 0;
+  return g_dump_owner.compare_exchange_strong(free, RawGetTid(), std::memory_order_acquire);
+}
+
+void LockDump() {
+  while (!TryLockDump()) {
+    int owner = g_dump_owner.load(std::memory_order_relaxed);
+    if (owner == 0) continue;
+    // A time limit stands in for a wake-up after a fork in the holder's absence.
+    timespec limit = {0, 100'000'000};
+    RawSyscall(SYS_futex, reinterpret_cast<long>(&g_dump_owner), FUTEX_WAIT_PRIVATE, owner,
+               reinterpret_cast<long>(&limit));
+  }
+}
+
+void UnlockDump() {
+  g_dump_owner.store(0, std::memory_order_release);
+  RawSyscall(SYS_futex, reinterpret_cast<long>(&g_dump_owner), FUTEX_WAKE_PRIVATE, 1);
+}
+
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    uint64_t all = ~uint64_t{0};
+    RawSyscall(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&all), reinterpret_cast<long>(&old_),
+               sizeof(all));
+  }
+  ~SignalsBlocked() {
+    RawSyscall(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&old_), 0, sizeof(old_));
+  }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  uint64_t old_ = 0;
+};
+
+// A dump's memory: the stack it runs on, with a page below that faults, and the writer's workspace. Mapped
+// for the dump and given back after it.
+struct DumpMemory {
+  static constexpr size_t kGuard = 4096;
+  static constexpr size_t kStack = 256 << 10;
+
+  bool Map() {
+    size = kGuard + kStack + HeapProfileWorkspaceSize();
+    base = static_cast<char*>(RawMap(size));
+    if (base == nullptr) return false;
+    RawSyscall(SYS_mprotect, reinterpret_cast<long>(base), kGuard, PROT_NONE);
+    return true;
+  }
+  void Unmap() { RawUnmap(base, size); }
+  void* stack_top() const { return base + kGuard + kStack; }
+  void* workspace() const { return base + kGuard + kStack; }
+
+  char* base = nullptr;
+  size_t size = 0;
+};
+
+// Writes one heap profile to a file. Runs on the dump's stack, under the dump lock.
+struct FileDump {
+  const char* path;  // nullptr: the pattern
+  void* workspace;
+  int result;
+
+  static void Run(void* argument) {
+    auto* dump = static_cast<FileDump*>(argument);
+    dump->result = dump->Write();
+  }
+
+  int Write() {
+    Text<kPathCapacity> name;
+    bool fits = true;
+    if (path != nullptr) {
+      fits = !name.Str(path).cut();
+    } else {
+      fits = ExpandPattern(GetOptions().output, g_files_written + 1, ".heap.pb.gz", &name);
+    }
+    DumpFile file;
+    int error = fits ? file.Open(name.data()) : -ENAMETOOLONG;
+    if (error == 0) error = file.Close(WriteHeapProto(HeapProfileKind::kHeap, file.fd(), workspace));
+    if (error == 0 && path == nullptr) ++g_files_written;  // a failure leaves no gap in the numbers
+    if (error != 0) {
+      Text<kPathCapacity + 128> line;
+      Say(line.Str("cannot write heap profile ").Str(name.data()).Str(": ").Str(ErrnoText(-error)));
+    } else if (GetOptions().verbose) {
+      Text<kPathCapacity + 128> line;
+      Say(line.Str("wrote ").Str(name.data()));
+    }
+    return error;
+  }
+};
+
+// Writes a named profile to a descriptor.
+struct DescriptorDump {
+  HeapProfileKind kind;
+  int fd;
+  int debug;
+  bool in_handler;
+  void* workspace;
+  int result;
+
+  static void Run(void* argument) {
+    auto* dump = static_cast<DescriptorDump*>(argument);
+    dump->result = dump->debug == 0 ? WriteHeapProto(dump->kind, dump->fd, dump->workspace)
+                                    : WriteHeapText(dump->kind, dump->fd, dump->workspace, dump->in_handler);
+  }
+};
+
+void CountDump(int error) { (error == 0 ? g_dumps : g_failed_dumps).fetch_add(1, std::memory_order_relaxed); }
+
+// Runs `dump` under the lock that the caller holds.
+template <typename Dump>
+int RunLocked(Dump* dump) {
+  DumpMemory memory;
+  if (!memory.Map()) {
+    Say("no memory for writing a heap profile (the address space is used up); nothing is written");
+    CountDump(-ENOMEM);
+    return -ENOMEM;
+  }
+  dump->workspace = memory.workspace();
+  CallOnStack(Dump::Run, dump, memory.stack_top());
+  memory.Unmap();
+  CountDump(dump->result);
+  return dump->result;
+}
+
+// Serves the signals that came in. The flag is looked at again after the lock is free, as a handler may have
+// set it and gone away in between.
+void ServePendingSignals() {
+  while (g_signal_pending.load(std::memory_order_acquire) && TryLockDump()) {
+    if (g_signal_pending.exchange(false, std::memory_order_acq_rel)) {
+      FileDump dump = {nullptr, nullptr, 0};
+      RunLocked(&dump);
+    }
+    UnlockDump();
+  }
+}
+
+template <typename Dump>
+int RunDump(Dump* dump) {
+  int saved_errno = errno;
+  int result;
+  {
+    SignalsBlocked blocked;
+    LockDump();
+    result = RunLocked(dump);
+    UnlockDump();
+    ServePendingSignals();
+  }
+  errno = saved_errno;
+  return result;
+}
+
+void OnDumpSignal(int) {
+  int saved_errno = errno;
+  g_signal_pending.store(true, std::memory_order_release);
+  ServePendingSignals();
+  errno = saved_errno;
+}
+
+void InstallSignalHandler(int number) {
+  struct sigaction old_action = {};
+  if (sigaction(number, nullptr, &old_action) != 0 || old_action.sa_handler != SIG_DFL) {
+    if (GetOptions().verbose) {
+      Text<128> line;
+      Say(line.Str("signal ").Dec(number).Str(" is in use by the program: no dump on it"));
+    }
+    return;
+  }
+  struct sigaction action = {};
+  action.sa_handler = OnDumpSignal;
+  action.sa_flags = SA_ONSTACK | SA_RESTART;
+  sigfillset(&action.sa_mask);  // the dump's stack is no place for the program's handlers
+  sigaction(number, &action, nullptr);
+}
+
+void DumpAtExit() {
+  if (GetOptions().dump_at_exit) DumpHeap(nullptr);
+}
+
+__attribute__((destructor)) void AtExit() { DumpAtExit(); }
+
+}  // namespace
+
+void InstallTriggers() {
+  const Options& options = GetOptions();
+  if (options.dump_signal > 0) InstallSignalHandler(options.dump_signal);
+  if (options.dump_at_exit) at_quick_exit(DumpAtExit);
+}
+
+void TriggersAfterForkInChild() {
+  g_dump_owner.store(0, std::memory_order_relaxed);
+  g_signal_pending.store(false, std::memory_order_relaxed);
+  g_files_written = 0;
+}
+
+int DumpHeap(const char* path) {
+  FileDump dump = {path, nullptr, 0};
+  return RunDump(&dump);
+}
+
+int WriteProfile(const char* name, int fd, int debug) {
+  if (name == nullptr || debug < 0 || debug > 1) return -EINVAL;
+  DescriptorDump dump = {HeapProfileKind::kHeap, fd, debug, false, nullptr, 0};
+  if (strcmp(name, "allocs") == 0) {
+    dump.kind = HeapProfileKind::kAllocs;
+  } else if (strcmp(name, "heap") != 0) {
+    return -ENOENT;
+  }
+  if (debug != 0) {
+    // The allocator's statistics take its locks, which the code that a handler interrupted may hold.
+    constexpr uint32_t kFrames = 256;
+    uintptr_t pcs[kFrames];
+    WalkResult walk = WalkStack(HEAPPROF_CALLER_FRAME(), {0, 0}, pcs, kFrames);
+    dump.in_handler = walk.in_handler || walk.truncated || walk.depth == kFrames;
+  }
+  return RunDump(&dump);
+}
+
+DumpStats GetDumpStats() {
+  return {g_dumps.load(std::memory_order_relaxed), g_failed_dumps.load(std::memory_order_relaxed)};
+}
+
+}  // namespace heapprof
