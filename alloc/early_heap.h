@@ -1,0 +1,31 @@
+// The heap of the earliest calls: those made while thread-local storage does not exist yet.
+//
+// The dynamic loader fills the main thread's TLS only after every object is relocated. An IFUNC resolver that
+// allocates runs before that: what it writes to TLS is wiped later, and neither jemalloc nor the recorder can
+// work. Its blocks come from here. They are never reused (there are a handful), stay valid for good, and
+// start on a page, so that free(), which sends page-aligned blocks the slow way, recognises them by address.
+//
+// Thread-safety: yes. Signal-safety: yes. Allocates: never from the heap; maps its pages once.
+// Invariants: a block's size stands in the 8 bytes before it.
+#ifndef HEAPPROF_ALLOC_EARLY_HEAP_H_
+#define HEAPPROF_ALLOC_EARLY_HEAP_H_
+
+#include <stddef.h>
+
+namespace heapprof {
+
+// True while the calling thread's TLS has not been filled in.
+bool BeforeTls();
+
+// Zeroed memory for `size` bytes at `alignment`, a power of two. nullptr when the early heap is used up;
+// errno is not set, as it is thread-local.
+void* EarlyAllocate(size_t size, size_t alignment);
+
+bool IsEarlyBlock(const void* block);
+
+// The size that the block was asked for with.
+size_t EarlyBlockSize(const void* block);
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_ALLOC_EARLY_HEAP_H_

@@ -1,0 +1,61 @@
+#include "alloc/fork.h"
+
+#include "alloc/init.h"
+#include "alloc/next.h"
+#include "alloc/slow_path.h"
+#include "profiles/triggers.h"
+#include "sampling/recorder.h"
+
+extern "C" void* __dso_handle;
+
+namespace heapprof {
+namespace {
+
+struct Handlers {
+  void (*prepare)();
+  void (*parent)();
+  void (*child)();
+};
+Handlers g_jemalloc;  // set once, by jemalloc's start
+
+// The recorder's locks are leaves that are never held while jemalloc is called, nor the other way round; the
+// recorder's come first, so that no sample is half recorded when jemalloc stands still.
+void Prepare() {
+  recorder::PrepareFork();
+  if (g_jemalloc.prepare != nullptr) g_jemalloc.prepare();
+}
+
+void Parent() {
+  if (g_jemalloc.parent != nullptr) g_jemalloc.parent();
+  recorder::ParentAfterFork();
+}
+
+void Child() {
+  if (g_jemalloc.child != nullptr) g_jemalloc.child();
+  recorder::ChildAfterFork();
+  TriggersAfterForkInChild();
+}
+
+}  // namespace
+
+void RegisterForkHandlers() {
+  if (g_next.register_atfork != nullptr) g_next.register_atfork(Prepare, Parent, Child, &__dso_handle);
+}
+
+}  // namespace heapprof
+
+extern "C" {
+
+// jemalloc's pthread_atfork.
+__attribute__((visibility("hidden"))) int hpje_register_atfork(void (*prepare)(), void (*parent)(),
+                                                               void (*child)()) {
+  heapprof::g_jemalloc = {prepare, parent, child};
+  return 0;
+}
+
+HEAPPROF_EXPORT int __register_atfork(void (*prepare)(), void (*parent)(), void (*child)(), void* object) {
+  heapprof::Initialize();
+  return heapprof::g_next.register_atfork(prepare, parent, child, object);
+}
+
+}  // extern "C"

@@ -1,0 +1,128 @@
+#include "alloc/init.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include <new>
+
+#include "alloc/backend.h"
+#include "alloc/fork.h"
+#include "alloc/next.h"
+#include "alloc/process_start.h"
+#include "alloc/slow_path.h"
+#include "alloc/threads.h"
+#include "base/options.h"
+#include "base/raw_syscall.h"
+#include "base/text.h"
+#include "profiles/heap_profile.h"
+#include "profiles/triggers.h"
+#include "sampling/recorder.h"
+
+extern "C" {
+// jemalloc's settings as a program built for it gives them; it defines the variable itself.
+HEAPPROF_EXPORT __attribute__((weak)) const char* malloc_conf = nullptr;
+__attribute__((weak)) const char* heapprof_default_options(void);
+extern char** environ;
+
+#pragma GCC visibility push(hidden)
+void hp_own_delete(void* block);
+void hp_own_array_delete(void* block);
+#pragma GCC visibility pop
+}
+
+namespace heapprof {
+
+bool g_initialized;
+NextFunctions g_next;
+
+void FindNextFunctions() {
+  g_next.pthread_create =
+      reinterpret_cast<decltype(g_next.pthread_create)>(dlsym(RTLD_NEXT, "pthread_create"));
+  g_next.dlclose = reinterpret_cast<decltype(g_next.dlclose)>(dlsym(RTLD_NEXT, "dlclose"));
+  g_next.register_atfork =
+      reinterpret_cast<decltype(g_next.register_atfork)>(dlsym(RTLD_NEXT, "__register_atfork"));
+}
+
+namespace {
+
+int g_starting_thread;  // its id while Initialize runs in it
+
+bool AsksForProfiling(const char* settings) { return settings != nullptr && strstr(settings, "prof:true"); }
+
+// jemalloc reads MALLOC_CONF from `environ`, which is not there yet when preinit_array makes the first call.
+// Then the variable is handed over by the way that stands over all others.
+char g_overriding_settings[4096];
+
+void ConfigureJemalloc(const ProcessStart& start) {
+  const char* variable = start.secure ? nullptr : FindVariable(start.environment, "MALLOC_CONF=");
+  if (AsksForProfiling(malloc_conf) || AsksForProfiling(variable)) {
+    Say("prof:true is ignored: heapprof does the profiling");
+  }
+  constexpr char kNoProfiling[] = "prof:false";
+  size_t length = 0;
+  if (environ == nullptr && variable != nullptr && *variable != '\0') {
+    length = strlen(variable);
+    if (length + sizeof(kNoProfiling) < sizeof(g_overriding_settings)) {
+      memcpy(g_overriding_settings, variable, length);
+      g_overriding_settings[length++] = ',';
+    } else {
+      length = 0;
+    }
+  }
+  memcpy(g_overriding_settings + length, kNoProfiling, sizeof(kNoProfiling));
+  hpje_malloc_conf = malloc_conf;
+  hpje_malloc_conf_2_conf_harder = g_overriding_settings;
+  hpje_free(hpje_malloc(1));
+}
+
+void PrintStatistics(void (*write)(void*, const char*), void* arg) {
+  hpje_malloc_stats_print(write, arg, nullptr);
+}
+
+void Start() {
+  ProcessStart start = ReadProcessStart();
+  InitOptions(heapprof_default_options != nullptr ? heapprof_default_options() : nullptr, start.environment,
+              start.secure);
+  ConfigureJemalloc(start);
+  void (*plain)(void*) = &::operator delete;
+  void (*array)(void*) = &::operator delete[];
+  hp_delete_replaced = plain != &hp_own_delete || array != &hp_own_array_delete;
+  FindNextFunctions();
+  RegisterForkHandlers();
+  InitThreads();
+  g_allocator_stats_printer = PrintStatistics;
+  recorder::Start();
+}
+
+}  // namespace
+
+void Initialize() {
+  if (IsInitialized()) return;
+  int self = RawGetTid();
+  int nobody = 0;
+  if (!__atomic_compare_exchange_n(&g_starting_thread, &nobody, self, false, __ATOMIC_ACQUIRE,
+                                   __ATOMIC_RELAXED)) {
+    // A second thread before the first one's first allocation is a rarity: only a raw clone() makes one.
+    while (nobody != self && !IsInitialized()) RawSyscall(SYS_sched_yield);
+    return;
+  }
+  int saved = errno;
+  Start();
+  errno = saved;
+  // release: pairs with IsInitialized.
+  __atomic_store_n(&g_initialized, true, __ATOMIC_RELEASE);
+}
+
+namespace {
+
+// libc is up: signal handlers and exit hooks can be installed.
+__attribute__((constructor)) void WhenLibcIsUp() {
+  Initialize();
+  InstallTriggers();
+}
+
+}  // namespace
+}  // namespace heapprof

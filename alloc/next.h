@@ -1,0 +1,23 @@
+// libc's own definitions of the functions that the library wraps.
+//
+// Looked up by Initialize; dlsym neither allocates nor needs libc's start for a symbol that exists.
+// Thread-safety: yes, after Initialize. Signal-safety: reading, yes. Allocates: never.
+#ifndef HEAPPROF_ALLOC_NEXT_H_
+#define HEAPPROF_ALLOC_NEXT_H_
+
+#include <pthread.h>
+
+namespace heapprof {
+
+struct NextFunctions {
+  int (*pthread_create)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+  int (*dlclose)(void*);
+  int (*register_atfork)(void (*)(), void (*)(), void (*)(), void*);
+};
+extern NextFunctions g_next;
+
+void FindNextFunctions();
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_ALLOC_NEXT_H_

@@ -1,0 +1,33 @@
+#include "alloc/process_start.h"
+
+#include <elf.h>
+#include <string.h>
+
+// Where the stack began: argc, then argv, null, environment, null, auxiliary vector. Set by the loader before
+// it runs any code of ours.
+extern "C" void* __libc_stack_end;
+
+namespace heapprof {
+
+ProcessStart ReadProcessStart() {
+  char** word = static_cast<char**>(__libc_stack_end);
+  size_t argument_count = *reinterpret_cast<size_t*>(word);
+  ProcessStart start = {word + 1 + argument_count + 1, false, 4096};
+  char** end = start.environment;
+  while (*end != nullptr) ++end;
+  for (auto* entry = reinterpret_cast<Elf64_auxv_t*>(end + 1); entry->a_type != AT_NULL; ++entry) {
+    if (entry->a_type == AT_SECURE) start.secure = entry->a_un.a_val != 0;
+    if (entry->a_type == AT_PAGESZ) start.page_size = entry->a_un.a_val;
+  }
+  return start;
+}
+
+const char* FindVariable(char** environment, const char* name) {
+  size_t length = strlen(name);
+  for (char** entry = environment; *entry != nullptr; ++entry) {
+    if (memcmp(*entry, name, length) == 0) return *entry + length;
+  }
+  return nullptr;
+}
+
+}  // namespace heapprof

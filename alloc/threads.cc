@@ -1,0 +1,103 @@
+#include "alloc/threads.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include "alloc/backend.h"
+#include "alloc/init.h"
+#include "alloc/next.h"
+#include "alloc/slow_path.h"
+#include "base/raw_syscall.h"
+#include "sampling/recorder.h"
+#include "sampling/unwind/walk.h"
+
+namespace heapprof {
+namespace {
+
+// glibc's choice for x86-64 when the limit says nothing.
+constexpr size_t kStackWithoutLimit = 2 << 20;
+size_t g_default_stack_size = kStackWithoutLimit;
+
+struct ThreadStart {
+  void* (*function)(void*);
+  void* argument;
+  uintptr_t stack_low;  // 0: libc allocates the stack
+  size_t stack_size;
+};
+
+void ReportStack(const ThreadStart& start, uintptr_t frame) {
+  if (start.stack_low != 0 && frame - start.stack_low < start.stack_size) {
+    recorder::ThreadBegins(start.stack_low, start.stack_low + start.stack_size);
+    return;
+  }
+  // libc keeps the thread's descriptor, which is what pthread_self() points at, on top of its stack.
+  constexpr uintptr_t kFrameTail = 2 * sizeof(void*);  // saved frame pointer and return address
+  uintptr_t self = pthread_self();
+  uintptr_t high = self - frame < start.stack_size ? self : frame + kFrameTail;
+  uintptr_t low = high > start.stack_size ? high - start.stack_size : 0;
+  recorder::ThreadBegins(low, high);
+}
+
+// The call of the program's function is a jump: no frame of ours stays on the thread's stack.
+void* Trampoline(void* block) {
+  ThreadStart start = *static_cast<ThreadStart*>(block);
+  hpje_free(block);
+  ReportStack(start, reinterpret_cast<uintptr_t>(__builtin_frame_address(0)));
+  return start.function(start.argument);
+}
+
+void ReadAttributes(const pthread_attr_t* attributes, ThreadStart* start) {
+  start->stack_low = 0;
+  start->stack_size = g_default_stack_size;
+  if (attributes == nullptr) return;
+  void* address = nullptr;
+  size_t size = 0;
+  // Without a stack of the program's own libc answers with the size below address 0.
+  if (pthread_attr_getstack(attributes, &address, &size) != 0) return;
+  uintptr_t low = reinterpret_cast<uintptr_t>(address);
+  if (low != 0 && low + size > low) {
+    start->stack_low = low;
+    start->stack_size = size;
+  } else if (pthread_attr_getstacksize(attributes, &size) == 0 && size != 0) {
+    start->stack_size = size;
+  }
+}
+
+}  // namespace
+
+void InitThreads() {
+  rlimit limit = {};
+  if (RawSyscall(SYS_getrlimit, RLIMIT_STACK, reinterpret_cast<long>(&limit)) != 0) return;
+  if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur != 0) g_default_stack_size = limit.rlim_cur;
+}
+
+}  // namespace heapprof
+
+extern "C" {
+
+HEAPPROF_EXPORT int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
+                                   void* (*function)(void*), void* argument) noexcept {
+  heapprof::Initialize();
+  int saved = errno;
+  auto* start = static_cast<heapprof::ThreadStart*>(hpje_malloc(sizeof(heapprof::ThreadStart)));
+  errno = saved;
+  if (start == nullptr) return EAGAIN;
+  start->function = function;
+  start->argument = argument;
+  heapprof::ReadAttributes(attributes, start);
+  int error = heapprof::g_next.pthread_create(thread, attributes, heapprof::Trampoline, start);
+  if (error != 0) hpje_free(start);
+  return error;
+}
+
+HEAPPROF_EXPORT int dlclose(void* handle) noexcept {
+  heapprof::Initialize();
+  int result = heapprof::g_next.dlclose(handle);
+  heapprof::UnwindCacheModulesChanged();
+  return result;
+}
+
+}  // extern "C"
