@@ -19,11 +19,8 @@ NOINLINE void* alloc_in_turn(size_t size) { return malloc(size); }
 
 NOINLINE void Throw(int depth) {
   free(alloc_in_turn(64));
-  if (depth > 0) {
-    Throw(depth - 1);
-  } else {
-    throw std::runtime_error("on a small stack");
-  }
+  if (depth == 0) throw std::runtime_error("on a small stack");
+  if (depth > 0) Throw(depth - 1);
 }
 
 NOINLINE void Jump(jmp_buf* back, int depth) {

@@ -1,0 +1,66 @@
+// Stacks that are not what they seem: coroutines, unwinding, libraries that come and go, small signal stacks.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "tests/programs/hazard.h"
+
+namespace heapprof::test {
+namespace {
+
+class Stacks : public AtInterval {};
+INTERVALS(Stacks);
+
+TEST_P(Stacks, SmallCoroutinesWithGuards) {
+  auto run = Hazard({Program("coroutines")});
+  ExpectRunsWell(run.get());
+  const std::vector<HeapProfile> profiles = run->Profiles();
+  EXPECT_EQ(profiles.size(), Bare() ? 0u : 56u);  // one in each of 55 coroutines, one at the end
+  if (GetParam() == "1" && !profiles.empty()) {
+    // 55 coroutines of 20 turns; 4 jumps of 6 blocks and 2 throws of 4 in each; one more jump in main
+    EXPECT_EQ(profiles.back().AtLeaf("(anonymous namespace)::alloc_in_turn").alloc_objects,
+              55 * (20 + 4 * 6 + 2 * 4) + 6);
+    EXPECT_EQ(profiles.back().AtLeaf("(anonymous namespace)::alloc_in_turn").inuse_objects, 0);
+  }
+}
+
+TEST_P(Stacks, Exceptions) {
+  auto run = Hazard({Program("exceptions"), std::to_string(200 * SoakFactor())}, "", 60 * SoakFactor());
+  ExpectRunsWell(run.get());
+  EXPECT_EQ(run->Profiles().size(), Bare() ? 0u : 1u);
+}
+
+TEST_P(Stacks, LibrariesThatComeAndGo) {
+  const int rounds = 300 * SoakFactor();
+  auto run =
+      Hazard({Program("dlopen_loop"), Program("plugin.so"), std::to_string(rounds)}, "", 60 * SoakFactor());
+  ExpectRunsWell(run.get());
+  EXPECT_EQ(run->Profiles().size(), Bare() ? 0u : static_cast<size_t>(rounds / 50 + 1));
+}
+
+TEST_P(Stacks, TwoHundredLibrariesWithTls) {
+  auto run = Hazard({Program("tls_dlopen")});
+  for (int i = 0; i < 200; ++i) {
+    const std::string copy = run->dir() / ("plugin" + std::to_string(i) + ".so");
+    std::filesystem::copy_file(Program("plugin.so"), copy);
+    run->command().argv.push_back(copy);
+  }
+  ExpectRunsWell(run.get());
+  EXPECT_EQ(run->Profiles().size(), Bare() ? 0u : 2u);
+}
+
+TEST_P(Stacks, SmallestSignalStack) {
+  auto run = Hazard({Program("small_altstack")});
+  ExpectRunsWell(run.get());
+  EXPECT_EQ(run->Profiles().size(), Bare() ? 0u : 40u);
+}
+
+TEST_P(Stacks, SmallestSignalStackAndFailingDumps) {
+  auto run = Hazard({Program("small_altstack")}, "output=/nowhere/at/all.%n");
+  if (Bare()) run->command().env.clear();
+  ExpectWell(run->Execute());  // errno stays, though each dump fails and says so
+  EXPECT_EQ(run->Said().size(), Bare() ? 0u : 40u) << run->result().err;
+}
+
+}  // namespace
+}  // namespace heapprof::test
