@@ -1,0 +1,24 @@
+// `heapprof info`: what a profile holds, in a page of text.
+#ifndef HEAPPROF_TOOLS_INFO_H_
+#define HEAPPROF_TOOLS_INFO_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace heapprof::tools {
+
+struct InfoRequest {
+  std::vector<std::string> files;  // "-" is standard input
+  uint64_t max_bytes = 0;          // the bound on the inflated size
+};
+
+// Prints every file that can be read, and a line on stderr for each that cannot. Returns the exit status.
+int Info(const InfoRequest& request);
+
+// "1.5 MiB" and the like; one digit after the point, exact below 1 KiB.
+std::string HumanBytes(double bytes);
+
+}  // namespace heapprof::tools
+
+#endif  // HEAPPROF_TOOLS_INFO_H_

@@ -1,0 +1,197 @@
+// The command `heapprof`: reads the command line, and hands over to one subject.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "tools/dump.h"
+#include "tools/failure.h"
+#include "tools/inflate.h"
+#include "tools/info.h"
+#include "tools/run.h"
+
+namespace heapprof::tools {
+namespace {
+
+constexpr char kStatuses[] =
+    "Exit status: 0 good; 2 wrong usage, or an input that cannot be read. `run` passes the program's own "
+    "status\n"
+    "on; 127 and 126 mean that there is no such program, or that it cannot be executed.\n"
+    "The manual is heapprof(1).";
+
+bool IsSize(const std::string& text) {
+  const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  constexpr size_t kMaxDigits = 18;
+  if (digits == 0 || digits > kMaxDigits) return false;
+  return digits == text.size() ||
+         (digits + 1 == text.size() && std::string("kKmMgG").find(text[digits]) != std::string::npos);
+}
+
+std::string CheckSize(const std::string& text) {
+  return IsSize(text) ? "" : "'" + Printable(text) + "' is no size (a number, with k, m or g)";
+}
+
+uint64_t ParseSize(const std::string& text) {
+  const uint64_t number = std::stoull(text);
+  switch (text.back()) {
+    case 'k':
+    case 'K':
+      return number << 10;
+    case 'm':
+    case 'M':
+      return number << 20;
+    case 'g':
+    case 'G':
+      return number << 30;
+    default:
+      return number;
+  }
+}
+
+struct CommandLine {
+  std::string interval, output, max_frames, signal;
+  std::vector<std::string> options;
+  bool exit_dump = false, verbose = false;
+  RunRequest run;
+  DumpRequest dump;
+  InfoRequest info;
+  std::string max_size = "1g";
+};
+
+CLI::App* AddRun(CLI::App* app, CommandLine* line) {
+  CLI::App* run = app->add_subcommand(
+      "run", "Start a program with the profiler preloaded:\nheapprof run [OPTIONS] -- PROGRAM [ARGUMENTS]");
+  run->add_option("--interval", line->interval, "Mean bytes between samples; 0 = off, 1 = every allocation")
+      ->check(CheckSize);
+  run->add_option("--output", line->output, "Pattern of the files: %p pid, %n count, %e program name");
+  run->add_flag("--exit-dump", line->exit_dump, "Write a profile when the program ends, too");
+  run->add_option("--max-frames", line->max_frames, "Frames kept of a stack")->check(CheckSize);
+  run->add_option("--dump-signal", line->signal,
+                  "The signal that makes the program write a profile; 0 = none");
+  run->add_option("--option", line->options, "Any option of the library, KEY=VALUE (may be repeated)")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  run->add_option("--library", line->run.library,
+                  "The library to preload, if not the one beside this command");
+  run->add_flag("--verbose", line->verbose, "Have the library say what it sets up and writes");
+  run->prefix_command();
+  return run;
+}
+
+CLI::App* AddDump(CLI::App* app, CommandLine* line) {
+  CLI::App* dump = app->add_subcommand("dump", "Have a running program write its heap profile");
+  dump->add_option("PID", line->dump.pid, "The process")->required()->check(CLI::Range(1L, 1L << 30));
+  dump->add_option("--timeout", line->dump.timeout_seconds, "Seconds to wait for the file")
+      ->check(CLI::Range(0.0, 1e6));
+  dump->add_option("--output", line->dump.output, "Pattern of its files, if its environment does not say");
+  dump->add_option("--signal", line->dump.signal, "Its dump_signal, if its environment does not say");
+  dump->add_flag("--force", line->dump.force, "The library is linked into the program and cannot be seen");
+  return dump;
+}
+
+CLI::App* AddInfo(CLI::App* app, CommandLine* line) {
+  CLI::App* info = app->add_subcommand("info", "Show what a profile holds: types, totals, mappings, losses");
+  info->add_option("FILE", line->info.files, "Profiles; - is standard input")->required();
+  info->add_option("--max-size", line->max_size, "Refuse a file that inflates to more than this")
+      ->check(CheckSize);
+  return info;
+}
+
+// The options that `run` hands to the library. Errors: Failure.
+std::vector<OptionPair> LibraryOptions(const CommandLine& line) {
+  std::vector<OptionPair> pairs;
+  for (const std::string& text : line.options) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      throw Failure("--option " + Printable(text) + " is not KEY=VALUE");
+    }
+    pairs.push_back({text.substr(0, equals), text.substr(equals + 1), ""});
+  }
+  const auto add = [&](const char* key, const std::string& value) {
+    if (!value.empty()) pairs.push_back({key, value, ""});
+  };
+  add("sample_interval", line.interval);
+  add("output", line.output);
+  add("dump_at_exit", line.exit_dump ? "1" : "");
+  add("max_frames", line.max_frames);
+  add("dump_signal", line.signal);
+  add("verbose", line.verbose ? "1" : "");
+  return pairs;
+}
+
+// The words behind the first "--" of `run`, or behind its options: CLI11 would take a "--" of the program's
+// own.
+std::vector<std::string> CutProgram(std::vector<std::string>* words) {
+  std::vector<std::string> program;
+  if (words->empty() || words->front() != "run") return program;
+  const auto mark = std::find(words->begin(), words->end(), "--");
+  if (mark == words->end()) return program;
+  program.assign(mark + 1, words->end());
+  words->erase(mark, words->end());
+  return program;
+}
+
+std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+int Main(std::vector<std::string> words) {
+  CommandLine line;
+  CLI::App app("Heap profiles of running programs, sampled at the speed of malloc.", "heapprof");
+  app.set_version_flag("--version", std::string("heapprof ") + HEAPPROF_COMMAND_VERSION);
+  app.require_subcommand(1);
+  app.footer(kStatuses);
+  CLI::App* run = AddRun(&app, &line);
+  CLI::App* dump = AddDump(&app, &line);
+  CLI::App* info = AddInfo(&app, &line);
+  line.run.program = CutProgram(&words);
+  const bool marked = !line.run.program.empty();
+  try {
+    std::reverse(words.begin(), words.end());  // as CLI11 wants them
+    app.parse(words);
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    throw Failure(Printable(FirstLine(error.what())) + "; see heapprof --help");
+  }
+  if (run->parsed()) {
+    const std::vector<std::string> rest = run->remaining();
+    if (marked && !rest.empty()) {
+      throw Failure("run: " + Printable(rest.front()) + " is no option; see heapprof run --help");
+    }
+    if (!marked) line.run.program = rest;
+    if (line.run.program.empty()) throw Failure("run: no program is named; see heapprof run --help");
+    line.run.options = LibraryOptions(line);
+    Run(line.run);
+  }
+  if (dump->parsed()) Dump(line.dump);
+  if (info->parsed()) {
+    line.info.max_bytes = ParseSize(line.max_size);
+    return Info(line.info);
+  }
+  return kStatusGood;
+}
+
+// What was printed must have arrived: a full disk is no success.
+int Finish(int status) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+  Tell("standard output cannot be written");
+  return kStatusUnusable;
+}
+
+}  // namespace
+}  // namespace heapprof::tools
+
+int main(int argc, char** argv) {
+  using namespace heapprof::tools;
+  try {
+    return Finish(Main(std::vector<std::string>(argv + 1, argv + argc)));
+  } catch (const Failure& failure) {
+    std::fflush(stdout);
+    Tell(failure.what());
+    return failure.status();
+  } catch (const std::bad_alloc&) {
+    Tell("out of memory");
+    return kStatusUnusable;
+  }
+}
