@@ -3,50 +3,20 @@
 #include <algorithm>
 #include <limits>
 #include <protozero/exception.hpp>
-#include <protozero/pbf_reader.hpp>
+#include <protozero/varint.hpp>
 
 #include "proto/fields.h"
 #include "tools/failure.h"
 #include "tools/field_stream.h"
 #include "tools/id_set.h"
+#include "tools/message_fields.h"
 
 namespace heapprof::tools {
 namespace {
 
 using protozero::pbf_reader;
-using protozero::pbf_wire_type;
 
-constexpr size_t kMaxStringBytes = 512 << 20;
-constexpr size_t kMaxStrings = 32 << 20;
 constexpr size_t kMaxHeaderEntries = 1 << 16;  // sample types, comments
-
-// protozero checks the wire type by assert only.
-uint64_t Number(pbf_reader* message) {
-  if (message->wire_type() != pbf_wire_type::varint) throw Failure("not a profile: a number is no varint");
-  return message->get_uint64();
-}
-
-int64_t Signed(uint64_t value) { return static_cast<int64_t>(value); }
-
-pbf_reader Nested(pbf_reader* message) {
-  if (message->wire_type() != pbf_wire_type::length_delimited) {
-    throw Failure("not a profile: a message is no message");
-  }
-  return message->get_message();
-}
-
-// Repeated numbers come packed or one by one.
-template <typename T>
-void AppendNumbers(pbf_reader* message, std::vector<T>* to) {
-  if (message->wire_type() == pbf_wire_type::varint) {
-    to->push_back(static_cast<T>(message->get_uint64()));
-    return;
-  }
-  if (message->wire_type() != pbf_wire_type::length_delimited) {
-    throw Failure("not a profile: a number is no varint");
-  }
-  for (const uint64_t value : message->get_packed_uint64()) to->push_back(static_cast<T>(value));
-}
 
 // Decodes and checks; one object a file.
 class Reader {
@@ -393,20 +363,6 @@ void Reader::CheckWhole() const {
 }
 
 }  // namespace
-
-void StringTable::Add(std::string_view text) {
-  if (text.size() > kMaxStringBytes - text_.size() || ends_.size() == kMaxStrings) {
-    throw Failure("the string table is larger than 512 MiB");
-  }
-  text_.append(text);
-  ends_.push_back(static_cast<uint32_t>(text_.size()));
-}
-
-std::string_view StringTable::at(int64_t index) const {
-  const auto i = static_cast<size_t>(index);
-  const size_t begin = i == 0 ? 0 : ends_[i - 1];
-  return std::string_view(text_).substr(begin, ends_[i] - begin);
-}
 
 ProfileHeader ReadProfile(ProfileSource* source, ProfileVisitor* visitor) {
   return Reader(source, visitor).Read();

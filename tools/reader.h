@@ -11,11 +11,10 @@
 #define HEAPPROF_TOOLS_READER_H_
 
 #include <cstdint>
-#include <string>
-#include <string_view>
 #include <vector>
 
 #include "tools/inflate.h"
+#include "tools/string_table.h"
 
 namespace heapprof::tools {
 
@@ -54,19 +53,6 @@ struct Location {
 struct Function {
   uint64_t id = 0;
   int64_t name = 0, system_name = 0, filename = 0, start_line = 0;
-};
-
-// Strings end to end in one piece: hostile files hold millions of empty ones.
-class StringTable {
- public:
-  void Add(std::string_view text);
-  size_t size() const { return ends_.size(); }
-  // `index` must be valid, which ReadProfile checks.
-  std::string_view at(int64_t index) const;
-
- private:
-  std::string text_;
-  std::vector<uint32_t> ends_;
 };
 
 struct ProfileHeader {

@@ -47,9 +47,12 @@ inline std::error_code SetSampleInterval(std::size_t bytes) noexcept {
 // The mean number of bytes between samples now in force. [signal-safe]
 inline std::size_t SampleInterval() noexcept { return heapprof_sample_interval(); }
 
+// The fields are explained in heapprof.h. (C has a function of the structure's name.)
+using Statistics = struct ::heapprof_stats;
+
 // What the profiler did so far; all zero if it cannot say. [signal-safe]
-inline heapprof_stats Stats() noexcept {
-  heapprof_stats stats = {};
+inline Statistics Stats() noexcept {
+  Statistics stats = {};
   stats.size = sizeof stats;
   if (::heapprof_stats(&stats) != 0) stats = {};
   return stats;

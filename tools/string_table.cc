@@ -1,0 +1,27 @@
+#include "tools/string_table.h"
+
+#include "tools/failure.h"
+
+namespace heapprof::tools {
+namespace {
+
+constexpr size_t kMaxStringBytes = 512 << 20;
+constexpr size_t kMaxStrings = 32 << 20;
+
+}  // namespace
+
+void StringTable::Add(std::string_view text) {
+  if (text.size() > kMaxStringBytes - text_.size() || ends_.size() == kMaxStrings) {
+    throw Failure("the string table is larger than 512 MiB");
+  }
+  text_.append(text);
+  ends_.push_back(static_cast<uint32_t>(text_.size()));
+}
+
+std::string_view StringTable::at(int64_t index) const {
+  const auto i = static_cast<size_t>(index);
+  const size_t begin = i == 0 ? 0 : ends_[i - 1];
+  return std::string_view(text_).substr(begin, ends_[i] - begin);
+}
+
+}  // namespace heapprof::tools
