@@ -26,11 +26,8 @@ NOINLINE void Throw(int depth) {
 NOINLINE void Jump(jmp_buf* back, int depth) {
   void* volatile block = alloc_in_turn(100);
   free(block);
-  if (depth > 0) {
-    Jump(back, depth - 1);
-  } else {
-    longjmp(*back, 1);
-  }
+  if (depth == 0) longjmp(*back, 1);
+  if (depth > 0) Jump(back, depth - 1);
 }
 
 NOINLINE void JumpAndReturn() {

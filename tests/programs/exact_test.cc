@@ -8,7 +8,7 @@ namespace heapprof::test {
 namespace {
 
 TEST(Exact, EveryBlockIsCounted) {
-  Run run({Program("exact")}, "sample_interval=1");
+  ProgramRun run({Program("exact")}, "sample_interval=1");
   ExpectWell(run.Execute());
   const std::vector<HeapProfile> profiles = run.Profiles();
   ASSERT_EQ(profiles.size(), 2u);  // by call and by signal
@@ -28,7 +28,7 @@ TEST(Exact, EveryBlockIsCounted) {
 }
 
 TEST(Exact, NoFrameOfTheLibraryItself) {
-  Run run({Program("exact")}, "sample_interval=1");
+  ProgramRun run({Program("exact")}, "sample_interval=1");
   ExpectWell(run.Execute());
   for (const HeapProfile& profile : run.Profiles()) {
     for (const pb::Location& location : profile.proto().location()) {
@@ -41,7 +41,7 @@ TEST(Exact, NoFrameOfTheLibraryItself) {
 }
 
 TEST(Exact, FirstMappingIsTheProgramAndHasABuildId) {
-  Run run({Program("exact")}, "sample_interval=1");
+  ProgramRun run({Program("exact")}, "sample_interval=1");
   ExpectWell(run.Execute());
   const std::vector<HeapProfile> profiles = run.Profiles();
   ASSERT_FALSE(profiles.empty());
@@ -53,7 +53,7 @@ TEST(Exact, FirstMappingIsTheProgramAndHasABuildId) {
 }
 
 TEST(Exact, IntervalZeroSamplesNothing) {
-  Run run({Program("exact")}, "sample_interval=0");
+  ProgramRun run({Program("exact")}, "sample_interval=0");
   ExpectWell(run.Execute());
   const std::vector<HeapProfile> profiles = run.Profiles();
   ASSERT_EQ(profiles.size(), 2u);
@@ -62,8 +62,8 @@ TEST(Exact, IntervalZeroSamplesNothing) {
 
 // The sum over a profile does not lose what found no room of its own.
 TEST(Exact, TotalsAreKeptAtTheMetadataLimit) {
-  Run run({Program("many_stacks"), "15", "before.pb.gz", "after.pb.gz"},
-          "sample_interval=1:metadata_limit=2m");
+  ProgramRun run({Program("many_stacks"), "15", "before.pb.gz", "after.pb.gz"},
+                 "sample_interval=1:metadata_limit=2m");
   ExpectWell(run.Execute());
   long blocks = 0, bytes = 0, metadata = 0;
   ASSERT_EQ(sscanf(run.result().out.c_str(), "blocks %ld bytes %ld metadata %ld", &blocks, &bytes, &metadata),
@@ -82,7 +82,7 @@ TEST(Exact, TotalsAreKeptAtTheMetadataLimit) {
 
 // With room enough the same program has a stack for every block.
 TEST(Exact, NoOverflowWithinTheLimit) {
-  Run run({Program("many_stacks"), "15", "before.pb.gz", "after.pb.gz"}, "sample_interval=1");
+  ProgramRun run({Program("many_stacks"), "15", "before.pb.gz", "after.pb.gz"}, "sample_interval=1");
   ExpectWell(run.Execute());
   const HeapProfile after = ReadProfile(run.dir() / "after.pb.gz");
   ASSERT_EQ(after.error(), "");

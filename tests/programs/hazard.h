@@ -17,9 +17,9 @@ namespace heapprof::test {
 inline std::string Program(const std::string& name) { return std::string(PROGRAMS_DIR "/") + name; }
 
 // One run of a program in a folder of its own.
-class Run {
+class ProgramRun {
  public:
-  Run(const std::vector<std::string>& argv, const std::string& options, int timeout_seconds = 60)
+  ProgramRun(const std::vector<std::string>& argv, const std::string& options, int timeout_seconds = 60)
       : command_(Under(dir_, argv, options)) {
     command_.directory = dir_.path();
     command_.timeout_seconds = timeout_seconds;
@@ -63,13 +63,13 @@ class AtInterval : public testing::TestWithParam<std::string> {
  protected:
   bool Bare() const { return GetParam() == "bare"; }
   // A run at the interval of this test. `options` are appended.
-  std::unique_ptr<Run> Hazard(const std::vector<std::string>& argv, const std::string& options = "",
-                              int timeout_seconds = 60) {
-    return std::make_unique<Run>(
+  std::unique_ptr<ProgramRun> Hazard(const std::vector<std::string>& argv, const std::string& options = "",
+                                     int timeout_seconds = 60) {
+    return std::make_unique<ProgramRun>(
         argv, "sample_interval=" + GetParam() + (options.empty() ? "" : ":" + options), timeout_seconds);
   }
   // Executes `run`, bare if this test is so, and expects it to end well.
-  void ExpectRunsWell(Run* run, int status = 0) {
+  void ExpectRunsWell(ProgramRun* run, int status = 0) {
     if (Bare()) run->command().env.clear();
     ExpectWell(run->Execute(), status);
     EXPECT_TRUE(run->Said().empty()) << run->result().err;

@@ -4,10 +4,12 @@
 //   fails         heapprof_dump_heap(NULL); the result must be negative
 //   to PATH       heapprof_dump_heap(PATH); prints the result
 //   exhaust       allocates until malloc and new fail, gives all back, and goes on
+//   nofiles       allows itself no further descriptor
 //   fds           prints the number of open descriptors
 //   secure        prints AT_SECURE and whether SIGUSR2 has its default effect
 #include <dirent.h>
 #include <sys/auxv.h>
+#include <sys/resource.h>
 
 #include <new>
 #include <string>
@@ -74,6 +76,10 @@ int main(int argc, char** argv) {
     if (what == "fails") CHECK(heapprof_dump_heap(nullptr) < 0);
     if (what == "to") printf("result %d\n", heapprof_dump_heap(argv[++i]));
     if (what == "exhaust") Exhaust();
+    if (what == "nofiles") {
+      const rlimit none{3, 3};
+      CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    }
     if (what == "fds") printf("open %d\n", OpenDescriptors());
     if (what == "secure") Secure();
     churn.Steps(10);

@@ -19,7 +19,7 @@ class Signal : public AtInterval {
     return at == std::string::npos ? -1 : atol(result.out.c_str() + at + word.size() + 1);
   }
   // The names h.PID.0001 to h.PID.COUNT, without a gap.
-  static void ExpectNumbered(const Run& run, size_t count) {
+  static void ExpectNumbered(const ProgramRun& run, size_t count) {
     std::set<int> numbers;
     for (const std::string& path : FindProfiles(run.dir().path())) {
       int pid = 0, number = 0;
@@ -85,13 +85,14 @@ TEST_P(Signal, DumpCallsNoMallocAndTouchesLittle) {
 }
 
 TEST(SignalOption, ZeroKeepsTheDefaultEffect) {
-  Run run({Program("plain"), "signal"}, "dump_signal=0");
+  ProgramRun run({Program("plain"), "signal"}, "dump_signal=0");
   EXPECT_EQ(run.Execute().signal, SIGUSR2) << run.result().Describe();
   EXPECT_EQ(run.ProfileCount(), 0u);
 }
 
 TEST(SignalOption, AnotherSignal) {
-  Run run({Program("own_handler"), "none", std::to_string(SIGUSR1)}, "dump_signal=SIGUSR1:sample_interval=1");
+  ProgramRun run({Program("own_handler"), "none", std::to_string(SIGUSR1)},
+                 "dump_signal=SIGUSR1:sample_interval=1");
   ExpectWell(run.Execute());
   const std::vector<HeapProfile> profiles = run.Profiles();
   ASSERT_EQ(profiles.size(), 1u);
@@ -99,25 +100,25 @@ TEST(SignalOption, AnotherSignal) {
 }
 
 TEST(SignalOption, AnotherSignalLeavesSigusr2Alone) {
-  Run run({Program("own_handler"), "none", std::to_string(SIGUSR2)}, "dump_signal=SIGUSR1");
+  ProgramRun run({Program("own_handler"), "none", std::to_string(SIGUSR2)}, "dump_signal=SIGUSR1");
   EXPECT_EQ(run.Execute().signal, SIGUSR2) << run.result().Describe();
 }
 
 TEST(SignalOption, HandlerInstalledFirstIsLeftAlone) {
-  Run run({Program("own_handler"), "early"}, "sample_interval=1");
+  ProgramRun run({Program("own_handler"), "early"}, "sample_interval=1");
   ExpectWell(run.Execute());
   EXPECT_EQ(run.ProfileCount(), 0u);
 }
 
 TEST(SignalOption, HandlerInstalledLaterTakesOver) {
-  Run run({Program("own_handler"), "late"}, "sample_interval=1");
+  ProgramRun run({Program("own_handler"), "late"}, "sample_interval=1");
   ExpectWell(run.Execute());
   EXPECT_EQ(run.ProfileCount(), 0u);
 }
 
 TEST(SignalOption, HandlerOfTheProgramBesideAnotherSignal) {
-  Run run({Program("own_handler"), "early", std::to_string(SIGUSR1)},
-          "dump_signal=SIGUSR1:sample_interval=1");
+  ProgramRun run({Program("own_handler"), "early", std::to_string(SIGUSR1)},
+                 "dump_signal=SIGUSR1:sample_interval=1");
   ExpectWell(run.Execute());
   EXPECT_EQ(run.Profiles().size(), 1u);
 }
