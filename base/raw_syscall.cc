@@ -64,6 +64,7 @@ bool RawReadable(const void* address) {
   // does not reach into the next page.
   constexpr long kNoSuchHow = -1;
   uintptr_t aligned = reinterpret_cast<uintptr_t>(address) & ~uintptr_t{7};
+  if (aligned == 0) return false;  // to the kernel: no set given
   return RawSyscall(SYS_rt_sigprocmask, kNoSuchHow, static_cast<long>(aligned), 0, 8) != -EFAULT;
 }
 

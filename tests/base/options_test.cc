@@ -1,0 +1,101 @@
+#include "base/options.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <string>
+#include <vector>
+
+namespace heapprof {
+namespace {
+
+std::vector<std::string> g_complaints;
+
+class OptionsTest : public testing::Test {
+ protected:
+  void Parse(const char* text) {
+    g_complaints.clear();
+    ParseOptions(text, "TEST", &options_, [](const char* line) { g_complaints.push_back(line); });
+  }
+  Options options_;
+};
+
+TEST_F(OptionsTest, DefaultsAreTheDocumentedOnes) {
+  EXPECT_EQ(options_.sample_interval, 524288u);
+  EXPECT_EQ(options_.max_frames, 128u);
+  EXPECT_STREQ(options_.output, "heapprof.%p.%n");
+  EXPECT_EQ(options_.metadata_limit, 268435456u);
+  EXPECT_FALSE(options_.dump_at_exit);
+}
+
+TEST_F(OptionsTest, PairsAreSeparatedByColonCommaOrSpace) {
+  Parse("sample_interval=4k:seed=7,verbose=1 dump_at_exit=1\tmax_frames=64");
+  EXPECT_TRUE(g_complaints.empty());
+  EXPECT_EQ(options_.sample_interval, 4096u);
+  EXPECT_EQ(options_.seed, 7u);
+  EXPECT_TRUE(options_.verbose);
+  EXPECT_TRUE(options_.dump_at_exit);
+  EXPECT_EQ(options_.max_frames, 64u);
+}
+
+TEST_F(OptionsTest, QuotesKeepSeparators) {
+  Parse("output='/tmp/a:b c,d':seed=1");
+  EXPECT_TRUE(g_complaints.empty());
+  EXPECT_STREQ(options_.output, "/tmp/a:b c,d");
+  Parse("output=\"/tmp/it's\"");
+  EXPECT_STREQ(options_.output, "/tmp/it's");
+  EXPECT_EQ(options_.seed, 1u);
+}
+
+TEST_F(OptionsTest, SizesTakeSuffixes) {
+  Parse("sample_interval=2M metadata_limit=1g");
+  EXPECT_EQ(options_.sample_interval, 2u << 20);
+  EXPECT_EQ(options_.metadata_limit, 1u << 30);
+  Parse("sample_interval=0");
+  EXPECT_EQ(options_.sample_interval, 0u);
+}
+
+TEST_F(OptionsTest, EachBadValueIsNamedOnceAndTheOldValueStays) {
+  for (const char* bad : {"sample_interval=", "sample_interval=x", "sample_interval=4kk",
+                          "sample_interval=-1", "sample_interval=99999999999999999999", "sample_interval",
+                          "max_frames=0", "max_frames=1025", "dump_signal=SIGKILL", "dump_signal=11",
+                          "dump_signal=65", "metadata_limit=1k", "verbose=maybe", "output="}) {
+    Options before = options_;
+    Parse(bad);
+    ASSERT_EQ(g_complaints.size(), 1u) << bad;
+    std::string key = std::string(bad).substr(0, std::string(bad).find('='));
+    EXPECT_NE(g_complaints[0].find("'" + key + "'"), std::string::npos) << g_complaints[0];
+    EXPECT_EQ(options_.sample_interval, before.sample_interval) << bad;
+    EXPECT_EQ(options_.max_frames, before.max_frames) << bad;
+    EXPECT_EQ(options_.dump_signal, before.dump_signal) << bad;
+    EXPECT_STREQ(options_.output, before.output) << bad;
+  }
+}
+
+TEST_F(OptionsTest, AnUnknownKeyIsNamedAndTheRestIsRead) {
+  Parse("sample_intervall=3:seed=5");
+  ASSERT_EQ(g_complaints.size(), 1u);
+  EXPECT_NE(g_complaints[0].find("TEST: unknown option 'sample_intervall'"), std::string::npos);
+  EXPECT_EQ(options_.seed, 5u);
+}
+
+TEST_F(OptionsTest, SignalsHaveNamesAndNumbers) {
+  Parse("dump_signal=SIGUSR1");
+  EXPECT_EQ(options_.dump_signal, SIGUSR1);
+  Parse("dump_signal=WINCH");
+  EXPECT_EQ(options_.dump_signal, SIGWINCH);
+  Parse("dump_signal=40");
+  EXPECT_EQ(options_.dump_signal, 40);
+  Parse("dump_signal=none");
+  EXPECT_EQ(options_.dump_signal, 0);
+}
+
+TEST_F(OptionsTest, AnOverlongOutputIsRefused) {
+  std::string text = "output=" + std::string(kPathCapacity, 'x');
+  Parse(text.c_str());
+  EXPECT_EQ(g_complaints.size(), 1u);
+  EXPECT_STREQ(options_.output, "heapprof.%p.%n");
+}
+
+}  // namespace
+}  // namespace heapprof
