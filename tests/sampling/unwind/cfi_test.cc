@@ -12,7 +12,7 @@
 namespace heapprof::unwind {
 namespace {
 
-Rule Run(const std::vector<uint8_t>& cie, const std::vector<uint8_t>& fde, uintptr_t pc) {
+Rule RuleAt(const std::vector<uint8_t>& cie, const std::vector<uint8_t>& fde, uintptr_t pc) {
   auto reader = [](const std::vector<uint8_t>& bytes) {
     auto at = reinterpret_cast<uintptr_t>(bytes.data());
     return CfiReader(at, at + bytes.size());
@@ -32,15 +32,15 @@ const std::vector<uint8_t> kCie = {0x0c, 7, 8, 0x90, 1};
 TEST(CfiProgramTest, RowsOfAPrologueWithFramePointer) {
   // push %rbp: advance 1, CFA+16, rbp at CFA-16; mov %rsp,%rbp: advance 3, CFA from rbp.
   const std::vector<uint8_t> fde = {0x41, 0x0e, 16, 0x86, 2, 0x43, 0x0d, 6};
-  Rule at_entry = Run(kCie, fde, 0);
+  Rule at_entry = RuleAt(kCie, fde, 0);
   EXPECT_EQ(at_entry.kind(), Rule::kSp);
   EXPECT_EQ(at_entry.a(), 8);
   EXPECT_FALSE(at_entry.fp_saved());
-  Rule pushed = Run(kCie, fde, 1);
+  Rule pushed = RuleAt(kCie, fde, 1);
   EXPECT_EQ(pushed.kind(), Rule::kSp);
   EXPECT_EQ(pushed.a(), 16);
   EXPECT_EQ(pushed.b(), -16);
-  Rule body = Run(kCie, fde, 100);
+  Rule body = RuleAt(kCie, fde, 100);
   EXPECT_EQ(body.kind(), Rule::kFp);
   EXPECT_EQ(body.a(), 16);
   EXPECT_TRUE(body.fp_saved());
@@ -49,17 +49,17 @@ TEST(CfiProgramTest, RowsOfAPrologueWithFramePointer) {
 TEST(CfiProgramTest, RememberedStateComesBackAndRestoreIsTheCies) {
   // advance 1, CFA+16, rbp saved, remember; advance 1: CFA+8, restore rbp; advance 1: restore state.
   const std::vector<uint8_t> fde = {0x41, 0x0e, 16, 0x86, 2, 0x0a, 0x41, 0x0e, 8, 0xc6, 0x41, 0x0b};
-  Rule epilogue = Run(kCie, fde, 2);
+  Rule epilogue = RuleAt(kCie, fde, 2);
   EXPECT_EQ(epilogue.a(), 8);
   EXPECT_FALSE(epilogue.fp_saved());
-  Rule after = Run(kCie, fde, 3);
+  Rule after = RuleAt(kCie, fde, 3);
   EXPECT_EQ(after.a(), 16);
   EXPECT_TRUE(after.fp_saved());
 }
 
 TEST(CfiProgramTest, TheLinkersPltExpression) {
   const std::vector<uint8_t> fde = {0x0f, 11, 0x77, 8, 0x80, 0, 0x3f, 0x1a, 0x3b, 0x2a, 0x33, 0x24, 0x22};
-  Rule rule = Run(kCie, fde, 0);
+  Rule rule = RuleAt(kCie, fde, 0);
   EXPECT_EQ(rule.kind(), Rule::kPlt);
   EXPECT_EQ(rule.a(), 11);
 }
@@ -67,7 +67,7 @@ TEST(CfiProgramTest, TheLinkersPltExpression) {
 TEST(CfiProgramTest, ARealignedFrame) {
   // CFA = *(rbp - 8), rbp saved at rbp + 0.
   const std::vector<uint8_t> fde = {0x0f, 3, 0x76, 0x78, 0x06, 0x10, 6, 2, 0x76, 0};
-  Rule rule = Run(kCie, fde, 0);
+  Rule rule = RuleAt(kCie, fde, 0);
   EXPECT_EQ(rule.kind(), Rule::kFpDeref);
   EXPECT_EQ(rule.a(), -8);
   EXPECT_TRUE(rule.fp_saved_at_fp());
@@ -75,15 +75,15 @@ TEST(CfiProgramTest, ARealignedFrame) {
 }
 
 TEST(CfiProgramTest, AnUndefinedReturnAddressIsTheEnd) {
-  EXPECT_EQ(Run(kCie, {0x07, 16}, 0).kind(), Rule::kEnd);
+  EXPECT_EQ(RuleAt(kCie, {0x07, 16}, 0).kind(), Rule::kEnd);
 }
 
 TEST(CfiProgramTest, WhatIsUnknownIsNoRule) {
-  EXPECT_EQ(Run(kCie, {0x3c}, 0).kind(), Rule::kNoRule);                 // an instruction of nobody
-  EXPECT_EQ(Run(kCie, {0x0c, 3, 8}, 0).kind(), Rule::kNoRule);           // CFA from rbx
-  EXPECT_EQ(Run(kCie, {0x0b}, 0).kind(), Rule::kNoRule);                 // restore without remember
-  EXPECT_EQ(Run(kCie, {0x0f, 2, 0x12, 0x13}, 0).kind(), Rule::kNoRule);  // an unknown expression
-  EXPECT_EQ(Run(kCie, {0x0e, 0x80}, 0).kind(), Rule::kNoRule);           // cut off in the middle
+  EXPECT_EQ(RuleAt(kCie, {0x3c}, 0).kind(), Rule::kNoRule);                 // an instruction of nobody
+  EXPECT_EQ(RuleAt(kCie, {0x0c, 3, 8}, 0).kind(), Rule::kNoRule);           // CFA from rbx
+  EXPECT_EQ(RuleAt(kCie, {0x0b}, 0).kind(), Rule::kNoRule);                 // restore without remember
+  EXPECT_EQ(RuleAt(kCie, {0x0f, 2, 0x12, 0x13}, 0).kind(), Rule::kNoRule);  // an unknown expression
+  EXPECT_EQ(RuleAt(kCie, {0x0e, 0x80}, 0).kind(), Rule::kNoRule);           // cut off in the middle
 }
 
 UnwindTables TablesOf(void* address) {
