@@ -1,0 +1,37 @@
+// Small in itself, heavy in what it includes and instantiates.
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <future>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <numeric>
+#include <random>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+int main() {
+  std::istringstream text("pear apple plum fig grape");
+  std::vector<std::string> words{std::istream_iterator<std::string>(text), {}};
+  std::set<std::string> sorted(words.begin(), words.end());
+  std::cout << "words " << words.size() << " sorted";
+  for (const std::string& word : sorted) std::cout << ' ' << word;
+  const std::regex starts_with_p("^p.*");
+  std::cout << " matched " << std::count_if(words.begin(), words.end(), [&](const std::string& word) {
+    return std::regex_match(word, starts_with_p);
+  });
+  std::map<int, std::variant<int, std::string>> mixed{{1, 7}, {2, "two"}};
+  std::unordered_map<std::string, std::unique_ptr<int>> owned;
+  for (const std::string& word : words) owned[word] = std::make_unique<int>(static_cast<int>(word.size()));
+  std::vector<int> range(16);
+  std::iota(range.begin(), range.end(), 0);
+  auto total = std::async(std::launch::async, [&] { return std::accumulate(range.begin(), range.end(), 0); });
+  std::cout << " total " << total.get() << std::endl;
+  return static_cast<int>(owned.size());
+}
