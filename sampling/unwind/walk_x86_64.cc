@@ -100,6 +100,9 @@ Step StepRare(Rule rule, Registers* registers, StackWindow* window, bool* exact)
       return r.pc < kLowestCode ? Step::kLost : Step::kOn;
     }
     case Rule::kNoCfi: {
+      // A frame pointer of 0 marks the outermost frame (psABI, 3.4.1): the loader's entry, an old crt1's
+      // _start.
+      if (r.fp == 0) return Step::kEnd;
       // The frame pointer, if it can be one: above rsp, aligned, with a return address beside it.
       uintptr_t caller_fp, caller_pc;
       constexpr uintptr_t kMostFrame = 1 << 20;

@@ -244,6 +244,19 @@ TEST(WalkTest, AStackThatNamesItselfIsNoEndlessWalk) {
   munmap(code, 4096);
 }
 
+TEST(WalkTest, CodeWithoutCfiAndAFramePointerOfZeroIsTheOutermostFrame) {
+  // node's _start, and ld.so's own.
+  char* code =
+      static_cast<char*>(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  uintptr_t stack[4] = {1, 2, 3, 4}, pcs[kMax];
+  WalkResult result =
+      WalkStack({reinterpret_cast<uintptr_t>(code) + 100, reinterpret_cast<uintptr_t>(stack), 0},
+                BoundsOfThread(), pcs, kMax);
+  EXPECT_EQ(result.depth, 1u);
+  EXPECT_FALSE(result.truncated);
+  munmap(code, 4096);
+}
+
 TEST(WalkTest, TheLimitOfFramesIsNoTruncation) {
   uintptr_t pcs[4];
   WalkResult result = WalkStack(HEAPPROF_CALLER_FRAME(), BoundsOfThread(), pcs, 2);
