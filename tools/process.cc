@@ -146,7 +146,8 @@ std::string Process::FolderHere(const std::string& folder) const {
   } else {
     through_proc = File("root") + folder;
   }
-  return SameFile(name, through_proc) ? name : through_proc;
+  // A folder that is not there has its plain name, in messages.
+  return SameFile(name, through_proc) || access(through_proc.c_str(), F_OK) != 0 ? name : through_proc;
 }
 
 int Process::Send(int signal) const {

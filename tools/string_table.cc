@@ -5,14 +5,14 @@
 namespace heapprof::tools {
 namespace {
 
-constexpr size_t kMaxStringBytes = 512 << 20;
-constexpr size_t kMaxStrings = 32 << 20;
+constexpr size_t kMaxStringBytes = 128 << 20;
+constexpr size_t kMaxStrings = 16 << 20;
 
 }  // namespace
 
 void StringTable::Add(std::string_view text) {
   if (text.size() > kMaxStringBytes - text_.size() || ends_.size() == kMaxStrings) {
-    throw Failure("the string table is larger than 512 MiB");
+    throw Failure("the string table is larger than 128 MiB or 16777216 strings");
   }
   text_.append(text);
   ends_.push_back(static_cast<uint32_t>(text_.size()));

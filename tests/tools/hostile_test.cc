@@ -1,0 +1,210 @@
+// Files that nobody's profiler wrote: one line that names the file and the cause, status 2, bounded memory.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <random>
+
+#include <random>
+
+#include "tests/support/files.h"
+#include "tests/tools/made_profile.h"
+
+namespace heapprof::test {
+namespace {
+
+constexpr rlim_t kMemory = rlim_t{512} << 20;
+
+// Runs `info` over `content` with all its memory under kMemory.
+Result InfoOf(const TempDir& dir, const std::string& content, const std::vector<std::string>& more = {}) {
+  WriteFile(dir / "f", content);
+  Command command;
+  command.argv = {HEAPPROF_COMMAND, "info", dir / "f"};
+  command.argv.insert(command.argv.end(), more.begin(), more.end());
+  command.before_exec = [] {
+    const rlimit limit = {kMemory, kMemory};
+    setrlimit(RLIMIT_AS, &limit);
+  };
+  return RunProgram(command);
+}
+
+void ExpectRefused(const std::string& content, const std::string& cause) {
+  TempDir dir;
+  const Result result = InfoOf(dir, content);
+  EXPECT_EQ(result.exit_status, 2) << result.Describe();
+  EXPECT_EQ(result.out, "");
+  EXPECT_EQ(result.err, "heapprof: " + (dir / "f") + ": " + cause + "\n");
+}
+
+void ExpectRefused(const pb::Profile& profile, const std::string& cause) {
+  ExpectRefused(Gzip(profile.SerializeAsString()), cause);
+}
+
+std::string Repeat(const std::string& piece, size_t times) {
+  std::string out;
+  out.reserve(piece.size() * times);
+  for (size_t i = 0; i < times; ++i) out += piece;
+  return out;
+}
+
+TEST(Hostile, Framing) {
+  const std::string plain = MakeProfile().SerializeAsString();
+  const std::string gzip = Gzip(plain);
+  ExpectRefused("", "the file is empty");
+  ExpectRefused(Gzip(""), "not a profile: it has no sample types");
+  ExpectRefused(gzip.substr(0, gzip.size() / 2), "the gzip stream ends early: the file is truncated");
+  ExpectRefused(gzip.substr(0, 2), "the gzip stream ends early: the file is truncated");
+  // All data is there, but its trailer is not: the check sum was not compared.
+  ExpectRefused(gzip.substr(0, gzip.size() - 1), "the gzip stream ends early: the file is truncated");
+  ExpectRefused(gzip + "trailing", "bytes that are no gzip member follow the gzip stream");
+  std::string damaged = gzip;
+  damaged[damaged.size() - 6] = static_cast<char>(damaged[damaged.size() - 6] ^ 1);
+  ExpectRefused(damaged, "the gzip stream is damaged: incorrect data check");
+}
+
+TEST(Hostile, TopLevelEncoding) {
+  ExpectRefused(std::string(20, '\xff'), "not a profile: a varint does not end within ten bytes");
+  ExpectRefused(std::string("\x08") + std::string(200, '\x80'),
+                "not a profile: a varint does not end within ten bytes");
+  ExpectRefused(std::string(1, '\0'), "not a profile: a field has no valid number");
+  ExpectRefused("\x0b", "not a profile: a field has wire type 3");
+  ExpectRefused("\x0a\x05\x08", "not a complete profile: it ends inside a field");
+  ExpectRefused("\x32\xff\xff\xff\xff\x0f", "not a profile: a field claims 4294967295 bytes");
+  ExpectRefused("\x08\x01", "not a profile: a message is no message");
+  ExpectRefused("hello, world\n", "not a profile: a field has wire type 4");
+}
+
+TEST(Hostile, NestedEncoding) {
+  // A sample whose inner varint has no end; whose packed numbers are cut off; whose label claims too much.
+  const std::string no_end = "\x12\x0c\x08" + std::string(11, '\x80');
+  ExpectRefused(no_end, "not a profile: field 2 is damaged (varint too long exception)");
+  ExpectRefused("\x12\x03\x0a\x05\x01", "not a profile: field 2 is damaged (end of buffer exception)");
+  ExpectRefused("\x12\x02\x1a\x7f", "not a profile: field 2 is damaged (end of buffer exception)");
+  ExpectRefused("\x12\x05\x1d\x01\x02\x03\x04", "not a profile: a message is no message");
+  ExpectRefused("\x1a\x05\x0d\x01\x02\x03\x04", "not a profile: a number is no varint");
+}
+
+TEST(Hostile, References) {
+  pb::Profile profile = MakeProfile();
+  profile.mutable_sample(0)->set_location_id(0, 77);
+  ExpectRefused(profile, "a sample refers to location 77, which is missing");
+  profile = MakeProfile();
+  profile.mutable_sample(0)->set_location_id(0, UINT64_MAX);
+  ExpectRefused(profile, "a sample refers to location 18446744073709551615, which is missing");
+  profile = MakeProfile();
+  profile.mutable_location(0)->set_mapping_id(9);
+  ExpectRefused(profile, "a location refers to mapping 9, which is missing");
+  profile = MakeProfile();
+  profile.mutable_location(0)->mutable_line(0)->set_function_id(5);
+  ExpectRefused(profile, "a location refers to function 5, which is missing");
+  profile = MakeProfile();
+  profile.mutable_location(1)->set_id(1);
+  ExpectRefused(profile, "two locations have the id 1");
+  profile = MakeProfile();
+  profile.mutable_mapping(0)->set_id(0);
+  ExpectRefused(profile, "a mapping has the id 0");
+  profile = MakeProfile();
+  profile.mutable_sample(1)->set_location_id(1, 0);
+  ExpectRefused(profile, "a sample has a location with id 0");
+}
+
+TEST(Hostile, StringsAndValues) {
+  pb::Profile profile = MakeProfile();
+  profile.mutable_function(0)->set_name(1000);
+  ExpectRefused(profile,
+                "string 1000 is missing: the table has " + std::to_string(profile.string_table_size()));
+  profile = MakeProfile();
+  profile.set_default_sample_type(-1);
+  ExpectRefused(profile, "a string has the index -1");
+  profile = MakeProfile();
+  profile.set_string_table(0, "x");
+  ExpectRefused(profile, "string 0 is not empty");
+  profile = MakeProfile();
+  profile.clear_string_table();
+  ExpectRefused(profile, "not a profile: it has no string table");
+  profile = MakeProfile();
+  profile.mutable_sample(1)->add_value(5);
+  ExpectRefused(profile, "samples have different numbers of values");
+  profile = MakeProfile();
+  profile.add_sample_type();
+  ExpectRefused(profile, "samples have 4 values for 5 sample types");
+  profile = MakeProfile();
+  profile.clear_sample_type();
+  ExpectRefused(profile, "not a profile: it has no sample types");
+}
+
+TEST(Hostile, GzipBombsEndAtTheirBound) {
+  TempDir dir;
+  // Zeros are no field, so that the bomb does not even go off.
+  ExpectRefused(Gzip(std::string(size_t{64} << 20, '\0')), "not a profile: a field has no valid number");
+  // Empty samples are: they pass until the bound.
+  const Result result =
+      InfoOf(dir, Gzip(Repeat(std::string("\x12\0", 2), size_t{16} << 20)), {"--max-size", "16m"});
+  EXPECT_EQ(result.exit_status, 2) << result.Describe();
+  EXPECT_EQ(result.err,
+            "heapprof: " + (dir / "f") +
+                ": holds more than 16777216 bytes when inflated, the bound that --max-size sets\n");
+}
+
+TEST(Hostile, MillionsOfEmptyStringsAreBounded) {
+  ExpectRefused(Gzip(Repeat(std::string("\x32\0", 2), (size_t{16} << 20) + 1)),
+                "the string table is larger than 128 MiB or 16777216 strings");
+}
+
+TEST(Hostile, LongStringsAreBounded) {
+  const std::string megabyte = "\x32\x80\x80\x40" + std::string(size_t{1} << 20, 'x');
+  ExpectRefused(Gzip(Repeat(megabyte, 129)), "the string table is larger than 128 MiB or 16777216 strings");
+}
+
+TEST(Hostile, ScatteredIdsAreBounded) {
+  // Locations with ids above the dense range, all different: field 4, ids from 2^62 on, nine bytes each.
+  std::string bytes;
+  for (uint64_t i = 0; i <= uint64_t{1} << 22; ++i) {
+    bytes += "\x22\x0a\x08";
+    uint64_t id = (uint64_t{1} << 62) + i;
+    for (; id >= 0x80; id >>= 7) bytes += static_cast<char>(id | 0x80);
+    bytes += static_cast<char>(id);
+  }
+  ExpectRefused(bytes, "more than 4194304 scattered ids");
+}
+
+TEST(Hostile, FoldersAndUnreadableFiles) {
+  TempDir dir;
+  Result result = RunCommand({"info", dir.path()});
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_EQ(result.err, "heapprof: " + dir.path() + ": Is a directory\n");
+  result = RunCommand({"info", "/proc/self/mem"});
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+}
+
+// Whatever one bit or a cut does, the answer is a page or a line.
+TEST(Hostile, DamageAnywhereEndsInAPageOrALine) {
+  TempDir dir;
+  const std::string plain = MakeProfile().SerializeAsString();
+  std::mt19937 random(1);
+  std::vector<std::string> words = {"info"};
+  const int kFiles = 600;
+  for (int i = 0; i < kFiles; ++i) {
+    std::string bytes = plain;
+    if (i % 3 == 0) bytes.resize(random() % bytes.size());
+    for (int flips = 0; flips < 1 + i % 4 && !bytes.empty(); ++flips) {
+      const size_t at = random() % bytes.size();
+      bytes[at] = static_cast<char>(bytes[at] ^ (1 << random() % 8));
+    }
+    words.push_back(dir / ("f" + std::to_string(i)));
+    WriteFile(words.back(), bytes);
+  }
+  const Result result = RunCommand(words);
+  EXPECT_EQ(result.signal, 0) << result.Describe();
+  EXPECT_EQ(result.exit_status, 2);
+  // Every file has either its page or its line.
+  size_t pages = 0;
+  for (size_t at = 0; (at = result.out.find("sample types ", at)) != std::string::npos; ++at) ++pages;
+  const auto lines = static_cast<size_t>(std::count(result.err.begin(), result.err.end(), '\n'));
+  EXPECT_EQ(pages + lines, static_cast<size_t>(kFiles));
+}
+
+}  // namespace
+}  // namespace heapprof::test
