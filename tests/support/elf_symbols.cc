@@ -21,12 +21,19 @@ T At(const std::string& file, uint64_t offset) {
 std::string Demangled(const char* symbol) {
   int status = 0;
   char* plain = abi::__cxa_demangle(symbol, nullptr, nullptr, &status);
-  std::string name = plain != nullptr ? plain : symbol;
+  const std::string name = plain != nullptr ? plain : symbol;
   free(plain);
-  return name.substr(0, name.find('('));
+  return name;
 }
 
 }  // namespace
+
+std::string PlainName(const std::string& demangled) {
+  static const std::string kAnonymous = "(anonymous namespace)::";
+  std::string name = demangled;
+  for (size_t at; (at = name.find(kAnonymous)) != std::string::npos;) name.erase(at, kAnonymous.size());
+  return name.substr(0, name.find('('));
+}
 
 ElfSymbols::ElfSymbols(const std::string& path) {
   const std::string file = ReadFile(path);
@@ -56,7 +63,7 @@ std::string ElfSymbols::NameAt(uint64_t file_offset) const {
     auto after = functions_.upper_bound(address);
     if (after == functions_.begin()) return "";
     const auto& [begin, symbol] = *--after;
-    return address < begin + symbol.size ? Demangled(symbol.name.c_str()) : "";
+    return address < begin + symbol.size ? PlainName(Demangled(symbol.name.c_str())) : "";
   }
   return "";
 }

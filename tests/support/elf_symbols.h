@@ -13,12 +13,15 @@
 
 namespace heapprof::test {
 
+// A demangled name without its parameters and without anonymous namespaces: what tests know a function by.
+std::string PlainName(const std::string& demangled);
+
 class ElfSymbols {
  public:
   // Reads the tables of `path`. A file that is no 64-bit ELF file has no names.
   explicit ElfSymbols(const std::string& path);
 
-  // The demangled name, cut at '(', of the function that holds the byte at `file_offset`; "" when there is
+  // The plain name of the function that holds the byte at `file_offset`; "" when there is
   // none.
   std::string NameAt(uint64_t file_offset) const;
 

@@ -117,8 +117,7 @@ void HeapProfile::NameLocations() {
   for (const pb::Location& location : proto_.location()) {
     std::vector<std::string>& names = names_[location.id()];
     for (const pb::Line& line : location.line()) {
-      const std::string& name = Text(functions[line.function_id()]->name());
-      names.push_back(name.substr(0, name.find('(')));
+      names.push_back(PlainName(Text(functions[line.function_id()]->name())));
     }
     if (!names.empty()) continue;
     const pb::Mapping* mapping = location.mapping_id() != 0 ? mappings[location.mapping_id()] : nullptr;

@@ -37,7 +37,7 @@ class HeapProfile {
   const std::string& Text(int64_t index) const { return proto_.string_table(static_cast<int>(index)); }
 
   Totals Total() const;
-  // The samples with a frame of `function` (demangled, without parameters) anywhere in their stack.
+  // The samples with a frame of `function` (its plain name, see elf_symbols.h) anywhere in their stack.
   Totals In(const std::string& function) const;
   // The samples whose leaf is in `function`.
   Totals AtLeaf(const std::string& function) const;

@@ -113,6 +113,8 @@ Process::Process(const Command& command) {
     dup2(err[1], 2);
     if (!command.directory.empty() && chdir(command.directory.c_str()) != 0) _exit(126);
     signal(SIGPIPE, SIG_DFL);
+    close_range(3, ~0u,
+                CLOSE_RANGE_CLOEXEC);  // the program has 0, 1 and 2, whatever the test was started with
     if (command.before_exec) command.before_exec();
     execvpe(argv[0], argv.data(), envp.data());
     dprintf(2, "%s: %s\n", argv[0], strerror(errno));

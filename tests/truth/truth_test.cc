@@ -113,7 +113,7 @@ void ExpectUnbiased(const std::string& interval, double bytes, long scale) {
     EXPECT_GE(intervals, 5 * kSeeds);
     EXPECT_GE(share, 0.92);
     EXPECT_LE(share, 0.98);
-    RecordProperty("covered", std::to_string(share));
+    testing::Test::RecordProperty("covered", std::to_string(share));
   }
 }
 
