@@ -1,0 +1,2 @@
+/* Names no function of malloc or heapprof: a linker may think that it needs neither. */
+int main(void) { return 0; }

@@ -1,0 +1,74 @@
+#!/bin/bash
+# Installs the build tree into a folder, moves that folder, and builds and runs projects against it.
+# install_test.sh CMAKE BUILD SOURCE SCRATCH CC CXX
+set -euo pipefail
+cmake=$1 build=$2 source=$3 scratch=$4 cc=$5 cxx=$6
+
+fail() { echo "FAILED: $*" >&2; exit 1; }
+need() { [ -e "$1" ] || fail "$1 is missing"; }
+
+work=$scratch/tree
+rm -rf "$work"
+mkdir -p "$work/run"
+"$cmake" --install "$build" --prefix "$work/first" > "$work/install.log" || { cat "$work/install.log"; fail install; }
+# What was found by its absolute place would now be lost.
+mv "$work/first" "$work/prefix"
+prefix=$work/prefix
+libdir=$(dirname "$(find "$prefix" -name libheapprof.a)")
+
+need "$libdir/libheapprof.so.0"
+need "$libdir/libheapprof.so"
+need "$prefix/include/heapprof/heapprof.h"
+need "$prefix/include/heapprof/heapprof.hpp"
+need "$prefix/share/man/man1/heapprof.1"
+need "$prefix/share/man/man3/heapprof.3"
+need "$prefix/share/doc/heapprof/copyright"
+
+# The program dumps at its exit if, and only if, the library is in it.
+expect_library() {  # PROGRAM
+  local out=$work/run/$(basename "$1")
+  rm -f "$out".*
+  HEAPPROF_OPTIONS="dump_at_exit=1:output=$out" LD_LIBRARY_PATH=$libdir timeout 60 "$1" || fail "$1: status $?"
+  need "$out.heap.pb.gz"
+  "$prefix/bin/heapprof" info "$out.heap.pb.gz" > /dev/null || fail "info of $1"
+}
+expect_in_use() {  # PROGRAM
+  local out=$work/run/$(basename "$1").api.heap.pb.gz
+  LD_LIBRARY_PATH=$libdir timeout 60 "$1" "$out" || fail "$1: status $?"
+  local bytes
+  bytes=$("$prefix/bin/heapprof" info "$out" | awk '$1 == "inuse_space" { print $2 }' | tail -1)
+  [ "$bytes" -ge 12345678 ] && [ "$bytes" -lt 13345678 ] || fail "$1: $bytes bytes in use"
+}
+needs_shared() { readelf -d "$1" | grep -q 'NEEDED.*libheapprof\.so\.0'; }
+
+echo "== the command finds the library of its tree"
+"$prefix/bin/heapprof" run --exit-dump --output "$work/run/ls" -- ls / > /dev/null
+need "$work/run/ls.heap.pb.gz"
+
+echo "== CMake package"
+CC=$cc CXX=$cxx "$cmake" -S "$source/consumer" -B "$work/consumer" -DCMAKE_PREFIX_PATH="$prefix" > "$work/configure.log" ||
+  { cat "$work/configure.log"; fail configure; }
+"$cmake" --build "$work/consumer" > "$work/build.log" || { cat "$work/build.log"; fail build; }
+for kind in heapprof heapprof_static; do
+  expect_library "$work/consumer/quiet_$kind"
+  expect_in_use "$work/consumer/api_$kind"
+done
+needs_shared "$work/consumer/quiet_heapprof" || fail "the library was dropped from a program that calls no malloc"
+! needs_shared "$work/consumer/quiet_heapprof_static" || fail "the static target links the shared library"
+
+echo "== pkg-config"
+export PKG_CONFIG_PATH=$libdir/pkgconfig
+[ "$(pkg-config --modversion heapprof)" != "" ] || fail "no version"
+"$cc" "$source/consumer/quiet.c" $(pkg-config --cflags heapprof) -Wl,--as-needed $(pkg-config --libs heapprof) -o "$work/quiet_pc"
+needs_shared "$work/quiet_pc" || fail "the library was dropped by the flags of pkg-config"
+expect_library "$work/quiet_pc"
+"$cxx" -std=c++17 "$source/consumer/api.cc" $(pkg-config --cflags --libs heapprof) -o "$work/api_pc"
+expect_in_use "$work/api_pc"
+
+echo "== pkg-config, the archive alone"
+mkdir "$work/archive"
+cp "$libdir/libheapprof.a" "$work/archive/"
+"$cc" "$source/consumer/quiet.c" -L"$work/archive" $(pkg-config --static --libs heapprof | sed "s,-L[^ ]*,,") -o "$work/quiet_pc_static"
+! needs_shared "$work/quiet_pc_static" || fail "the archive was not taken"
+expect_library "$work/quiet_pc_static"
+echo "good"
