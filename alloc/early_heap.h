@@ -11,8 +11,14 @@
 #define HEAPPROF_ALLOC_EARLY_HEAP_H_
 
 #include <stddef.h>
+#include <stdint.h>
+
+#include <atomic>
 
 namespace heapprof {
+
+inline constexpr size_t kEarlyHeapSize = 64 << 20;  // address space; pages are taken when touched
+extern std::atomic<uintptr_t> g_early_heap;         // 0: nobody was that early
 
 // True while the calling thread's TLS has not been filled in.
 bool BeforeTls();
@@ -21,7 +27,11 @@ bool BeforeTls();
 // errno is not set, as it is thread-local.
 void* EarlyAllocate(size_t size, size_t alignment);
 
-bool IsEarlyBlock(const void* block);
+inline bool IsEarlyBlock(const void* block) {
+  // relaxed: whoever has such a block has been told of it by someone who saw the address.
+  uintptr_t heap = g_early_heap.load(std::memory_order_relaxed);
+  return heap != 0 && reinterpret_cast<uintptr_t>(block) - heap < kEarlyHeapSize;
+}
 
 // The size that the block was asked for with.
 size_t EarlyBlockSize(const void* block);

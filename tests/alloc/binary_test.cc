@@ -1,0 +1,115 @@
+// The library as a file: what leaves it, how it reaches its thread-local data, and how many instructions the
+// fast paths run before they leave by their tail jump.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <string>
+
+#include "tests/support/subprocess.h"
+#include "tests/support/under.h"
+
+namespace heapprof::test {
+namespace {
+
+std::string Output(const std::vector<std::string>& argv) {
+  Command command;
+  command.argv = argv;
+  Result result = RunProgram(command);
+  EXPECT_TRUE(result.ok()) << result.Describe();
+  return result.out;
+}
+
+std::set<std::string> Lines(const std::string& path) {
+  std::ifstream file(path);
+  std::set<std::string> lines;
+  for (std::string line; std::getline(file, line);) lines.insert(line);
+  return lines;
+}
+
+// Names of `nm --format=posix`: "name type ...".
+std::set<std::string> Names(const std::string& listing) {
+  std::set<std::string> names;
+  std::istringstream stream(listing);
+  for (std::string line; std::getline(stream, line);) {
+    size_t space = line.find(' ');
+    if (space != std::string::npos && space > 0) names.insert(line.substr(0, line.find_first_of("@ ")));
+  }
+  return names;
+}
+
+TEST(BinaryTest, ExportsExactlyTheList) {
+  std::set<std::string> exported =
+      Names(Output({NM, "-D", "--defined-only", "--format=posix", LibraryPath()}));
+  EXPECT_EQ(exported, Lines(EXPORTS_FILE));
+}
+
+TEST(BinaryTest, TheArchiveDefinesExactlyTheList) {
+  std::set<std::string> global =
+      Names(Output({NM, "--extern-only", "--defined-only", "--format=posix", STATIC_LIBRARY}));
+  EXPECT_EQ(global, Lines(EXPORTS_FILE));
+}
+
+TEST(BinaryTest, ExportsHaveNoVersion) {
+  std::string symbols = Output({READELF, "--dyn-syms", "-W", LibraryPath()});
+  EXPECT_NE(symbols.find(" malloc\n"), std::string::npos);
+  EXPECT_EQ(symbols.find(" malloc@"), std::string::npos);
+}
+
+// A dynamic TLS model would have malloc call __tls_get_addr, which allocates.
+TEST(BinaryTest, ThreadLocalDataIsInitialExec) {
+  std::string relocations = Output({READELF, "-rW", LibraryPath()});
+  EXPECT_NE(relocations.find("R_X86_64_TPOFF64"), std::string::npos);
+  EXPECT_EQ(relocations.find("DTPMOD"), std::string::npos);
+  EXPECT_EQ(relocations.find("TLSDESC"), std::string::npos);
+  std::string symbols = Output({NM, "-D", "--undefined-only", LibraryPath()});
+  EXPECT_EQ(symbols.find("__tls_get_addr"), std::string::npos);
+}
+
+TEST(BinaryTest, BindsAtStartAndStaysLoaded) {
+  std::string dynamic = Output({READELF, "-dW", LibraryPath()});
+  EXPECT_NE(dynamic.find("NOW"), std::string::npos);
+  EXPECT_NE(dynamic.find("NODELETE"), std::string::npos);
+  EXPECT_EQ(dynamic.find("libjemalloc"), std::string::npos);
+  EXPECT_EQ(dynamic.find("libz"), std::string::npos);
+  EXPECT_EQ(dynamic.find("libabsl"), std::string::npos);
+}
+
+// The instructions from the entry up to the jump or call into jemalloc, that one not counted; -1 when there
+// is none. Jumps to the slow path are part of the way.
+int InstructionsToJemalloc(const std::string& function) {
+  std::istringstream lines(
+      Output({OBJDUMP, "-d", "--no-show-raw-insn", "--disassemble=" + function, LibraryPath()}));
+  int count = 0;
+  bool inside = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("<" + function + ">:") != std::string::npos) {
+      inside = true;
+    } else if (inside && line.find(":\t") != std::string::npos) {
+      if (line.find("<hpje_") != std::string::npos) return count;
+      ++count;
+    }
+  }
+  return -1;
+}
+
+TEST(BinaryTest, FastPathsAreAsLongAsTheGoldenFileSays) {
+  std::ifstream golden(GOLDEN_FILE);
+  int checked = 0;
+  for (std::string line; std::getline(golden, line);) {
+    if (line.empty() || line[0] == '#') continue;
+    std::istringstream words(line);
+    std::string function;
+    int expected = -2;
+    words >> function >> expected;
+    EXPECT_EQ(InstructionsToJemalloc(function), expected) << function;
+    ++checked;
+  }
+  EXPECT_EQ(checked, 6);
+  EXPECT_LE(InstructionsToJemalloc("malloc"), 6);
+  EXPECT_LE(InstructionsToJemalloc("free"), 4);
+}
+
+}  // namespace
+}  // namespace heapprof::test

@@ -1,0 +1,102 @@
+// Threads made through the wrapper: with attributes of every kind, and none; failing ones leave nothing
+// behind.
+#include <dlfcn.h>
+#include <errno.h>
+#include <gtest/gtest.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include <thread>
+#include <vector>
+
+#include "tests/alloc/intervals.h"
+
+namespace heapprof::test {
+namespace {
+
+class ThreadsTest : public AtInterval {};
+HEAPPROF_AT_INTERVALS(ThreadsTest);
+
+void* AllocateAndAdd(void* argument) {
+  for (size_t i = 1; i < 500; ++i) {
+    void* block = malloc(i * 16);
+    block = realloc(block, i * 33);
+    free(block);
+  }
+  return reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(argument) + 1);
+}
+
+uintptr_t RunThread(const pthread_attr_t* attributes) {
+  pthread_t thread;
+  int error = pthread_create(&thread, attributes, AllocateAndAdd, reinterpret_cast<void*>(41));
+  EXPECT_EQ(error, 0);
+  if (error != 0) return 0;
+  void* result = nullptr;
+  EXPECT_EQ(pthread_join(thread, &result), 0);
+  return reinterpret_cast<uintptr_t>(result);
+}
+
+TEST_P(ThreadsTest, StacksAreWalkedToTheirEndWhereverTheyLie) {
+  uint64_t truncated = Stats().truncated_stacks, live = Stats().live_samples;
+  EXPECT_EQ(RunThread(nullptr), 42u);
+  pthread_attr_t attributes;
+  ASSERT_EQ(pthread_attr_init(&attributes), 0);
+  EXPECT_EQ(RunThread(&attributes), 42u);
+  for (size_t size : {size_t{64} << 10, size_t{1} << 20, size_t{64} << 20}) {
+    ASSERT_EQ(pthread_attr_setstacksize(&attributes, size), 0);
+    EXPECT_EQ(RunThread(&attributes), 42u);
+  }
+  constexpr size_t kOwn = 256 << 10;
+  void* stack = mmap(nullptr, kOwn, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(stack, MAP_FAILED);
+  ASSERT_EQ(pthread_attr_setstack(&attributes, stack, kOwn), 0);
+  EXPECT_EQ(RunThread(&attributes), 42u);
+  ASSERT_EQ(pthread_attr_destroy(&attributes), 0);
+  munmap(stack, kOwn);
+  EXPECT_EQ(Stats().truncated_stacks, truncated);
+  EXPECT_LE(Stats().live_samples, live + 8);  // libc keeps a vector of TLS blocks with each cached stack
+}
+
+TEST_P(ThreadsTest, AThreadThatCannotBeMadeIsAnError) {
+  pthread_attr_t attributes;
+  ASSERT_EQ(pthread_attr_init(&attributes), 0);
+  ASSERT_EQ(pthread_attr_setstacksize(&attributes, size_t{1} << 46), 0);
+  uint64_t live = Stats().live_samples;
+  for (int i = 0; i < 1000; ++i) {
+    pthread_t thread;
+    ASSERT_NE(pthread_create(&thread, &attributes, AllocateAndAdd, nullptr), 0);
+  }
+  EXPECT_EQ(Stats().live_samples, live);
+  ASSERT_EQ(pthread_attr_destroy(&attributes), 0);
+}
+
+TEST_P(ThreadsTest, BlocksMayBeFreedByAnotherThread) {
+  uint64_t live = Stats().live_samples;
+  std::vector<void*> blocks(3000);
+  void* data = blocks.data();
+  pthread_t thread;
+  ASSERT_EQ(pthread_create(
+                &thread, nullptr,
+                [](void* argument) -> void* {
+                  auto** out = static_cast<void**>(argument);
+                  for (int i = 0; i < 3000; ++i) out[i] = malloc(1 + i % 5000);
+                  return nullptr;
+                },
+                data),
+            0);
+  ASSERT_EQ(pthread_join(thread, nullptr), 0);
+  for (void* block : blocks) free(block);
+  EXPECT_LE(Stats().live_samples, live + 2);
+}
+
+TEST_P(ThreadsTest, DlcloseAnswersAsLibcs) {
+  void* library = dlopen("libm.so.6", RTLD_NOW);
+  ASSERT_NE(library, nullptr);
+  EXPECT_EQ(dlclose(library), 0);
+}
+
+}  // namespace
+}  // namespace heapprof::test
