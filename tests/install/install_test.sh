@@ -39,7 +39,7 @@ expect_in_use() {  # PROGRAM
   bytes=$("$prefix/bin/heapprof" info "$out" | awk '$1 == "inuse_space" { print $2 }' | tail -1)
   [ "$bytes" -ge 12345678 ] && [ "$bytes" -lt 13345678 ] || fail "$1: $bytes bytes in use"
 }
-needs_shared() { readelf -d "$1" | grep -q 'NEEDED.*libheapprof\.so\.0'; }
+needs_shared() { readelf -d "$1" | grep 'NEEDED.*libheapprof\.so\.0' > /dev/null; }
 
 echo "== the command finds the library of its tree"
 "$prefix/bin/heapprof" run --exit-dump --output "$work/run/ls" -- ls / > /dev/null

@@ -10,14 +10,17 @@ mkdir -p "$scratch"
 "$cpack" --config "$build/CPackConfig.cmake" -B "$scratch" > "$scratch/log" || { cat "$scratch/log"; fail cpack; }
 
 package() {  # NAME
-  local file=$(echo "$scratch/$1"_"$version"_*.deb)
+  local file
+  file=$(echo "$scratch/$1"_"$version"_*.deb)
   [ -e "$file" ] || fail "no package $1"
   echo "$file"
 }
-holds() {  # NAME PATTERN
-  dpkg-deb --fsys-tarfile "$(package "$1")" | tar -t | grep -Eq "$2" || fail "$1 does not hold $2"
-}
-field() { dpkg-deb --field "$(package "$1")" "$2"; }
+for name in libheapprof0 libheapprof-dev heapprof; do
+  dpkg-deb --fsys-tarfile "$(package $name)" | tar -t > "$scratch/$name.files"
+  dpkg-deb --field "$(package $name)" Depends > "$scratch/$name.depends"
+done
+holds() { grep -Eq "$2" "$scratch/$1.files" || fail "$1 does not hold $2"; }            # NAME PATTERN
+depends() { grep -Fq "$2" "$scratch/$1.depends" || fail "$1 does not depend on $2"; }  # NAME TEXT
 
 holds libheapprof0 '^\./usr/lib/.*libheapprof\.so\.0$'
 holds libheapprof0 '^\./usr/share/doc/libheapprof0/copyright$'
@@ -28,9 +31,9 @@ holds libheapprof-dev '^\./usr/lib/.*cmake/heapprof/heapprofConfig\.cmake$'
 holds libheapprof-dev '^\./usr/include/heapprof/heapprof\.hpp$'
 holds heapprof '^\./usr/bin/heapprof$'
 holds heapprof '^\./usr/share/man/man1/heapprof\.1$'
-! dpkg-deb --fsys-tarfile "$(package heapprof)" | tar -t | grep -q libheapprof || fail "the command's package holds the library"
-field libheapprof0 Depends | grep -q 'libc6 (>= ' || fail "libheapprof0 does not depend on libc6"
-field heapprof Depends | grep -q "libheapprof0 (= $version)" || fail "heapprof does not depend on its library"
-field heapprof Depends | grep -q 'zlib1g' || fail "heapprof does not depend on zlib"
-field libheapprof-dev Depends | grep -q "libheapprof0 (= $version)" || fail "libheapprof-dev does not depend on its library"
+! grep -q libheapprof "$scratch/heapprof.files" || fail "the command's package holds the library"
+depends libheapprof0 'libc6 (>= '
+depends heapprof "libheapprof0 (= $version)"
+depends heapprof zlib1g
+depends libheapprof-dev "libheapprof0 (= $version)"
 echo "good"
