@@ -6,19 +6,23 @@
 // the address; so does a null pointer. Both leave by a jump: no frame of ours stands on the stack when jemalloc
 // or the slow path runs, and the slow path finds the program's frame under its own.
 //
-// It is assembly because neither gcc 12 nor clang 14 folds subtraction, store and both comparisons into one
-// `sub` to memory. tests/alloc/fast_path.golden pins the instruction counts.
+// It is assembly because gcc 12 does not fold subtraction, store and both comparisons into one `sub` to memory
+// (clang 14 does). tests/alloc/fast_path.golden pins the instruction counts.
 //
 // The operators are weak, so that a program that links libheapprof.a can replace them as the standard says.
 
         .text
 
-.macro  ENTRY name
-        .globl  \name
+.macro  BODY name
         .type   \name, @function
         .p2align 5
 \name:
         .cfi_startproc
+.endm
+
+.macro  ENTRY name
+        .globl  \name
+        BODY    \name
 .endm
 
 .macro  END name
@@ -27,8 +31,8 @@
 .endm
 
 .macro  OPERATOR name
-        ENTRY   \name
         .weak   \name
+        BODY    \name
 .endm
 
 // Subtracts the size in \reg from the countdown. Sets the flags for jbe.
