@@ -12,10 +12,12 @@ import os
 import re
 import resource
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
 
+sys.dont_write_bytecode = True  # no __pycache__ among the sources
 import contenders as who
 
 PROGRAMS = ["churn", "tree", "string_map", "threads", "bignum", "covers"]
@@ -24,6 +26,14 @@ EXACT_PERCENT = 10  # of the usual work, where every allocation is recorded
 
 class Failed(Exception):
     pass
+
+
+class Stopped(Exception):
+    """Asked to end: the tables show what was measured until then."""
+
+
+def stop(*_):
+    raise Stopped
 
 
 def run(command, environment, timeout=600):
@@ -89,12 +99,34 @@ def instructions(command, environment):
     return int(re.search(r"Collected : (\d+)", done.stderr).group(1))
 
 
+def measure_all(commands, takers, base, options, figures):
+    """Fills figures[contender, program], and keeps options.json up to date."""
+    for program, command in commands.items():
+        for taker in takers:
+            if taker.huge and program == "cc1plus" and not options.huge:
+                continue
+            percent = min(EXACT_PERCENT, options.percent) if taker.exact else options.percent
+            work = (str(percent),) if program != "cc1plus" else ()
+            rounds = options.exact_rounds if taker.exact else options.rounds
+            if program == "cc1plus" and taker.exact and not taker.name.startswith("heapprof"):
+                rounds = 1  # minutes each, and the ratio is far from 1
+            print(f"bench: {program}, {taker.name}: {rounds} pairs", file=sys.stderr, flush=True)
+            try:
+                figures[taker.name, program] = measure_pair(command + work, base, taker, rounds)
+            except Failed as failure:
+                print(f"bench: {failure}", file=sys.stderr)
+            if options.json:
+                with open(options.json, "w", encoding="ascii") as out:
+                    json.dump({f"{t} / {p}": f for (t, p), f in figures.items()}, out, indent=1)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build/release", help="build folder")
     parser.add_argument("--library", required=True, help="libheapprof.so.0")
     parser.add_argument("--rounds", type=int, default=11, help="pairs per cell of the sampling contenders")
     parser.add_argument("--exact-rounds", type=int, default=3, help="pairs per cell of the exact ones")
+    parser.add_argument("--percent", type=int, default=100, help="of the usual work, of the sampling contenders")
     parser.add_argument("--programs", default=",".join(PROGRAMS + ["cc1plus"]), help="comma-separated")
     parser.add_argument("--only", default="", help="contenders whose name contains this")
     parser.add_argument("--huge", action="store_true", help="heaptrack on cc1plus too (needs about 20 GB)")
@@ -112,19 +144,10 @@ def main():
         commands["cc1plus"] = preprocess("bench/programs/heavy_unit.cc", scratch)
 
     figures = {}
-    for program, command in commands.items():
-        for taker in takers:
-            if taker.huge and program == "cc1plus" and not options.huge:
-                continue
-            work = (str(EXACT_PERCENT),) if taker.exact and program != "cc1plus" else ()
-            rounds = options.exact_rounds if taker.exact else options.rounds
-            if program == "cc1plus" and taker.exact and not taker.name.startswith("heapprof"):
-                rounds = 1  # minutes each, and the ratio is far from 1
-            print(f"bench: {program}, {taker.name}: {rounds} pairs", file=sys.stderr, flush=True)
-            try:
-                figures[taker.name, program] = measure_pair(command + work, base, taker, rounds)
-            except Failed as failure:
-                print(f"bench: {failure}", file=sys.stderr)
+    try:
+        measure_all(commands, takers, base, options, figures)
+    except (Stopped, KeyboardInterrupt):
+        print("bench: stopped", file=sys.stderr)
     rows = [t.name for t in takers]
 
     def cell(key, form):
@@ -144,12 +167,10 @@ def main():
                 counts[taker.name, program] = instructions(command + ("5",), taker.environment) / plain
         table("Instructions in user space, ratio to plain jemalloc (5 % of the work)", [t.name for t in sampling],
               [p for p in commands if p != "cc1plus"], lambda r, c: f"{counts[r, c]:.3f}")
-    if options.json:
-        with open(options.json, "w", encoding="ascii") as out:
-            json.dump({f"{t} / {p}": f for (t, p), f in figures.items()}, out, indent=1)
     return 0 if figures else 1
 
 
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGTERM, stop)
     sys.exit(main())
