@@ -5,8 +5,12 @@
 
 #include "alloc/early_heap.h"
 #include "alloc/init.h"
+#include "alloc/sample_filter.h"
 
 namespace heapprof {
+
+std::atomic<uint32_t> g_samples_of_page[1 << kFilterBits];
+
 namespace {
 
 // Below this jemalloc never resizes in place; from here on blocks are whole pages.
@@ -28,7 +32,7 @@ void* AllocateSample(size_t size, int flags, uint64_t interval, const CallerFram
     recorder::Forget();
     return NoMemory();
   }
-  recorder::RecordAllocation(block, size, interval, caller);
+  RecordSample(block, size, interval, caller);
   return block;
 }
 
@@ -82,7 +86,7 @@ void* Reallocate(void* block, size_t size, int flags, const CallerFrame& caller)
   }
   // A block that is not early came from an initialised library: the recorder can be asked.
   size_t recorded_size;
-  bool was_sample = maybe_sample && recorder::IsSample(block, &recorded_size);
+  bool was_sample = maybe_sample && PassesFilter(block) && recorder::IsSample(block, &recorded_size);
   uint64_t interval = due ? recorder::Decide(size) : 0;
   if (interval == 0 && !was_sample) {
     void* moved = hpje_rallocx(block, size, flags);
@@ -91,8 +95,8 @@ void* Reallocate(void* block, size_t size, int flags, const CallerFrame& caller)
   size_t old_usable = hpje_sallocx(block, 0);
   // Zeroing and a chosen arena or cache keep to the copying way.
   if ((flags & ~kLgAlignMask) == 0 && ResizeInPlace(block, old_usable, size, flags, interval != 0)) {
-    if (was_sample) recorder::RecordFree(block);
-    if (interval != 0) recorder::RecordAllocation(block, size, interval, caller);
+    if (was_sample) RecordFreeOfSample(block);
+    if (interval != 0) RecordSample(block, size, interval, caller);
     return block;
   }
   void* fresh = nullptr;
@@ -103,14 +107,14 @@ void* Reallocate(void* block, size_t size, int flags, const CallerFrame& caller)
   }
   if (fresh == nullptr) return NoMemory();
   memcpy(fresh, block, Min(old_usable, size));
-  if (was_sample) recorder::RecordFree(block);
+  if (was_sample) RecordFreeOfSample(block);
   hpje_dallocx(block, flags & ~(kLgAlignMask | kZeroFlag));
   return fresh;
 }
 
 bool PrepareFree(void* block) {
   if (block == nullptr || IsEarlyBlock(block)) return false;
-  if (MaybeSample(block)) recorder::RecordFree(block);
+  if (MaybeSample(block) && PassesFilter(block)) RecordFreeOfSample(block);
   return true;
 }
 

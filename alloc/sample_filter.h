@@ -1,0 +1,55 @@
+// A filter before the live table: how many samples may lie on a page.
+//
+// Samples of large intervals are page-aligned, and so are many blocks that are none: the first of a slab,
+// which jemalloc hands out first and again, and most large ones. For those a free needs one load here instead
+// of a search. A count is never too low; it is too high when pages share it or when a sample's end went
+// unrecorded.
+//
+// With smaller alignments, where most blocks are samples, the filter would only cost: it is neither filled
+// nor asked. As the mask only loses bits, whoever sees the largest one knows that every sample up to now was
+// counted. Thread-safety: yes. Signal-safety: yes. Allocates: never.
+#ifndef HEAPPROF_ALLOC_SAMPLE_FILTER_H_
+#define HEAPPROF_ALLOC_SAMPLE_FILTER_H_
+
+#include <stdint.h>
+
+#include <atomic>
+
+#include "sampling/recorder.h"
+
+namespace heapprof {
+
+inline constexpr uint64_t kPageMask = 4095;
+inline constexpr int kFilterBits = 12;
+extern std::atomic<uint32_t> g_samples_of_page[1 << kFilterBits];
+
+inline std::atomic<uint32_t>& SamplesOfPage(const void* block) {
+  uint64_t page = reinterpret_cast<uintptr_t>(block) / (kPageMask + 1);
+  return g_samples_of_page[page * 0x9e3779b97f4a7c15 >> (64 - kFilterBits)];
+}
+
+inline bool FilterInUse() { return __atomic_load_n(&g_sample_mask, __ATOMIC_RELAXED) == kPageMask; }
+
+// Records a sample, after counting it: nobody else knows the block yet.
+inline void RecordSample(const void* block, size_t size, uint64_t interval, const CallerFrame& caller) {
+  // relaxed: whoever frees the block got its address from here, by a way that orders.
+  if (FilterInUse()) SamplesOfPage(block).fetch_add(1, std::memory_order_relaxed);
+  recorder::RecordAllocation(block, size, interval, caller);
+}
+
+// False: the block, whose address looks like a sample's, is certainly none.
+inline bool PassesFilter(const void* block) {
+  return !FilterInUse() || SamplesOfPage(block).load(std::memory_order_relaxed) != 0;
+}
+
+// recorder::RecordFree, for a block that passed.
+inline void RecordFreeOfSample(const void* block) {
+  // Once the filter is out of use its counts mean nothing, and may stay as they are.
+  if (recorder::RecordFree(block) && FilterInUse()) {
+    SamplesOfPage(block).fetch_sub(1, std::memory_order_relaxed);
+  }
+}
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_ALLOC_SAMPLE_FILTER_H_
