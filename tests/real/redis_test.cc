@@ -40,10 +40,10 @@ INTERVALS(Redis);
 TEST_P(Redis, UnderItsBenchmark) {
   REQUIRE_PROGRAM("redis-server", "redis-server");
   REQUIRE_PROGRAM("redis-benchmark", "redis-tools");
-  Command command =
-      WithTheLibrary({"redis-server", "--port", std::to_string(port_), "--bind", "127.0.0.1", "--save", "",
-                      "--appendonly", "no", "--dir", work_.path(), "--daemonize", "no"},
-                     work_.path());
+  Command command = WithTheLibrary(
+      {"redis-server", "--port", std::to_string(port_), "--bind", "127.0.0.1", "--save", "", "--appendonly",
+       "no", "--dir", work_.path(), "--daemonize", "no", "--enable-debug-command", "yes"},
+      work_.path());
   command.timeout_seconds = 100;
   Process server(command);
   ASSERT_TRUE(server.WaitForOutput("Ready to accept connections")) << server.so_far().Describe();

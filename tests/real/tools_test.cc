@@ -13,7 +13,7 @@ TEST_P(Compiler, BuildsTheSameProgram) {
   REQUIRE_PROGRAM("g++", "g++");
   TempDir plain, profiled;
   // without debug information nothing of the folder is in the object: files must be the same, byte for byte
-  const std::vector<std::string> build = {"g++", "-O1",    "-std=c++17", "-c", Input("heavy.cc"),
+  const std::vector<std::string> build = {"g++", "-O0",    "-std=c++17", "-c", Input("heavy.cc"),
                                           "-o",  "heavy.o"};
   ASSERT_TRUE(WithoutTheLibrary(build, plain.path()).ok());
   Command command = WithTheLibrary(build, profiled.path());

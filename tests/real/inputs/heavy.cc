@@ -1,14 +1,12 @@
 // Small in itself, heavy in what it includes and instantiates.
 #include <algorithm>
-#include <filesystem>
 #include <functional>
 #include <future>
 #include <iostream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <numeric>
-#include <random>
-#include <regex>
 #include <set>
 #include <sstream>
 #include <string>
@@ -22,9 +20,8 @@ int main() {
   std::set<std::string> sorted(words.begin(), words.end());
   std::cout << "words " << words.size() << " sorted";
   for (const std::string& word : sorted) std::cout << ' ' << word;
-  const std::regex starts_with_p("^p.*");
-  std::cout << " matched " << std::count_if(words.begin(), words.end(), [&](const std::string& word) {
-    return std::regex_match(word, starts_with_p);
+  std::cout << " matched " << std::count_if(words.begin(), words.end(), [](const std::string& word) {
+    return word[0] == 'p';
   });
   std::map<int, std::variant<int, std::string>> mixed{{1, 7}, {2, "two"}};
   std::unordered_map<std::string, std::unique_ptr<int>> owned;
