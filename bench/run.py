@@ -36,34 +36,30 @@ def stop(*_):
     raise Stopped
 
 
-def run(command, environment, timeout=600):
-    """Runs to the end; returns (user+system seconds, peak RSS in KiB, standard output)."""
-    full = {k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "HEAPPROF_OPTIONS", "MALLOC_CONF")}
-    full.update(environment)
-    read_end, write_end = os.pipe()
-    errors = os.open("/dev/null", os.O_WRONLY)
-    process = subprocess.Popen(["timeout", str(timeout), "/usr/bin/env"] +
-                               [f"{k}={v}" for k, v in environment.items()] + list(command),
-                               stdout=write_end, stderr=errors,
-                               env={k: v for k, v in full.items() if k not in environment})
-    os.close(write_end)
-    os.close(errors)
-    with os.fdopen(read_end, "rb") as pipe:
-        output = pipe.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise Failed(f"{' '.join(command)}: status {process.returncode}")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss, output
+def run(command, environment, measure, timeout=600):
+    """Runs to the end; returns (user+system seconds, peak RSS in KiB, standard output).
+
+    `measure` is the path of bench_measure. The environment is set behind it, for the program alone.
+    """
+    clean = {k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "HEAPPROF_OPTIONS", "MALLOC_CONF")}
+    result = os.path.join("build", "bench", "measured")
+    done = subprocess.run(["timeout", str(timeout), measure, result, "/usr/bin/env"] +
+                          [f"{k}={v}" for k, v in environment.items()] + list(command),
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=clean, check=False)
+    if done.returncode != 0:
+        raise Failed(f"{' '.join(command)}: status {done.returncode}")
+    with open(result, encoding="ascii") as text:
+        seconds, kib = text.read().split()
+    return float(seconds), int(kib), done.stdout
 
 
-def measure_pair(command, base, contender, rounds):
+def measure_pair(command, base, contender, rounds, measure):
     """Medians over rounds: {time, rss: ratios; seconds, kib: of the contender}."""
     results = []
     for index in range(rounds):
         pair = {}
         for one in [base, contender] if index % 2 == 0 else [contender, base]:
-            pair[one.name] = run(one.command + tuple(command), one.environment)
+            pair[one.name] = run(one.command + tuple(command), one.environment, measure)
         (base_time, base_rss, base_output), (time, rss, output) = pair[base.name], pair[contender.name]
         if base_output != output and not contender.command:
             raise Failed(f"{command[0]} printed something else under {contender.name}")
@@ -112,7 +108,8 @@ def measure_all(commands, takers, base, options, figures):
                 rounds = 1  # minutes each, and the ratio is far from 1
             print(f"bench: {program}, {taker.name}: {rounds} pairs", file=sys.stderr, flush=True)
             try:
-                figures[taker.name, program] = measure_pair(command + work, base, taker, rounds)
+                figures[taker.name, program] = measure_pair(command + work, base, taker, rounds,
+                                                               os.path.join(options.build, "bench", "bench_measure"))
             except Failed as failure:
                 print(f"bench: {failure}", file=sys.stderr)
             if options.json:
