@@ -37,7 +37,7 @@ extern __typeof__(heapprof_sample_interval) heapprof_sample_interval __attribute
     }                                                                           \
   } while (0)
 
-#define NOINLINE __attribute__((noinline, noclone))
+#define NOINLINE __attribute__((noinline))
 
 static inline int HasLibrary(void) { return heapprof_dump_heap != NULL; }
 
