@@ -69,26 +69,34 @@ class SignalsBlocked {
   uint64_t old_ = 0;
 };
 
-// A dump's memory: the stack it runs on, with a page below that faults, and the writer's workspace. Mapped
-// for the dump and given back after it.
+// A dump's memory: the stack it runs on, with a page below that faults, and the writer's workspace. Mapped at
+// start-up and never touched until the first dump, as a program that has used its address space up must still
+// be able to dump; given back to the kernel after each dump, which also zeroes it for the next.
+// Guarded by the dump lock.
 struct DumpMemory {
   static constexpr size_t kGuard = 4096;
   static constexpr size_t kStack = 256 << 10;
 
   bool Map() {
+    if (base != nullptr) return true;
     size = kGuard + kStack + HeapProfileWorkspaceSize();
     base = static_cast<char*>(RawMap(size));
     if (base == nullptr) return false;
     RawSyscall(SYS_mprotect, reinterpret_cast<long>(base), kGuard, PROT_NONE);
     return true;
   }
-  void Unmap() { RawUnmap(base, size); }
+  void GiveBack() {
+    if (base == nullptr) return;
+    RawSyscall(SYS_madvise, reinterpret_cast<long>(base + kGuard), static_cast<long>(size - kGuard),
+               MADV_DONTNEED);
+  }
   void* stack_top() const { return base + kGuard + kStack; }
   void* workspace() const { return base + kGuard + kStack; }
 
   char* base = nullptr;
   size_t size = 0;
 };
+DumpMemory g_memory;
 
 // Writes one heap profile to a file. Runs on the dump's stack, under the dump lock.
 struct FileDump {
@@ -145,15 +153,14 @@ void CountDump(int error) { (error == 0 ? g_dumps : g_failed_dumps).fetch_add(1,
 // Runs `dump` under the lock that the caller holds.
 template <typename Dump>
 int RunLocked(Dump* dump) {
-  DumpMemory memory;
-  if (!memory.Map()) {
+  if (!g_memory.Map()) {
     Say("no memory for writing a heap profile (the address space is used up); nothing is written");
     CountDump(-ENOMEM);
     return -ENOMEM;
   }
-  dump->workspace = memory.workspace();
-  CallOnStack(Dump::Run, dump, memory.stack_top());
-  memory.Unmap();
+  dump->workspace = g_memory.workspace();
+  CallOnStack(Dump::Run, dump, g_memory.stack_top());
+  g_memory.GiveBack();
   CountDump(dump->result);
   return dump->result;
 }
@@ -218,6 +225,7 @@ __attribute__((destructor)) void AtExit() { DumpAtExit(); }
 
 void InstallTriggers() {
   const Options& options = GetOptions();
+  g_memory.Map();
   if (options.dump_signal > 0) InstallSignalHandler(options.dump_signal);
   if (options.dump_at_exit) at_quick_exit(DumpAtExit);
 }
@@ -225,6 +233,7 @@ void InstallTriggers() {
 void TriggersAfterForkInChild() {
   g_dump_owner.store(0, std::memory_order_relaxed);
   g_signal_pending.store(false, std::memory_order_relaxed);
+  g_memory.GiveBack();  // a dump that another thread of the parent had under way left it half used
   g_files_written = 0;
 }
 
