@@ -125,7 +125,7 @@ def main():
     parser.add_argument("--exact-rounds", type=int, default=3, help="pairs per cell of the exact ones")
     parser.add_argument("--percent", type=int, default=100, help="of the usual work, of the sampling contenders")
     parser.add_argument("--programs", default=",".join(PROGRAMS + ["cc1plus"]), help="comma-separated")
-    parser.add_argument("--only", default="", help="contenders whose name contains this")
+    parser.add_argument("--only", default="", help="contenders whose name contains one of these, comma-separated")
     parser.add_argument("--huge", action="store_true", help="heaptrack on cc1plus too (needs about 20 GB)")
     parser.add_argument("--instructions", action="store_true", help="count instructions under valgrind too")
     parser.add_argument("--json", default="", help="write all figures to this file")
@@ -134,7 +134,7 @@ def main():
     scratch = os.path.abspath(os.path.join("build", "bench"))
     os.makedirs(scratch, exist_ok=True)
     base = who.baseline()
-    takers = [c for c in who.contenders(os.path.abspath(options.library), scratch) if options.only in c.name]
+    takers = [c for c in who.contenders(os.path.abspath(options.library), scratch) if any(part in c.name for part in options.only.split(","))]
     programs = options.programs.split(",")
     commands = {p: (os.path.join(options.build, "bench", f"bench_{p}"),) for p in programs if p != "cc1plus"}
     if "cc1plus" in programs:
@@ -153,6 +153,9 @@ def main():
     table("User+system time, ratio to plain jemalloc (median of pairs)", rows, list(commands),
           cell("time", "{:.3f}"))
     table("Peak resident set, ratio to plain jemalloc", rows, list(commands), cell("rss", "{:.2f}"))
+    for figure in figures.values():
+        figure["mib_more"] = (figure["kib"] - figure["base_kib"]) / 1024
+    table("Peak resident set, MiB more than plain jemalloc", rows, list(commands), cell("mib_more", "{:+.1f}"))
     if options.instructions and shutil.which("valgrind"):
         sampling = [t for t in takers if not t.exact]
         counts = {}
