@@ -11,3 +11,8 @@ function(heapprof_runtime_library name)
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden
     C_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
 endfunction()
+
+# GNU's tools, whatever the compiler brings: lld has no --force-group-allocation.
+find_program(HEAPPROF_LD NAMES ld.bfd REQUIRED)
+find_program(HEAPPROF_OBJCOPY NAMES ${CMAKE_SYSTEM_PROCESSOR}-linux-gnu-objcopy REQUIRED)
+find_program(HEAPPROF_NM NAMES ${CMAKE_SYSTEM_PROCESSOR}-linux-gnu-nm REQUIRED)

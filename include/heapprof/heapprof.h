@@ -16,9 +16,9 @@ extern "C" {
 
 #define HEAPPROF_VERSION "0.1.0"
 
-/* Writes a heap profile (gzip'd profile.proto) to `path`, which appears complete or not at all. NULL names the
- * file by the option `output`. [signal-safe]
- * Errors: -EACCES, -ENOSPC, -EFBIG, ... of the file; one line on stderr says which. */
+/* Writes a heap profile (gzip'd profile.proto) to `path`, which appears complete or not at all. NULL names
+ * the file by the option `output`. [signal-safe] Errors: -EACCES, -ENOSPC, -EFBIG, ... of the file; one line
+ * on stderr says which. */
 int heapprof_dump_heap(const char* path);
 
 /* Writes the profile `name` ("heap" or "allocs") to the descriptor `fd`. debug 0: gzip'd profile.proto;
@@ -51,7 +51,8 @@ struct heapprof_stats {
   uint64_t failed_dumps;     /* profiles that could not be written */
 };
 
-/* Fills in `stats`. [signal-safe] Errors: -EINVAL when stats is NULL or its size is smaller than one field. */
+/* Fills in `stats`. [signal-safe] Errors: -EINVAL when stats is NULL or its size is smaller than one field.
+ */
 int heapprof_stats(struct heapprof_stats* stats);
 
 /* A program may define this to give options of its own; HEAPPROF_OPTIONS stands over them. */
