@@ -21,7 +21,8 @@ void* operator new(size_t size) {
   return block;
 }
 void operator delete(void*) noexcept { ++g_deletes; }
-void operator delete(void*, size_t) noexcept;  // these two are not replaced; clang declares them on demand only
+void operator delete(void*,
+                     size_t) noexcept;  // these two are not replaced; clang declares them on demand only
 void operator delete[](void*, size_t) noexcept;
 
 int main() {

@@ -81,6 +81,9 @@ TEST(DescriptorSink, WaitsForANonBlockingPipeWithItsShortWrites) {
 std::atomic<int> g_alarms{0};
 
 TEST(DescriptorSink, SignalsInterruptAndNothingIsLost) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "TSan holds signals back until an interceptor runs, so that none interrupts a raw write";
+#endif
   struct sigaction action = {};
   action.sa_handler = [](int) { g_alarms++; };  // without SA_RESTART: blocked writes end with EINTR or short
   struct sigaction before;

@@ -34,8 +34,20 @@ StackBounds BoundsOfThread() {
   return {start, start + size};
 }
 
+// The PCs of one walk. An array in place: captures are made in signal handlers too.
+class Pcs {
+ public:
+  void push_back(uintptr_t pc) { pcs_[size_++] = pc; }
+  size_t size() const { return size_; }
+  uintptr_t operator[](size_t i) const { return pcs_[i]; }
+
+ private:
+  uintptr_t pcs_[kMax];
+  size_t size_ = 0;
+};
+
 struct Captured {
-  std::vector<uintptr_t> ours, theirs;
+  Pcs ours, theirs;
   WalkResult result;
 };
 
@@ -46,7 +58,7 @@ __attribute__((noinline)) Captured Capture(StackBounds bounds) {
   Captured captured;
   captured.result = WalkStack(HEAPPROF_CALLER_FRAME(), bounds, ours, kMax);
   int depth = unw_backtrace(theirs, kMax);
-  captured.ours.assign(ours, ours + captured.result.depth);
+  for (uint32_t i = 0; i < captured.result.depth; ++i) captured.ours.push_back(ours[i]);
   for (int i = 1; i < depth; ++i) captured.theirs.push_back(reinterpret_cast<uintptr_t>(theirs[i]));
   return captured;
 }
