@@ -76,7 +76,7 @@ bool ParseCie(const UnwindTables& tables, uintptr_t at, Cie* cie) {
   return !reader.failed();
 }
 
-// The rule at pc from the FDE at `at`. kUnset when the FDE does not cover pc.
+// The rule at pc from the FDE at `at`. Unset when the FDE does not cover pc.
 Rule RuleFromFde(const UnwindTables& tables, uintptr_t at, uintptr_t pc) {
   CfiReader reader;
   if (!OpenRecord(tables, at, &reader)) return Rule();
@@ -101,7 +101,7 @@ Rule RuleFromFde(const UnwindTables& tables, uintptr_t at, uintptr_t pc) {
 Rule ScanEhFrame(const UnwindTables& tables, uintptr_t at, uintptr_t pc) {
   CfiReader body;
   while (OpenRecord(tables, at, &body)) {
-    if (Rule rule = RuleFromFde(tables, at, pc); rule.kind() != Rule::kUnset) return rule;
+    if (Rule rule = RuleFromFde(tables, at, pc); rule.is_set()) return rule;
     at = body.end();
   }
   return Rule::Of(Rule::kNoCfi);
@@ -149,7 +149,7 @@ Rule RuleFromCfi(const UnwindTables& tables, uintptr_t pc) {
   uint64_t entry = entry_at(low - 1);
   uintptr_t fde = tables.eh_frame_hdr + static_cast<uintptr_t>(int64_t{static_cast<int32_t>(entry >> 32)});
   Rule rule = RuleFromFde(tables, fde, pc);
-  return rule.kind() == Rule::kUnset ? Rule::Of(Rule::kNoCfi) : rule;
+  return rule.is_set() ? rule : Rule::Of(Rule::kNoCfi);
 }
 
 }  // namespace heapprof::unwind

@@ -2,7 +2,7 @@
 //
 // With CFA the value of rsp before the call that made the frame, a step computes
 //
-//   kSp            CFA = rsp + a
+//   kSp            CFA = rsp + a                         8 <= a < 2^31
 //   kFp            CFA = rbp + a
 //   kFpDeref       CFA = *(rbp + a)                      a realigned frame (GCC, Clang)
 //   kPlt           CFA = rsp + 8 + 8 * ((pc & 15) >= a)  a PLT stub, which pushes at its offset a
@@ -15,9 +15,11 @@
 //   caller's rsp = CFA
 //   caller's rbp = rbp                  where the frame has not saved it
 //                = *(CFA + b)           where it has
-//                = *(rbp + b)           where it has and kFpSavedAtFp is set (realigned frames)
+//                = *(rbp + b)           where it has and fp_saved_at_fp is set (realigned frames)
 //
-// An unset rule is the word 0, which no PC has.
+// Bits: 0-31 a, 32-57 b (both signed), 58 fp saved, 59 fp saved relative to rbp, 60-63 kind. With kSp as kind
+// 0 the most frequent rule of optimised code, rsp + a with rbp kept, is the number a itself, and a walk knows
+// it by one comparison. An unset rule is the word 0, which no PC has.
 #ifndef HEAPPROF_SAMPLING_UNWIND_RULE_H_
 #define HEAPPROF_SAMPLING_UNWIND_RULE_H_
 
@@ -27,12 +29,14 @@ namespace heapprof::unwind {
 
 class Rule {
  public:
-  enum Kind : uint64_t { kUnset = 0, kSp, kFp, kFpDeref, kPlt, kSignal, kEnd, kNoRule, kNoCfi };
+  enum Kind : uint64_t { kSp = 0, kFp, kFpDeref, kPlt, kSignal, kEnd, kNoRule, kNoCfi };
 
   constexpr Rule() : word_(0) {}
   constexpr explicit Rule(uint64_t word) : word_(word) {}
+  // A kSp that would not lead to a caller above becomes kNoRule.
   static constexpr Rule Of(Kind kind, int32_t a = 0) {
-    return Rule(kind | (static_cast<uint64_t>(static_cast<uint32_t>(a)) << 32));
+    if (kind == kSp && a < 8) return Rule(kNoRule << kKindShift);
+    return Rule((kind << kKindShift) | static_cast<uint32_t>(a));
   }
 
   // The frame saved rbp at CFA + b, or at rbp + b. False: b does not fit.
@@ -43,19 +47,32 @@ class Rule {
     return true;
   }
 
-  Kind kind() const { return static_cast<Kind>(word_ & 15); }
-  int64_t a() const { return static_cast<int64_t>(word_) >> 32; }
-  bool fp_saved() const { return (word_ & kFpSaved) != 0; }
-  bool fp_saved_at_fp() const { return (word_ & kFpSavedAtFp) != 0; }
-  int64_t b() const { return static_cast<int64_t>(word_ << 32) >> (32 + kFpShift); }
-  uint64_t word() const { return word_; }
+  constexpr Kind kind() const { return static_cast<Kind>(word_ >> kKindShift); }
+  constexpr int64_t a() const { return static_cast<int32_t>(word_); }
+  constexpr bool fp_saved() const { return (word_ & kFpSaved) != 0; }
+  constexpr bool fp_saved_at_fp() const { return (word_ & kFpSavedAtFp) != 0; }
+  constexpr int64_t b() const { return static_cast<int64_t>(word_ << (32 - kFpBits)) >> (32 + 32 - kFpBits); }
+  constexpr uint64_t word() const { return word_; }
+  constexpr bool is_set() const { return word_ != 0; }
+
+  // The kinds that a walk takes in its loop.
+  // CFA = rsp + a, rbp kept: the word is a.
+  constexpr bool is_plain_sp() const { return word_ <= INT32_MAX; }
+  // `push rbp; mov rbp, rsp`: CFA = rbp + 16, rbp at rbp.
+  constexpr bool is_plain_fp() const { return word_ == PlainFp().word_; }
+  // CFA = rsp + a, rbp saved at CFA + b.
+  constexpr bool is_sp_with_fp_saved() const { return (word_ >> kFlagShift) == 1; }
+  static constexpr Rule PlainFp() {
+    Rule rule = Of(kFp, 16);
+    rule.SetFpSaved(-16, false);
+    return rule;
+  }
 
  private:
-  // bits 0-3 kind, 4 fp saved, 5 at fp, 6-31 b (signed), 32-63 a (signed)
-  static constexpr uint64_t kFpSaved = 1 << 4, kFpSavedAtFp = 1 << 5;
-  static constexpr int kFpShift = 6;
-  static constexpr uint64_t kFpMask = (uint64_t{1} << 26) - 1;
-  static constexpr int64_t kMaxFpOffset = int64_t{1} << 25;
+  static constexpr int kFpShift = 32, kFpBits = 26, kFlagShift = 58, kKindShift = 60;
+  static constexpr uint64_t kFpSaved = uint64_t{1} << 58, kFpSavedAtFp = uint64_t{1} << 59;
+  static constexpr uint64_t kFpMask = (uint64_t{1} << kFpBits) - 1;
+  static constexpr int64_t kMaxFpOffset = int64_t{1} << (kFpBits - 1);
   uint64_t word_;
 };
 

@@ -11,7 +11,8 @@ constexpr int kCacheBits = 14;        // 512 KiB; cc1plus at interval 1 meets 6,
 constexpr int kGenerationShift = 48;  // user addresses end below
 
 CacheEntry g_cache[1 << kCacheBits];
-CacheEntry g_sentinel;
+// For the key of all ones alone, which no generation makes of a PC, and then without a rule.
+CacheEntry g_sentinel = {{~Rule::Of(Rule::kNoRule).word()}, {Rule::Of(Rule::kNoRule).word()}, {&g_sentinel}};
 std::atomic<uint64_t> g_generation{0};
 
 Rule LookUp(uintptr_t return_address) {
@@ -40,16 +41,22 @@ CacheHit FindRule(uintptr_t return_address) {
   uint64_t slot = (key * kGolden) >> (64 - kCacheBits);
   CacheEntry* first = &g_cache[slot];
   CacheEntry* second = &g_cache[slot ^ 1];
-  if (Rule rule = first->For(key); rule.word() != 0) return {first, rule};
-  if (Rule rule = second->For(key); rule.word() != 0) return {second, rule};
+  if (Rule rule = first->For(key); rule.is_set()) return {first, rule};
+  if (Rule rule = second->For(key); rule.is_set()) return {second, rule};
 
   Rule rule = LookUp(return_address);
   if (rule.kind() == Rule::kNoCfi) return {&g_sentinel, rule};
   CacheEntry* entry = second->word.load(std::memory_order_relaxed) == 0 ? second : first;
   entry->next.store(&g_sentinel, std::memory_order_relaxed);
   entry->word.store(rule.word(), std::memory_order_relaxed);
-  entry->check.store(key ^ rule.word(), std::memory_order_relaxed);
+  entry->check.store(key ^ rule.word(), std::memory_order_release);
   return {entry, rule};
+}
+
+CacheHit FindRuleAfter(CacheEntry* last, uintptr_t return_address) {
+  CacheHit hit = FindRule(return_address);
+  if (last != &g_sentinel && hit.entry != &g_sentinel) last->next.store(hit.entry, std::memory_order_relaxed);
+  return hit;
 }
 
 }  // namespace heapprof::unwind

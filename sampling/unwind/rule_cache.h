@@ -8,8 +8,9 @@
 // guesses right).
 //
 // Thread-safety: yes. Signal-safety: yes. Allocates: never. Locks: none.
-// Invariants: (1) `next` points into the table or at the sentinel, never elsewhere; (2) a word is only used
-// together with the check that was read for it.
+// Invariants: (1) `next` of an entry that is for a key, and of the sentinel, points at such an entry or the
+// sentinel, never elsewhere and never nowhere; (2) a word is only used together with the check that was read
+// for it.
 #ifndef HEAPPROF_SAMPLING_UNWIND_RULE_CACHE_H_
 #define HEAPPROF_SAMPLING_UNWIND_RULE_CACHE_H_
 
@@ -26,11 +27,11 @@ struct alignas(32) CacheEntry {
   std::atomic<uint64_t> word;
   std::atomic<CacheEntry*> next;
 
-  // The rule, if this entry is for `key`; an unset rule otherwise.
+  // The rule, if this entry is for `key`; an unset rule otherwise. What `next` points at is for some key once
+  // the check was: acquire pairs with the release that filled the entry in.
   Rule For(uint64_t key) const {
-    // relaxed: the pair validates itself; see the top of the file.
     uint64_t rule = word.load(std::memory_order_relaxed);
-    return (check.load(std::memory_order_relaxed) ^ rule) == key ? Rule(rule) : Rule();
+    return (check.load(std::memory_order_acquire) ^ rule) == key ? Rule(rule) : Rule();
   }
 };
 
@@ -42,6 +43,8 @@ struct CacheHit {
   Rule rule;
 };
 CacheHit FindRule(uintptr_t return_address);
+// The same, and `last`, the entry of the frame below, remembers what followed it.
+CacheHit FindRuleAfter(CacheEntry* last, uintptr_t return_address);
 
 // What a key is XORed with; read once a walk.
 uint64_t CacheGeneration();
@@ -49,7 +52,7 @@ inline uint64_t CacheKey(uintptr_t return_address, uint64_t generation) {
   return return_address ^ generation;
 }
 
-// An entry that is for no key; `next` of entries that nothing followed yet.
+// An entry that is for no key that occurs; `next` of entries that nothing followed yet, and of itself.
 CacheEntry* Sentinel();
 
 void StartNewGeneration();

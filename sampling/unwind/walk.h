@@ -8,6 +8,7 @@
 #define HEAPPROF_SAMPLING_UNWIND_WALK_H_
 
 #include <stdint.h>
+#include <ucontext.h>
 
 #include "sampling/caller_frame.h"
 
@@ -28,6 +29,12 @@ struct WalkResult {
 
 // Fills `pcs` with up to `max` return addresses, `start.pc` first.
 WalkResult WalkStack(const CallerFrame& start, const StackBounds& bounds, uintptr_t* pcs, uint32_t max);
+
+// The same from the place that a signal handler's ucontext says was interrupted: pcs[0] is the exact address
+// there, the others are return addresses. `bounds` are the interrupted thread's stack's; the handler may run
+// on another. A call through a null pointer shows as its pc, 0 or near it, and its caller.
+WalkResult WalkStackFromContext(const ucontext_t& context, const StackBounds& bounds, uintptr_t* pcs,
+                                uint32_t max);
 
 // To be called when a module may have been unloaded: rules of its PCs are forgotten.
 void UnwindCacheModulesChanged();

@@ -1,206 +1,130 @@
 #include "sampling/unwind/walk.h"
 
-#include <stddef.h>
 #include <ucontext.h>
 
-#include "base/raw_syscall.h"
 #include "sampling/unwind/rule_cache.h"
+#include "sampling/unwind/stack_window.h"
+#include "sampling/unwind/step_x86_64.h"
 
 namespace heapprof {
 namespace {
 
 using unwind::CacheEntry;
 using unwind::CacheHit;
+using unwind::kWord;
+using unwind::Registers;
 using unwind::Rule;
+using unwind::StackWindow;
+using unwind::Step;
 
-constexpr uintptr_t kPage = 4096;
-constexpr uintptr_t kWord = sizeof(uintptr_t);
-constexpr uintptr_t kLowestCode = 65536;
-constexpr uintptr_t kUserEnd = uintptr_t{1} << 47;
+// Order matters, and how many there are: one multiplication a frame keeps up with the walk.
+inline uint64_t MixPc(uint64_t hash, uintptr_t pc) { return (hash ^ pc) * 0xd6e8feb86659fd93; }
+// The high bits, which the multiplications made good, come down.
+inline uint64_t FinishHash(uint64_t hash) { return hash ^ (hash >> 32); }
 
-// The stretch of the stack that may be read without asking. Grows by pages that answered.
-class StackWindow {
- public:
-  StackWindow(uintptr_t sp, const StackBounds& bounds) : bounds_(bounds) { MoveTo(sp); }
+inline uintptr_t Load(uintptr_t address) { return *reinterpret_cast<const uintptr_t*>(address); }
 
-  // False: the word at `address` is not to be had.
-  bool Read(uintptr_t address, uintptr_t* value) {
-    if (__builtin_expect(address - low_ > span_, 0) && !Grow(address)) return false;
-    *value = *reinterpret_cast<const uintptr_t*>(address);
-    return true;
-  }
-
-  // The walk goes on at `sp`, maybe on another stack (a signal's).
-  void MoveTo(uintptr_t sp) {
-    low_ = sp;
-    if (sp >= bounds_.low && sp < bounds_.high) {
-      end_ = bounds_.high;
-    } else {
-      end_ = sp;  // nothing is known of this stack
-    }
-    SetSpan();
-  }
-
- private:
-  void SetSpan() {
-    // Read allows addresses low_ .. end_ - 8. With less than a word known, none: low_ moves out of reach.
-    if (end_ - low_ >= kWord) {
-      span_ = end_ - low_ - kWord;
-    } else {
-      low_ = UINTPTR_MAX;
-      span_ = 0;
-    }
-  }
-
-  __attribute__((noinline, cold)) bool Grow(uintptr_t address) {
-    if (address % kWord != 0 || address >= kUserEnd || address < kLowestCode) return false;
-    if (!RawReadable(reinterpret_cast<const void*>(address))) return false;
-    uintptr_t page = address & ~(kPage - 1);
-    if (low_ != UINTPTR_MAX && page == end_) {
-      end_ = page + kPage;  // the next page of the same stack
-    } else {
-      low_ = page;  // below the known part, or elsewhere: that page is what is known now
-      end_ = page + kPage;
-    }
-    SetSpan();
-    return true;
-  }
-
-  uintptr_t low_, span_, end_ = 0;
-  StackBounds bounds_;
-};
-
-struct Registers {
-  uintptr_t pc, sp, fp;
-};
-
-enum class Step { kOn, kEnd, kLost };
-
-// One step by a rule that is not the plain kind. `pc` is exact when `exact` is set, a return address
-// otherwise.
-Step StepRare(Rule rule, Registers* registers, StackWindow* window, bool* exact) {
-  Registers& r = *registers;
-  uintptr_t cfa;
-  switch (rule.kind()) {
-    case Rule::kEnd:
-      return Step::kEnd;
-    case Rule::kSignal: {
-      // __restore_rt is entered with rsp at the ucontext.
-      auto saved = [&](int index) {
-        return r.sp + offsetof(ucontext_t, uc_mcontext.gregs) + static_cast<uintptr_t>(index) * kWord;
-      };
-      Registers interrupted;
-      if (!window->Read(saved(REG_RIP), &interrupted.pc) || !window->Read(saved(REG_RSP), &interrupted.sp) ||
-          !window->Read(saved(REG_RBP), &interrupted.fp)) {
-        return Step::kLost;
-      }
-      r = interrupted;
-      window->MoveTo(r.sp);
-      *exact = true;
-      return r.pc < kLowestCode ? Step::kLost : Step::kOn;
-    }
-    case Rule::kNoCfi: {
-      // A frame pointer of 0 marks the outermost frame (psABI, 3.4.1): the loader's entry, an old crt1's
-      // _start.
-      if (r.fp == 0) return Step::kEnd;
-      // The frame pointer, if it can be one: above rsp, aligned, with a return address beside it.
-      uintptr_t caller_fp, caller_pc;
-      constexpr uintptr_t kMostFrame = 1 << 20;
-      if (r.fp % kWord != 0 || r.fp < r.sp || r.fp - r.sp > kMostFrame || !window->Read(r.fp, &caller_fp) ||
-          !window->Read(r.fp + kWord, &caller_pc) || caller_pc < kLowestCode || caller_pc >= kUserEnd) {
-        return Step::kLost;
-      }
-      r = {caller_pc, r.fp + 2 * kWord, caller_fp};
-      *exact = false;
-      return Step::kOn;
-    }
-    case Rule::kSp:  // these two come here only when rbp is saved relative to itself
-    case Rule::kFp:
-      cfa = (rule.kind() == Rule::kSp ? r.sp : r.fp) + static_cast<uintptr_t>(rule.a());
-      break;
-    case Rule::kFpDeref:
-      if (!window->Read(r.fp + static_cast<uintptr_t>(rule.a()), &cfa)) return Step::kLost;
-      break;
-    case Rule::kPlt:
-      cfa = r.sp + 8 + (static_cast<int64_t>(r.pc & 15) >= rule.a() ? 8 : 0);
-      break;
-    default:
-      return Step::kLost;
-  }
-  uintptr_t caller_pc, caller_fp = r.fp;
-  if (cfa <= r.sp || !window->Read(cfa - kWord, &caller_pc)) return Step::kLost;
-  if (rule.fp_saved()) {
-    uintptr_t slot = (rule.fp_saved_at_fp() ? r.fp : cfa) + static_cast<uintptr_t>(rule.b());
-    if (!window->Read(slot, &caller_fp)) return Step::kLost;
-  }
-  r = {caller_pc, cfa, caller_fp};
-  *exact = false;
-  return caller_pc == 0 ? Step::kEnd : Step::kOn;
+// A step by a rule that the loop does not take itself, or on a stack that is not known up to the CFA.
+// `end` is where the readable stack ends, from the new sp on.
+__attribute__((noinline)) Step StepRarely(Rule rule, Registers* registers, StackWindow* window,
+                                          uintptr_t* end) {
+  Step step = unwind::StepByRule(rule, registers, window);
+  if (step == Step::kEnd || step == Step::kLost) return step;
+  if (registers->sp >= unwind::kUserEnd) return Step::kLost;
+  *end = window->EndAt(registers->sp);
+  return step;
 }
 
-// Order matters, and a leading zero too: h starts at a constant; one multiplication a frame keeps up with the
-// walk, the shift brings the high bits, which the multiplication makes good, back down.
-inline uint64_t MixPc(uint64_t hash, uintptr_t pc) {
-  constexpr uint64_t kMultiplier = 0xd6e8feb86659fd93;
-  hash = (hash ^ pc) * kMultiplier;
-  return hash ^ (hash >> 32);
+// A call through a null or wild pointer: there is no frame yet, and the return address is on top.
+bool StepOutOfNowhere(Registers* registers, StackWindow* window) {
+  return registers->pc < unwind::kLowestCode &&
+         unwind::StepByRule(Rule::Of(Rule::kSp, kWord), registers, window) == Step::kCalled;
+}
+
+// `exact`: start.pc is the next instruction to be executed there, not a return address.
+inline WalkResult Walk(Registers r, bool exact, const StackBounds& bounds, uintptr_t* pcs, uint32_t max) {
+  if (max == 0) return {0, false, false, 0};
+  pcs[0] = r.pc;
+  if (r.sp >= unwind::kUserEnd) return {1, true, false, FinishHash(MixPc(max, r.pc))};
+  const uint64_t generation = unwind::CacheGeneration();
+  StackWindow window(r.sp, bounds);
+  uintptr_t end = window.EndAt(r.sp);
+  uint64_t hash = MixPc(max, r.pc);
+  uint32_t depth = 1;
+  bool truncated = false;
+  bool in_handler = false;
+  CacheEntry* entry = unwind::Sentinel();
+
+  if (exact && StepOutOfNowhere(&r, &window)) {
+    exact = false;
+    end = window.EndAt(r.sp);
+    if (depth < max) {
+      pcs[depth++] = r.pc;
+      hash = MixPc(hash, r.pc);
+    }
+  }
+  r.pc += exact;  // r.pc is what the cache is asked for: an address behind the instruction in question
+  // Invariant: every word in [r.sp, end) may be read, and no sum of r.sp and an offset overflows.
+  for (;;) {
+    CacheEntry* guess = entry->next.load(std::memory_order_relaxed);
+    Rule rule(guess->word.load(std::memory_order_relaxed));
+    uint64_t check = guess->check.load(std::memory_order_acquire);
+    if (__builtin_expect((check ^ rule.word() ^ generation) == r.pc, 1)) {
+      entry = guess;
+    } else {
+      CacheHit hit = unwind::FindRuleAfter(entry, r.pc);
+      entry = hit.entry;
+      rule = hit.rule;
+    }
+
+    uintptr_t cfa;
+    if (rule.is_plain_sp()) {
+      cfa = r.sp + rule.word();
+      if (__builtin_expect(cfa > end, 0)) goto rarely;
+    } else if (rule.word() == Rule::PlainFp().word()) {
+      cfa = r.fp + 2 * kWord;
+      if (__builtin_expect(r.fp < r.sp || cfa < r.fp || cfa > end, 0)) goto rarely;
+      r.fp = Load(r.fp);
+    } else if (rule.is_sp_with_fp_saved()) {
+      cfa = r.sp + static_cast<uintptr_t>(rule.a());
+      const uintptr_t slot = cfa + static_cast<uintptr_t>(rule.b());
+      if (__builtin_expect(cfa > end || slot < r.sp || slot > cfa - kWord, 0)) goto rarely;
+      r.fp = Load(slot);
+    } else {
+    rarely:
+      Step step = StepRarely(rule, &r, &window, &end);
+      if (step == Step::kEnd || step == Step::kLost) {
+        truncated = step == Step::kLost;
+        break;
+      }
+      if (depth == max) break;
+      pcs[depth++] = r.pc;
+      hash = MixPc(hash, r.pc);
+      if (step == Step::kInterrupted) {
+        in_handler = true;
+        r.pc += 1;
+      }
+      continue;
+    }
+    r.pc = Load(cfa - kWord);
+    r.sp = cfa;
+    if (r.pc == 0 || depth == max) break;
+    pcs[depth++] = r.pc;
+    hash = MixPc(hash, r.pc);
+  }
+  return {depth, truncated, in_handler, FinishHash(hash)};
 }
 
 }  // namespace
 
 WalkResult WalkStack(const CallerFrame& start, const StackBounds& bounds, uintptr_t* pcs, uint32_t max) {
-  const uint64_t generation = unwind::CacheGeneration();
-  Registers r = {start.pc, start.sp, start.fp};
-  StackWindow window(r.sp, bounds);
-  uint64_t hash = max;
-  uint32_t depth = 0;
-  bool truncated = false;
-  bool exact = false;
-  bool in_handler = false;
-  CacheEntry* entry = unwind::Sentinel();
-  Rule rule;
+  return Walk({start.pc, start.sp, start.fp}, false, bounds, pcs, max);
+}
 
-  while (depth < max) {
-    pcs[depth++] = r.pc;
-    hash = MixPc(hash, r.pc);
-
-    const uintptr_t key_pc = r.pc + (exact ? 1 : 0);
-    CacheEntry* guess = entry->next.load(std::memory_order_relaxed);
-    rule = guess != nullptr ? guess->For(unwind::CacheKey(key_pc, generation)) : Rule();
-    if (__builtin_expect(rule.word() != 0, 1)) {
-      entry = guess;
-    } else {
-      CacheHit hit = unwind::FindRule(key_pc);
-      if (entry != unwind::Sentinel() && hit.entry != unwind::Sentinel()) {
-        entry->next.store(hit.entry, std::memory_order_relaxed);
-      }
-      entry = hit.entry;
-      rule = hit.rule;
-    }
-
-    const Rule::Kind kind = rule.kind();
-    if (__builtin_expect((kind != Rule::kSp && kind != Rule::kFp) || rule.fp_saved_at_fp(), 0)) {
-      Step step = StepRare(rule, &r, &window, &exact);
-      in_handler |= exact;
-      if (step == Step::kOn) continue;
-      truncated = step == Step::kLost;
-      break;
-    }
-    const uintptr_t cfa = (kind == Rule::kSp ? r.sp : r.fp) + static_cast<uintptr_t>(rule.a());
-    uintptr_t caller_pc;
-    // A frame that does not lie above the one it called would make an endless walk.
-    if (__builtin_expect(cfa <= r.sp || !window.Read(cfa - kWord, &caller_pc), 0) ||
-        (rule.fp_saved() &&
-         __builtin_expect(!window.Read(cfa + static_cast<uintptr_t>(rule.b()), &r.fp), 0))) {
-      truncated = true;
-      break;
-    }
-    if (caller_pc == 0) break;
-    r.sp = cfa;
-    r.pc = caller_pc;
-    exact = false;
-  }
-  return {depth, truncated, in_handler, hash};
+WalkResult WalkStackFromContext(const ucontext_t& context, const StackBounds& bounds, uintptr_t* pcs,
+                                uint32_t max) {
+  auto value = [&](int index) { return static_cast<uintptr_t>(context.uc_mcontext.gregs[index]); };
+  return Walk({value(REG_RIP), value(REG_RSP), value(REG_RBP)}, true, bounds, pcs, max);
 }
 
 void UnwindCacheModulesChanged() { unwind::StartNewGeneration(); }

@@ -1,0 +1,60 @@
+// The stretch of a stack that a walk may read: the thread's own stack when its bounds are known, else the
+// pages that the kernel said are there. It moves up with the walk, and to another stack when a signal came in
+// on one.
+//
+// Thread-safety: one walk's. Signal-safety: yes. Allocates: never. Locks: none. errno is left alone.
+#ifndef HEAPPROF_SAMPLING_UNWIND_STACK_WINDOW_H_
+#define HEAPPROF_SAMPLING_UNWIND_STACK_WINDOW_H_
+
+#include <stdint.h>
+
+#include "base/raw_syscall.h"
+#include "sampling/unwind/walk.h"
+
+namespace heapprof::unwind {
+
+class StackWindow {
+ public:
+  StackWindow(uintptr_t sp, const StackBounds& bounds) : bounds_(bounds) { EndAt(sp); }
+
+  // False: the word at `address` is not to be had.
+  bool Read(uintptr_t address, uintptr_t* value) {
+    if (address < low_ || address >= high_ || high_ - address < sizeof(*value)) {
+      if (!Grow(address)) return false;
+    }
+    *value = *reinterpret_cast<const uintptr_t*>(address);
+    return true;
+  }
+
+  // Where the readable stretch ends that begins at `sp`: every word in [sp, end) may be read.
+  uintptr_t EndAt(uintptr_t sp) {
+    if (sp >= bounds_.low && sp < bounds_.high) {
+      low_ = sp;
+      high_ = bounds_.high;
+    } else if (sp < low_ || sp > high_) {
+      low_ = high_ = sp;  // nothing is known of this stack yet
+    }
+    return high_;
+  }
+
+ private:
+  static constexpr uintptr_t kPage = 4096, kLowest = 65536, kUserEnd = uintptr_t{1} << 47;
+
+  __attribute__((noinline, cold)) bool Grow(uintptr_t address) {
+    if (address % sizeof(address) != 0 || address >= kUserEnd || address < kLowest) return false;
+    if (!RawReadable(reinterpret_cast<const void*>(address))) return false;
+    uintptr_t page = address & ~(kPage - 1);
+    // The next page of the same stack widens what is known; below it, or elsewhere, that page is what is
+    // known.
+    if (page != high_) low_ = page;
+    high_ = page + kPage;
+    return true;
+  }
+
+  uintptr_t low_ = 0, high_ = 0;
+  StackBounds bounds_;
+};
+
+}  // namespace heapprof::unwind
+
+#endif  // HEAPPROF_SAMPLING_UNWIND_STACK_WINDOW_H_
