@@ -57,6 +57,24 @@ __attribute__((noinline)) uint32_t FramePointers(uint32_t levels) {
   return depth;
 }
 
+// The same as Deep, in frames without a frame pointer, as -O2 makes them.
+__attribute__((noinline, optimize("omit-frame-pointer"))) void DeepPlain(int levels, benchmark::State* state,
+                                                                         uint32_t (*walk)(uint32_t)) {
+  if (levels > 0) {
+    DeepPlain(levels - 1, state, walk);
+    benchmark::ClobberMemory();
+    return;
+  }
+  uint32_t depth = 0;
+  for (auto _ : *state) {
+    depth = walk(0);
+    benchmark::DoNotOptimize(depth);
+  }
+  state->counters["frames"] = depth;
+  state->counters["per_frame"] =
+      benchmark::Counter(depth, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+}
+
 // Calls itself `levels` times, with frames of varying size, and then runs the benchmark's loop.
 __attribute__((noinline)) void Deep(int levels, benchmark::State* state, uint32_t (*walk)(uint32_t)) {
   if (levels > 0) {
@@ -89,6 +107,14 @@ void BM_FramePointers(benchmark::State& state) {
   Deep(static_cast<int>(state.range(0)), &state, FramePointers);
 }
 
+void BM_OursPlain(benchmark::State& state) {
+  DeepPlain(static_cast<int>(state.range(0)), &state, [](uint32_t) { return Ours(); });
+}
+void BM_LibunwindPlain(benchmark::State& state) {
+  DeepPlain(static_cast<int>(state.range(0)), &state, [](uint32_t) { return LibunwindCached(); });
+}
+BENCHMARK(BM_OursPlain)->Arg(8)->Arg(30)->Arg(100);
+BENCHMARK(BM_LibunwindPlain)->Arg(8)->Arg(30)->Arg(100);
 BENCHMARK(BM_Ours)->Arg(8)->Arg(30)->Arg(100);
 BENCHMARK(BM_LibunwindCached)->Arg(8)->Arg(30)->Arg(100);
 BENCHMARK(BM_Libgcc)->Arg(8)->Arg(30)->Arg(100);

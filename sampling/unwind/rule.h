@@ -19,7 +19,8 @@
 //
 // Bits: 0-31 a, 32-57 b (both signed), 58 fp saved, 59 fp saved relative to rbp, 60-63 kind. With kSp as kind
 // 0 the most frequent rule of optimised code, rsp + a with rbp kept, is the number a itself, and a walk knows
-// it by one comparison. An unset rule is the word 0, which no PC has.
+// it by one comparison; the most frequent one of code with frame pointers is written as the number 1, which is
+// no such a. An unset rule is the word 0, which no PC has.
 #ifndef HEAPPROF_SAMPLING_UNWIND_RULE_H_
 #define HEAPPROF_SAMPLING_UNWIND_RULE_H_
 
@@ -42,33 +43,35 @@ class Rule {
   // The frame saved rbp at CFA + b, or at rbp + b. False: b does not fit.
   constexpr bool SetFpSaved(int64_t b, bool at_fp) {
     if (b < -kMaxFpOffset || b >= kMaxFpOffset) return false;
+    if (word_ == ((kFp << kKindShift) | 16) && b == -16 && !at_fp) {
+      word_ = kPlainFp;
+      return true;
+    }
     word_ |= kFpSaved | (at_fp ? kFpSavedAtFp : 0);
     word_ |= (static_cast<uint64_t>(b) & kFpMask) << kFpShift;
     return true;
   }
 
-  constexpr Kind kind() const { return static_cast<Kind>(word_ >> kKindShift); }
-  constexpr int64_t a() const { return static_cast<int32_t>(word_); }
-  constexpr bool fp_saved() const { return (word_ & kFpSaved) != 0; }
+  constexpr Kind kind() const { return is_plain_fp() ? kFp : static_cast<Kind>(word_ >> kKindShift); }
+  constexpr int64_t a() const { return is_plain_fp() ? 16 : static_cast<int32_t>(word_); }
+  constexpr bool fp_saved() const { return (word_ & kFpSaved) != 0 || is_plain_fp(); }
   constexpr bool fp_saved_at_fp() const { return (word_ & kFpSavedAtFp) != 0; }
   constexpr int64_t b() const { return static_cast<int64_t>(word_ << (32 - kFpBits)) >> (32 + 32 - kFpBits); }
   constexpr uint64_t word() const { return word_; }
   constexpr bool is_set() const { return word_ != 0; }
 
-  // The kinds that a walk takes in its loop.
-  // CFA = rsp + a, rbp kept: the word is a.
-  constexpr bool is_plain_sp() const { return word_ <= INT32_MAX; }
+  // What a walk takes in its loop.
+  // One of the next two.
+  constexpr bool is_plain() const { return word_ <= INT32_MAX; }
   // `push rbp; mov rbp, rsp`: CFA = rbp + 16, rbp at rbp.
-  constexpr bool is_plain_fp() const { return word_ == PlainFp().word_; }
+  constexpr bool is_plain_fp() const { return word_ == kPlainFp; }
+  // CFA = rsp + a, rbp kept.
+  constexpr uint64_t plain_sp_a() const { return word_; }
   // CFA = rsp + a, rbp saved at CFA + b.
   constexpr bool is_sp_with_fp_saved() const { return (word_ >> kFlagShift) == 1; }
-  static constexpr Rule PlainFp() {
-    Rule rule = Of(kFp, 16);
-    rule.SetFpSaved(-16, false);
-    return rule;
-  }
 
  private:
+  static constexpr uint64_t kPlainFp = 1;
   static constexpr int kFpShift = 32, kFpBits = 26, kFlagShift = 58, kKindShift = 60;
   static constexpr uint64_t kFpSaved = uint64_t{1} << 58, kFpSavedAtFp = uint64_t{1} << 59;
   static constexpr uint64_t kFpMask = (uint64_t{1} << kFpBits) - 1;

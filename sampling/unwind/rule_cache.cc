@@ -7,13 +7,46 @@
 namespace heapprof::unwind {
 namespace {
 
-constexpr int kCacheBits = 14;        // 512 KiB; cc1plus at interval 1 meets 6,400 PCs
+// Entries are handed out in the order of first visit, so that the frames of a stack lie side by side; an index
+// by key finds them. cc1plus at interval 1 meets 6,400 PCs. When all are out, a new generation begins.
+// Both arrays are untouched memory until used.
+constexpr uint32_t kEntries = 1 << 16;
+constexpr int kIndexBits = 17;
+constexpr uint64_t kMostProbes = 8;
 constexpr int kGenerationShift = 48;  // user addresses end below
 
-CacheEntry g_cache[1 << kCacheBits];
+CacheEntry g_entries[kEntries];  // 0 is never handed out: "none" in the index
+std::atomic<uint16_t> g_index[1 << kIndexBits];
+std::atomic<uint32_t> g_handed_out{0};
 // For the key of all ones alone, which no generation makes of a PC, and then without a rule.
-CacheEntry g_sentinel = {{~Rule::Of(Rule::kNoRule).word()}, {Rule::Of(Rule::kNoRule).word()}, {&g_sentinel}};
+CacheEntry g_sentinel = {
+    {~Rule::Of(Rule::kNoRule).word()}, {Rule::Of(Rule::kNoRule).word()}, {&g_sentinel}};
 std::atomic<uint64_t> g_generation{0};
+
+std::atomic<uint16_t>* IndexSlot(uint64_t key, uint64_t probe) {
+  constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;
+  constexpr uint64_t kMask = (uint64_t{1} << kIndexBits) - 1;
+  return &g_index[(((key * kGolden) >> (64 - kIndexBits)) + probe) & kMask];
+}
+
+// Where a new rule goes. An index slot whose entry is of another generation, or that has none, gets a fresh
+// entry; when all that belong to the key are taken, the first one's entry is written over.
+CacheEntry* EntryFor(uint64_t key) {
+  for (uint64_t probe = 0; probe < kMostProbes; ++probe) {
+    std::atomic<uint16_t>* slot = IndexSlot(key, probe);
+    const CacheEntry& old = g_entries[slot->load(std::memory_order_relaxed)];
+    uint64_t old_key = old.check.load(std::memory_order_relaxed) ^ old.word.load(std::memory_order_relaxed);
+    if (old_key != 0 && (old_key ^ key) >> kGenerationShift == 0) continue;
+    uint32_t number = g_handed_out.fetch_add(1, std::memory_order_relaxed) + 1;
+    if (number >= kEntries) {
+      StartNewGeneration();
+      return &g_sentinel;
+    }
+    slot->store(static_cast<uint16_t>(number), std::memory_order_relaxed);
+    return &g_entries[number];
+  }
+  return &g_entries[IndexSlot(key, 0)->load(std::memory_order_relaxed)];
+}
 
 Rule LookUp(uintptr_t return_address) {
   uintptr_t pc = return_address - 1;  // inside the call, which may be the last instruction of its function
@@ -33,20 +66,24 @@ uint64_t CacheGeneration() { return g_generation.load(std::memory_order_relaxed)
 
 CacheEntry* Sentinel() { return &g_sentinel; }
 
-void StartNewGeneration() { g_generation.fetch_add(1, std::memory_order_relaxed); }
+void StartNewGeneration() {
+  g_generation.fetch_add(1, std::memory_order_relaxed);
+  g_handed_out.store(0, std::memory_order_relaxed);
+}
 
 CacheHit FindRule(uintptr_t return_address) {
   uint64_t key = CacheKey(return_address, CacheGeneration());
-  constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;
-  uint64_t slot = (key * kGolden) >> (64 - kCacheBits);
-  CacheEntry* first = &g_cache[slot];
-  CacheEntry* second = &g_cache[slot ^ 1];
-  if (Rule rule = first->For(key); rule.is_set()) return {first, rule};
-  if (Rule rule = second->For(key); rule.is_set()) return {second, rule};
+  for (uint64_t probe = 0; probe < kMostProbes; ++probe) {
+    uint32_t number = IndexSlot(key, probe)->load(std::memory_order_relaxed);
+    if (number == 0) break;
+    CacheEntry* entry = &g_entries[number];
+    if (Rule rule = entry->For(key); rule.is_set()) return {entry, rule};
+  }
 
   Rule rule = LookUp(return_address);
   if (rule.kind() == Rule::kNoCfi) return {&g_sentinel, rule};
-  CacheEntry* entry = second->word.load(std::memory_order_relaxed) == 0 ? second : first;
+  CacheEntry* entry = EntryFor(key);
+  if (entry == &g_sentinel) return {entry, rule};
   entry->next.store(&g_sentinel, std::memory_order_relaxed);
   entry->word.store(rule.word(), std::memory_order_relaxed);
   entry->check.store(key ^ rule.word(), std::memory_order_release);
