@@ -113,8 +113,16 @@ void BM_OursPlain(benchmark::State& state) {
 void BM_LibunwindPlain(benchmark::State& state) {
   DeepPlain(static_cast<int>(state.range(0)), &state, [](uint32_t) { return LibunwindCached(); });
 }
+// Every PC is new: .eh_frame_hdr is searched and the CFI run for each.
+void BM_OursFirstVisit(benchmark::State& state) {
+  Deep(static_cast<int>(state.range(0)), &state, [](uint32_t) {
+    heapprof::UnwindCacheModulesChanged();
+    return Ours();
+  });
+}
 BENCHMARK(BM_OursPlain)->Arg(8)->Arg(30)->Arg(100);
 BENCHMARK(BM_LibunwindPlain)->Arg(8)->Arg(30)->Arg(100);
+BENCHMARK(BM_OursFirstVisit)->Arg(0);
 BENCHMARK(BM_Ours)->Arg(8)->Arg(30)->Arg(100);
 BENCHMARK(BM_LibunwindCached)->Arg(8)->Arg(30)->Arg(100);
 BENCHMARK(BM_Libgcc)->Arg(8)->Arg(30)->Arg(100);

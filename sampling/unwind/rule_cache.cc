@@ -67,7 +67,11 @@ uint64_t CacheGeneration() { return g_generation.load(std::memory_order_relaxed)
 CacheEntry* Sentinel() { return &g_sentinel; }
 
 void StartNewGeneration() {
-  g_generation.fetch_add(1, std::memory_order_relaxed);
+  uint64_t generation = g_generation.fetch_add(1, std::memory_order_relaxed) + 1;
+  if (generation << kGenerationShift == 0) {
+    // The numbers begin again: what was left of their first round would count as known.
+    for (CacheEntry& entry : g_entries) entry.check.store(0, std::memory_order_relaxed);
+  }
   g_handed_out.store(0, std::memory_order_relaxed);
 }
 
