@@ -4,6 +4,7 @@
 //   WALK_PROBE=ours | libunwind | none    the clock around each walk; "none" reads the clock alone
 //   WALK_PROBE=compare                    both walks; differing stacks go to WALK_PROBE_FILE.PID
 //   WALK_PROBE_INTERVAL=BYTES             a walk each time that many bytes were asked for; 1: always
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -19,8 +20,6 @@
 
 #include "base/raw_syscall.h"
 #include "sampling/unwind/walk.h"
-
-extern "C" void* __libc_malloc(size_t size);
 
 namespace {
 
@@ -173,5 +172,8 @@ extern "C" __attribute__((visibility("default"))) void* malloc(size_t size) {
       Probe(HEAPPROF_CALLER_FRAME());
     }
   }
-  return __libc_malloc(size);
+  // The program's own: Debian's redis-server brings another than libc's.
+  static void* (*next)(size_t) = nullptr;
+  if (next == nullptr) next = reinterpret_cast<void* (*)(size_t)>(dlsym(RTLD_NEXT, "malloc"));
+  return next(size);
 }
