@@ -59,7 +59,25 @@ bool ProfileSource::Fill() {
   return got > 0;
 }
 
+std::string_view ProfileSource::Head() {
+  constexpr size_t kHead = 64;
+  while (head_.size() < kHead) {
+    char piece[kHead];
+    const size_t got = ReadOn(piece, kHead - head_.size());
+    if (got == 0) break;
+    head_.append(piece, got);
+  }
+  return head_;
+}
+
 size_t ProfileSource::Read(char* to, size_t size) {
+  if (head_used_ == head_.size()) return ReadOn(to, size);
+  const size_t got = head_.copy(to, size, head_used_);
+  head_used_ += got;
+  return got;
+}
+
+size_t ProfileSource::ReadOn(char* to, size_t size) {
   const size_t got = gzip_ ? ReadInflated(to, size) : ReadPlain(to, size);
   produced_ += got;
   if (produced_ > limit_) {

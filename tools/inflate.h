@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace heapprof::tools {
@@ -29,7 +30,12 @@ class ProfileSource {
   // Errors: reading fails, the gzip stream is damaged or ends early, the limit is passed.
   size_t Read(char* to, size_t size);
 
+  // The first bytes, at most 64, which Read delivers too: they tell the kinds of profiles apart. Before the
+  // first Read. Errors: as Read.
+  std::string_view Head();
+
  private:
+  size_t ReadOn(char* to, size_t size);
   bool Fill();  // false at the end of the file
   size_t ReadPlain(char* to, size_t size);
   size_t ReadInflated(char* to, size_t size);
@@ -43,6 +49,8 @@ class ProfileSource {
   std::vector<unsigned char> buffer_;
   size_t begin_ = 0, end_ = 0;  // what of buffer_ is not consumed
   z_stream stream_{};
+  std::string head_;      // read ahead by Head
+  size_t head_used_ = 0;  // of which Read has delivered
 };
 
 }  // namespace heapprof::tools
