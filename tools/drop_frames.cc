@@ -1,11 +1,8 @@
 #include "tools/drop_frames.h"
 
-#include <re2/re2.h>
+#include <optional>
 
-#include <memory>
-#include <string>
-
-#include "tools/failure.h"
+#include "tools/expression.h"
 
 namespace heapprof::tools {
 namespace {
@@ -28,14 +25,6 @@ std::string_view WithoutParameters(std::string_view name) {
   return name;
 }
 
-std::unique_ptr<RE2> Compile(std::string_view expression) {
-  RE2::Options options(RE2::Quiet);
-  options.set_log_errors(false);
-  auto compiled = std::make_unique<RE2>(re2::StringPiece(expression.data(), expression.size()), options);
-  if (!compiled->ok()) throw Failure("drop_frames is no regular expression: " + Printable(compiled->error()));
-  return compiled;
-}
-
 enum class Fate : uint8_t { kKeep, kKeepThisOnly, kDrop };
 
 }  // namespace
@@ -44,15 +33,15 @@ void DropFrames(Profile* profile) {
   const std::string_view drop_text = profile->text(profile->header.drop_frames);
   if (drop_text.empty()) return;
   const std::string_view keep_text = profile->text(profile->header.keep_frames);
-  const auto drop = Compile(drop_text);
-  const auto keep = keep_text.empty() ? nullptr : Compile(keep_text);
+  const Expression drop(drop_text, "drop_frames of the profile");
+  std::optional<Expression> keep;
+  if (!keep_text.empty()) keep.emplace(keep_text, "keep_frames of the profile");
 
   std::vector<bool> dropped(profile->functions.size());
   for (size_t i = 0; i < dropped.size(); ++i) {
-    const std::string_view name = WithoutParameters(profile->text(profile->functions[i].name));
-    const re2::StringPiece piece(name.data(), name.size());
-    dropped[i] = !profile->text(profile->functions[i].name).empty() && RE2::FullMatch(piece, *drop) &&
-                 (keep == nullptr || !RE2::FullMatch(piece, *keep));
+    const std::string_view full = profile->text(profile->functions[i].name);
+    const std::string_view name = WithoutParameters(full);
+    dropped[i] = !full.empty() && drop.IsWhole(name) && !(keep && keep->IsWhole(name));
   }
   std::vector<Fate> fates(profile->locations.size(), Fate::kKeep);
   for (size_t i = 0; i < fates.size(); ++i) {

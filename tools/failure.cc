@@ -9,10 +9,6 @@ std::string ErrorText(int error) { return std::strerror(error); }
 
 void Tell(const std::string& line) { std::fprintf(stderr, "heapprof: %s\n", line.c_str()); }
 
-namespace {
-
-// The length of the well-formed UTF-8 sequence that starts at `at`, 0 if there is none. C1 controls
-// (U+0080..U+009F) count as none: terminals obey them.
 size_t Utf8Length(std::string_view text, size_t at) {
   const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
   const auto continues = [&](size_t i) { return (byte(i) & 0xc0) == 0x80; };
@@ -32,8 +28,6 @@ size_t Utf8Length(std::string_view text, size_t at) {
   }
   return 0;
 }
-
-}  // namespace
 
 std::string Printable(std::string_view text) {
   std::string out;

@@ -6,6 +6,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace heapprof::tools {
 
@@ -34,6 +35,10 @@ void Tell(const std::string& line);
 // `text` with control characters and broken bytes shown as \xNN, so that names out of hostile files or other
 // processes neither break a line nor reach a terminal's escape sequences. UTF-8 beyond ASCII passes.
 std::string Printable(std::string_view text);
+
+// The length of the well-formed UTF-8 sequence beyond ASCII that starts at `at`, 0 if there is none. C1
+// controls (U+0080..U+009F) count as none: terminals obey them.
+size_t Utf8Length(std::string_view text, size_t at);
 
 }  // namespace heapprof::tools
 

@@ -1,13 +1,12 @@
 #include "tools/info.h"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <cstdio>
 #include <ctime>
 #include <string_view>
 
 #include "tools/failure.h"
+#include "tools/human.h"
 #include "tools/inflate.h"
 #include "tools/reader.h"
 
@@ -16,21 +15,6 @@ namespace {
 
 // More mappings than a process can well have are counted, not kept.
 constexpr size_t kMaxListed = 4096;
-
-// Sums of 64-bit values do not fit 64 bits in a hostile file, and need not in an honest one.
-std::string Decimal(__int128 value) {
-  const bool negative = value < 0;
-  auto left = static_cast<unsigned __int128>(value);
-  if (negative) left = -left;
-  std::string digits;
-  do {
-    digits += static_cast<char>('0' + static_cast<int>(left % 10));
-    left /= 10;
-  } while (left != 0);
-  if (negative) digits += '-';
-  std::reverse(digits.begin(), digits.end());
-  return digits;
-}
 
 class Totals : public ProfileVisitor {
  public:
@@ -142,19 +126,6 @@ void Print(const std::string& file, const ProfileHeader& header, const Totals& t
 }
 
 }  // namespace
-
-std::string HumanBytes(double bytes) {
-  static constexpr std::array<const char*, 7> kUnits = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-  size_t unit = 0;
-  // 1023.95 and above would print as 1024.0 of the smaller unit.
-  while (std::fabs(bytes) >= (unit == 0 ? 1024 : 1023.95) && unit + 1 < kUnits.size()) {
-    bytes /= 1024;
-    ++unit;
-  }
-  char text[48];
-  std::snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : "%.1f %s", bytes, kUnits[unit]);
-  return text;
-}
 
 int Info(const InfoRequest& request) {
   int status = kStatusGood;

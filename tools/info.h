@@ -16,9 +16,6 @@ struct InfoRequest {
 // Prints every file that can be read, and a line on stderr for each that cannot. Returns the exit status.
 int Info(const InfoRequest& request);
 
-// "1.5 MiB" and the like; one digit after the point, exact below 1 KiB.
-std::string HumanBytes(double bytes);
-
 }  // namespace heapprof::tools
 
 #endif  // HEAPPROF_TOOLS_INFO_H_

@@ -134,6 +134,7 @@ class Loader {
   Interner interner_;
   bool sampled_ = false, has_alloc_ = false, jemalloc_ = false;
   std::vector<uint32_t> stack_;
+  std::vector<std::pair<std::string, std::string>> variables_;  // of the mappings
   std::unordered_map<uint64_t, uint32_t> location_of_;
 };
 
@@ -288,17 +289,45 @@ void Loader::ReadMappings() {
   while (lines_.Next()) ReadMapping(lines_.line());
 }
 
-// "START-LIMIT PERMISSIONS OFFSET DEVICE INODE FILE"; lines of any other form are passed over.
+// "START-LIMIT PERMISSIONS OFFSET DEVICE INODE FILE" as the kernel has it, or "START-LIMIT: FILE (@OFFSET)
+// BUILDID". A line "name=value" gives the meaning of "$name" in files. Lines of any other form are passed
+// over.
 void Loader::ReadMapping(std::string_view line) {
   Scanner in(line);
   ProfileMapping mapping;
+  if (!in.Number(&mapping.start, 16) || !in.Literal("-") || !in.Number(&mapping.limit, 16)) {
+    const size_t equals = line.find('=');
+    constexpr size_t kMaxVariables = 64;
+    if (equals == std::string_view::npos || variables_.size() == kMaxVariables) return;
+    variables_.emplace_back("$" + std::string(Scanner(line.substr(0, equals)).Word()),
+                            Scanner(line.substr(equals + 1)).rest());
+    return;
+  }
+  in.Literal(":");
+  const Scanner after_range = in;
+  const std::string_view permissions = in.Word();
+  std::string_view file;
   uint64_t inode;
-  if (!in.Number(&mapping.start, 16) || !in.Literal("-") || !in.Number(&mapping.limit, 16)) return;
-  if (in.Word().find('x') == std::string_view::npos || !in.Number(&mapping.offset, 16)) return;
-  in.Word();
-  if (!in.Number(&inode)) return;
-  Charge(sizeof mapping + in.rest().size());
-  mapping.filename = static_cast<uint32_t>(Text(in.rest()));
+  if (!permissions.empty() && permissions.find_first_not_of("-rwxps") == std::string_view::npos) {
+    if (permissions.find('x') == std::string_view::npos) return;
+    if (!in.Number(&mapping.offset, 16) || in.Word().empty() || !in.Number(&inode)) return;
+    file = in.rest();
+  } else {
+    in = after_range;
+    file = in.Word();
+    if (in.Literal("(@")) {
+      in.Number(&mapping.offset, 16);
+      in.Literal(")");
+    }
+    mapping.build_id = static_cast<uint32_t>(Text(in.Word()));
+  }
+  std::string path(file);
+  for (const auto& [name, value] : variables_) {
+    const size_t at = path.find(name);
+    if (at != std::string::npos) path.replace(at, name.size(), value);
+  }
+  Charge(sizeof mapping + path.size());
+  mapping.filename = static_cast<uint32_t>(Text(path));
   profile_.mappings.push_back(mapping);
 }
 

@@ -10,6 +10,7 @@
 #include "tools/failure.h"
 #include "tools/inflate.h"
 #include "tools/info.h"
+#include "tools/report_commands.h"
 #include "tools/run.h"
 
 namespace heapprof::tools {
@@ -20,35 +21,6 @@ constexpr char kStatuses[] =
     "status\n"
     "on; 127 and 126 mean that there is no such program, or that it cannot be executed.\n"
     "The manual is heapprof(1).";
-
-bool IsSize(const std::string& text) {
-  const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-  constexpr size_t kMaxDigits = 18;
-  if (digits == 0 || digits > kMaxDigits) return false;
-  return digits == text.size() ||
-         (digits + 1 == text.size() && std::string("kKmMgG").find(text[digits]) != std::string::npos);
-}
-
-std::string CheckSize(const std::string& text) {
-  return IsSize(text) ? "" : "'" + Printable(text) + "' is no size (a number, with k, m or g)";
-}
-
-uint64_t ParseSize(const std::string& text) {
-  const uint64_t number = std::stoull(text);
-  switch (text.back()) {
-    case 'k':
-    case 'K':
-      return number << 10;
-    case 'm':
-    case 'M':
-      return number << 20;
-    case 'g':
-    case 'G':
-      return number << 30;
-    default:
-      return number;
-  }
-}
 
 struct CommandLine {
   std::string interval, output, max_frames, signal;
@@ -144,6 +116,8 @@ int Main(std::vector<std::string> words) {
   CLI::App* run = AddRun(&app, &line);
   CLI::App* dump = AddDump(&app, &line);
   CLI::App* info = AddInfo(&app, &line);
+  int status = kStatusGood;
+  AddReportCommands(&app, &status);
   line.run.program = CutProgram(&words);
   const bool marked = !line.run.program.empty();
   try {
@@ -169,7 +143,7 @@ int Main(std::vector<std::string> words) {
     line.info.max_bytes = ParseSize(line.max_size);
     return Info(line.info);
   }
-  return kStatusGood;
+  return status;
 }
 
 // What was printed must have arrived: a full disk is no success.

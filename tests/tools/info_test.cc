@@ -4,7 +4,7 @@
 
 #include "tests/support/files.h"
 #include "tests/tools/made_profile.h"
-#include "tools/info.h"
+#include "tools/human.h"
 
 namespace heapprof::test {
 namespace {

@@ -1,0 +1,152 @@
+// `heapprof top`, `tree`, `peek` and `folded` on a profile whose sums are known.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/files.h"
+#include "tests/tools/made_profile.h"
+
+namespace heapprof::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+// Stacks main > Left > Leaf 1000 bytes, main > Right > Leaf 3000, main > Right 500, main > Left > Left 200 (a
+// recursion); Right is inlined into main in its location. Every block is in the file: period 1.
+class Report : public testing::Test {
+ protected:
+  void SetUp() override {
+    profile_ = MakeProfile();
+    profile_.clear_sample();
+    profile_.clear_location();
+    profile_.clear_function();
+    profile_.set_period(1);
+    uint64_t id = 0;
+    for (const char* name : {"main", "Left", "Right", "Leaf"}) {
+      pb::Function* function = profile_.add_function();
+      function->set_id(++id);
+      function->set_name(Intern(&profile_, name));
+      function->set_filename(Intern(&profile_, std::string("/src/./") + name + ".cc"));
+      pb::Location* location = profile_.add_location();
+      location->set_id(id);
+      location->set_mapping_id(1);
+      location->set_address(0x400000 + id);
+      pb::Line* line = location->add_line();
+      line->set_function_id(id);
+      line->set_line(static_cast<int64_t>(10 * id));
+    }
+    // Location 3: Right, inlined into main.
+    pb::Line* outer = profile_.mutable_location(2)->add_line();
+    outer->set_function_id(1);
+    outer->set_line(11);
+    Add({4, 2, 1}, 1000, "left");
+    Add({4, 3}, 3000, "right");
+    Add({3}, 500, "right");
+    Add({2, 2, 1}, 200, "left");
+    path_ = dir_ / "p.pb.gz";
+    Write();
+  }
+
+  void Write() { WriteFile(path_, Gzip(profile_.SerializeAsString())); }
+
+  void Add(const std::vector<uint64_t>& stack, int64_t bytes, const char* side) {
+    pb::Sample* sample = profile_.add_sample();
+    for (const uint64_t id : stack) sample->add_location_id(id);
+    for (const int64_t value : {int64_t{2}, 2 * bytes, int64_t{1}, bytes}) sample->add_value(value);
+    pb::Label* label = sample->add_label();
+    label->set_key(Intern(&profile_, "side"));
+    label->set_str(Intern(&profile_, side));
+    pb::Label* number = sample->add_label();
+    number->set_key(Intern(&profile_, "bytes"));
+    number->set_num(bytes);
+  }
+
+  std::string Run(std::vector<std::string> words) {
+    words.push_back(path_);
+    const Result result = RunCommand(words);
+    EXPECT_EQ(result.exit_status, 0) << result.Describe();
+    EXPECT_EQ(result.err, "");
+    return result.out;
+  }
+
+  TempDir dir_;
+  std::string path_;
+  pb::Profile profile_;
+};
+
+TEST_F(Report, TopSumsFlatAndCumulativeValues) {
+  const std::string out = Run({"top"});
+  EXPECT_THAT(out, HasSubstr(", inuse_space: 4.6 KiB of 4.6 KiB\n"));
+  EXPECT_THAT(out, HasSubstr("   3.9 KiB  85.11%  85.11%    3.9 KiB  85.11%  Leaf\n"
+                             "     500 B  10.64%  95.74%    3.4 KiB  74.47%  Right\n"
+                             "     200 B   4.26% 100.00%    1.2 KiB  25.53%  Left\n"
+                             "       0 B      0% 100.00%    4.6 KiB 100.00%  main\n"));
+  EXPECT_THAT(out, Not(HasSubstr("\x1b["))) << "colours into a pipe";
+}
+
+TEST_F(Report, TopHasItsFormsAndFilters) {
+  EXPECT_THAT(Run({"top", "--cum", "--limit", "1"}), HasSubstr("100.00%  main\n... and 3 more lines"));
+  EXPECT_THAT(Run({"top", "--by", "line"}), HasSubstr("Right /src/Right.cc:30\n"));
+  EXPECT_THAT(Run({"top", "--by", "file"}), HasSubstr("  /src/Left.cc\n"));
+  EXPECT_THAT(Run({"top", "--by", "module"}), HasSubstr("4.6 KiB 100.00%  [program]\n"));
+  EXPECT_THAT(Run({"top", "--type", "alloc_objects"}), HasSubstr("alloc_objects: 8 of 8\n"));
+  EXPECT_THAT(Run({"top", "--focus", "Right"}), HasSubstr("3.4 KiB of 4.6 KiB\n"));
+  EXPECT_THAT(Run({"top", "--ignore", "Left\\.cc"}), HasSubstr("3.4 KiB of 4.6 KiB\n"));
+  EXPECT_THAT(Run({"top", "--tag", "side=left"}), HasSubstr("1.2 KiB of 4.6 KiB\n"));
+  EXPECT_THAT(Run({"top", "--tag", "bytes=200", "--tag", "side=left"}), HasSubstr("200 B of 4.6 KiB\n"));
+  EXPECT_THAT(Run({"top", "--tag", "bytes=200", "--tag", "side=right"}), HasSubstr("0 B of 4.6 KiB\n"));
+}
+
+TEST_F(Report, TopSaysHowSureASampledFigureIs) {
+  profile_.set_period(524288);
+  Write();
+  const std::string out = Run({"top", "--json"});
+  EXPECT_THAT(out, HasSubstr("\"total\": 4700, \"total_low\": "));
+  EXPECT_THAT(out, HasSubstr("\"name\": \"Leaf\", \"module\": \"/usr/bin/program\", \"source\": "
+                             "\"/src/./Leaf.cc\", \"flat\": 4000, \"flat_low\": "));
+  EXPECT_THAT(out, HasSubstr("\"noise\": true"));
+  EXPECT_THAT(Run({"top"}), HasSubstr("~ within the noise"));
+}
+
+TEST_F(Report, TreeShowsCallsFromTheRoot) {
+  EXPECT_THAT(Run({"tree"}), HasSubstr("   4.6 KiB 100.00%             main\n"
+                                       "   3.4 KiB  74.47%      500 B    Right\n"
+                                       "   2.9 KiB  63.83%    2.9 KiB    Leaf\n"
+                                       "   1.2 KiB  25.53%               Left\n"
+                                       "    1000 B  21.28%     1000 B      Leaf\n"
+                                       "     200 B   4.26%      200 B      Left\n"));
+  EXPECT_THAT(Run({"tree", "--min-percent", "22"}), HasSubstr("2 branches below 22 % are left out"));
+  EXPECT_THAT(Run({"tree", "--json"}),
+              HasSubstr("{\"depth\": 2, \"name\": \"Leaf\", \"flat\": 3000, \"cum\": 3000}"));
+}
+
+TEST_F(Report, PeekShowsCallersAndCallees) {
+  EXPECT_THAT(Run({"peek", "^Left$"}), HasSubstr("   1.2 KiB   100.00%      main\n"
+                                                 "   1.2 KiB    25.53%  Left   flat 200 B   cum 1.2 KiB"));
+  EXPECT_THAT(Run({"peek", "^Left$"}), HasSubstr("    1000 B    83.33%      Leaf\n"));
+  const Result none = RunCommand({"peek", "nothing", path_});
+  EXPECT_EQ(none.exit_status, 2);
+  EXPECT_EQ(none.err, "heapprof: " + path_ + ": no frame matches nothing\n");
+}
+
+TEST_F(Report, FoldedHasOneLineForEachStack) {
+  EXPECT_EQ(Run({"folded"}),
+            "main;Left;Leaf 1000\nmain;Left;Left 200\nmain;Right 500\nmain;Right;Leaf 3000\n");
+  EXPECT_THAT(Run({"folded", "--json"}), HasSubstr("{\"frames\": [\"main\", \"Right\"], \"value\": 500}"));
+}
+
+TEST_F(Report, WrongRequestsEndInOneLine) {
+  const auto expect = [&](std::vector<std::string> words, const std::string& line) {
+    words.push_back(path_);
+    const Result result = RunCommand(words);
+    EXPECT_EQ(result.exit_status, 2) << line;
+    EXPECT_EQ(result.err, "heapprof: " + line + "\n");
+  };
+  expect({"top", "--type", "cpu"},
+         path_ + " has no sample type cpu; it has alloc_objects, alloc_space, inuse_objects, inuse_space");
+  expect({"top", "--focus", "("}, "--focus: no regular expression: missing ): (");
+  expect({"top", "--tag", "side"}, "--tag side is not KEY=VALUE");
+}
+
+}  // namespace
+}  // namespace heapprof::test

@@ -1,0 +1,118 @@
+#include "tools/report_commands.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include "tools/failure.h"
+#include "tools/report.h"
+
+namespace heapprof::tools {
+namespace {
+
+bool IsSize(const std::string& text) {
+  const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  constexpr size_t kMaxDigits = 18;
+  if (digits == 0 || digits > kMaxDigits) return false;
+  return digits == text.size() ||
+         (digits + 1 == text.size() && std::string("kKmMgG").find(text[digits]) != std::string::npos);
+}
+
+void AddGranularity(CLI::App* command, Granularity* granularity) {
+  static const std::map<std::string, Granularity> kNames = {{"function", Granularity::kFunction},
+                                                            {"line", Granularity::kLine},
+                                                            {"file", Granularity::kFile},
+                                                            {"module", Granularity::kModule}};
+  command
+      ->add_option_function<std::string>(
+          "--by", [granularity](const std::string& name) { *granularity = kNames.at(name); },
+          "What a frame is: function, line, file or module")
+      ->check(CLI::IsMember({"function", "line", "file", "module"}));
+}
+
+using Report = void (*)(const ReportRequest&);
+
+std::shared_ptr<ReportRequest> AddReport(CLI::App* app, const char* name, const char* what, Report report,
+                                         CLI::App** command) {
+  // Lives as long as the callback that CLI11 keeps.
+  auto request = std::make_shared<ReportRequest>();
+  *command = app->add_subcommand(name, what);
+  AddViewOptions(*command, &request->view);
+  AddGranularity(*command, &request->granularity);
+  (*command)->add_flag("--json", request->json, "JSON instead of text");
+  (*command)->callback([request, report] { report(*request); });
+  return request;
+}
+
+}  // namespace
+
+std::string CheckSize(const std::string& text) {
+  return IsSize(text) ? "" : "'" + Printable(text) + "' is no size (a number, with k, m or g)";
+}
+
+uint64_t ParseSize(const std::string& text) {
+  const uint64_t number = std::stoull(text);
+  switch (text.back()) {
+    case 'k':
+    case 'K':
+      return number << 10;
+    case 'm':
+    case 'M':
+      return number << 20;
+    case 'g':
+    case 'G':
+      return number << 30;
+    default:
+      return number;
+  }
+}
+
+void AddMaxSizeOption(CLI::App* command, LoadOptions* options) {
+  command
+      ->add_option_function<std::string>(
+          "--max-size", [options](const std::string& size) { options->max_bytes = ParseSize(size); },
+          "Refuse a file that inflates to more than this, or takes more memory (default 1g)")
+      ->check(CheckSize);
+}
+
+void AddViewOptions(CLI::App* command, ViewOptions* options) {
+  command->add_option("--type", options->type, "The sample type: inuse_space, alloc_objects, ...");
+  command->add_option("--focus", options->focus,
+                      "Only stacks with a function, source file or module that matches this expression");
+  command->add_option("--ignore", options->ignore, "No stacks with one that matches this expression");
+  command->add_option("--tag", options->tags, "Only samples with this label, KEY=VALUE (may be repeated)")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  AddMaxSizeOption(command, &options->load);
+}
+
+void AddReportCommands(CLI::App* app, int* status) {
+  (void)status;
+  CLI::App* command = nullptr;
+  const auto add_file = [&](const std::shared_ptr<ReportRequest>& request) {
+    command->add_option("FILE", request->file, "The profile; - is standard input")->required();
+  };
+  auto top =
+      AddReport(app, "top", "The functions with the largest values, and how sure they are", Top, &command);
+  add_file(top);
+  constexpr size_t kRows = 40;
+  top->limit = kRows;
+  command->add_option("--limit", top->limit, "Lines to show (default 40); 0 = all");
+  command->add_flag_callback(
+      "--cum", [top = top.get()] { top->order = Order::kCumulative; }, "Order by the cumulative value");
+
+  auto tree = AddReport(app, "tree", "The calls as a tree, from the root", Tree, &command);
+  add_file(tree);
+  tree->min_percent = 0.5;
+  command->add_option("--min-percent", tree->min_percent,
+                      "Leave out branches below this share of the total (default 0.5)");
+
+  auto peek = AddReport(app, "peek", "The callers and callees of the functions that match", Peek, &command);
+  command->add_option("REGEX", peek->regex, "An expression for the function's name")->required();
+  add_file(peek);
+
+  auto folded = AddReport(app, "folded", "One line a stack, for other flame graph tools", Folded, &command);
+  add_file(folded);
+}
+
+}  // namespace heapprof::tools
