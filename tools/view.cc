@@ -93,12 +93,14 @@ void View::Select(const ViewOptions& options) {
     if (amount == 0) continue;
     total_ += amount < 0 ? -static_cast<Sum>(amount) : amount;
     if (estimator_.sampled()) total_uncertainty_.Add(estimator_.Of(i));
-    bool focused = focus.empty(), ignored = false;
-    for (const uint32_t location : profile_.stack(profile_.samples[i])) {
-      focused = focused || focus[location];
-      ignored = ignored || (!ignore.empty() && ignore[location]);
+    if (!focus.empty() || !ignore.empty()) {
+      bool focused = focus.empty(), ignored = false;
+      for (const uint32_t location : profile_.stack(profile_.samples[i])) {
+        focused = focused || focus[location];
+        ignored = ignored || (!ignore.empty() && ignore[location]);
+      }
+      if (!focused || ignored) continue;
     }
-    if (!focused || ignored) continue;
     bool tagged = true;
     for (const Tag& tag : tags) tagged = tagged && Has(profile_, profile_.samples[i], tag);
     if (tagged) samples_.push_back(i);
