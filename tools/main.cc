@@ -8,6 +8,7 @@
 
 #include "tools/dump.h"
 #include "tools/failure.h"
+#include "tools/flame.h"
 #include "tools/inflate.h"
 #include "tools/info.h"
 #include "tools/report_commands.h"
@@ -118,6 +119,7 @@ int Main(std::vector<std::string> words) {
   CLI::App* info = AddInfo(&app, &line);
   int status = kStatusGood;
   AddReportCommands(&app, &status);
+  AddFlameCommand(&app);
   line.run.program = CutProgram(&words);
   const bool marked = !line.run.program.empty();
   try {

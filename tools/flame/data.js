@@ -1,0 +1,100 @@
+// The profile as the page carries it: base64 of a zlib stream of
+//
+//   u32 little-endian       length of the JSON text
+//   JSON, UTF-8             names, sample types, facts; "nodes" N and "stacks" S say how long the columns are
+//   N x varint              frames to leave before node i is entered; nodes are numbered from 1 in preorder
+//   N x varint              the function of node i
+//   S x varint              nodes at which stacks end: distance to the one before
+//   for each sample type:
+//     S x signed varint     values of the stacks (zigzag)
+//     and in a difference, where "base" is in the JSON,
+//     S x signed varint     values of the base
+//     S x u16               variances of the change: the upper half of a float32
+//
+// Node 0 is the root. All text of the profile is in the JSON, none in the page's markup.
+
+class ByteReader {
+  constructor(bytes) {
+    this.bytes = bytes;
+    this.at = 0;
+  }
+
+  // Numbers above 2^53 lose their last digits, as every number here does.
+  varint() {
+    let byte = this.bytes[this.at++];
+    if (byte < 0x80) return byte;
+    let value = byte & 0x7f;
+    let scale = 0x80;
+    do {
+      byte = this.bytes[this.at++];
+      value += (byte & 0x7f) * scale;
+      scale *= 0x80;
+    } while (byte >= 0x80);
+    return value;
+  }
+
+  signedVarint() {
+    const value = this.varint();
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+}
+
+async function inflate(text) {
+  const packed = atob(text);
+  const bytes = new Uint8Array(packed.length);
+  for (let i = 0; i < packed.length; ++i) bytes[i] = packed.charCodeAt(i);
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate'));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+function readVariances(reader, count) {
+  const halves = new Uint32Array(count);
+  for (let i = 0; i < count; ++i) {
+    halves[i] = (reader.bytes[reader.at] << 16 | reader.bytes[reader.at + 1] << 24) >>> 0;
+    reader.at += 2;
+  }
+  return Float64Array.from(new Float32Array(halves.buffer));
+}
+
+function readSigned(reader, count) {
+  const values = new Float64Array(count);
+  for (let i = 0; i < count; ++i) values[i] = reader.signedVarint();
+  return values;
+}
+
+// Fills parent, depth, func and end (one behind the last node of the subtree) of every node.
+function readNodes(reader, count) {
+  const parent = new Int32Array(count + 1);
+  const depth = new Int32Array(count + 1);
+  const func = new Int32Array(count + 1);
+  const end = new Int32Array(count + 1);
+  const path = [0];
+  parent[0] = func[0] = -1;
+  for (let node = 1; node <= count; ++node) {
+    for (let leave = reader.varint(); leave > 0; --leave) end[path.pop()] = node;
+    parent[node] = path[path.length - 1];
+    depth[node] = path.length;
+    path.push(node);
+  }
+  while (path.length > 0) end[path.pop()] = count + 1;
+  for (let node = 1; node <= count; ++node) func[node] = reader.varint();
+  return {parent, depth, func, end};
+}
+
+// Resolves to {facts..., parent, depth, func, end, stackNode, columns: [{value, base, variance}]}.
+async function readProfile(text) {
+  const bytes = await inflate(text);
+  const length = new DataView(bytes.buffer).getUint32(0, true);
+  const profile = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
+  const reader = new ByteReader(bytes);
+  reader.at = 4 + length;
+  Object.assign(profile, readNodes(reader, profile.nodes));
+  profile.stackNode = new Int32Array(profile.stacks);
+  for (let i = 0, node = 0; i < profile.stacks; ++i) profile.stackNode[i] = node += reader.varint();
+  profile.columns = profile.types.map(() => ({
+    value: readSigned(reader, profile.stacks),
+    base: profile.base ? readSigned(reader, profile.stacks) : null,
+    variance: profile.base ? readVariances(reader, profile.stacks) : null,
+  }));
+  return profile;
+}

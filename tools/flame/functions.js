@@ -1,0 +1,124 @@
+// Sums over stacks that do not depend on how they are drawn.
+
+// The stacks below `node` and the frame at which a walk from their ends up stops, which is not counted.
+function stacksUnder(profile, tree, node) {
+  if (node === tree.root) return {list: null, stop: 0};
+  if (tree instanceof CallerTree) return {list: tree.nodes[node].stack, stop: 0};
+  const lower = (limit) => {
+    let low = 0;
+    let high = profile.stackNode.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (profile.stackNode[middle] < limit) low = middle + 1; else high = middle;
+    }
+    return low;
+  };
+  const list = [];
+  for (let i = lower(node), end = lower(profile.end[node]); i < end; ++i) list.push(i);
+  return {list, stop: profile.parent[node]};
+}
+
+function eachStack(profile, under, visit) {
+  const count = under.list ? under.list.length : profile.stackNode.length;
+  for (let i = 0; i < count; ++i) visit(under.list ? under.list[i] : i);
+}
+
+// One row for each function that the stacks of `under` touch: flat is what it asked for itself, cum what was
+// asked for while it ran. A function that calls itself counts once.
+function functionRows(profile, measure, under) {
+  const {parent, func, stackNode} = profile;
+  const size = profile.functions.name.length;
+  const sums = () => new Float64Array(size);
+  const flat = sums(), flatBase = sums(), flatVariance = sums(), cum = sums(), cumBase = sums(), cumVariance = sums();
+  const last = new Int32Array(size).fill(-1);  // the stack that a function was last counted for
+  const {value: values, base: bases, variance: variances} = measure;
+  eachStack(profile, under, (stack) => {
+    const value = values[stack];
+    const base = bases ? bases[stack] : 0;
+    const variance = variances ? variances[stack] : 0;
+    let node = stackNode[stack];
+    if (value === 0 && base === 0 || node === under.stop) return;
+    flat[func[node]] += value;
+    flatBase[func[node]] += base;
+    flatVariance[func[node]] += variance;
+    for (; node !== under.stop; node = parent[node]) {
+      const id = func[node];
+      if (last[id] === stack) continue;
+      last[id] = stack;
+      cum[id] += value;
+      cumBase[id] += base;
+      cumVariance[id] += variance;
+    }
+  });
+  const rows = [];
+  for (let id = 0; id < size; ++id) {
+    if (last[id] < 0) continue;
+    rows.push({func: id, flat: flat[id], flatBase: flatBase[id], flatVariance: flatVariance[id], cum: cum[id],
+               cumBase: cumBase[id], cumVariance: cumVariance[id]});
+  }
+  return rows;
+}
+
+// What each module asked for itself.
+function moduleSums(profile, measure) {
+  const sums = new Float64Array(profile.modules.length);
+  for (let stack = 0; stack < profile.stackNode.length; ++stack) {
+    const node = profile.stackNode[stack];
+    if (node > 0) sums[profile.functions.module[profile.func[node]]] += measure.value[stack];
+  }
+  return sums;
+}
+
+// The width of the stacks in which a function of `matches` stands, and the width of all.
+function matchedWidth(profile, measure, matches) {
+  let matched = 0;
+  let all = 0;
+  for (let stack = 0; stack < profile.stackNode.length; ++stack) {
+    const width = measure.width[stack];
+    all += width;
+    if (width === 0) continue;
+    for (let node = profile.stackNode[stack]; node > 0; node = profile.parent[node]) {
+      if (matches[profile.func[node]]) {
+        matched += width;
+        break;
+      }
+    }
+  }
+  return {matched, all};
+}
+
+// A predicate over text: /regex/ if it is written so, else the text itself, in either case of letters.
+// Errors: SyntaxError for a regex that is none.
+function compileQuery(query) {
+  if (query.length > 2 && query.startsWith('/') && query.endsWith('/')) {
+    const regex = new RegExp(query.slice(1, -1), 'i');
+    return (text) => regex.test(text);
+  }
+  const wanted = query.toLowerCase();
+  return (text) => text.toLowerCase().includes(wanted);
+}
+
+// Which functions match by name, file or module: {flags, count}.
+function matchFunctions(profile, query) {
+  const matches = compileQuery(query);
+  const modules = profile.modules.map(matches);
+  const files = profile.files.map(matches);
+  const {name, file, module} = profile.functions;
+  const flags = new Uint8Array(name.length);
+  let count = 0;
+  for (let i = 0; i < flags.length; ++i) {
+    if (modules[module[i]] || files[file[i]] || matches(name[i])) {
+      flags[i] = 1;
+      ++count;
+    }
+  }
+  return {flags, count};
+}
+
+// 95 % of the normal law.
+const NOISE = 1.96;
+
+// Whether a change is no more than sampling alone makes of equal profiles.
+function isNoise(change, variance) {
+  return !(change * change > NOISE * NOISE * variance);
+}

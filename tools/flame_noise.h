@@ -1,0 +1,43 @@
+// How far sampling lets the change between two profiles scatter, stack by stack.
+//
+// Dumps of two processes are independent: the variances of both add up. Two dumps of one process hold the
+// same samples, but for those of what was allocated and freed in between. Of what was allocated, A, and what
+// was freed, F = A - I with I in use, only the growth varies; as variances are proportional to figures,
+//     var(change of A) = var(A new) - var(A base)
+//     var(change of I) = var(change of A) + var(change of F)
+// Thread-safety: reading, yes.
+#ifndef HEAPPROF_TOOLS_FLAME_NOISE_H_
+#define HEAPPROF_TOOLS_FLAME_NOISE_H_
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "tools/profile.h"
+
+namespace heapprof::tools {
+
+// What stacks that end at one node hold, of one sample type.
+struct StackFigures {
+  double value = 0, base = 0;
+  double variance = 0, base_variance = 0;  // of the sampling, as estimate.h has it
+};
+
+// True if the comments of both say that they are dumps of one process.
+bool AreOfOneProcess(const Profile& a, const Profile& b);
+
+class ChangeNoise {
+ public:
+  // `type_names` are those of the figures.
+  ChangeNoise(const std::vector<std::string>& type_names, bool one_process);
+  // `figures` are those of one stack, one for each type.
+  double Variance(const StackFigures* figures, size_t type) const;
+
+ private:
+  bool one_process_;
+  std::vector<size_t> allocated_;  // for each type that counts what is in use its alloc_ type, else itself
+};
+
+}  // namespace heapprof::tools
+
+#endif  // HEAPPROF_TOOLS_FLAME_NOISE_H_
