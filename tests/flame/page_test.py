@@ -1,0 +1,325 @@
+#!/usr/bin/env python3
+"""The page of `heapprof flame` in Chromium: seen, clicked, typed at. Usage: page_test.py HEAPPROF [unittest options]
+
+HEAPPROF_SCREENSHOTS=FOLDER keeps pictures of what was tested, for people to look at.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import browser
+import profile_writer
+
+MIB = 1 << 20
+ROW = 19  # pixels, as tools/flame/chart.js has it
+COMMAND = ""
+
+# Stacks and what they hold, in MiB: allocated, in use.
+STACKS = (
+    (("_start", "main", "serve", "json::parse", "json::Node::Node(char const*)"), 6, 4),
+    (("_start", "main", "serve", ("cache::put", "/usr/lib/libcache.so.1", "src/cache.cc")), 2, 2),
+    (("_start", "main", "load", "json::parse", "json::Node::Node(char const*)"), 4, 1),
+    (("worker", ("cache::evict", "/usr/lib/libcache.so.1", "src/cache.cc")), 20, 1),
+)
+
+
+def write_profile(path, stacks=STACKS, period=1, comments=(), size=1024):
+    writer = profile_writer.ProfileWriter(period=period, comments=comments)
+    for stack, allocated, live in stacks:
+        values = (allocated * MIB // size, allocated * MIB, live * MIB // size, live * MIB)
+        writer.add(stack, values, size)
+    writer.write(path)
+
+
+class PageTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="heapprof-flame-")
+        cls.addClassCleanup(subprocess.run, ["rm", "-rf", cls.folder], check=True)
+        cls.browser = browser.Browser()
+        cls.addClassCleanup(cls.browser.close)
+        write_profile(cls.path("app.pb.gz"), comments=("pid: 7", "start-time: 2026-01-01T00:00:00Z", "said by hand"))
+        cls.flame("app.pb.gz", "-o", cls.path("app.html"))
+
+    @classmethod
+    def path(cls, name):
+        return os.path.join(cls.folder, name)
+
+    @classmethod
+    def flame(cls, name, *options):
+        subprocess.run([COMMAND, "flame", cls.path(name), *options], check=True, stdout=subprocess.DEVNULL)
+
+    def setUp(self):
+        self.browser.media(prefers_reduced_motion="reduce", prefers_color_scheme="light")
+
+    def tearDown(self):
+        self.assertEqual(self.browser.console(), [])
+
+    def open(self, name="app.html"):
+        self.browser.open(self.path(name))
+        self.addCleanup(self.keep_screenshot)
+
+    def keep_screenshot(self):
+        if "HEAPPROF_SCREENSHOTS" in os.environ:
+            self.browser.screenshot(os.path.join(os.environ["HEAPPROF_SCREENSHOTS"], self.id().split(".")[-1] + ".png"))
+
+    def point(self, row, part):
+        """The place in the window of the graph's row and part (0 to 1) of its width."""
+        box = self.browser.run("const b = document.getElementById('canvas').getBoundingClientRect();"
+                               "return [b.x, b.y, b.width]")
+        return box[0] + part * box[2], box[1] + (row + 0.5) * ROW
+
+    def color(self, row, part):
+        """The colour of the graph there, of a pixel near the frame's lower edge, where no text is."""
+        return tuple(self.browser.run(
+            "const c = document.getElementById('canvas');"
+            "const copy = new OffscreenCanvas(c.width, c.height).getContext('2d', {willReadFrequently: true});"
+            "copy.drawImage(c, 0, 0);"
+            "return [...copy.getImageData(c.width * arguments[0], arguments[1], 1, 1).data].slice(0, 3)",
+            part, int((row + 1) * ROW - 3)))
+
+    def frame(self):
+        """The name and the figures that are shown of the current frame."""
+        return self.browser.text("#name"), self.browser.text("#figures")
+
+    def table(self):
+        return [(flat, cum, name) for flat, cum, name in zip(
+            self.browser.texts("#table td:nth-child(1)"), self.browser.texts("#table td:nth-child(3)"),
+            self.browser.texts("#table td.symbol"))]
+
+    def test_shows_totals_table_and_facts(self):
+        self.open()
+        self.assertEqual(self.browser.text("#title"), "app.pb.gz")
+        self.assertIn("inuse_space: 8.0 MiB \u00b7 4 stacks", self.browser.text("#summary"))
+        self.assertEqual(self.frame(), ("Whole profile", "8.0 MiB, 100 % of all \u00b7 0 B by itself"))
+        self.assertEqual(self.table()[:4], [
+            ("5.0 MiB", "5.0 MiB", "json::Node::Node(char const*)"), ("2.0 MiB", "2.0 MiB", "cache::put"),
+            ("1.0 MiB", "1.0 MiB", "cache::evict"), ("0 B", "7.0 MiB", "_start")])
+        facts = self.browser.text("#facts")
+        for said in ("2023-11-14 22:13:20 UTC", "said by hand", "33,554,432 bytes", "/usr/lib/libcache.so.1", "0x1000000"):
+            self.assertIn(said, facts)
+        self.assertEqual(self.browser.texts("#legend button"), ["app62.5 %", "libcache.so.137.5 %"])
+
+    def test_click_zooms_and_escape_returns(self):
+        self.open()
+        self.browser.mouse(*self.point(3, 0.5))
+        self.assertEqual(self.frame(), ("serve", "6.0 MiB, 75.0 % of all \u00b7 0 B by itself"))
+        self.assertEqual(self.table()[0], ("4.0 MiB", "4.0 MiB", "json::Node::Node(char const*)"))
+        self.assertEqual(self.browser.text("#scope"), "in serve")
+        # What was 2 of 8 MiB wide is a third now.
+        self.browser.mouse(*self.point(4, 0.7), click=False)
+        name, figures = self.frame()
+        self.assertEqual((name, figures), ("cache::put", "2.0 MiB, 25.0 % of all \u00b7 33.3 % of the zoomed frame \u00b7 "
+                                           "2.0 MiB by itself"))
+        self.browser.keys("\ue00c")  # Escape
+        self.assertEqual(self.browser.text("#scope"), "in main")
+        self.browser.click("#reset")
+        self.assertEqual(self.browser.text("#scope"), "whole profile")
+        self.assertTrue(self.browser.run("return document.getElementById('reset').disabled"))
+
+    def test_pointer_shows_frames_and_leaves_the_focus(self):
+        self.open()
+        self.browser.mouse(*self.point(1, 0.95), click=False)
+        self.assertEqual(self.frame()[0], "worker")
+        self.browser.mouse(5, 5, click=False)
+        self.assertEqual(self.frame()[0], "Whole profile")
+
+    def test_search(self):
+        self.open()
+        self.browser.keys("/", "JSON")
+        self.assertEqual(self.browser.text("#matches"), "2 functions \u00b7 62.5 %")
+        self.assertEqual([row[2] for row in self.table()], ["json::Node::Node(char const*)", "json::parse"])
+        self.browser.keys("\ue007")  # Enter: the first match
+        self.assertEqual(self.frame()[0], "json::parse")
+        plain = self.color(3, 0.3)
+        self.assertNotEqual(self.color(4, 0.3), plain)
+        self.assertEqual(self.color(4, 0.6), plain)  # cache::put is faded as serve is
+        self.browser.keys("\ue00c")
+        self.assertEqual(self.browser.text("#matches"), "")
+        self.browser.keys("/^cache.*t$/")
+        self.assertEqual(self.browser.text("#matches"), "2 functions \u00b7 37.5 %")
+        self.browser.keys("\ue00c", "/(/")
+        self.assertEqual(self.browser.text("#matches"), "not a regex")
+        self.browser.keys("\ue00c", "src/cache")
+        self.assertEqual(self.browser.text("#matches"), "2 functions \u00b7 37.5 %")
+        self.browser.keys("\ue00c", "nowhere")
+        self.assertEqual(self.browser.text("#matches"), "no match")
+
+    def test_legend_searches_for_the_module(self):
+        self.open()
+        self.browser.click("#legend button:last-child")
+        self.assertEqual(self.browser.run("return document.getElementById('query').value"), "/usr/lib/libcache.so.1")
+        self.assertEqual(self.browser.text("#matches"), "2 functions \u00b7 37.5 %")
+        self.browser.click("#legend button:last-child")
+        self.assertEqual(self.browser.text("#matches"), "")
+
+    def test_switches_sample_type(self):
+        self.open()
+        self.browser.click("#types label:nth-of-type(2)")
+        self.assertIn("alloc_space: 32.0 MiB", self.browser.text("#summary"))
+        self.assertEqual(self.table()[0], ("20.0 MiB", "20.0 MiB", "cache::evict"))
+        self.browser.mouse(*self.point(1, 0.1), click=False)
+        self.assertEqual(self.frame()[0], "worker")  # the heaviest stands first
+        self.browser.keys("t")
+        self.assertIn("inuse_objects: 8,192", self.browser.text("#summary"))
+
+    def test_type_keeps_the_zoomed_frame(self):
+        self.open()
+        self.browser.mouse(*self.point(3, 0.5))
+        self.browser.keys("t")
+        self.assertEqual(self.browser.text("#scope"), "in serve")
+
+    def test_callers(self):
+        self.open()
+        self.browser.click("#order label:nth-of-type(2)")
+        self.browser.mouse(*self.point(1, 0.3))
+        self.assertEqual(self.frame()[0], "json::Node::Node(char const*)")
+        self.assertTrue(self.frame()[1].startswith("5.0 MiB, 62.5 % of all"), self.frame())
+        self.browser.mouse(*self.point(2, 0.5), click=False)
+        self.assertEqual(self.frame()[0], "json::parse")
+        self.browser.mouse(*self.point(3, 0.1), click=False)
+        self.assertEqual(self.frame()[0], "serve")
+        self.browser.mouse(*self.point(3, 0.9), click=False)
+        self.assertEqual(self.frame()[0], "load")
+        self.assertEqual([row[1:] for row in self.table()][-1], ("1.0 MiB", "load"))
+
+    def test_keyboard(self):
+        self.open()
+        self.browser.run("document.getElementById('graph').focus()")
+        spoken = "return document.getElementById(document.getElementById('graph').getAttribute('aria-activedescendant'))"
+        down, up, right, left, enter, home = "\ue015", "\ue013", "\ue014", "\ue012", "\ue007", "\ue011"
+        for key, name in ((down, "_start"), (right, "worker"), (left, "_start"), (down, "main"), (down, "serve"),
+                          (right, "load"), (up, "main"), (down, "serve"), (down, "json::parse"), (right, "cache::put")):
+            self.browser.keys(key)
+            self.assertEqual(self.frame()[0], name)
+            self.assertTrue(self.browser.run(spoken + ".textContent").startswith(name + ", "))
+        self.assertEqual(self.browser.run(spoken + ".getAttribute('aria-level')"), "5")
+        self.assertEqual(self.browser.run(spoken + ".getAttribute('aria-posinset')"), "2")
+        self.browser.keys(enter)
+        self.assertEqual(self.browser.text("#scope"), "in cache::put")
+        self.browser.keys(home)
+        self.assertEqual(self.browser.text("#scope"), "whole profile")
+        self.browser.keys("?")
+        self.assertTrue(self.browser.run("return document.getElementById('keys').open"))
+        self.browser.keys("\ue00c")
+        self.assertFalse(self.browser.run("return document.getElementById('keys').open"))
+        self.browser.keys("i")
+        self.assertTrue(self.browser.run("return document.querySelector('[value=callers]').checked"))
+
+    def test_every_control_is_reached_by_tab(self):
+        self.open()
+        self.browser.run("document.activeElement.blur()")
+        reached = set()
+        for _ in range(20):
+            self.browser.keys("\ue004")  # Tab
+            reached.add(self.browser.run("const e = document.activeElement;"
+                                         "return e.id || e.name || e.className || e.tagName"))
+        self.assertLessEqual({"skip", "type", "order", "query", "help", "graph"}, reached)
+
+    def test_table_sorts_and_chooses(self):
+        self.open()
+        self.browser.click("#table th:nth-child(3) button")
+        self.assertEqual([row[2] for row in self.table()][:2], ["_start", "main"])
+        self.browser.click("#table th:nth-child(3) button")
+        self.assertEqual(self.browser.run("return document.querySelector('#table th:nth-child(3)').ariaSort"), "ascending")
+        self.browser.click("#table tbody tr:nth-child(1) button")
+        self.assertIn(self.frame()[0], ("load", "worker", "cache::evict"))
+        self.assertEqual(self.browser.run("return document.activeElement.id"), "graph")
+
+    def test_smaller_frames_are_told_and_reached(self):
+        stacks = [(("main", f"f{i:04}"), 1, 1) for i in range(3000)]
+        write_profile(self.path("wide.pb.gz"), stacks=stacks)
+        self.flame("wide.pb.gz", "-o", self.path("wide.html"))
+        self.open("wide.html")
+        # 3000 frames of less than half a pixel: none is drawn, and a click shows the first ones.
+        self.browser.mouse(*self.point(2, 0.5))
+        self.assertEqual(self.frame()[0], "f0000")
+        self.browser.mouse(*self.point(2, 0.9), click=False)
+        last_seen = self.frame()[0]
+        self.assertGreater(last_seen, "f0100")
+        # The strip at the right edge leads on, by pointer and by keyboard.
+        self.browser.mouse(*self.point(2, 0.99))
+        self.assertGreater(self.frame()[0], last_seen)
+        self.assertTrue(self.frame()[1].startswith("1.0 MiB"))
+        self.assertFalse(self.browser.run("return document.getElementById('reset').disabled"))
+        self.browser.keys("\ue00c", "\ue00c")
+        self.assertTrue(self.browser.run("return document.getElementById('reset').disabled"))
+        self.browser.run("document.getElementById('graph').focus()")
+        self.browser.keys("\ue015", "\ue015")
+        self.assertEqual(self.frame()[0], "f0000")
+
+    def test_nothing_is_loaded(self):
+        self.open()
+        self.assertEqual(self.browser.run("return performance.getEntriesByType('resource').length"), 0)
+        with open(self.path("app.html"), encoding="utf-8") as page:
+            self.assertNotRegex(page.read(), r"https?://|innerHTML|eval\(")
+
+    def test_hostile_names_stay_text(self):
+        bad = ("</script><script>window.hit = 1</script>", "<img src=x onerror='window.hit = 2'>", '"]}\\u0022,"x', "${1}`",
+               "a\u2028b\u202e", "--><b>x</b><!--", "x" * 100000, b"\xff\xfe broken", "tab\there\x00\x1b[31m")
+        stacks = [((name, (name, name, name)), 1, 1) for name in bad]
+        write_profile(self.path("<b>bad.pb.gz"), stacks=stacks, comments=[*bad, *[f"key: {name}" for name in bad]])
+        self.flame("<b>bad.pb.gz", "-o", self.path("bad.html"))
+        self.open("bad.html")
+        self.assertEqual(self.browser.text("#title"), "<b>bad.pb.gz")
+        self.assertTrue(self.browser.run("return document.title").startswith("<b>bad.pb.gz"))
+        self.assertEqual(self.browser.run("return document.querySelectorAll('b, img, script[src]').length"), 0)
+        self.assertEqual(self.browser.run("return document.scripts.length"), 1)
+        self.assertIsNone(self.browser.run("return window.hit"))
+        names = self.browser.texts("#table td.symbol")
+        self.assertIn(bad[0], names)
+        self.assertIn("\\xff\\xfe broken", names)
+        self.assertIn("tab\\x09here\\x00\\x1b[31m", names)
+        self.assertLess(max(map(len, names)), 5000)
+
+    def test_policy_refuses_markup_and_scripts(self):
+        self.open()
+        refused = self.browser.run(
+            "try { document.body.insertAdjacentHTML('beforeend', '<i></i>'); return false; }"
+            "catch (error) { return error instanceof TypeError; }")
+        self.assertTrue(refused)
+        self.assertEqual(len(self.browser.console()), 1)
+
+    def test_dark_scheme(self):
+        self.open()
+        light = self.color(1, 0.2)
+        self.browser.media(prefers_color_scheme="dark")
+        self.browser.settle()
+        self.assertLess(sum(self.color(1, 0.2)), sum(light) - 150)
+        self.assertLess(sum(self.computed("body", "backgroundColor")), 150)
+
+    def computed(self, css, name):
+        text = self.browser.run("return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]", css, name)
+        return tuple(int(part) for part in text[text.index("(") + 1:-1].split(",")[:3])
+
+    def test_contrast(self):
+        self.open()
+        for scheme in ("light", "dark"):
+            self.browser.media(prefers_color_scheme=scheme)
+            self.browser.settle()
+            ground = self.computed("body", "backgroundColor")
+            for css in ("body", "#summary", "#place", "#table th", "#legend .share"):
+                self.assertGreater(contrast(self.computed(css, "color"), ground), 4.5, (scheme, css))
+            text = self.browser.run("return getComputedStyle(document.documentElement).getPropertyValue('--frame-text')")
+            text = tuple(int(text.strip()[i:i + 2], 16) for i in (1, 3, 5))
+            for row, part in ((0, 0.5), (1, 0.3), (4, 0.2), (2, 0.95)):
+                self.assertGreater(contrast(text, self.color(row, part)), 4.5, (scheme, row))
+
+
+def contrast(one, other):
+    """The ratio of WCAG 2, 1 to 21."""
+    def luminance(color):
+        parts = [c / 255 for c in color]
+        parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+if __name__ == "__main__":
+    browser.require()
+    COMMAND = sys.argv.pop(1)
+    unittest.main()
