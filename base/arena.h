@@ -1,7 +1,8 @@
 // Memory of the profiler itself: mapped, never from the heap, and bounded by the option metadata_limit.
 //
 //   MetadataBudget   how much may be mapped in all, and how much is
-//   ChunkedArray<T>  elements with dense 32-bit ids; grows by chunks, elements never move, are never freed
+//   ChunkedArray<T>  elements with dense 32-bit ids; grows by chunks, elements never move; all are freed at
+//                    once, or never
 //
 // Thread-safety: the budget, yes; ChunkedArray: one writer at a time (callers hold their lock), readers at
 // any time for ids that were published to them. Signal-safety: reading, yes. Allocates: mmap only.
@@ -53,6 +54,16 @@ class ChunkedArray {
       chunks_[chunk].store(memory, std::memory_order_release);
     }
     return true;
+  }
+
+  // Gives all chunks back. Nobody reads any more.
+  void Free() {
+    for (std::atomic<T*>& chunk : chunks_) {
+      T* memory = chunk.load(std::memory_order_relaxed);
+      if (memory == nullptr) break;  // chunks fill up in their order
+      UnmapMetadata(memory, sizeof(T) * kChunkSize);
+      chunk.store(nullptr, std::memory_order_relaxed);
+    }
   }
 
  private:

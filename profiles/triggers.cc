@@ -1,7 +1,6 @@
 #include "profiles/triggers.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +9,12 @@
 
 #include <atomic>
 
+#include "base/call_on_stack.h"
 #include "base/options.h"
+#include "base/owner_lock.h"
 #include "base/raw_syscall.h"
+#include "base/signals_blocked.h"
 #include "base/text.h"
-#include "profiles/call_on_stack.h"
 #include "profiles/dump_file.h"
 #include "profiles/heap_profile.h"
 #include "sampling/unwind/walk.h"
@@ -21,53 +22,14 @@
 namespace heapprof {
 namespace {
 
-// The dump lock: the holder's thread id, 0 when free. Signals are blocked while it is held, so that no
-// handler interrupts its holder; threads that want a dump of their own wait.
-std::atomic<int> g_dump_owner{0};
+// The dump lock. Threads that want a dump of their own wait.
+OwnerLock g_dump_lock;
 // A signal asked for a dump. Whoever holds the lock sees to it before or after letting go.
 std::atomic<bool> g_signal_pending{false};
 // Guarded by the dump lock.
 uint64_t g_files_written = 0;
 
 std::atomic<uint64_t> g_dumps{0}, g_failed_dumps{0};
-
-bool TryLockDump() {
-  int free = 0;
-  return g_dump_owner.compare_exchange_strong(free, RawGetTid(), std::memory_order_acquire);
-}
-
-void LockDump() {
-  while (!TryLockDump()) {
-    int owner = g_dump_owner.load(std::memory_order_relaxed);
-    if (owner == 0) continue;
-    // A time limit stands in for a wake-up after a fork in the holder's absence.
-    timespec limit = {0, 100'000'000};
-    RawSyscall(SYS_futex, reinterpret_cast<long>(&g_dump_owner), FUTEX_WAIT_PRIVATE, owner,
-               reinterpret_cast<long>(&limit));
-  }
-}
-
-void UnlockDump() {
-  g_dump_owner.store(0, std::memory_order_release);
-  RawSyscall(SYS_futex, reinterpret_cast<long>(&g_dump_owner), FUTEX_WAKE_PRIVATE, 1);
-}
-
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    uint64_t all = ~uint64_t{0};
-    RawSyscall(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&all), reinterpret_cast<long>(&old_),
-               sizeof(all));
-  }
-  ~SignalsBlocked() {
-    RawSyscall(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&old_), 0, sizeof(old_));
-  }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  uint64_t old_ = 0;
-};
 
 // A dump's memory: the stack it runs on, with a page below that faults, and the writer's workspace. Mapped at
 // start-up and never touched until the first dump, as a program that has used its address space up must still
@@ -168,12 +130,12 @@ int RunLocked(Dump* dump) {
 // Serves the signals that came in. The flag is looked at again after the lock is free, as a handler may have
 // set it and gone away in between.
 void ServePendingSignals() {
-  while (g_signal_pending.load(std::memory_order_acquire) && TryLockDump()) {
+  while (g_signal_pending.load(std::memory_order_acquire) && g_dump_lock.TryLock()) {
     if (g_signal_pending.exchange(false, std::memory_order_acq_rel)) {
       FileDump dump = {nullptr, nullptr, 0};
       RunLocked(&dump);
     }
-    UnlockDump();
+    g_dump_lock.Unlock();
   }
 }
 
@@ -183,9 +145,9 @@ int RunDump(Dump* dump) {
   int result;
   {
     SignalsBlocked blocked;
-    LockDump();
+    g_dump_lock.Lock();
     result = RunLocked(dump);
-    UnlockDump();
+    g_dump_lock.Unlock();
     ServePendingSignals();
   }
   errno = saved_errno;
@@ -231,7 +193,7 @@ void InstallTriggers() {
 }
 
 void TriggersAfterForkInChild() {
-  g_dump_owner.store(0, std::memory_order_relaxed);
+  g_dump_lock.ResetAfterFork();
   g_signal_pending.store(false, std::memory_order_relaxed);
   g_memory.GiveBack();  // a dump that another thread of the parent had under way left it half used
   g_files_written = 0;

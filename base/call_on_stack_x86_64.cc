@@ -1,4 +1,4 @@
-#include "profiles/call_on_stack.h"
+#include "base/call_on_stack.h"
 
 namespace heapprof {
 

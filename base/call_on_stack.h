@@ -2,8 +2,8 @@
 //
 // Thread-safety: yes. Signal-safety: yes. Allocates: never. Needs about 32 bytes of the stack it is called
 // on.
-#ifndef HEAPPROF_PROFILES_CALL_ON_STACK_H_
-#define HEAPPROF_PROFILES_CALL_ON_STACK_H_
+#ifndef HEAPPROF_BASE_CALL_ON_STACK_H_
+#define HEAPPROF_BASE_CALL_ON_STACK_H_
 
 namespace heapprof {
 
@@ -13,4 +13,4 @@ void CallOnStack(void (*function)(void*), void* argument, void* stack_top);
 
 }  // namespace heapprof
 
-#endif  // HEAPPROF_PROFILES_CALL_ON_STACK_H_
+#endif  // HEAPPROF_BASE_CALL_ON_STACK_H_

@@ -1,0 +1,36 @@
+// Blocks all signals of the calling thread for a scope, so that no handler runs while it holds a lock of
+// ours.
+//
+// Without libc: those that libc keeps for itself are blocked too, for as long as the scope lasts.
+// Thread-safety: yes, each thread has its own mask. Signal-safety: yes. Allocates: never.
+#ifndef HEAPPROF_BASE_SIGNALS_BLOCKED_H_
+#define HEAPPROF_BASE_SIGNALS_BLOCKED_H_
+
+#include <signal.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+
+#include "base/raw_syscall.h"
+
+namespace heapprof {
+
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    uint64_t all = ~uint64_t{0};
+    RawSyscall(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&all), reinterpret_cast<long>(&old_),
+               sizeof(all));
+  }
+  ~SignalsBlocked() {
+    RawSyscall(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&old_), 0, sizeof(old_));
+  }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  uint64_t old_ = 0;
+};
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_BASE_SIGNALS_BLOCKED_H_

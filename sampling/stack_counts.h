@@ -1,0 +1,95 @@
+// Counts by stack and labels: what a profile holds that is no heap profile (CPU, thread creation, custom).
+//
+//   entry (stack, labels) -> count in, count out;   stack -> locations, leaf first -> address
+//
+// Each profile has one of its own. Append-only while it lives, so that a reader (a dump) walks it at any time,
+// from a signal handler that interrupted the writer too. Entry 1 takes what finds no memory.
+// A stack is known by the 64-bit hash of its PCs and its depth (see sampling/stack_table.h).
+//
+// Thread-safety: one writer at a time (FindOrAdd); any number of readers. The counts are the callers' to add
+// to. Signal-safety: reading. Allocates: mmap only, within metadata_limit.
+#ifndef HEAPPROF_SAMPLING_STACK_COUNTS_H_
+#define HEAPPROF_SAMPLING_STACK_COUNTS_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <atomic>
+
+#include "base/arena.h"
+
+namespace heapprof {
+
+struct StackCount {
+  uint64_t hash;
+  uint32_t words;  // where its location ids are
+  uint32_t depth;
+  uint32_t labels;
+  uint32_t next;  // the writer's chain
+  bool truncated;
+  std::atomic<uint64_t> in, out;  // both only grow; `out` stays 0 where nothing is taken away
+};
+
+class StackCounts {
+ public:
+  static constexpr uint32_t kOverflow = 1;
+
+  // What is to be found or added. `pcs` are return addresses, but for the first if `exact_leaf` is set: that
+  // one is the address that was executed. Profiles hold return addresses less one.
+  struct Key {
+    const uintptr_t* pcs;
+    uint32_t depth;
+    bool truncated;
+    bool exact_leaf;
+    uint64_t hash;
+    uint32_t labels;
+  };
+
+  // Zeroed memory is an object that wants Init. False: no memory for the least that is needed.
+  bool Init();
+  // Gives all memory back; nobody reads any more.
+  void Free();
+
+  // The id of the entry; kOverflow when there is no memory for a new one.
+  uint32_t FindOrAdd(const Key& key);
+  StackCount* At(uint32_t id) { return entries_.At(id); }
+
+  // Entries have the ids 1..count().
+  uint32_t count() const { return count_.load(std::memory_order_acquire); }
+  const StackCount& at(uint32_t id) const { return *entries_.At(id); }
+  const uint32_t* LocationsOf(const StackCount& entry) const {
+    return entry.depth == 0 ? nullptr : words_.At(entry.words);
+  }
+  // Locations have the ids 1..location_count(); addresses as profiles have them.
+  uint32_t location_count() const { return location_count_.load(std::memory_order_acquire); }
+  uint64_t AddressOf(uint32_t location) const { return *addresses_.At(location); }
+
+ private:
+  // Hash tables of ids, the writer's alone.
+  struct Index {
+    uint32_t* slots;
+    uint32_t size;  // a power of two
+    bool Grow(uint32_t first_size, Index* old);
+    void Free();
+  };
+
+  uint32_t InternAddress(uint64_t address);
+  uint32_t* AddressSlot(uint64_t address);
+  bool GrowAddresses();
+  void GrowHeads();
+  uint32_t* HeadOf(uint64_t hash) { return &heads_.slots[hash & (heads_.size - 1)]; }
+  bool Add(const Key& key, uint64_t hash);
+
+  ChunkedArray<uint64_t, 9, 2048> addresses_;
+  ChunkedArray<StackCount, 8, 4096> entries_;
+  ChunkedArray<uint32_t, 13, 4096> words_;
+  Index address_index_;
+  Index heads_;
+  uint32_t next_word_;
+  std::atomic<uint32_t> location_count_;
+  std::atomic<uint32_t> count_;
+};
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_SAMPLING_STACK_COUNTS_H_
