@@ -4,6 +4,8 @@
 #include "alloc/next.h"
 #include "alloc/slow_path.h"
 #include "profiles/triggers.h"
+#include "sampling/cpu/cpu_sampler.h"
+#include "sampling/labels.h"
 #include "sampling/recorder.h"
 
 extern "C" void* __dso_handle;
@@ -21,6 +23,8 @@ Handlers g_jemalloc;  // set once, by jemalloc's start
 // The recorder's locks are leaves that are never held while jemalloc is called, nor the other way round; the
 // recorder's come first, so that no sample is half recorded when jemalloc stands still.
 void Prepare() {
+  cpu::PrepareFork();
+  LockLabelsForFork();
   recorder::PrepareFork();
   if (g_jemalloc.prepare != nullptr) g_jemalloc.prepare();
 }
@@ -28,11 +32,14 @@ void Prepare() {
 void Parent() {
   if (g_jemalloc.parent != nullptr) g_jemalloc.parent();
   recorder::ParentAfterFork();
+  UnlockLabelsAfterFork(false);
+  cpu::ParentAfterFork();
 }
 
 void Child() {
   if (g_jemalloc.child != nullptr) g_jemalloc.child();
   recorder::ChildAfterFork();
+  UnlockLabelsAfterFork(true);
   TriggersAfterForkInChild();
 }
 

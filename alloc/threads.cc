@@ -11,6 +11,8 @@
 #include "alloc/next.h"
 #include "alloc/slow_path.h"
 #include "base/raw_syscall.h"
+#include "sampling/cpu/cpu_sampler.h"
+#include "sampling/labels.h"
 #include "sampling/recorder.h"
 #include "sampling/unwind/walk.h"
 
@@ -26,6 +28,7 @@ struct ThreadStart {
   void* argument;
   uintptr_t stack_low;  // 0: libc allocates the stack
   size_t stack_size;
+  uint32_t labels;  // of the thread that made it
 };
 
 void ReportStack(const ThreadStart& start, uintptr_t frame) {
@@ -46,6 +49,8 @@ void* Trampoline(void* block) {
   ThreadStart start = *static_cast<ThreadStart*>(block);
   hpje_free(block);
   ReportStack(start, reinterpret_cast<uintptr_t>(__builtin_frame_address(0)));
+  InheritLabels(start.labels);
+  cpu::ThreadBegins(start.function);
   return start.function(start.argument);
 }
 
@@ -69,6 +74,7 @@ void ReadAttributes(const pthread_attr_t* attributes, ThreadStart* start) {
 }  // namespace
 
 void InitThreads() {
+  cpu::InitThreadEnds();
   rlimit limit = {};
   if (RawSyscall(SYS_getrlimit, RLIMIT_STACK, reinterpret_cast<long>(&limit)) != 0) return;
   if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur != 0) g_default_stack_size = limit.rlim_cur;
@@ -87,6 +93,7 @@ HEAPPROF_EXPORT int pthread_create(pthread_t* thread, const pthread_attr_t* attr
   if (start == nullptr) return EAGAIN;
   start->function = function;
   start->argument = argument;
+  start->labels = heapprof::CurrentLabels();
   heapprof::ReadAttributes(attributes, start);
   int error = heapprof::g_next.pthread_create(thread, attributes, heapprof::Trampoline, start);
   if (error != 0) hpje_free(start);

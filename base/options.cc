@@ -122,6 +122,15 @@ Verdict SetOption(Span key, Span value, Options* options) {
   }
   if (key.Is("dump_signal")) return verdict(ParseSignal(value, &options->dump_signal));
   if (key.Is("dump_at_exit")) return verdict(ParseBool(value, &options->dump_at_exit));
+  if (key.Is("cpu_hz")) {
+    uint64_t hz;
+    constexpr uint64_t kMostHz = 4000;
+    if (!ParseSize(value, kMostHz, &hz) || hz == 0) return Verdict::kBad;
+    options->cpu_hz = static_cast<int>(hz);
+    return Verdict::kGood;
+  }
+  if (key.Is("cpu_at_start")) return verdict(ParseBool(value, &options->cpu_at_start));
+  if (key.Is("cpu_signal")) return verdict(ParseSignal(value, &options->cpu_signal));
   if (key.Is("metadata_limit")) {
     uint64_t limit;
     constexpr uint64_t kLeast = 1 << 20, kMost = uint64_t{1} << 40;
@@ -131,8 +140,7 @@ Verdict SetOption(Span key, Span value, Options* options) {
   }
   if (key.Is("seed")) return verdict(ParseSize(value, UINT64_MAX, &options->seed));
   if (key.Is("verbose")) return verdict(ParseBool(value, &options->verbose));
-  for (const char* later :
-       {"cpu_hz", "cpu_at_start", "cpu_signal", "leak_check", "exitcode", "suppressions", "log_path"}) {
+  for (const char* later : {"leak_check", "exitcode", "suppressions", "log_path"}) {
     if (key.Is(later)) return Verdict::kLater;
   }
   return Verdict::kUnknown;

@@ -18,6 +18,9 @@ struct Options {
   char output[kPathCapacity] = "heapprof.%p.%n";
   int dump_signal = -1;  // -1: SIGUSR2, the default; set by ParseOptions, 0 = none
   bool dump_at_exit = false;
+  int cpu_hz = 100;
+  bool cpu_at_start = false;
+  int cpu_signal = 0;  // 0 = none
   uint64_t metadata_limit = 256u << 20;
   uint64_t seed = 0;
   bool verbose = false;

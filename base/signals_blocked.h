@@ -14,21 +14,27 @@
 
 namespace heapprof {
 
+// The mask before; for where a scope will not do.
+inline uint64_t BlockSignals() {
+  uint64_t all = ~uint64_t{0}, old = 0;
+  RawSyscall(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&all), reinterpret_cast<long>(&old),
+             sizeof(all));
+  return old;
+}
+
+inline void RestoreSignals(uint64_t mask) {
+  RawSyscall(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&mask), 0, sizeof(mask));
+}
+
 class SignalsBlocked {
  public:
-  SignalsBlocked() {
-    uint64_t all = ~uint64_t{0};
-    RawSyscall(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&all), reinterpret_cast<long>(&old_),
-               sizeof(all));
-  }
-  ~SignalsBlocked() {
-    RawSyscall(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&old_), 0, sizeof(old_));
-  }
+  SignalsBlocked() : old_(BlockSignals()) {}
+  ~SignalsBlocked() { RestoreSignals(old_); }
   SignalsBlocked(const SignalsBlocked&) = delete;
   SignalsBlocked& operator=(const SignalsBlocked&) = delete;
 
  private:
-  uint64_t old_ = 0;
+  uint64_t old_;
 };
 
 }  // namespace heapprof

@@ -13,7 +13,14 @@
 
 namespace heapprof {
 
-enum class LockRank : uint8_t { kThreadList = 1, kStackInsert = 2, kLiveShard = 3 };
+enum class LockRank : uint8_t {
+  kThreadList = 1,
+  kStackInsert = 2,
+  kLiveShard = 3,
+  kLabels = 4,
+  kCpuClocks = 5,
+  kNamed = 6
+};
 
 class SpinLock {
  public:

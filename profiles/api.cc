@@ -4,8 +4,11 @@
 #include <string.h>
 
 #include "heapprof/heapprof.h"
+#include "profiles/cpu_profile.h"
 #include "profiles/triggers.h"
+#include "sampling/cpu/cpu_sampler.h"
 #include "sampling/heap_tables.h"
+#include "sampling/labels.h"
 #include "sampling/recorder.h"
 
 #define HEAPPROF_API __attribute__((visibility("default")))
@@ -25,6 +28,16 @@ HEAPPROF_API int heapprof_set_sample_interval(size_t bytes) {
 
 HEAPPROF_API size_t heapprof_sample_interval(void) { return heapprof::recorder::Interval(); }
 
+HEAPPROF_API int heapprof_start_cpu_profile(int fd, int hz) { return heapprof::StartCpuProfile(fd, hz); }
+
+HEAPPROF_API int heapprof_stop_cpu_profile(void) { return heapprof::StopCpuProfile(); }
+
+HEAPPROF_API int heapprof_labels_set(const char* key, const char* value) {
+  return heapprof::SetLabel(key, value);
+}
+
+HEAPPROF_API const char* heapprof_labels_get(const char* key) { return heapprof::GetLabel(key); }
+
 HEAPPROF_API int heapprof_stats(struct heapprof_stats* stats) {
   constexpr size_t kLeast = offsetof(struct heapprof_stats, samples) + sizeof(uint64_t);
   if (stats == nullptr || stats->size < kLeast) return -EINVAL;
@@ -39,6 +52,10 @@ HEAPPROF_API int heapprof_stats(struct heapprof_stats* stats) {
   now.lost_samples = tables.lost_samples;
   now.truncated_stacks = tables.truncated_stacks;
   now.metadata_bytes = tables.metadata_bytes;
+  heapprof::cpu::CpuStats cpu = heapprof::cpu::GetCpuStats();
+  now.cpu_samples = cpu.samples;
+  now.lost_cpu_samples = cpu.lost;
+  now.cpu_timer_fallbacks = cpu.fallbacks;
   now.dumps = dumps.dumps;
   now.failed_dumps = dumps.failed_dumps;
   memcpy(stats, &now, stats->size < sizeof(now) ? stats->size : sizeof(now));

@@ -1,10 +1,7 @@
 #include "profiles/heap_proto.h"
 
-#include <heapprof/heapprof.h>
-
 #include "base/raw_syscall.h"
-#include "base/text.h"
-#include "profiles/process_start.h"
+#include "profiles/proto_parts.h"
 
 namespace heapprof {
 namespace {
@@ -45,36 +42,8 @@ void WriteBucket(const HeapSource& source, const Bucket& bucket, ProfileBuilder*
   const int64_t values[] = {e.alloc_objects, e.alloc_bytes, e.inuse_objects, e.inuse_bytes};
   builder->SampleValues(values, 4);
   builder->SampleLabel("bytes", static_cast<int64_t>(bucket.size), "bytes");
+  WriteLabels(bucket.labels, builder);
   builder->EndSample();
-}
-
-// The frames that stand for what is not known have functions of their own and no mapping: has_functions of a
-// mapping would keep readers from looking up all its other locations.
-void WriteUnknownFrame(uint64_t location, uint64_t function, const char* name, ProfileBuilder* builder) {
-  builder->AddFunction({function, name, name, "", 0});
-  ProfileBuilder::LineInfo line = {function, 0};
-  builder->AddLocation({location, 0, 0, &line, 1});
-}
-
-// Mapping ids follow the order in the file, in which the main binary comes first.
-uint64_t MappingId(const ModuleTable& modules, uint32_t index) {
-  if (index == ModuleTable::kNone) return 0;
-  if (index == modules.main_binary()) return 1;
-  return index < modules.main_binary() ? index + 2 : index + 1;
-}
-
-void WriteMapping(const ModuleTable& modules, uint32_t index, ProfileBuilder* builder) {
-  const Module& module = modules.at(index);
-  builder->AddMapping({MappingId(modules, index), module.start, module.limit, module.file_offset, module.path,
-                       module.build_id});
-}
-
-void WriteMappings(const ModuleTable& modules, ProfileBuilder* builder) {
-  if (modules.count() == 0) return;
-  WriteMapping(modules, modules.main_binary(), builder);
-  for (uint32_t i = 0; i < modules.count(); i++) {
-    if (i != modules.main_binary()) WriteMapping(modules, i, builder);
-  }
 }
 
 void WriteLocations(const HeapSource& source, const ModuleTable& modules, ProfileBuilder* builder) {
@@ -85,35 +54,18 @@ void WriteLocations(const HeapSource& source, const ModuleTable& modules, Profil
   }
 }
 
-void AddComment(ProfileBuilder* builder, const TextWriter& text) {
-  builder->AddComment(text.data(), text.size());
-}
-
-void Comment(const char* key, uint64_t value, ProfileBuilder* builder) {
-  Text<80> text;
-  AddComment(builder, text.Str(key).Str(": ").UDec(value));
-}
-
 void WriteComments(const HeapSource& source, const ModuleTable& modules, ProfileBuilder* builder) {
-  Text<80> text;
-  AddComment(builder, text.Str("heapprof-version: " HEAPPROF_VERSION));
-  Comment("pid", static_cast<uint64_t>(RawGetPid()), builder);
-  if (int64_t start = ProcessStartSeconds()) {
-    text.Clear();
-    text.Str("start-time: ");
-    AppendUtc(start, &text);
-    AddComment(builder, text);
-  }
+  WriteProcessComments(builder);
   TableStats stats = source.stats();
-  Comment("sample-interval", source.interval(), builder);
-  Comment("samples", stats.samples, builder);
-  Comment("live-samples", stats.live_samples, builder);
-  Comment("lost-samples", stats.lost_samples, builder);
-  Comment("truncated-stacks", stats.truncated_stacks, builder);
-  Comment("buckets", stats.buckets, builder);
-  Comment("stacks", stats.stacks, builder);
-  Comment("metadata-bytes", stats.metadata_bytes, builder);
-  if (modules.dropped() != 0) Comment("dropped-mappings", modules.dropped(), builder);
+  WriteComment("sample-interval", source.interval(), builder);
+  WriteComment("samples", stats.samples, builder);
+  WriteComment("live-samples", stats.live_samples, builder);
+  WriteComment("lost-samples", stats.lost_samples, builder);
+  WriteComment("truncated-stacks", stats.truncated_stacks, builder);
+  WriteComment("buckets", stats.buckets, builder);
+  WriteComment("stacks", stats.stacks, builder);
+  WriteComment("metadata-bytes", stats.metadata_bytes, builder);
+  if (modules.dropped() != 0) WriteComment("dropped-mappings", modules.dropped(), builder);
 }
 
 }  // namespace

@@ -4,8 +4,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 
 #include <atomic>
 
@@ -15,7 +13,9 @@
 #include "base/raw_syscall.h"
 #include "base/signals_blocked.h"
 #include "base/text.h"
+#include "profiles/cpu_profile.h"
 #include "profiles/dump_file.h"
+#include "profiles/dump_memory.h"
 #include "profiles/heap_profile.h"
 #include "sampling/unwind/walk.h"
 
@@ -31,33 +31,7 @@ uint64_t g_files_written = 0;
 
 std::atomic<uint64_t> g_dumps{0}, g_failed_dumps{0};
 
-// A dump's memory: the stack it runs on, with a page below that faults, and the writer's workspace. Mapped at
-// start-up and never touched until the first dump, as a program that has used its address space up must still
-// be able to dump; given back to the kernel after each dump, which also zeroes it for the next.
 // Guarded by the dump lock.
-struct DumpMemory {
-  static constexpr size_t kGuard = 4096;
-  static constexpr size_t kStack = 256 << 10;
-
-  bool Map() {
-    if (base != nullptr) return true;
-    size = kGuard + kStack + HeapProfileWorkspaceSize();
-    base = static_cast<char*>(RawMap(size));
-    if (base == nullptr) return false;
-    RawSyscall(SYS_mprotect, reinterpret_cast<long>(base), kGuard, PROT_NONE);
-    return true;
-  }
-  void GiveBack() {
-    if (base == nullptr) return;
-    RawSyscall(SYS_madvise, reinterpret_cast<long>(base + kGuard), static_cast<long>(size - kGuard),
-               MADV_DONTNEED);
-  }
-  void* stack_top() const { return base + kGuard + kStack; }
-  void* workspace() const { return base + kGuard + kStack; }
-
-  char* base = nullptr;
-  size_t size = 0;
-};
 DumpMemory g_memory;
 
 // Writes one heap profile to a file. Runs on the dump's stack, under the dump lock.
@@ -110,12 +84,10 @@ struct DescriptorDump {
   }
 };
 
-void CountDump(int error) { (error == 0 ? g_dumps : g_failed_dumps).fetch_add(1, std::memory_order_relaxed); }
-
 // Runs `dump` under the lock that the caller holds.
 template <typename Dump>
 int RunLocked(Dump* dump) {
-  if (!g_memory.Map()) {
+  if (!g_memory.Map(HeapProfileWorkspaceSize())) {
     Say("no memory for writing a heap profile (the address space is used up); nothing is written");
     CountDump(-ENOMEM);
     return -ENOMEM;
@@ -161,7 +133,16 @@ void OnDumpSignal(int) {
   errno = saved_errno;
 }
 
-void InstallSignalHandler(int number) {
+void DumpAtExit() {
+  StopCpuProfileAtExit();
+  if (GetOptions().dump_at_exit) DumpHeap(nullptr);
+}
+
+__attribute__((destructor)) void AtExit() { DumpAtExit(); }
+
+}  // namespace
+
+void InstallHandler(int number, void (*handler)(int)) {
   struct sigaction old_action = {};
   if (sigaction(number, nullptr, &old_action) != 0 || old_action.sa_handler != SIG_DFL) {
     if (GetOptions().verbose) {
@@ -171,25 +152,18 @@ void InstallSignalHandler(int number) {
     return;
   }
   struct sigaction action = {};
-  action.sa_handler = OnDumpSignal;
+  action.sa_handler = handler;
   action.sa_flags = SA_ONSTACK | SA_RESTART;
-  sigfillset(&action.sa_mask);  // the dump's stack is no place for the program's handlers
+  sigfillset(&action.sa_mask);  // a dump's stack is no place for the program's handlers
   sigaction(number, &action, nullptr);
 }
 
-void DumpAtExit() {
-  if (GetOptions().dump_at_exit) DumpHeap(nullptr);
-}
-
-__attribute__((destructor)) void AtExit() { DumpAtExit(); }
-
-}  // namespace
-
 void InstallTriggers() {
   const Options& options = GetOptions();
-  g_memory.Map();
-  if (options.dump_signal > 0) InstallSignalHandler(options.dump_signal);
-  if (options.dump_at_exit) at_quick_exit(DumpAtExit);
+  g_memory.Map(HeapProfileWorkspaceSize());
+  if (options.dump_signal > 0) InstallHandler(options.dump_signal, OnDumpSignal);
+  InstallCpuTriggers();
+  if (options.dump_at_exit || options.cpu_at_start || options.cpu_signal > 0) at_quick_exit(DumpAtExit);
 }
 
 void TriggersAfterForkInChild() {
@@ -197,6 +171,7 @@ void TriggersAfterForkInChild() {
   g_signal_pending.store(false, std::memory_order_relaxed);
   g_memory.GiveBack();  // a dump that another thread of the parent had under way left it half used
   g_files_written = 0;
+  CpuProfileAfterForkInChild();
 }
 
 int DumpHeap(const char* path) {
@@ -221,6 +196,8 @@ int WriteProfile(const char* name, int fd, int debug) {
   }
   return RunDump(&dump);
 }
+
+void CountDump(int error) { (error == 0 ? g_dumps : g_failed_dumps).fetch_add(1, std::memory_order_relaxed); }
 
 DumpStats GetDumpStats() {
   return {g_dumps.load(std::memory_order_relaxed), g_failed_dumps.load(std::memory_order_relaxed)};

@@ -23,6 +23,12 @@ int DumpHeap(const char* path);
 // For heapprof_write_profile.
 int WriteProfile(const char* name, int fd, int debug);
 
+// Installs `handler` for a signal that makes a dump, unless the program has one of its own there.
+void InstallHandler(int number, void (*handler)(int));
+
+// Counts a profile that was written, or the error that it ended in.
+void CountDump(int error);
+
 struct DumpStats {
   uint64_t dumps, failed_dumps;
 };

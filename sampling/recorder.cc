@@ -7,6 +7,7 @@
 #include "base/options.h"
 #include "sampling/bucket_table.h"
 #include "sampling/heap_tables.h"
+#include "sampling/labels.h"
 #include "sampling/live_table.h"
 #include "sampling/sampler.h"
 #include "sampling/thread_state.h"
@@ -138,7 +139,8 @@ void RecordAllocation(const void* block, size_t size, uint64_t interval, const C
   if (walk.truncated) g_truncated_stacks.fetch_add(1, std::memory_order_relaxed);
 
   thread.inside = true;
-  uint32_t id = FindOrAddBucket({{pcs, walk.depth, walk.truncated, walk.hash}, size, interval, 0});
+  uint32_t id =
+      FindOrAddBucket({{pcs, walk.depth, walk.truncated, walk.hash}, size, interval, CurrentLabels()});
   bool lost = id == 0;
   if (id != 0) {
     Bucket* bucket = MutableBucket(id);

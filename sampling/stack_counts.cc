@@ -103,7 +103,8 @@ bool StackCounts::Add(const Key& key, uint64_t hash) {
   constexpr uint32_t kChunk = decltype(words_)::kChunkSize;
   uint32_t words = next_word_;
   if (key.depth > kChunk) return false;
-  if (words % kChunk + key.depth > kChunk) words = (words / kChunk + 1) * kChunk;  // a stack lies in one chunk
+  if (words % kChunk + key.depth > kChunk)
+    words = (words / kChunk + 1) * kChunk;  // a stack lies in one chunk
   uint32_t id = count_.load(std::memory_order_relaxed) + 1;
   if (!entries_.Reserve(id, 1) || (key.depth > 0 && !words_.Reserve(words, key.depth))) return false;
   for (uint32_t i = 0; i < key.depth; ++i) {

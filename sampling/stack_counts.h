@@ -2,9 +2,9 @@
 //
 //   entry (stack, labels) -> count in, count out;   stack -> locations, leaf first -> address
 //
-// Each profile has one of its own. Append-only while it lives, so that a reader (a dump) walks it at any time,
-// from a signal handler that interrupted the writer too. Entry 1 takes what finds no memory.
-// A stack is known by the 64-bit hash of its PCs and its depth (see sampling/stack_table.h).
+// Each profile has one of its own. Append-only while it lives, so that a reader (a dump) walks it at any
+// time, from a signal handler that interrupted the writer too. Entry 1 takes what finds no memory. A stack is
+// known by the 64-bit hash of its PCs and its depth (see sampling/stack_table.h).
 //
 // Thread-safety: one writer at a time (FindOrAdd); any number of readers. The counts are the callers' to add
 // to. Signal-safety: reading. Allocates: mmap only, within metadata_limit.

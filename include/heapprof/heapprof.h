@@ -36,19 +36,44 @@ int heapprof_set_sample_interval(size_t bytes);
 /* The mean number of bytes between samples now in force. [signal-safe] */
 size_t heapprof_sample_interval(void);
 
+/* Begins a CPU profile of all threads, `hz` samples per second of CPU time and thread (1..4000). It is kept
+ * in memory, and written to `fd` (gzip'd profile.proto) by heapprof_stop_cpu_profile; keep the descriptor
+ * open until then. [signal-safe] Errors: -EBUSY a CPU profile runs; -EINVAL hz; -EBADF fd; -EEXIST the
+ * program uses SIGPROF or ITIMER_PROF itself; -ENOMEM; -EAGAIN no thread could be made to collect the
+ * samples. */
+int heapprof_start_cpu_profile(int fd, int hz);
+
+/* Ends the CPU profile that runs, whoever started it, and writes it. 0 means complete. [signal-safe]
+ * Errors: -ENOENT none runs; those of the write, after which the profile is gone. */
+int heapprof_stop_cpu_profile(void);
+
+/* Sets a label of the calling thread: a pair of texts that its samples carry, on heap and CPU profiles. NULL
+ * as value removes it. Threads that the calling one creates inherit its labels as they are then. At most 16
+ * labels in a thread, keys of 63 and values of 255 bytes, 65535 distinct sets in a process; a set that was
+ * seen before costs no memory. Not for signal handlers.
+ * Errors: -EINVAL the key is empty, "bytes", or begins with "pprof::"; -ENAMETOOLONG; -ENOSPC too many labels
+ * or sets; -ENOMEM. The labels are then as they were. */
+int heapprof_labels_set(const char* key, const char* value);
+
+/* The value of the calling thread's label `key`, good forever, or NULL. [signal-safe] */
+const char* heapprof_labels_get(const char* key);
+
 /* What the profiler did so far. `size` is set by the caller to sizeof(struct heapprof_stats), so that the
  * structure may grow. */
 struct heapprof_stats {
   size_t size;
-  uint64_t samples;          /* allocations recorded */
-  uint64_t buckets;          /* distinct (stack, size, labels, interval) */
-  uint64_t stacks;           /* distinct stacks */
-  uint64_t live_samples;     /* recorded and not yet freed */
-  uint64_t lost_samples;     /* recorded in totals, but under no stack or not followed to their free */
-  uint64_t truncated_stacks; /* samples whose stack could not be walked to its end */
-  uint64_t metadata_bytes;   /* memory of the profiler itself, as mapped */
-  uint64_t dumps;            /* profiles written */
-  uint64_t failed_dumps;     /* profiles that could not be written */
+  uint64_t samples;             /* allocations recorded */
+  uint64_t buckets;             /* distinct (stack, size, labels, interval) */
+  uint64_t stacks;              /* distinct stacks */
+  uint64_t live_samples;        /* recorded and not yet freed */
+  uint64_t lost_samples;        /* recorded in totals, but under no stack or not followed to their free */
+  uint64_t truncated_stacks;    /* samples whose stack could not be walked to its end */
+  uint64_t metadata_bytes;      /* memory of the profiler itself, as mapped */
+  uint64_t dumps;               /* profiles written */
+  uint64_t failed_dumps;        /* profiles that could not be written */
+  uint64_t cpu_samples;         /* ticks recorded in CPU profiles that have ended */
+  uint64_t lost_cpu_samples;    /* periods of these that found no room */
+  uint64_t cpu_timer_fallbacks; /* CPU profiles that had to make do with one timer for the process */
 };
 
 /* Fills in `stats`. [signal-safe] Errors: -EINVAL when stats is NULL or its size is smaller than one field.

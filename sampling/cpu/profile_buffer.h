@@ -10,8 +10,8 @@
 //
 // What finds no room is counted, by weight: it is the sample "[lost samples]" of the profile.
 //
-// Thread-safety: any number of writers, one reader. Signal-safety: yes; a writer may be interrupted by another
-// one in its own thread. Allocates: never. No locks.
+// Thread-safety: any number of writers, one reader. Signal-safety: yes; a writer may be interrupted by
+// another one in its own thread. Allocates: never. No locks.
 #ifndef HEAPPROF_SAMPLING_CPU_PROFILE_BUFFER_H_
 #define HEAPPROF_SAMPLING_CPU_PROFILE_BUFFER_H_
 

@@ -59,7 +59,7 @@ TEST_F(OptionsTest, EachBadValueIsNamedOnceAndTheOldValueStays) {
   for (const char* bad : {"sample_interval=", "sample_interval=x", "sample_interval=4kk",
                           "sample_interval=-1", "sample_interval=99999999999999999999", "sample_interval",
                           "max_frames=0", "max_frames=1025", "dump_signal=SIGKILL", "dump_signal=11",
-                          "dump_signal=65", "metadata_limit=1k", "verbose=maybe", "output="}) {
+                          "dump_signal=65", "metadata_limit=1k", "verbose=maybe", "output=", "cpu_hz=0", "cpu_hz=4001", "cpu_signal=9", "cpu_at_start=2"}) {
     Options before = options_;
     Parse(bad);
     ASSERT_EQ(g_complaints.size(), 1u) << bad;
@@ -88,6 +88,17 @@ TEST_F(OptionsTest, SignalsHaveNamesAndNumbers) {
   EXPECT_EQ(options_.dump_signal, 40);
   Parse("dump_signal=none");
   EXPECT_EQ(options_.dump_signal, 0);
+}
+
+TEST_F(OptionsTest, CpuProfilesHaveARateAStartAndASignal) {
+  EXPECT_EQ(options_.cpu_hz, 100);
+  EXPECT_FALSE(options_.cpu_at_start);
+  EXPECT_EQ(options_.cpu_signal, 0);
+  Parse("cpu_hz=4k:cpu_hz=4000:cpu_at_start=1:cpu_signal=USR1");
+  EXPECT_EQ(g_complaints.size(), 1u);
+  EXPECT_EQ(options_.cpu_hz, 4000);
+  EXPECT_TRUE(options_.cpu_at_start);
+  EXPECT_EQ(options_.cpu_signal, SIGUSR1);
 }
 
 TEST_F(OptionsTest, AnOverlongOutputIsRefused) {

@@ -1,0 +1,46 @@
+// The proto form of a profile that counts stacks: CPU time, thread creation, custom profiles.
+//
+// Ids in the file: location = id in the StackCounts + 3, after those that stand for what is not known.
+// Entries stand in the order in which their stacks were first seen. Entries grow while they are read, so
+// locations come last: each that a sample names is then in the file.
+//
+// Thread-safety: one writer at a time per workspace. Signal-safety: yes. Allocates: never.
+#ifndef HEAPPROF_PROFILES_COUNT_PROTO_H_
+#define HEAPPROF_PROFILES_COUNT_PROTO_H_
+
+#include "proto/gzip_stream.h"
+#include "proto/profile_builder.h"
+#include "sampling/modules.h"
+#include "sampling/stack_counts.h"
+
+namespace heapprof {
+
+struct CountProtoWorkspace {
+  GzipStream::Workspace gzip;
+  ProfileBuilder::Workspace builder;
+  ModuleTable::Workspace modules;
+};
+
+inline constexpr char kLostFrame[] = "[lost samples]";
+
+struct CountProfile {
+  const StackCounts* counts;  // value = in - out; entries of value 0 are left out
+  const char* type;           // of the count, whose unit is "count"
+  // A second value: the count times `period`, in `scaled_unit`. nullptr: there is none, and the period is 1.
+  const char* scaled_type;
+  const char* scaled_unit;
+  int64_t period;
+  int64_t start;     // nanoseconds since the epoch
+  int64_t duration;  // nanoseconds; 0: a snapshot
+  uint64_t lost;     // counts without a stack: a sample of their own
+  // Writes comments of the kind. May be nullptr.
+  void (*comments)(const void* argument, ProfileBuilder* builder);
+  const void* argument;
+};
+
+// `workspace` is zeroed memory. Returns 0 when the profile is complete, or -errno.
+int WriteCountProto(const CountProfile& profile, ByteSink* sink, CountProtoWorkspace* workspace);
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_PROFILES_COUNT_PROTO_H_

@@ -1,0 +1,176 @@
+#include "profiles/cpu_profile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "base/call_on_stack.h"
+#include "base/options.h"
+#include "base/owner_lock.h"
+#include "base/raw_syscall.h"
+#include "base/signals_blocked.h"
+#include "base/text.h"
+#include "profiles/count_proto.h"
+#include "profiles/dump_file.h"
+#include "profiles/dump_memory.h"
+#include "profiles/proto_parts.h"
+#include "profiles/triggers.h"
+#include "proto/descriptor_sink.h"
+#include "sampling/cpu/cpu_sampler.h"
+
+namespace heapprof {
+namespace {
+
+constexpr int kToFile = -1;
+
+// Taken with all signals blocked for each start and stop.
+OwnerLock g_lock;
+// Guarded by the lock.
+DumpMemory g_memory;
+int g_fd = kToFile;
+uint64_t g_files_written = 0;
+
+const char* KindName(cpu::ClockKind kind) {
+  switch (kind) {
+    case cpu::ClockKind::kThreadTimers:
+      return "thread timers";
+    case cpu::ClockKind::kThreadEvents:
+      return "perf cpu-clock";
+    case cpu::ClockKind::kProcessTimer:
+      return "ITIMER_PROF";
+  }
+  return "";
+}
+
+void WriteCpuComments(const void* argument, ProfileBuilder* builder) {
+  const auto& profile = *static_cast<const cpu::CpuProfile*>(argument);
+  WriteComment("cpu-hz", static_cast<uint64_t>(profile.hz), builder);
+  WriteComment("cpu-clock", KindName(profile.kind), builder);
+  WriteComment("samples", profile.samples, builder);
+  WriteComment("lost-samples", profile.lost, builder);
+  WriteComment("truncated-stacks", profile.truncated, builder);
+  WriteComment("periods-at-thread-ends", profile.ended, builder);
+  WriteComment("stacks", profile.stacks->count() - 1, builder);
+}
+
+int WriteTo(int fd, const cpu::CpuProfile& profile) {
+  DescriptorSink sink(fd);
+  return WriteCountProto({profile.stacks, "samples", "cpu", "nanoseconds", profile.period, profile.start,
+                          profile.duration, profile.lost, WriteCpuComments, &profile},
+                         &sink, static_cast<CountProtoWorkspace*>(g_memory.workspace()));
+}
+
+int WriteToFile(const cpu::CpuProfile& profile) {
+  Text<kPathCapacity> name;
+  bool fits = ExpandPattern(GetOptions().output, g_files_written + 1, ".cpu.pb.gz", &name);
+  DumpFile file;
+  int error = fits ? file.Open(name.data()) : -ENAMETOOLONG;
+  if (error == 0) error = file.Close(WriteTo(file.fd(), profile));
+  if (error == 0) ++g_files_written;
+  Text<kPathCapacity + 128> line;
+  if (error != 0) {
+    Say(line.Str("cannot write CPU profile ").Str(name.data()).Str(": ").Str(ErrnoText(-error)));
+  } else if (GetOptions().verbose) {
+    Say(line.Str("wrote ").Str(name.data()));
+  }
+  return error;
+}
+
+int Start(int fd, int hz) {
+  int error = cpu::Start(hz);
+  if (error == 0) g_fd = fd;
+  return error;
+}
+
+int Stop() {
+  int result = 0;
+  auto write = [](const cpu::CpuProfile& profile, void* result) {
+    int error = g_fd == kToFile ? WriteToFile(profile) : WriteTo(g_fd, profile);
+    CountDump(error);
+    *static_cast<int*>(result) = error;
+  };
+  int error = cpu::Stop(write, &result);
+  return error != 0 ? error : result;
+}
+
+// What is to be done under the lock, on a stack of our own: a handler may have a small one.
+struct Work {
+  int (*function)(const Work& work);
+  int fd, hz;
+  int result;
+
+  static void Run(void* argument) {
+    auto* work = static_cast<Work*>(argument);
+    work->result = work->function(*work);
+  }
+};
+
+int Perform(Work work) {
+  SignalsBlocked blocked;
+  g_lock.Lock();
+  if (g_memory.Map(sizeof(CountProtoWorkspace))) {
+    CallOnStack(Work::Run, &work, g_memory.stack_top());
+    g_memory.GiveBack();
+  } else {
+    work.result = -ENOMEM;
+  }
+  g_lock.Unlock();
+  return work.result;
+}
+
+void SayNotStarted(int error) {
+  Text<160> line;
+  line.Str("no CPU profile: ");
+  if (error == -EEXIST) {
+    line.Str("the program uses SIGPROF or ITIMER_PROF itself");
+  } else {
+    line.Str(ErrnoText(-error));
+  }
+  Say(line);
+}
+
+int StartToFile(const Work& work) {
+  int error = Start(kToFile, work.hz);
+  if (error != 0) SayNotStarted(error);
+  return error;
+}
+
+void OnCpuSignal(int) {
+  Perform({[](const Work& work) { return cpu::Running() ? Stop() : StartToFile(work); }, kToFile,
+           GetOptions().cpu_hz, 0});
+}
+
+}  // namespace
+
+int StartCpuProfile(int fd, int hz) {
+  long flags = RawSyscall(SYS_fcntl, fd, F_GETFL);
+  if (hz < cpu::kLeastHz || hz > cpu::kMostHz) return -EINVAL;
+  if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) return -EBADF;
+  return Perform({[](const Work& work) { return Start(work.fd, work.hz); }, fd, hz, 0});
+}
+
+int StopCpuProfile() {
+  return Perform({[](const Work&) { return Stop(); }, kToFile, 0, 0});
+}
+
+void InstallCpuTriggers() {
+  const Options& options = GetOptions();
+  if (options.cpu_signal > 0) InstallHandler(options.cpu_signal, OnCpuSignal);
+  if (options.cpu_at_start) Perform({StartToFile, kToFile, options.cpu_hz, 0});
+}
+
+void StopCpuProfileAtExit() {
+  if (!cpu::Running()) return;
+  Perform({[](const Work&) { return g_fd == kToFile && cpu::Running() ? Stop() : 0; }, kToFile, 0, 0});
+}
+
+void CpuProfileAfterForkInChild() {
+  g_lock.ResetAfterFork();
+  g_memory.GiveBack();
+  g_files_written = 0;
+  bool whole_life = cpu::ChildAfterFork() && g_fd == kToFile && GetOptions().cpu_at_start;
+  if (whole_life) Perform({StartToFile, kToFile, GetOptions().cpu_hz, 0});
+}
+
+}  // namespace heapprof

@@ -1,0 +1,27 @@
+// CPU profiles: what starts and stops them, and their file.
+//
+// A profile is kept in memory while it runs, and written when it is stopped: to the descriptor that the call
+// that started it gave, or to the next file of the pattern `output` with ".cpu.pb.gz" (option, signal). Files
+// of CPU profiles have a count of their own.
+//
+// Thread-safety: yes. Signal-safety: yes. Allocates: never; memory is mapped when a profile starts.
+#ifndef HEAPPROF_PROFILES_CPU_PROFILE_H_
+#define HEAPPROF_PROFILES_CPU_PROFILE_H_
+
+namespace heapprof {
+
+// For the C interface. 0 or -errno; see include/heapprof/heapprof.h.
+int StartCpuProfile(int fd, int hz);
+int StopCpuProfile();
+
+// Does what the options cpu_at_start and cpu_signal ask for. Called once, when libc can be called.
+void InstallCpuTriggers();
+// Stops a profile that goes to a file. One that goes to a descriptor is not written: its owner may have
+// closed that meanwhile.
+void StopCpuProfileAtExit();
+// The child has no profile, but begins one if all of its parent's life is profiled (cpu_at_start).
+void CpuProfileAfterForkInChild();
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_PROFILES_CPU_PROFILE_H_

@@ -1,0 +1,254 @@
+#include "sampling/cpu/cpu_sampler.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+
+#include "base/options.h"
+#include "base/raw_syscall.h"
+#include "base/signals_blocked.h"
+#include "base/text.h"
+#include "sampling/cpu/session.h"
+
+namespace heapprof::cpu {
+namespace {
+
+// The session that handlers record into. A handler counts itself into g_in_flight before it looks, and Stop
+// takes the session away before it looks at the count (both sequentially consistent): so either the handler
+// sees no session, or Stop sees the handler and waits for it.
+std::atomic<Session*> g_active{nullptr};
+std::atomic<int> g_in_flight{0};
+
+ThreadClocks g_clocks;
+Session* g_session = nullptr;  // Start's and Stop's
+uint32_t g_sessions = 0;
+std::atomic<uint64_t> g_samples{0}, g_lost{0}, g_fallbacks{0};
+bool g_told_fallback = false;
+uint64_t g_mask_before_fork = 0;  // guarded by the clocks' lock
+
+pthread_key_t g_key;
+bool g_have_key = false;
+
+struct ThreadEnd {
+  uintptr_t function;  // that the thread was started with; 0: not known
+  int rounds;          // of the key's destructor
+};
+thread_local ThreadEnd t_end __attribute__((tls_model("initial-exec")));
+
+class InFlight {
+ public:
+  InFlight() {
+    g_in_flight.fetch_add(1, std::memory_order_seq_cst);
+    session_ = g_active.load(std::memory_order_seq_cst);
+  }
+  // release: what was recorded before the count that Stop waits for.
+  ~InFlight() { g_in_flight.fetch_sub(1, std::memory_order_release); }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+  Session* session() const { return session_; }
+
+ private:
+  Session* session_;
+};
+
+// The periods that a tick of the process' clock stands for: those that passed since another thread asked.
+uint32_t TakeProcessPeriods(Session* session) {
+  int64_t since = ProcessCpuNanos() - g_clocks.process_base();
+  auto due = static_cast<uint64_t>((since + session->period / 2) / session->period);
+  uint64_t given = session->process_given.load(std::memory_order_relaxed);
+  do {
+    if (due <= given) return 0;
+  } while (!session->process_given.compare_exchange_weak(given, due, std::memory_order_relaxed));
+  return static_cast<uint32_t>(due - given);
+}
+
+// The periods that this tick stands for; 0: it is none of ours, or others told of them.
+uint32_t TakePeriods(const siginfo_t& info, Session* session) {
+  if (info.si_code == SI_KERNEL && g_clocks.kind() == ClockKind::kProcessTimer) {
+    return TakeProcessPeriods(session);
+  }
+  ThreadClock* clock = g_clocks.ClockOf(info);
+  if (clock == nullptr) return 0;
+  uint64_t given = clock->given.load(std::memory_order_relaxed);
+  uint64_t periods;
+  if (info.si_code == SI_TIMER) {
+    periods = 1 + static_cast<uint64_t>(info.si_overrun > 0 ? info.si_overrun : 0);
+  } else {
+    if (given == 0) SetEventPeriod(*clock, session->period);
+    // To the nearest: event and clock do not agree to the nanosecond.
+    uint64_t due = PeriodsDue(clock->first, session->period, ThreadCpuNanos(0) + session->period / 2);
+    if (due <= given) return 0;
+    periods = due - given;
+  }
+  clock->given.store(given + periods, std::memory_order_relaxed);
+  return static_cast<uint32_t>(periods);
+}
+
+void OnTick(int, siginfo_t* info, void* context) {
+  InFlight in_flight;
+  Session* session = in_flight.session();
+  if (session == nullptr) return;
+  uint32_t periods = TakePeriods(*info, session);
+  if (periods != 0) session->RecordTick(*static_cast<const ucontext_t*>(context), periods);
+}
+
+// The program's own use of the signal is left alone. 0 or -EEXIST.
+int TakeSignal() {
+  struct sigaction old_action = {};
+  if (sigaction(kTickSignal, nullptr, &old_action) != 0) return -EEXIST;
+  bool ours = (old_action.sa_flags & SA_SIGINFO) != 0 && old_action.sa_sigaction == OnTick;
+  if (ours) return 0;
+  bool siginfo = (old_action.sa_flags & SA_SIGINFO) != 0;
+  if (siginfo || (old_action.sa_handler != SIG_DFL && old_action.sa_handler != SIG_IGN)) return -EEXIST;
+  itimerval own = {};
+  RawSyscall(SYS_getitimer, ITIMER_PROF, reinterpret_cast<long>(&own));
+  if (own.it_value.tv_sec != 0 || own.it_value.tv_usec != 0) return -EEXIST;
+  // It stays for good: a late tick under the default action would end the program.
+  struct sigaction action = {};
+  action.sa_sigaction = OnTick;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+  sigfillset(&action.sa_mask);
+  return sigaction(kTickSignal, &action, nullptr) == 0 ? 0 : -EEXIST;
+}
+
+size_t MostThreads() {
+  constexpr uint64_t kLeast = 256, kMost = 65535, kBytesPerThread = 4096;
+  uint64_t wanted = GetOptions().metadata_limit / kBytesPerThread;
+  return wanted < kLeast ? kLeast : wanted > kMost ? kMost : wanted;
+}
+
+void TellFallback() {
+  if (g_clocks.kind() != ClockKind::kProcessTimer) return;
+  g_fallbacks.fetch_add(1, std::memory_order_relaxed);
+  if (g_told_fallback) return;
+  g_told_fallback = true;
+  Say("no CPU timer for each thread could be had (ulimit -i): one timer for the process, ITIMER_PROF, stands "
+      "in, which is less fair between threads");
+}
+
+void WaitForHandlers() {
+  while (g_in_flight.load(std::memory_order_acquire) != 0) RawSyscall(SYS_sched_yield);
+}
+
+// Runs at the end of each thread that libc knows, in every round of the keys' destructors: only the last one
+// ends the clock, as other destructors use CPU time too.
+void OnThreadEnd(void* value) {
+  if (++t_end.rounds < PTHREAD_DESTRUCTOR_ITERATIONS) {
+    pthread_setspecific(g_key, value);
+    return;
+  }
+  InFlight in_flight;
+  if (in_flight.session() == nullptr) return;
+  auto periods = static_cast<uint32_t>(g_clocks.Remove(RawGetTid()));
+  if (periods != 0) in_flight.session()->RecordEnd(t_end.function, periods);
+}
+
+}  // namespace
+
+int Start(int hz) {
+  if (hz < kLeastHz || hz > kMostHz) return -EINVAL;
+  if (g_session != nullptr) return -EBUSY;
+  int error = TakeSignal();
+  if (error != 0) return error;
+  Session* session = Session::Make();
+  if (session == nullptr) return -ENOMEM;
+  session->hz = hz;
+  session->period = kNanosPerSecond / hz;
+  error = g_clocks.Open(session->period, MostThreads(), ++g_sessions);
+  if (error == 0) {
+    error = session->StartCollector([] { g_clocks.Sweep(); });
+    if (error != 0) g_clocks.Close();
+  }
+  if (error != 0) {
+    session->Free();
+    return error;
+  }
+  session->start = RawRealtimeNanos();
+  session->start_monotonic = RawMonotonicNanos();
+  g_session = session;
+  // Before the threads are looked for: one that begins meanwhile either sees the session or is found.
+  g_active.store(session, std::memory_order_seq_cst);
+  g_clocks.AddAll(session->collector_tid());
+  return 0;
+}
+
+bool Running() { return g_active.load(std::memory_order_relaxed) != nullptr; }
+
+int Stop(void (*use)(const CpuProfile&, void*), void* argument) {
+  Session* session = g_session;
+  if (session == nullptr) return -ENOENT;
+  g_active.store(nullptr, std::memory_order_seq_cst);
+  int64_t duration = RawMonotonicNanos() - session->start_monotonic;
+  TellFallback();
+  g_clocks.StopAll();
+  WaitForHandlers();
+  session->JoinCollector();
+  g_samples.fetch_add(session->samples(), std::memory_order_relaxed);
+  g_lost.fetch_add(session->lost(), std::memory_order_relaxed);
+  use({&session->stacks(), g_clocks.kind(), session->hz, session->period, session->start, duration,
+       session->samples(), session->lost(), session->truncated(),
+       session->ended.load(std::memory_order_relaxed)},
+      argument);
+  g_clocks.Close();
+  g_session = nullptr;
+  session->Free();
+  return 0;
+}
+
+void InitThreadEnds() { g_have_key = pthread_key_create(&g_key, OnThreadEnd) == 0; }
+
+void ThreadBegins(void* (*function)(void*)) {
+  t_end.function = reinterpret_cast<uintptr_t>(function);
+  if (g_have_key) pthread_setspecific(g_key, &t_end);
+  InFlight in_flight;
+  if (in_flight.session() != nullptr) g_clocks.Add(RawGetTid(), true);
+}
+
+bool PauseForExec() {
+  InFlight in_flight;
+  if (in_flight.session() == nullptr) return false;
+  g_clocks.PauseForExec();
+  return true;
+}
+
+void ResumeAfterExec() {
+  InFlight in_flight;
+  if (in_flight.session() != nullptr) g_clocks.ResumeAfterExec();
+}
+
+void PrepareFork() {
+  // A handler that stops the profile would wait for the lock in vain.
+  uint64_t mask = BlockSignals();
+  g_clocks.LockForFork();
+  g_mask_before_fork = mask;
+}
+
+void ParentAfterFork() {
+  uint64_t mask = g_mask_before_fork;
+  g_clocks.UnlockAfterForkInParent();
+  RestoreSignals(mask);
+}
+
+bool ChildAfterFork() {
+  bool had_one = g_active.load(std::memory_order_relaxed) != nullptr;
+  g_active.store(nullptr, std::memory_order_relaxed);
+  g_in_flight.store(0, std::memory_order_relaxed);
+  g_clocks.ForgetAfterFork();
+  if (g_session != nullptr) {
+    g_session->ForgetCollectorAfterFork();
+    g_session->Free();
+    g_session = nullptr;
+  }
+  RestoreSignals(g_mask_before_fork);
+  return had_one;
+}
+
+CpuStats GetCpuStats() {
+  return {g_samples.load(std::memory_order_relaxed), g_lost.load(std::memory_order_relaxed),
+          g_fallbacks.load(std::memory_order_relaxed)};
+}
+
+}  // namespace heapprof::cpu

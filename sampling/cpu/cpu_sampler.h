@@ -1,0 +1,68 @@
+// The CPU sampler: where the program spends its CPU time, while a profile is asked for.
+//
+//   clock of a thread -> signal -> OnTick: walk, labels -> profile buffer -> collector thread -> StackCounts
+//
+// The handler only walks the stack and appends a record. The collector, a thread that Start makes and Stop
+// joins, merges equal stacks, so that memory follows the number of distinct stacks, not time. A tick stands
+// for as many periods of its thread's CPU time as have passed since the last (thread_clock.h), so that totals
+// are those of the CPU clocks; CPU time of a thread that ends before a tick told of it is recorded under the
+// function that the thread was started with.
+//
+// Thread-safety: Start and Stop are called by one at a time, with all signals blocked (profiles/cpu_profile
+// holds a lock); the rest from any thread. Signal-safety: yes, all. Allocates: mmap only, within
+// metadata_limit. Locks: kCpuClocks, for bounded time, with signals blocked; the handler takes none.
+#ifndef HEAPPROF_SAMPLING_CPU_CPU_SAMPLER_H_
+#define HEAPPROF_SAMPLING_CPU_CPU_SAMPLER_H_
+
+#include <stdint.h>
+
+#include "sampling/cpu/thread_clocks.h"
+#include "sampling/stack_counts.h"
+
+namespace heapprof::cpu {
+
+inline constexpr int kLeastHz = 1, kMostHz = 4000;
+
+// What a profile says; `stacks` count periods.
+struct CpuProfile {
+  const StackCounts* stacks;
+  ClockKind kind;
+  int hz;
+  int64_t period;    // nanoseconds
+  int64_t start;     // nanoseconds since the epoch
+  int64_t duration;  // nanoseconds
+  uint64_t samples;  // ticks recorded
+  uint64_t lost;     // periods that found no room in the buffer
+  uint64_t truncated;
+  uint64_t ended;  // periods told of by the ends of threads
+};
+
+// Begins a profile. 0; -EBUSY: one runs; -EINVAL: hz outside 1..4000; -EEXIST: the program uses SIGPROF or
+// ITIMER_PROF itself; -ENOMEM; -EAGAIN: no thread could be made.
+int Start(int hz);
+bool Running();
+// Ends it, and hands it to `use` before it is thrown away. -ENOENT: none runs.
+int Stop(void (*use)(const CpuProfile& profile, void* argument), void* argument);
+
+// Called once, when libc can be called.
+void InitThreadEnds();
+// First thing in a new thread, which will call `function`.
+void ThreadBegins(void* (*function)(void*));
+
+// Around exec* in this process. False: there is nothing to resume.
+bool PauseForExec();
+void ResumeAfterExec();
+
+void PrepareFork();
+void ParentAfterFork();
+// A child has no profile; true: its parent had one.
+bool ChildAfterFork();
+
+struct CpuStats {
+  uint64_t samples, lost, fallbacks;  // since the process began
+};
+CpuStats GetCpuStats();
+
+}  // namespace heapprof::cpu
+
+#endif  // HEAPPROF_SAMPLING_CPU_CPU_SAMPLER_H_

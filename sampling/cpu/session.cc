@@ -1,0 +1,171 @@
+#include "sampling/cpu/session.h"
+
+#include <alloca.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include <new>
+
+#include "base/arena.h"
+#include "base/call_on_stack.h"
+#include "base/options.h"
+#include "base/raw_syscall.h"
+#include "sampling/labels.h"
+#include "sampling/sampler.h"
+#include "sampling/thread_state.h"
+#include "sampling/unwind/walk.h"
+
+namespace heapprof::cpu {
+
+// Where a handler works: it may run on a signal stack of the least size, or on a small coroutine's. `busy`
+// and the PCs lie below the stack.
+struct Session::Scratch {
+  static constexpr size_t kStack = 8 << 10;
+
+  std::atomic<bool> busy;
+  uintptr_t pcs[];
+
+  static size_t Size(uint32_t max_frames) {
+    constexpr size_t kLine = 64;
+    size_t size = sizeof(Scratch) + max_frames * sizeof(uintptr_t) + kStack;
+    return (size + kLine - 1) / kLine * kLine;
+  }
+};
+
+struct Session::Walk {
+  Session* session;
+  Scratch* scratch;
+  const ucontext_t* context;
+  uint32_t weight;
+};
+
+namespace {
+
+constexpr uint64_t kSmallLimit = 16 << 20;
+
+size_t BufferWords() {
+  constexpr uint64_t kLeast = 64 << 10, kMost = 2 << 20;
+  uint64_t wanted = GetOptions().metadata_limit / 16;
+  uint64_t bytes = kLeast;
+  while (bytes * 2 <= wanted && bytes < kMost) bytes *= 2;
+  return bytes / sizeof(ProfileBuffer::Word);
+}
+
+// As many handlers can work at a time; that many are under way only when that many threads run or were
+// preempted in one.
+size_t ScratchCount() { return GetOptions().metadata_limit < kSmallLimit ? 8 : 64; }
+
+size_t RoundUpToLine(size_t size) { return (size + 63) / 64 * 64; }
+
+}  // namespace
+
+Session* Session::Make() {
+  size_t words = BufferWords();
+  size_t scratch_size = Scratch::Size(GetOptions().max_frames);
+  size_t head = RoundUpToLine(sizeof(Session));
+  size_t buffer = words * sizeof(ProfileBuffer::Word);
+  size_t bytes = head + buffer + scratch_size * ScratchCount();
+  char* memory = static_cast<char*>(MapMetadata(bytes));
+  if (memory == nullptr) return nullptr;
+  auto* session = new (memory) Session(reinterpret_cast<ProfileBuffer::Word*>(memory + head), words);
+  session->bytes_ = bytes;
+  session->scratch_ = memory + head + buffer;
+  session->scratch_size_ = scratch_size;
+  session->scratch_count_ = ScratchCount();
+  if (session->stacks_.Init()) return session;
+  UnmapMetadata(memory, bytes);
+  return nullptr;
+}
+
+void Session::Free() {
+  stacks_.Free();
+  UnmapMetadata(this, bytes_);
+}
+
+Session::Scratch* Session::TakeScratch() {
+  // Each thread begins its search elsewhere, and mostly ends it there.
+  size_t first = MixBits(reinterpret_cast<uintptr_t>(&CurrentThread())) % scratch_count_;
+  for (size_t i = 0; i < scratch_count_; ++i) {
+    auto* scratch = reinterpret_cast<Scratch*>(scratch_ + (first + i) % scratch_count_ * scratch_size_);
+    if (!scratch->busy.load(std::memory_order_relaxed) &&
+        !scratch->busy.exchange(true, std::memory_order_acquire)) {
+      return scratch;
+    }
+  }
+  return nullptr;
+}
+
+void Session::RunWalk(void* argument) {
+  auto* walk = static_cast<Walk*>(argument);
+  uintptr_t* pcs = walk->scratch->pcs;
+  WalkResult result =
+      WalkStackFromContext(*walk->context, CurrentThread().stack, pcs, GetOptions().max_frames);
+  walk->session->buffer_.Write(
+      {RawMonotonicNanos(), CurrentLabels(), walk->weight, result.depth, result.truncated, result.hash, pcs});
+}
+
+void Session::RecordTick(const ucontext_t& context, uint32_t weight) {
+  Scratch* scratch = TakeScratch();
+  if (scratch == nullptr) {
+    buffer_.CountLost(weight);
+    return;
+  }
+  Walk walk = {this, scratch, &context, weight};
+  CallOnStack(RunWalk, &walk, reinterpret_cast<char*>(scratch) + scratch_size_);
+  // release: our use of it before the next one's.
+  scratch->busy.store(false, std::memory_order_release);
+  if (buffer_.used() > buffer_.capacity() / 4) WakeCollector();
+}
+
+void Session::RecordEnd(uintptr_t function, uint32_t weight) {
+  ended.fetch_add(weight, std::memory_order_relaxed);
+  buffer_.Write({RawMonotonicNanos(), CurrentLabels(), weight, function == 0 ? 0u : 1u, function == 0,
+                 MixBits(function), &function});
+}
+
+void Session::WakeCollector() {
+  if (wake_.exchange(1, std::memory_order_release) != 0) return;
+  RawSyscall(SYS_futex, reinterpret_cast<long>(&wake_), FUTEX_WAKE_PRIVATE, 1);
+}
+
+void Session::Drain() {
+  uint32_t max = GetOptions().max_frames;
+  auto* pcs = static_cast<uintptr_t*>(alloca(max * sizeof(uintptr_t)));
+  Record record;
+  while (buffer_.Read(&record, pcs, max)) {
+    uint32_t id = stacks_.FindOrAdd({pcs, record.depth, record.truncated, true, record.hash, record.labels});
+    stacks_.At(id)->in.fetch_add(record.weight, std::memory_order_relaxed);
+    ++samples_;
+    if (record.truncated) ++truncated_;
+  }
+}
+
+void Session::RunCollector(void* argument) {
+  auto* session = static_cast<Session*>(argument);
+  constexpr int kRoundsPerSweep = 20;
+  for (int round = 1;; ++round) {
+    bool stopping = session->stopping_.load(std::memory_order_acquire);
+    session->Drain();
+    if (stopping) return;
+    if (round % kRoundsPerSweep == 0) session->sweep_();
+    timespec limit = {0, 50'000'000};
+    RawSyscall(SYS_futex, reinterpret_cast<long>(&session->wake_), FUTEX_WAIT_PRIVATE, 0,
+               reinterpret_cast<long>(&limit));
+    // acquire: `stopping_`, if that is why we were woken.
+    session->wake_.exchange(0, std::memory_order_acquire);
+  }
+}
+
+int Session::StartCollector(void (*sweep)()) {
+  sweep_ = sweep;
+  return collector_.Start(RunCollector, this);
+}
+
+void Session::JoinCollector() {
+  stopping_.store(true, std::memory_order_release);
+  WakeCollector();
+  collector_.Join();
+}
+
+}  // namespace heapprof::cpu

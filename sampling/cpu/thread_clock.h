@@ -1,0 +1,68 @@
+// What makes a thread tick: a timer or a counter on its own CPU time.
+//
+// A tick is due whenever the thread's CPU time reaches
+//     first + k * period,   k = 0, 1, 2, ...                                         (1)
+// with `first` drawn at random within a period, so that a thread which lives for less than one is counted
+// with the right probability. The signal goes to that thread, and carries the clock's number.
+//
+//   timer   timer_create with SIGEV_THREAD_ID on the thread's CPU clock. Fires no faster than the kernel's
+//           tick, but says how many periods have passed besides (si_overrun).
+//   event   perf_event_open's software cpu-clock. Fires at any rate; where it may not count kernel time it is
+//           no substitute and is not used. Its signals merge without a count, so the thread's CPU clock is
+//           asked how many periods are due.
+//
+// Thread-safety: an object is changed under the lock of thread_clocks.h; `given` by its thread's handler.
+// Signal-safety: yes. Allocates: never.
+#ifndef HEAPPROF_SAMPLING_CPU_THREAD_CLOCK_H_
+#define HEAPPROF_SAMPLING_CPU_THREAD_CLOCK_H_
+
+#include <signal.h>
+#include <stdint.h>
+
+#include <atomic>
+
+namespace heapprof::cpu {
+
+inline constexpr int kTickSignal = SIGPROF;
+inline constexpr int64_t kNanosPerSecond = 1'000'000'000;
+
+struct alignas(64) ThreadClock {
+  int tid;    // 0: free
+  int timer;  // the kernel's id; -1: none
+  int event;  // a descriptor; -1: none
+  uint32_t next;
+  uint64_t event_id;  // the kernel's, as the program may close descriptors that it does not know
+  int64_t first;      // nanoseconds of the thread's CPU time
+  // Periods that were recorded, or counted as lost.
+  std::atomic<uint64_t> given;
+};
+
+// CPU time of a thread of this process, in nanoseconds; of the calling one if tid is 0; -1: there is no such
+// thread.
+int64_t ThreadCpuNanos(int tid);
+int64_t ProcessCpuNanos();
+// Of the scheduler's tick, which CPU timers keep to.
+int64_t TickNanos();
+
+// Periods due at CPU time `now` by (1).
+inline uint64_t PeriodsDue(int64_t first, int64_t period, int64_t now) {
+  return now < first ? 0 : static_cast<uint64_t>((now - first) / period) + 1;
+}
+
+// Each starts a clock for `clock->tid`, with `clock->first` set, and gives its signals the value `number`
+// (events: see EventNumber). 0 or -errno: -EAGAIN, the process has no timers left; -EINVAL or -ESRCH, the
+// thread has ended.
+int StartTimer(ThreadClock* clock, int64_t period, int number);
+int StartEvent(ThreadClock* clock, int64_t period);
+// Of a thread of this process, to see whether it may be used here. 0 or -errno.
+int TryEvent(int64_t period);
+// From the handler, at an event's first tick: from now on at each period.
+void SetEventPeriod(const ThreadClock& clock, int64_t period);
+
+void StopClock(ThreadClock* clock);
+// In a forked child, which has inherited descriptors, but no timers.
+void CloseAfterFork(ThreadClock* clock);
+
+}  // namespace heapprof::cpu
+
+#endif  // HEAPPROF_SAMPLING_CPU_THREAD_CLOCK_H_

@@ -1,0 +1,249 @@
+#include "sampling/cpu/thread_clocks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+
+#include "base/arena.h"
+#include "base/raw_syscall.h"
+#include "base/signals_blocked.h"
+#include "sampling/sampler.h"
+
+namespace heapprof::cpu {
+namespace {
+
+constexpr int kNumberBits = 16;  // a signal's value: session, number
+
+// The numbers that a folder of /proc holds, each given to `use`. False: it cannot be read.
+template <typename Use>
+bool ForEachNumberIn(const char* folder, Use use) {
+  int fd = RawOpen(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  if (fd < 0) return false;
+  struct Entry {  // linux_dirent64
+    uint64_t inode, offset;
+    uint16_t size;
+    uint8_t type;
+    char name[];
+  };
+  alignas(Entry) char entries[2048];
+  for (;;) {
+    long got = RawSyscall(SYS_getdents64, fd, reinterpret_cast<long>(entries), sizeof(entries));
+    if (got <= 0) break;
+    for (long at = 0; at < got;) {
+      auto* entry = reinterpret_cast<const Entry*>(entries + at);
+      at += entry->size;
+      int number = 0;
+      for (const char* c = entry->name; *c >= '0' && *c <= '9'; ++c) number = number * 10 + (*c - '0');
+      if (number != 0) use(number);
+    }
+  }
+  RawClose(fd);
+  return true;
+}
+
+bool IsDead(int tid) { return RawSyscall(SYS_tgkill, RawGetPid(), tid, 0) == -ESRCH; }
+
+// Takes back a tick that is pending for this thread or process. Signals are blocked.
+void TakePendingTick() {
+  uint64_t tick = uint64_t{1} << (kTickSignal - 1);
+  timespec no_time = {0, 0};
+  while (RawSyscall(SYS_rt_sigtimedwait, reinterpret_cast<long>(&tick), 0, reinterpret_cast<long>(&no_time),
+                    sizeof(tick)) == kTickSignal) {
+  }
+}
+
+}  // namespace
+
+int ThreadClocks::Open(int64_t period, size_t capacity, uint32_t session) {
+  constexpr size_t kMost = (1 << kNumberBits) - 1;
+  if (capacity > kMost) capacity = kMost;
+  bytes_ = sizeof(Memory) + (capacity + 1) * sizeof(ThreadClock) + capacity * sizeof(uint32_t);
+  memory_ = static_cast<Memory*>(MapMetadata(bytes_));
+  if (memory_ == nullptr) return -ENOMEM;
+  memory_->capacity = static_cast<uint32_t>(capacity);
+  clocks_ = reinterpret_cast<ThreadClock*>(memory_ + 1);
+  of_event_ = reinterpret_cast<uint32_t*>(clocks_ + capacity + 1);
+  period_ = period;
+  session_ = session & 0x7fff;
+  used_ = free_ = 0;
+  random_ = TrueRandom();
+  kind_ = period < TickNanos() && TryEvent(period) == 0 ? ClockKind::kThreadEvents : ClockKind::kThreadTimers;
+  return 0;
+}
+
+void ThreadClocks::Close() {
+  void* memory = memory_;
+  memory_ = nullptr;
+  UnmapMetadata(memory, bytes_);
+}
+
+uint32_t ThreadClocks::Find(int tid) {
+  uint32_t number = *ChainOf(tid);
+  while (number != 0 && At(number).tid != tid) number = At(number).next;
+  return number;
+}
+
+// 0: there are no more.
+uint32_t ThreadClocks::Take(int tid) {
+  uint32_t number = free_;
+  if (number != 0) {
+    free_ = At(number).next;
+  } else if (used_ < memory_->capacity) {
+    number = ++used_;
+  } else {
+    return 0;
+  }
+  ThreadClock& clock = At(number);
+  clock.tid = tid;
+  clock.timer = clock.event = -1;
+  clock.given.store(0, std::memory_order_relaxed);
+  uint32_t* chain = ChainOf(tid);
+  clock.next = *chain;
+  *chain = number;
+  return number;
+}
+
+void ThreadClocks::Release(uint32_t number) {
+  ThreadClock& clock = At(number);
+  if (clock.event >= 0) __atomic_store_n(&of_event_[clock.event], 0, __ATOMIC_RELAXED);
+  StopClock(&clock);
+  uint32_t* link = ChainOf(clock.tid);
+  while (*link != number) link = &At(*link).next;
+  *link = clock.next;
+  clock.tid = 0;
+  clock.next = free_;
+  free_ = number;
+}
+
+int ThreadClocks::StartClock(uint32_t number) {
+  ThreadClock* clock = &At(number);
+  if (kind_ == ClockKind::kThreadEvents && StartEvent(clock, period_) == 0) {
+    if (clock->event < static_cast<int>(memory_->capacity)) {
+      __atomic_store_n(&of_event_[clock->event], number, __ATOMIC_RELAXED);
+      return 0;
+    }
+    StopClock(clock);
+  }
+  return StartTimer(clock, period_, static_cast<int>(session_ << kNumberBits | number));
+}
+
+void ThreadClocks::SetProcessTimer(int64_t period) {
+  itimerval value = {};
+  value.it_interval.tv_sec = value.it_value.tv_sec = period / kNanosPerSecond;
+  value.it_interval.tv_usec = value.it_value.tv_usec = period % kNanosPerSecond / 1000;
+  RawSyscall(SYS_setitimer, ITIMER_PROF, reinterpret_cast<long>(&value), 0);
+}
+
+// Under the lock. From here on ticks come from the process' clock, which the kernel gives to some thread that
+// runs: better than some threads without any.
+void ThreadClocks::FallBack() {
+  if (kind_ == ClockKind::kProcessTimer) return;
+  for (uint32_t number = 1; number <= used_; ++number) {
+    if (At(number).tid != 0) Release(number);
+  }
+  __atomic_store_n(&process_base_, ProcessCpuNanos(), __ATOMIC_RELAXED);
+  __atomic_store_n(&kind_, ClockKind::kProcessTimer, __ATOMIC_RELEASE);
+  SetProcessTimer(period_);
+}
+
+void ThreadClocks::Add(int tid, bool born) {
+  SignalsBlocked blocked;
+  SpinLockHolder hold(&lock_);
+  if (kind_ == ClockKind::kProcessTimer) return;
+  if (uint32_t old = Find(tid)) {
+    if (!born) return;
+    Release(old);  // of a dead thread of the same id
+  }
+  uint32_t number = Take(tid);
+  if (number == 0) return FallBack();
+  int64_t now = born ? 0 : ThreadCpuNanos(tid);
+  At(number).first = now + 1 + static_cast<int64_t>(Random() % static_cast<uint64_t>(period_));
+  int error = now < 0 ? -ESRCH : StartClock(number);
+  if (error == 0) return;
+  Release(number);
+  if (error != -ESRCH && error != -EINVAL) FallBack();
+}
+
+void ThreadClocks::AddAll(int except) {
+  bool read = ForEachNumberIn("/proc/self/task", [&](int tid) {
+    if (tid != except) Add(tid, false);
+  });
+  if (!read) Add(RawGetTid(), false);
+}
+
+uint64_t ThreadClocks::Remove(int tid) {
+  SignalsBlocked blocked;
+  SpinLockHolder hold(&lock_);
+  uint32_t number = Find(tid);
+  if (number == 0) return 0;
+  const ThreadClock& clock = At(number);
+  uint64_t due = PeriodsDue(clock.first, period_, ThreadCpuNanos(0));
+  uint64_t given = clock.given.load(std::memory_order_relaxed);
+  Release(number);
+  return due > given ? due - given : 0;
+}
+
+void ThreadClocks::Sweep() {
+  SignalsBlocked blocked;
+  SpinLockHolder hold(&lock_);
+  for (uint32_t number = 1; number <= used_; ++number) {
+    if (At(number).tid != 0 && IsDead(At(number).tid)) Release(number);
+  }
+}
+
+void ThreadClocks::StopAll() {
+  SignalsBlocked blocked;
+  SpinLockHolder hold(&lock_);
+  if (kind_ == ClockKind::kProcessTimer) SetProcessTimer(0);
+  for (uint32_t number = 1; number <= used_; ++number) {
+    if (At(number).tid != 0) Release(number);
+  }
+}
+
+ThreadClock* ThreadClocks::ClockOf(const siginfo_t& info) {
+  uint32_t number = 0;
+  if (info.si_code == SI_TIMER) {
+    auto value = static_cast<uint32_t>(info.si_value.sival_int);
+    if (value >> kNumberBits == session_) number = value & ((1 << kNumberBits) - 1);
+  } else if (info.si_code >= POLL_IN && info.si_code <= POLL_HUP) {
+    if (info.si_fd >= 0 && info.si_fd < static_cast<int>(memory_->capacity)) {
+      number = __atomic_load_n(&of_event_[info.si_fd], __ATOMIC_RELAXED);
+    }
+  }
+  return number != 0 && number <= memory_->capacity ? &At(number) : nullptr;
+}
+
+void ThreadClocks::PauseForExec() {
+  SignalsBlocked blocked;
+  SpinLockHolder hold(&lock_);
+  // The kernel ends timers and takes their signals back by itself.
+  if (kind_ == ClockKind::kProcessTimer) SetProcessTimer(0);
+  for (uint32_t number = 1; number <= used_; ++number) {
+    if (At(number).event >= 0) RawSyscall(SYS_ioctl, At(number).event, PERF_EVENT_IOC_DISABLE, 0);
+  }
+  TakePendingTick();
+}
+
+void ThreadClocks::ResumeAfterExec() {
+  SignalsBlocked blocked;
+  SpinLockHolder hold(&lock_);
+  if (kind_ == ClockKind::kProcessTimer) SetProcessTimer(period_);
+  for (uint32_t number = 1; number <= used_; ++number) {
+    if (At(number).event >= 0) RawSyscall(SYS_ioctl, At(number).event, PERF_EVENT_IOC_ENABLE, 0);
+  }
+}
+
+void ThreadClocks::ForgetAfterFork() {
+  if (memory_ != nullptr) {
+    for (uint32_t number = 1; number <= used_; ++number) CloseAfterFork(&At(number));
+    Close();
+  }
+  lock_.ResetAfterFork();
+}
+
+uint64_t ThreadClocks::Random() { return MixBits(random_ += 0x9e3779b97f4a7c15); }
+
+}  // namespace heapprof::cpu

@@ -1,0 +1,101 @@
+// The clocks of all threads of the process, while a CPU profile runs.
+//
+// Threads that exist at the start are found in /proc/self/task; later ones enter themselves first thing in
+// their life, and leave at its end; what did neither (a thread that libc does not know) is swept up once it
+// is dead. Where the process has no timers left (RLIMIT_SIGPENDING), all clocks are given up for one
+// ITIMER_PROF.
+//
+//   number -> ThreadClock      in an array; the numbers go with the signals
+//   tid -> number              chains, under the lock
+//   descriptor -> number       for events, whose signals carry only that
+//
+// Thread-safety: yes, but for Open and Close, which the sampler's start and stop call. Signal-safety:
+// ClockOf; the others block signals while they hold the lock. Allocates: mmap only. Lock: kCpuClocks.
+#ifndef HEAPPROF_SAMPLING_CPU_THREAD_CLOCKS_H_
+#define HEAPPROF_SAMPLING_CPU_THREAD_CLOCKS_H_
+
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/spinlock.h"
+#include "sampling/cpu/thread_clock.h"
+
+namespace heapprof::cpu {
+
+enum class ClockKind { kThreadTimers, kThreadEvents, kProcessTimer };
+
+class ThreadClocks {
+ public:
+  // Zero-initialised storage is an object.
+  constexpr ThreadClocks() : lock_(LockRank::kCpuClocks) {}
+
+  // Begins with `period` nanoseconds and room for `capacity` threads; none has a clock yet. The number of the
+  // session keeps its signals apart from those of an earlier one. 0 or -ENOMEM.
+  int Open(int64_t period, size_t capacity, uint32_t session);
+  // Gives each thread that exists a clock, but `except`.
+  void AddAll(int except);
+  // Gives `tid` a clock. `born`: it has just begun, so that its CPU time counts from 0.
+  void Add(int tid, bool born);
+  // Ends the clock of a thread that ends, in that thread. Returns the periods of CPU time that no tick has
+  // told of.
+  uint64_t Remove(int tid);
+  // Ends the clocks of threads that are dead.
+  void Sweep();
+  // Stops all clocks: no tick begins after it.
+  void StopAll();
+  // Gives the memory back; no handler asks any more.
+  void Close();
+
+  // For a tick's handler: the clock that sent `info`; nullptr: none of ours.
+  ThreadClock* ClockOf(const siginfo_t& info);
+
+  ClockKind kind() const { return __atomic_load_n(&kind_, __ATOMIC_ACQUIRE); }
+  int64_t period() const { return period_; }
+  // Process CPU time at which ITIMER_PROF was set.
+  int64_t process_base() const { return __atomic_load_n(&process_base_, __ATOMIC_RELAXED); }
+
+  // Around exec, if that is where this process goes: clocks that outlive it are stopped, and set again when
+  // it has failed.
+  void PauseForExec();
+  void ResumeAfterExec();
+
+  void LockForFork() { lock_.LockForFork(); }
+  void UnlockAfterForkInParent() { lock_.Unlock(); }
+  void ForgetAfterFork();
+
+ private:
+  static constexpr uint32_t kChains = 1 << 12;
+  struct alignas(64) Memory {
+    uint32_t chains[kChains];
+    uint32_t capacity;
+    // ThreadClock clocks[capacity + 1] and uint32_t of_event[capacity] follow
+  };
+
+  ThreadClock& At(uint32_t number) { return clocks_[number]; }
+  uint32_t* ChainOf(int tid) { return &memory_->chains[static_cast<uint32_t>(tid) % kChains]; }
+  uint32_t Find(int tid);
+  uint32_t Take(int tid);
+  void Release(uint32_t number);
+  int StartClock(uint32_t number);
+  void FallBack();
+  void SetProcessTimer(int64_t period);
+  uint64_t Random();
+
+  SpinLock lock_;
+  int64_t period_ = 0;
+  ClockKind kind_ = ClockKind::kThreadTimers;
+  int64_t process_base_ = 0;
+  uint64_t random_ = 0;
+  uint32_t session_ = 0;
+  size_t bytes_ = 0;
+  Memory* memory_ = nullptr;
+  ThreadClock* clocks_ = nullptr;
+  uint32_t* of_event_ = nullptr;
+  uint32_t used_ = 0;  // numbers 1..used_ were given once
+  uint32_t free_ = 0;  // a chain
+};
+
+}  // namespace heapprof::cpu
+
+#endif  // HEAPPROF_SAMPLING_CPU_THREAD_CLOCKS_H_
