@@ -38,12 +38,23 @@ namespace heapprof {
 bool g_initialized;
 NextFunctions g_next;
 
+namespace {
+
+template <typename Function>
+void FindNext(const char* name, Function* function) {
+  *function = reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
+}
+
+}  // namespace
+
 void FindNextFunctions() {
-  g_next.pthread_create =
-      reinterpret_cast<decltype(g_next.pthread_create)>(dlsym(RTLD_NEXT, "pthread_create"));
-  g_next.dlclose = reinterpret_cast<decltype(g_next.dlclose)>(dlsym(RTLD_NEXT, "dlclose"));
-  g_next.register_atfork =
-      reinterpret_cast<decltype(g_next.register_atfork)>(dlsym(RTLD_NEXT, "__register_atfork"));
+  FindNext("pthread_create", &g_next.pthread_create);
+  FindNext("dlclose", &g_next.dlclose);
+  FindNext("__register_atfork", &g_next.register_atfork);
+  FindNext("execve", &g_next.execve);
+  FindNext("execvpe", &g_next.execvpe);
+  FindNext("fexecve", &g_next.fexecve);
+  FindNext("execveat", &g_next.execveat);
 }
 
 namespace {

@@ -23,8 +23,15 @@ constexpr char kStatuses[] =
     "on; 127 and 126 mean that there is no such program, or that it cannot be executed.\n"
     "The manual is heapprof(1).";
 
+std::string CheckHz(const std::string& text) {
+  constexpr unsigned long kMostHz = 4000;
+  const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+  const bool good = digits && text.size() <= 4 && std::stoul(text) >= 1 && std::stoul(text) <= kMostHz;
+  return good ? "" : "'" + Printable(text) + "' is no rate of 1 to 4000 samples a second";
+}
+
 struct CommandLine {
-  std::string interval, output, max_frames, signal;
+  std::string interval, output, max_frames, signal, cpu_hz;
   std::vector<std::string> options;
   bool exit_dump = false, verbose = false;
   RunRequest run;
@@ -40,6 +47,9 @@ CLI::App* AddRun(CLI::App* app, CommandLine* line) {
       ->check(CheckSize);
   run->add_option("--output", line->output, "Pattern of the files: %p pid, %n count, %e program name");
   run->add_flag("--exit-dump", line->exit_dump, "Write a profile when the program ends, too");
+  run->add_flag("--cpu{100}", line->cpu_hz,
+                "Write a CPU profile when the program ends, too; --cpu=HZ samples HZ times a second")
+      ->check(CheckHz);
   run->add_option("--max-frames", line->max_frames, "Frames kept of a stack")->check(CheckSize);
   run->add_option("--dump-signal", line->signal,
                   "The signal that makes the program write a profile; 0 = none");
@@ -88,6 +98,8 @@ std::vector<OptionPair> LibraryOptions(const CommandLine& line) {
   add("sample_interval", line.interval);
   add("output", line.output);
   add("dump_at_exit", line.exit_dump ? "1" : "");
+  add("cpu_at_start", line.cpu_hz.empty() ? "" : "1");
+  add("cpu_hz", line.cpu_hz);
   add("max_frames", line.max_frames);
   add("dump_signal", line.signal);
   add("verbose", line.verbose ? "1" : "");

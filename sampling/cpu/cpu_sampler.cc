@@ -156,6 +156,7 @@ int Start(int hz) {
   Session* session = Session::Make();
   if (session == nullptr) return -ENOMEM;
   session->hz = hz;
+  session->pid = RawGetPid();
   session->period = kNanosPerSecond / hz;
   error = g_clocks.Open(session->period, MostThreads(), ++g_sessions);
   if (error == 0) {
@@ -209,7 +210,8 @@ void ThreadBegins(void* (*function)(void*)) {
 
 bool PauseForExec() {
   InFlight in_flight;
-  if (in_flight.session() == nullptr) return false;
+  // A child of vfork sees the session of its parent, whose clocks are none of its business.
+  if (in_flight.session() == nullptr || in_flight.session()->pid != RawGetPid()) return false;
   g_clocks.PauseForExec();
   return true;
 }

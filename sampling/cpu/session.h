@@ -42,7 +42,7 @@ class Session {
 
   std::atomic<uint64_t> process_given;  // periods, where ticks come from the process' clock
   std::atomic<uint64_t> ended;
-  int hz;
+  int hz, pid;
   int64_t period, start, start_monotonic;
 
  private:

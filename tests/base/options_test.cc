@@ -56,10 +56,11 @@ TEST_F(OptionsTest, SizesTakeSuffixes) {
 }
 
 TEST_F(OptionsTest, EachBadValueIsNamedOnceAndTheOldValueStays) {
-  for (const char* bad : {"sample_interval=", "sample_interval=x", "sample_interval=4kk",
-                          "sample_interval=-1", "sample_interval=99999999999999999999", "sample_interval",
-                          "max_frames=0", "max_frames=1025", "dump_signal=SIGKILL", "dump_signal=11",
-                          "dump_signal=65", "metadata_limit=1k", "verbose=maybe", "output=", "cpu_hz=0", "cpu_hz=4001", "cpu_signal=9", "cpu_at_start=2"}) {
+  for (const char* bad :
+       {"sample_interval=", "sample_interval=x", "sample_interval=4kk", "sample_interval=-1",
+        "sample_interval=99999999999999999999", "sample_interval", "max_frames=0", "max_frames=1025",
+        "dump_signal=SIGKILL", "dump_signal=11", "dump_signal=65", "metadata_limit=1k", "verbose=maybe",
+        "output=", "cpu_hz=0", "cpu_hz=4001", "cpu_signal=9", "cpu_at_start=2"}) {
     Options before = options_;
     Parse(bad);
     ASSERT_EQ(g_complaints.size(), 1u) << bad;

@@ -1,0 +1,115 @@
+// The exec family as the program calls it.
+//
+// Clocks of a CPU profile may outlive the program that is replaced: ITIMER_PROF goes on, and the signal of a
+// perf event may be on its way when its handler is gone; either would end the new program ("Profiling timer
+// expired"). So clocks are stopped before, and set again if the call fails. (The kernel ends POSIX timers by
+// itself.) libc's own calls of execve, in posix_spawn and system, are made in children, which have no clocks.
+//
+// Thread-safety: yes. Signal-safety: yes, as exec has to be; a child of vfork may call it. Allocates: never.
+#include <alloca.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include "alloc/init.h"
+#include "alloc/next.h"
+#include "alloc/slow_path.h"
+#include "sampling/cpu/cpu_sampler.h"
+
+extern "C" char** environ;
+
+namespace heapprof {
+namespace {
+
+template <typename Call>
+int WithClocksStopped(Call call) {
+  Initialize();
+  bool paused = cpu::PauseForExec();
+  int result = call();
+  if (paused) {
+    int saved = errno;
+    cpu::ResumeAfterExec();
+    errno = saved;
+  }
+  return result;
+}
+
+// The words of a variadic call up to its null pointer, `first` being the one before the list.
+size_t CountWords(const char* first, va_list list) {
+  size_t count = 0;
+  for (const char* word = first; word != nullptr; word = va_arg(list, const char*)) ++count;
+  return count;
+}
+
+void CopyWords(const char* first, va_list list, char** to) {
+  for (const char* word = first; word != nullptr; word = va_arg(list, const char*)) {
+    *to++ = const_cast<char*>(word);
+  }
+  *to = nullptr;
+}
+
+}  // namespace
+}  // namespace heapprof
+
+extern "C" {
+
+HEAPPROF_EXPORT int execve(const char* path, char* const arguments[], char* const environment[]) noexcept {
+  return heapprof::WithClocksStopped([&] { return heapprof::g_next.execve(path, arguments, environment); });
+}
+
+HEAPPROF_EXPORT int execvpe(const char* file, char* const arguments[], char* const environment[]) noexcept {
+  return heapprof::WithClocksStopped([&] { return heapprof::g_next.execvpe(file, arguments, environment); });
+}
+
+HEAPPROF_EXPORT int fexecve(int fd, char* const arguments[], char* const environment[]) noexcept {
+  return heapprof::WithClocksStopped([&] { return heapprof::g_next.fexecve(fd, arguments, environment); });
+}
+
+HEAPPROF_EXPORT int execveat(int folder, const char* path, char* const arguments[], char* const environment[],
+                             int flags) noexcept {
+  return heapprof::WithClocksStopped(
+      [&] { return heapprof::g_next.execveat(folder, path, arguments, environment, flags); });
+}
+
+HEAPPROF_EXPORT int execv(const char* path, char* const arguments[]) noexcept {
+  return execve(path, arguments, environ);
+}
+
+HEAPPROF_EXPORT int execvp(const char* file, char* const arguments[]) noexcept {
+  return execvpe(file, arguments, environ);
+}
+
+// The array lies on the stack of the variadic function itself.
+#define HEAPPROF_WORDS(words, first)                                       \
+  va_list list;                                                            \
+  va_start(list, first);                                                   \
+  size_t count = heapprof::CountWords(first, list);                        \
+  va_end(list);                                                            \
+  auto** words = static_cast<char**>(alloca((count + 1) * sizeof(char*))); \
+  va_start(list, first);                                                   \
+  heapprof::CopyWords(first, list, words)
+
+HEAPPROF_EXPORT int execl(const char* path, const char* first, ...) noexcept {
+  HEAPPROF_WORDS(words, first);
+  va_end(list);
+  return execve(path, words, environ);
+}
+
+HEAPPROF_EXPORT int execlp(const char* file, const char* first, ...) noexcept {
+  HEAPPROF_WORDS(words, first);
+  va_end(list);
+  return execvpe(file, words, environ);
+}
+
+HEAPPROF_EXPORT int execle(const char* path, const char* first, ...) noexcept {
+  HEAPPROF_WORDS(words, first);
+  // The environment follows the null pointer.
+  va_end(list);
+  va_start(list, first);
+  for (size_t i = 0; i < count; ++i) va_arg(list, const char*);
+  char* const* environment = va_arg(list, char* const*);
+  va_end(list);
+  return execve(path, words, environment);
+}
+
+}  // extern "C"
