@@ -1,7 +1,10 @@
 #include "sampling/unwind/cfi.h"
 
+#include <dlfcn.h>
+
 #include "sampling/unwind/cfi_program.h"
 #include "sampling/unwind/cfi_reader.h"
+#include "sampling/unwind/rule_of_row.h"
 
 namespace heapprof::unwind {
 namespace {
@@ -76,58 +79,70 @@ bool ParseCie(const UnwindTables& tables, uintptr_t at, Cie* cie) {
   return !reader.failed();
 }
 
-// The rule at pc from the FDE at `at`. Unset when the FDE does not cover pc.
-Rule RuleFromFde(const UnwindTables& tables, uintptr_t at, uintptr_t pc) {
+// The row at pc from the FDE at `at`; kNoCfi when the FDE does not cover pc.
+CfiAnswer RowFromFde(const UnwindTables& tables, uintptr_t at, uintptr_t pc, CfiRow* row) {
   CfiReader reader;
-  if (!OpenRecord(tables, at, &reader)) return Rule();
+  if (!OpenRecord(tables, at, &reader)) return CfiAnswer::kNoCfi;
   uintptr_t cie_field = reader.at();
   uint32_t cie_distance = reader.Fixed<uint32_t>();
-  if (cie_distance == 0 || cie_distance > cie_field) return Rule();
+  if (cie_distance == 0 || cie_distance > cie_field) return CfiAnswer::kNoCfi;
   Cie cie;
-  if (!ParseCie(tables, cie_field - cie_distance, &cie)) return Rule();
+  if (!ParseCie(tables, cie_field - cie_distance, &cie)) return CfiAnswer::kNoCfi;
 
   uintptr_t start = reader.Pointer(cie.pointer_encoding, tables.eh_frame_hdr);
   uintptr_t size = reader.Pointer(cie.pointer_encoding & 0x0f, 0);
   if (cie.has_augmentation_data) reader.Skip(reader.Uleb());
-  if (reader.failed() || pc < start || pc - start >= size) return Rule();
-  if (cie.signal_frame) return Rule::Of(Rule::kSignal);
+  if (reader.failed() || pc < start || pc - start >= size) return CfiAnswer::kNoCfi;
+  if (cie.signal_frame) return CfiAnswer::kSignal;
 
   CfiProgram program(cie.factors);
-  if (!program.RunCie(cie.instructions) || !program.RunFde(reader, start, pc)) return Rule::Of(Rule::kNoRule);
-  return program.ToRule();
+  if (!program.RunCie(cie.instructions) || !program.RunFde(reader, start, pc)) return CfiAnswer::kNonsense;
+  *row = program.row();
+  return CfiAnswer::kRow;
 }
 
 // Without a search table: one record after the other.
-Rule ScanEhFrame(const UnwindTables& tables, uintptr_t at, uintptr_t pc) {
+CfiAnswer ScanEhFrame(const UnwindTables& tables, uintptr_t at, uintptr_t pc, CfiRow* row) {
   CfiReader body;
   while (OpenRecord(tables, at, &body)) {
-    if (Rule rule = RuleFromFde(tables, at, pc); rule.is_set()) return rule;
+    CfiAnswer answer = RowFromFde(tables, at, pc, row);
+    if (answer != CfiAnswer::kNoCfi) return answer;
     at = body.end();
   }
-  return Rule::Of(Rule::kNoCfi);
+  return CfiAnswer::kNoCfi;
 }
 
 }  // namespace
 
-Rule RuleFromCfi(const UnwindTables& tables, uintptr_t pc) {
+bool FindUnwindTables(uintptr_t pc, UnwindTables* tables) {
+  dl_find_object module;
+  if (_dl_find_object(reinterpret_cast<void*>(pc), &module) != 0 || module.dlfo_eh_frame == nullptr)
+    return false;
+  *tables = {reinterpret_cast<uintptr_t>(module.dlfo_map_start),
+             reinterpret_cast<uintptr_t>(module.dlfo_map_end),
+             reinterpret_cast<uintptr_t>(module.dlfo_eh_frame)};
+  return true;
+}
+
+CfiAnswer RowFromCfi(const UnwindTables& tables, uintptr_t pc, CfiRow* row) {
   CfiReader header(tables.eh_frame_hdr, tables.hi);
-  if (tables.eh_frame_hdr < tables.lo || header.Fixed<uint8_t>() != 1) return Rule::Of(Rule::kNoCfi);
+  if (tables.eh_frame_hdr < tables.lo || header.Fixed<uint8_t>() != 1) return CfiAnswer::kNoCfi;
   uint8_t frame_encoding = header.Fixed<uint8_t>();
   uint8_t count_encoding = header.Fixed<uint8_t>();
   uint8_t table_encoding = header.Fixed<uint8_t>();
   uintptr_t eh_frame = header.Pointer(frame_encoding, tables.eh_frame_hdr);
-  if (header.failed()) return Rule::Of(Rule::kNoCfi);
+  if (header.failed()) return CfiAnswer::kNoCfi;
 
   constexpr uint8_t kDatarelSdata4 = 0x3b;  // what every linker writes
   if (count_encoding == kEncodingOmit || table_encoding != kDatarelSdata4) {
-    return ScanEhFrame(tables, eh_frame, pc);
+    return ScanEhFrame(tables, eh_frame, pc, row);
   }
   uint64_t count = header.Pointer(count_encoding, tables.eh_frame_hdr);
   struct Entry {
     int32_t start, fde;
   };
   if (header.failed() || count == 0 || count > (header.end() - header.at()) / sizeof(Entry)) {
-    return Rule::Of(Rule::kNoCfi);
+    return CfiAnswer::kNoCfi;
   }
   auto entry_at = [&](uint64_t index) {
     return CfiReader(header.at() + index * sizeof(Entry), header.end()).Fixed<uint64_t>();
@@ -145,11 +160,25 @@ Rule RuleFromCfi(const UnwindTables& tables, uintptr_t pc) {
       high = middle;
     }
   }
-  if (low == 0) return Rule::Of(Rule::kNoCfi);
+  if (low == 0) return CfiAnswer::kNoCfi;
   uint64_t entry = entry_at(low - 1);
   uintptr_t fde = tables.eh_frame_hdr + static_cast<uintptr_t>(int64_t{static_cast<int32_t>(entry >> 32)});
-  Rule rule = RuleFromFde(tables, fde, pc);
-  return rule.is_set() ? rule : Rule::Of(Rule::kNoCfi);
+  return RowFromFde(tables, fde, pc, row);
+}
+
+Rule RuleFromCfi(const UnwindTables& tables, uintptr_t pc) {
+  CfiRow row;
+  switch (RowFromCfi(tables, pc, &row)) {
+    case CfiAnswer::kRow:
+      return RuleOfRow(row);
+    case CfiAnswer::kNoCfi:
+      return Rule::Of(Rule::kNoCfi);
+    case CfiAnswer::kSignal:
+      return Rule::Of(Rule::kSignal);
+    case CfiAnswer::kNonsense:
+      break;
+  }
+  return Rule::Of(Rule::kNoRule);
 }
 
 }  // namespace heapprof::unwind

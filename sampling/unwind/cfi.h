@@ -1,7 +1,7 @@
 // From a PC to its rule: .eh_frame_hdr's table, the CIE and FDE, and the call frame instructions.
 //
 // Follows the LSB's .eh_frame and .eh_frame_hdr and DWARF 5, section 6.4. Only what a stack walk needs is
-// tracked: the CFA, and where the return address and rbp are.
+// tracked: the CFA, the return address and the registers that a callee keeps.
 // Thread-safety: yes. Signal-safety: yes. Allocates: never. Locks: none. Reads outside [lo, hi) of the given
 // memory never happen, whatever the bytes say; every loop is bounded by the bytes it reads.
 #ifndef HEAPPROF_SAMPLING_UNWIND_CFI_H_
@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "sampling/unwind/cfi_row.h"
 #include "sampling/unwind/rule.h"
 
 namespace heapprof::unwind {
@@ -19,7 +20,21 @@ struct UnwindTables {
   uintptr_t eh_frame_hdr;
 };
 
-// The rule at `pc` (an address inside the instruction asked for). kNoCfi when no FDE covers it.
+// The tables of the module that `pc` lies in, by the loader's own lock-free look-up. False: no module's, or
+// one without CFI.
+bool FindUnwindTables(uintptr_t pc, UnwindTables* tables);
+
+enum class CfiAnswer {
+  kRow,
+  kNoCfi,     // no FDE covers it
+  kSignal,    // the frame is a signal's trampoline, which has its ucontext on top
+  kNonsense,  // an FDE covers it, and cannot be followed
+};
+
+// The row at `pc` (an address inside the instruction asked for).
+CfiAnswer RowFromCfi(const UnwindTables& tables, uintptr_t pc, CfiRow* row);
+
+// The same as a rule of one word; kNoRule when the row does not fit one, or is nonsense.
 Rule RuleFromCfi(const UnwindTables& tables, uintptr_t pc);
 
 }  // namespace heapprof::unwind

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "sampling/unwind/cfi_reader.h"
-#include "sampling/unwind/rule.h"
+#include "sampling/unwind/cfi_row.h"
 
 namespace heapprof::unwind {
 
@@ -25,30 +25,19 @@ class CfiProgram {
   bool RunCie(CfiReader instructions);
   // The FDE's, from `start` to the row that holds `pc`.
   bool RunFde(CfiReader instructions, uintptr_t start, uintptr_t pc);
-  // The row in one word; kNoRule where it does not fit one.
-  Rule ToRule() const;
+
+  const CfiRow& row() const { return row_; }
 
  private:
-  enum class Where : uint8_t { kSame, kUndefined, kAtCfa, kAtFp, kOther };
-  struct Register {
-    Where where = Where::kSame;
-    int64_t offset = 0;
-  };
-  struct Row {
-    uint64_t cfa_register = 7;
-    int64_t cfa_offset = 8;
-    uintptr_t cfa_expression = 0, cfa_expression_end = 0;  // 0: register + offset
-    Register fp, return_address;
-  };
-
   bool Run(CfiReader instructions, uintptr_t location, uintptr_t pc);
   bool RunExtended(uint8_t opcode, CfiReader* reader);
-  void Set(uint64_t number, Register value);
-  void SetExpression(uint64_t number, CfiReader* reader);
+  void Set(uint64_t number, CfiRegister value);
+  void SetExpression(uint64_t number, CfiRegister::Where where, CfiReader* reader);
+  void Restore(uint64_t number);
 
-  static constexpr int kMaxDepth = 8;
+  static constexpr int kMaxDepth = 4;
   CfiFactors factors_;
-  Row row_, initial_, saved_[kMaxDepth];
+  CfiRow row_, initial_, saved_[kMaxDepth];
   int depth_ = 0;
 };
 

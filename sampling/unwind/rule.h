@@ -8,7 +8,7 @@
 //   kPlt           CFA = rsp + 8 + 8 * ((pc & 15) >= a)  a PLT stub, which pushes at its offset a
 //   kSignal        registers from the ucontext at rsp    __restore_rt
 //   kEnd           no caller                             _start, clone
-//   kNoRule        CFI exists, but says what we do not know
+//   kNoRule        what the CFI says does not fit a word: full_step_x86_64.h tries
 //   kNoCfi         no CFI at all: code of a JIT, hand-written assembly
 //
 //   caller's pc  = *(CFA - 8)
@@ -19,8 +19,8 @@
 //
 // Bits: 0-31 a, 32-57 b (both signed), 58 fp saved, 59 fp saved relative to rbp, 60-63 kind. With kSp as kind
 // 0 the most frequent rule of optimised code, rsp + a with rbp kept, is the number a itself, and a walk knows
-// it by one comparison; the most frequent one of code with frame pointers is written as the number 1, which is
-// no such a. An unset rule is the word 0, which no PC has.
+// it by one comparison; the most frequent one of code with frame pointers is written as the number 1, which
+// is no such a. An unset rule is the word 0, which no PC has.
 #ifndef HEAPPROF_SAMPLING_UNWIND_RULE_H_
 #define HEAPPROF_SAMPLING_UNWIND_RULE_H_
 

@@ -1,14 +1,12 @@
 #include "sampling/unwind/rule_cache.h"
 
-#include <dlfcn.h>
-
 #include "sampling/unwind/cfi.h"
 
 namespace heapprof::unwind {
 namespace {
 
-// Entries are handed out in the order of first visit, so that the frames of a stack lie side by side; an index
-// by key finds them. cc1plus at interval 1 meets 6,400 PCs. When all are out, a new generation begins.
+// Entries are handed out in the order of first visit, so that the frames of a stack lie side by side; an
+// index by key finds them. cc1plus at interval 1 meets 6,400 PCs. When all are out, a new generation begins.
 // Both arrays are untouched memory until used.
 constexpr uint32_t kEntries = 1 << 16;
 constexpr int kIndexBits = 17;
@@ -19,8 +17,7 @@ CacheEntry g_entries[kEntries];  // 0 is never handed out: "none" in the index
 std::atomic<uint16_t> g_index[1 << kIndexBits];
 std::atomic<uint32_t> g_handed_out{0};
 // For the key of all ones alone, which no generation makes of a PC, and then without a rule.
-CacheEntry g_sentinel = {
-    {~Rule::Of(Rule::kNoRule).word()}, {Rule::Of(Rule::kNoRule).word()}, {&g_sentinel}};
+CacheEntry g_sentinel = {{~Rule::Of(Rule::kNoRule).word()}, {Rule::Of(Rule::kNoRule).word()}, {&g_sentinel}};
 std::atomic<uint64_t> g_generation{0};
 
 std::atomic<uint16_t>* IndexSlot(uint64_t key, uint64_t probe) {
@@ -50,13 +47,8 @@ CacheEntry* EntryFor(uint64_t key) {
 
 Rule LookUp(uintptr_t return_address) {
   uintptr_t pc = return_address - 1;  // inside the call, which may be the last instruction of its function
-  dl_find_object module;
-  if (_dl_find_object(reinterpret_cast<void*>(pc), &module) != 0 || module.dlfo_eh_frame == nullptr) {
-    return Rule::Of(Rule::kNoCfi);
-  }
-  UnwindTables tables = {reinterpret_cast<uintptr_t>(module.dlfo_map_start),
-                         reinterpret_cast<uintptr_t>(module.dlfo_map_end),
-                         reinterpret_cast<uintptr_t>(module.dlfo_eh_frame)};
+  UnwindTables tables;
+  if (!FindUnwindTables(pc, &tables)) return Rule::Of(Rule::kNoCfi);
   return RuleFromCfi(tables, pc);
 }
 

@@ -2,6 +2,8 @@
 
 #include <ucontext.h>
 
+#include "sampling/unwind/cfi.h"
+#include "sampling/unwind/full_step_x86_64.h"
 #include "sampling/unwind/rule_cache.h"
 #include "sampling/unwind/stack_window.h"
 #include "sampling/unwind/step_x86_64.h"
@@ -22,10 +24,62 @@ inline uintptr_t Load(uintptr_t address) { return *reinterpret_cast<const uintpt
 // No sum of such an address and an offset of a rule overflows.
 inline bool IsStack(uintptr_t sp) { return sp >= unwind::kLowestCode && sp < unwind::kUserEnd; }
 
+// Where all registers are known: the ucontext that the walk began with or met last. 0: nowhere.
+struct KnownFrame {
+  uintptr_t context = 0;
+};
+
+bool FullStep(unwind::FullRegisters* registers, bool exact, const unwind::WordReader& memory, Step* step) {
+  // An address inside the instruction that is being executed, or inside the call.
+  const uintptr_t pc = registers->value[unwind::kReturnAddress] - (exact ? 0 : 1);
+  unwind::UnwindTables tables;
+  unwind::CfiRow row;
+  if (!unwind::FindUnwindTables(pc, &tables)) return false;
+  if (unwind::RowFromCfi(tables, pc, &row) != unwind::CfiAnswer::kRow) return false;
+  *step = unwind::StepByRow(row, registers, memory);
+  return true;
+}
+
+// A step by the CFI itself. The walk keeps pc, rsp and rbp only: what else a row needs comes from the last
+// place where all were known, from which the frames up to here are walked again.
+__attribute__((noinline)) Step StepWithAllRegisters(Registers* r, const KnownFrame& known,
+                                                    StackWindow* window) {
+  const unwind::WordReader memory = {[](void* of, uintptr_t address, uintptr_t* value) {
+                                       return static_cast<StackWindow*>(of)->Read(address, value);
+                                     },
+                                     window};
+  constexpr int kMostFrames = 256;
+  unwind::FullRegisters full;
+  bool here = false, exact = true;
+  Step step;
+  if (known.context != 0 && full.SetFromContext(known.context, memory)) {
+    for (int i = 0; i < kMostFrames; ++i) {
+      here =
+          full.value[unwind::kRsp] == r->sp && full.value[unwind::kReturnAddress] + (exact ? 1 : 0) == r->pc;
+      if (here || !FullStep(&full, exact, memory, &step) || step != Step::kCalled) break;
+      exact = false;
+    }
+  }
+  if (!here) {
+    full = {};
+    full.Set(unwind::kReturnAddress, r->pc);
+    full.Set(unwind::kRsp, r->sp);
+    full.Set(unwind::kRbp, r->fp);
+    exact = false;
+  }
+  if (!FullStep(&full, exact, memory, &step)) return Step::kLost;
+  *r = {full.value[unwind::kReturnAddress], full.value[unwind::kRsp], full.value[unwind::kRbp]};
+  return step;
+}
+
 // A step by a rule that the loop does not take itself, or on a stack that is not known up to the CFA.
-__attribute__((noinline)) Step StepRarely(Rule rule, Registers* registers, StackWindow* window) {
-  Step step = unwind::StepByRule(rule, registers, window);
+__attribute__((noinline)) Step StepRarely(Rule rule, Registers* registers, KnownFrame* known,
+                                          StackWindow* window) {
+  const uintptr_t sp = registers->sp;
+  Step step = rule.kind() == Rule::kNoRule ? StepWithAllRegisters(registers, *known, window)
+                                           : unwind::StepByRule(rule, registers, window);
   if (step == Step::kEnd || step == Step::kLost) return step;
+  if (step == Step::kInterrupted) known->context = sp;
   return IsStack(registers->sp) ? step : Step::kLost;
 }
 
@@ -51,9 +105,12 @@ class PcWriter {
   uint64_t hash_;
 };
 
-// `exact`: start.pc is the next instruction to be executed there, not a return address.
-inline WalkResult Walk(const Registers& start, bool exact, const StackBounds& bounds, uintptr_t* pcs,
+// `context`: where the registers come from, with all others; start.pc is then the next instruction to be
+// executed there. 0: start.pc is a return address.
+inline WalkResult Walk(const Registers& start, uintptr_t context, const StackBounds& bounds, uintptr_t* pcs,
                        uint32_t max) {
+  const bool exact = context != 0;
+  KnownFrame known = {context};
   PcWriter out(pcs, max);
   if (out.full()) return out.Result(false, false);
   out.Add(start.pc);
@@ -70,7 +127,8 @@ inline WalkResult Walk(const Registers& start, bool exact, const StackBounds& bo
   if (exact && start.pc < unwind::kLowestCode) {
     // A call through a null pointer: there is no frame yet, and the return address is on top.
     Registers r = start;
-    if (StepRarely(Rule::Of(Rule::kSp, kWord), &r, &window) != Step::kCalled) return out.Result(true, false);
+    if (StepRarely(Rule::Of(Rule::kSp, kWord), &r, &known, &window) != Step::kCalled)
+      return out.Result(true, false);
     if (out.full()) return out.Result(false, false);
     out.Add(pc = r.pc);
     sp = r.sp;
@@ -106,7 +164,7 @@ inline WalkResult Walk(const Registers& start, bool exact, const StackBounds& bo
     } else {
     rarely:
       Registers r = {pc, sp, fp};
-      Step step = StepRarely(rule, &r, &window);
+      Step step = StepRarely(rule, &r, &known, &window);
       if (step == Step::kEnd || step == Step::kLost || out.full()) {
         return out.Result(step == Step::kLost, in_handler);
       }
@@ -128,13 +186,14 @@ inline WalkResult Walk(const Registers& start, bool exact, const StackBounds& bo
 }  // namespace
 
 WalkResult WalkStack(const CallerFrame& start, const StackBounds& bounds, uintptr_t* pcs, uint32_t max) {
-  return Walk({start.pc, start.sp, start.fp}, false, bounds, pcs, max);
+  return Walk({start.pc, start.sp, start.fp}, 0, bounds, pcs, max);
 }
 
 WalkResult WalkStackFromContext(const ucontext_t& context, const StackBounds& bounds, uintptr_t* pcs,
                                 uint32_t max) {
   auto value = [&](int index) { return static_cast<uintptr_t>(context.uc_mcontext.gregs[index]); };
-  return Walk({value(REG_RIP), value(REG_RSP), value(REG_RBP)}, true, bounds, pcs, max);
+  return Walk({value(REG_RIP), value(REG_RSP), value(REG_RBP)}, reinterpret_cast<uintptr_t>(&context), bounds,
+              pcs, max);
 }
 
 void UnwindCacheModulesChanged() { unwind::StartNewGeneration(); }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sampling/unwind/cfi_program.h"
+#include "sampling/unwind/rule_of_row.h"
 
 namespace heapprof::unwind {
 namespace {
@@ -23,7 +24,7 @@ Rule RuleAt(const std::vector<uint8_t>& cie, const std::vector<uint8_t>& fde, ui
   factors.return_register = 16;
   CfiProgram program(factors);
   if (!program.RunCie(reader(cie)) || !program.RunFde(reader(fde), 0, pc)) return Rule::Of(Rule::kNoRule);
-  return program.ToRule();
+  return RuleOfRow(program.row());
 }
 
 // def_cfa rsp+8, return address at CFA-8: what every x86-64 CIE says.

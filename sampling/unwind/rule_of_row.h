@@ -1,0 +1,17 @@
+// A row of call frame information as a rule of one word.
+//
+// Thread-safety, signal-safety: yes. Allocates: never.
+#ifndef HEAPPROF_SAMPLING_UNWIND_RULE_OF_ROW_H_
+#define HEAPPROF_SAMPLING_UNWIND_RULE_OF_ROW_H_
+
+#include "sampling/unwind/cfi_row.h"
+#include "sampling/unwind/rule.h"
+
+namespace heapprof::unwind {
+
+// kNoRule where the row does not fit one word.
+Rule RuleOfRow(const CfiRow& row);
+
+}  // namespace heapprof::unwind
+
+#endif  // HEAPPROF_SAMPLING_UNWIND_RULE_OF_ROW_H_
