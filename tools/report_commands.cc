@@ -6,6 +6,7 @@
 
 #include "tools/failure.h"
 #include "tools/report.h"
+#include "tools/symbolize.h"
 
 namespace heapprof::tools {
 namespace {
@@ -42,6 +43,22 @@ std::shared_ptr<ReportRequest> AddReport(CLI::App* app, const char* name, const 
   (*command)->add_flag("--json", request->json, "JSON instead of text");
   (*command)->callback([request, report] { report(*request); });
   return request;
+}
+
+void AddSymbolize(CLI::App* app) {
+  auto request = std::make_shared<SymbolizeRequest>();
+  CLI::App* command =
+      app->add_subcommand("symbolize", "Put functions, files, lines and inlined functions into a profile");
+  command->add_option("IN", request->in, "The profile; - is standard input")->required();
+  command->add_option("-o,--output", request->out, "The file to write; - is standard output")->required();
+  command
+      ->add_option("--debug-path", request->options.debug_paths,
+                   "A folder with debug files, before /usr/lib/debug (may be repeated)")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command->add_flag("--quiet", request->options.quiet, "Say nothing of binaries that cannot be used");
+  AddMaxSizeOption(command, &request->load);
+  command->callback([request] { SymbolizeFile(*request); });
 }
 
 }  // namespace
@@ -113,6 +130,8 @@ void AddReportCommands(CLI::App* app, int* status) {
 
   auto folded = AddReport(app, "folded", "One line a stack, for other flame graph tools", Folded, &command);
   add_file(folded);
+
+  AddSymbolize(app);
 }
 
 }  // namespace heapprof::tools
