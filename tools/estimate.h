@@ -71,6 +71,8 @@ class Estimator {
   Contribution Of(size_t sample) const;
   // The probability that a block of `size` bytes is sampled.
   double Probability(double size) const;
+  // What one tick of a clock stands for; 0 for profiles of blocks.
+  double tick() const { return tick_; }
   // The size of the blocks of `sample` in bytes, 0 where it is not known.
   double BlockSize(size_t sample) const;
 

@@ -11,6 +11,7 @@
 namespace heapprof::tools {
 
 inline constexpr int kStatusGood = 0;
+inline constexpr int kStatusNo = 1;               // what was asked is not so: growth was found
 inline constexpr int kStatusUnusable = 2;         // wrong usage, or an input that cannot be read
 inline constexpr int kStatusCannotExecute = 126;  // as shells have it: found, but cannot be executed
 inline constexpr int kStatusNotFound = 127;       // as shells have it: no such program

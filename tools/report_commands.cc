@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 
+#include "tools/diff.h"
 #include "tools/failure.h"
 #include "tools/report.h"
 #include "tools/symbolize.h"
@@ -61,6 +62,31 @@ void AddSymbolize(CLI::App* app) {
   command->callback([request] { SymbolizeFile(*request); });
 }
 
+void AddDiff(CLI::App* app, int* status) {
+  auto request = std::make_shared<DiffRequest>();
+  CLI::App* command =
+      app->add_subcommand("diff", "What grew from one profile to another, and whether it is more than luck");
+  command->add_option("BASE", request->base, "The earlier profile")->required();
+  command->add_option("NEW", request->now, "The later profile")->required();
+  AddViewOptions(command, &request->view);
+  command->add_flag("--json", request->json, "JSON instead of text");
+  constexpr size_t kLines = 20;
+  request->limit = kLines;
+  command->add_option("--limit", request->limit, "Functions and stacks to show (default 20); 0 = all");
+  auto growth = std::make_shared<std::string>();
+  command->add_flag("--fail-on-growth", *growth,
+                    "Exit with status 1 when anything grew significantly; =SIZE: by SIZE or more, surely");
+  command->callback([request, growth, status] {
+    request->fail_on_growth = !growth->empty();
+    // Without a size the flag is "true".
+    if (request->fail_on_growth && *growth != "true") {
+      if (!IsSize(*growth)) throw Failure("--fail-on-growth: " + CheckSize(*growth));
+      request->least_growth = static_cast<double>(ParseSize(*growth));
+    }
+    *status = RunDiff(*request);
+  });
+}
+
 }  // namespace
 
 std::string CheckSize(const std::string& text) {
@@ -104,7 +130,6 @@ void AddViewOptions(CLI::App* command, ViewOptions* options) {
 }
 
 void AddReportCommands(CLI::App* app, int* status) {
-  (void)status;
   CLI::App* command = nullptr;
   const auto add_file = [&](const std::shared_ptr<ReportRequest>& request) {
     command->add_option("FILE", request->file, "The profile; - is standard input")->required();
@@ -132,6 +157,7 @@ void AddReportCommands(CLI::App* app, int* status) {
   add_file(folded);
 
   AddSymbolize(app);
+  AddDiff(app, status);
 }
 
 }  // namespace heapprof::tools

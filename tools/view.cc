@@ -88,22 +88,24 @@ void View::Select(const ViewOptions& options) {
   if (!options.focus.empty()) focus = MatchLocations(profile_, options.focus, "--focus");
   if (!options.ignore.empty()) ignore = MatchLocations(profile_, options.ignore, "--ignore");
   samples_.reserve(profile_.samples.size());
+  selected_.assign(profile_.samples.size(), true);
   for (uint32_t i = 0; i < profile_.samples.size(); ++i) {
-    const int64_t amount = value(i);
-    if (amount == 0) continue;
-    total_ += amount < 0 ? -static_cast<Sum>(amount) : amount;
-    if (estimator_.sampled()) total_uncertainty_.Add(estimator_.Of(i));
+    bool selected = true;
     if (!focus.empty() || !ignore.empty()) {
       bool focused = focus.empty(), ignored = false;
       for (const uint32_t location : profile_.stack(profile_.samples[i])) {
         focused = focused || focus[location];
         ignored = ignored || (!ignore.empty() && ignore[location]);
       }
-      if (!focused || ignored) continue;
+      selected = focused && !ignored;
     }
-    bool tagged = true;
-    for (const Tag& tag : tags) tagged = tagged && Has(profile_, profile_.samples[i], tag);
-    if (tagged) samples_.push_back(i);
+    for (const Tag& tag : tags) selected = selected && Has(profile_, profile_.samples[i], tag);
+    selected_[i] = selected;
+    const int64_t amount = value(i);
+    if (amount == 0) continue;
+    total_ += amount < 0 ? -static_cast<Sum>(amount) : amount;
+    if (estimator_.sampled()) total_uncertainty_.Add(estimator_.Of(i));
+    if (selected) samples_.push_back(i);
   }
 }
 

@@ -40,6 +40,8 @@ class View {
   const Estimator& estimator() const { return estimator_; }
   // Indices of the samples that pass focus, ignore and the tags, and whose value is not 0.
   const std::vector<uint32_t>& samples() const { return samples_; }
+  // True for a sample that passes focus, ignore and the tags, whatever its value.
+  bool IsSelected(uint32_t sample) const { return selected_[sample]; }
   int64_t value(uint32_t sample) const { return profile_.values_of(sample)[type_]; }
   // The sum of the absolute values of all samples, whether they pass or not: what percentages are of.
   Sum total() const { return total_; }
@@ -52,6 +54,7 @@ class View {
   Profile profile_;
   size_t type_;
   Estimator estimator_;
+  std::vector<bool> selected_;
   std::vector<uint32_t> samples_;
   Sum total_ = 0;
   Uncertainty total_uncertainty_;
