@@ -6,6 +6,7 @@
 
 #include "tools/diff.h"
 #include "tools/failure.h"
+#include "tools/merge.h"
 #include "tools/report.h"
 #include "tools/symbolize.h"
 
@@ -60,6 +61,15 @@ void AddSymbolize(CLI::App* app) {
   command->add_flag("--quiet", request->options.quiet, "Say nothing of binaries that cannot be used");
   AddMaxSizeOption(command, &request->load);
   command->callback([request] { SymbolizeFile(*request); });
+}
+
+void AddMerge(CLI::App* app) {
+  auto request = std::make_shared<MergeRequest>();
+  CLI::App* command = app->add_subcommand("merge", "The sum of many profiles of one kind");
+  command->add_option("FILE", request->files, "The profiles; - is standard input")->required();
+  command->add_option("-o,--output", request->out, "The file to write; - is standard output")->required();
+  AddMaxSizeOption(command, &request->load);
+  command->callback([request] { Merge(*request); });
 }
 
 void AddDiff(CLI::App* app, int* status) {
@@ -157,6 +167,7 @@ void AddReportCommands(CLI::App* app, int* status) {
   add_file(folded);
 
   AddSymbolize(app);
+  AddMerge(app);
   AddDiff(app, status);
 }
 
