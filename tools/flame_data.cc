@@ -157,12 +157,14 @@ std::string Header(const FlameInput& input, const FlameTree& tree) {
   }
   json.Key("types");
   json.Open('[');
-  for (const size_t type : input.types) {
+  for (size_t i = 0; i < input.types.size(); ++i) {
     json.Open('{');
     json.Key("name");
-    json.Text(profile.type_name(type));
+    json.Text(profile.type_name(input.types[i]));
     json.Key("unit");
-    json.Text(profile.unit_name(type));
+    json.Text(profile.unit_name(input.types[i]));
+    json.Key("sampled");
+    json.Number(tree.is_sampled(i));
     json.Close('}');
   }
   json.Close(']');
@@ -191,14 +193,13 @@ void AppendSigned(std::string* to, double value) {
   AppendVarint(to, (static_cast<uint64_t>(number) << 1) ^ static_cast<uint64_t>(number >> 63));
 }
 
-// The upper half of a float, rounded: three digits.
-void AppendVariance(std::string* to, double value) {
+// The upper three bytes of a float, rounded: five digits.
+void AppendReal(std::string* to, double value) {
   const auto single = static_cast<float>(value);
   uint32_t bits;
   std::memcpy(&bits, &single, sizeof bits);
-  bits = (bits + 0x8000) >> 16;
-  to->push_back(static_cast<char>(bits));
-  to->push_back(static_cast<char>(bits >> 8));
+  bits = (bits + 0x80) >> 8;
+  for (int shift = 0; shift < 24; shift += 8) to->push_back(static_cast<char>(bits >> shift));
 }
 
 void AppendShape(std::string* to, const FlameTree& tree, const std::vector<uint32_t>& order) {
@@ -237,9 +238,15 @@ std::string FlameData(const FlameInput& input, const FlameTree& tree) {
   const ChangeNoise noise(names, input.one_process);
   for (size_t type = 0; type < tree.type_count(); ++type) {
     for (const uint32_t stack : stacks) AppendSigned(&data, tree.figures(stack)[type].value);
-    if (input.base == nullptr) continue;
-    for (const uint32_t stack : stacks) AppendSigned(&data, tree.figures(stack)[type].base);
-    for (const uint32_t stack : stacks) AppendVariance(&data, noise.Variance(tree.figures(stack), type));
+    if (input.base != nullptr) {
+      for (const uint32_t stack : stacks) AppendSigned(&data, tree.figures(stack)[type].base);
+      for (const uint32_t stack : stacks) AppendReal(&data, noise.Variance(tree.figures(stack), type));
+    } else if (tree.is_sampled(type)) {
+      for (const auto member : {&StackFigures::variance, &StackFigures::passed_by, &StackFigures::one_more,
+                                &StackFigures::one_more_variance}) {
+        for (const uint32_t stack : stacks) AppendReal(&data, tree.figures(stack)[type].*member);
+      }
+    }
   }
   return data;
 }

@@ -21,6 +21,8 @@ namespace heapprof::tools {
 struct StackFigures {
   double value = 0, base = 0;
   double variance = 0, base_variance = 0;  // of the sampling, as estimate.h has it
+  // Of `value`, what estimate.h makes limits of: u, and the largest w (1 - p) with its variance.
+  double passed_by = 0, one_more = 0, one_more_variance = 0;
 };
 
 // True if the comments of both say that they are dumps of one process.

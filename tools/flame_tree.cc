@@ -1,10 +1,30 @@
 #include "tools/flame_tree.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "tools/estimate.h"
 
 namespace heapprof::tools {
+namespace {
+
+void AddSample(double value, const Contribution& part, bool is_base, StackFigures* figures) {
+  const double extra = part.weight * part.weight * part.missing;
+  if (is_base) {
+    figures->base += value;
+    figures->base_variance += part.samples * extra;
+    return;
+  }
+  figures->value += value;
+  figures->variance += part.samples * extra;
+  figures->passed_by += std::abs(value) - part.seen;
+  if (part.weight * part.missing > figures->one_more) {
+    figures->one_more = part.weight * part.missing;
+    figures->one_more_variance = extra;
+  }
+}
+
+}  // namespace
 
 uint32_t TextIndex::Number(std::string_view text) {
   const auto [found, is_new] = numbers_.emplace(text, static_cast<uint32_t>(texts_.size()));
@@ -54,7 +74,10 @@ void FlameTree::Add(const Profile& profile, const std::vector<size_t>& types, bo
   const FrameTable frames(profile, Granularity::kFunction);
   const std::vector<uint32_t> numbers = NumberFunctions(frames);
   std::vector<Estimator> estimators;
-  for (const size_t type : types) estimators.emplace_back(profile, type);
+  for (const size_t type : types) {
+    estimators.emplace_back(profile, type);
+    if (!is_base) is_sampled_[estimators.size() - 1] = estimators.back().sampled();
+  }
   for (size_t i = 0; i < profile.samples.size(); ++i) {
     const ProfileSample& sample = profile.samples[i];
     uint32_t node = 0;
@@ -67,13 +90,10 @@ void FlameTree::Add(const Profile& profile, const std::vector<size_t>& types, bo
       nodes_[node].stack = static_cast<uint32_t>(stack_count());
       figures_.resize(figures_.size() + type_count_);
     }
-    StackFigures* figures = &figures_[nodes_[node].stack * type_count_];
     const Range<int64_t> values = profile.values_of(i);
     for (size_t type = 0; type < type_count_; ++type) {
-      const Contribution part = estimators[type].Of(i);
-      const double variance = part.samples * part.weight * part.weight * part.missing;
-      (is_base ? figures[type].base : figures[type].value) += static_cast<double>(values[types[type]]);
-      (is_base ? figures[type].base_variance : figures[type].variance) += variance;
+      StackFigures* figures = &figures_[nodes_[node].stack * type_count_ + type];
+      AddSample(static_cast<double>(values[types[type]]), estimators[type].Of(i), is_base, figures);
     }
   }
 }

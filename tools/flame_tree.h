@@ -39,7 +39,9 @@ class FlameTree {
     uint32_t file = 0, module = 0;  // numbers in files() and modules()
   };
 
-  explicit FlameTree(size_t type_count) : type_count_(type_count) { nodes_.emplace_back(); }
+  explicit FlameTree(size_t type_count) : type_count_(type_count), is_sampled_(type_count) {
+    nodes_.emplace_back();
+  }
 
   // Adds the samples of `profile`. `types[i]` is the profile's sample type that is the tree's type i.
   void Add(const Profile& profile, const std::vector<size_t>& types, bool is_base);
@@ -51,6 +53,8 @@ class FlameTree {
   // Those of a stack, one for each type.
   const StackFigures* figures(uint32_t stack) const { return &figures_[stack * type_count_]; }
   size_t type_count() const { return type_count_; }
+  // Whether the new profile's values of the type are estimates, and their variances are known.
+  bool is_sampled(size_t type) const { return is_sampled_[type]; }
   size_t node_count() const { return nodes_.size() - 1; }
   size_t stack_count() const { return figures_.size() / type_count_; }
   const std::vector<std::string>& function_names() const { return names_.texts(); }
@@ -69,6 +73,7 @@ class FlameTree {
   std::vector<uint32_t> slots_ =
       std::vector<uint32_t>(1024);  // nodes by parent and function; at most half full
   std::vector<StackFigures> figures_;
+  std::vector<bool> is_sampled_;  // by type
   TextIndex names_, files_, modules_;
   std::vector<Function> functions_;
 };

@@ -1,95 +1,11 @@
 #!/usr/bin/env python3
-"""The page of `heapprof flame` in Chromium: seen, clicked, typed at. Usage: page_test.py HEAPPROF [unittest options]
+"""The page of `heapprof flame` in Chromium: seen, clicked, typed at. Usage: page_test.py HEAPPROF"""
 
-HEAPPROF_SCREENSHOTS=FOLDER keeps pictures of what was tested, for people to look at.
-"""
-
-import os
-import subprocess
-import sys
-import tempfile
-import unittest
-
-import browser
-import profile_writer
-
-MIB = 1 << 20
-ROW = 19  # pixels, as tools/flame/chart.js has it
-COMMAND = ""
-
-# Stacks and what they hold, in MiB: allocated, in use.
-STACKS = (
-    (("_start", "main", "serve", "json::parse", "json::Node::Node(char const*)"), 6, 4),
-    (("_start", "main", "serve", ("cache::put", "/usr/lib/libcache.so.1", "src/cache.cc")), 2, 2),
-    (("_start", "main", "load", "json::parse", "json::Node::Node(char const*)"), 4, 1),
-    (("worker", ("cache::evict", "/usr/lib/libcache.so.1", "src/cache.cc")), 20, 1),
-)
+import page_case
+from page_case import DOWN, ENTER, ESCAPE, HOME, LEFT, RIGHT, TAB, UP, contrast, write_profile
 
 
-def write_profile(path, stacks=STACKS, period=1, comments=(), size=1024):
-    writer = profile_writer.ProfileWriter(period=period, comments=comments)
-    for stack, allocated, live in stacks:
-        values = (allocated * MIB // size, allocated * MIB, live * MIB // size, live * MIB)
-        writer.add(stack, values, size)
-    writer.write(path)
-
-
-class PageTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.mkdtemp(prefix="heapprof-flame-")
-        cls.addClassCleanup(subprocess.run, ["rm", "-rf", cls.folder], check=True)
-        cls.browser = browser.Browser()
-        cls.addClassCleanup(cls.browser.close)
-        write_profile(cls.path("app.pb.gz"), comments=("pid: 7", "start-time: 2026-01-01T00:00:00Z", "said by hand"))
-        cls.flame("app.pb.gz", "-o", cls.path("app.html"))
-
-    @classmethod
-    def path(cls, name):
-        return os.path.join(cls.folder, name)
-
-    @classmethod
-    def flame(cls, name, *options):
-        subprocess.run([COMMAND, "flame", cls.path(name), *options], check=True, stdout=subprocess.DEVNULL)
-
-    def setUp(self):
-        self.browser.media(prefers_reduced_motion="reduce", prefers_color_scheme="light")
-
-    def tearDown(self):
-        self.assertEqual(self.browser.console(), [])
-
-    def open(self, name="app.html"):
-        self.browser.open(self.path(name))
-        self.addCleanup(self.keep_screenshot)
-
-    def keep_screenshot(self):
-        if "HEAPPROF_SCREENSHOTS" in os.environ:
-            self.browser.screenshot(os.path.join(os.environ["HEAPPROF_SCREENSHOTS"], self.id().split(".")[-1] + ".png"))
-
-    def point(self, row, part):
-        """The place in the window of the graph's row and part (0 to 1) of its width."""
-        box = self.browser.run("const b = document.getElementById('canvas').getBoundingClientRect();"
-                               "return [b.x, b.y, b.width]")
-        return box[0] + part * box[2], box[1] + (row + 0.5) * ROW
-
-    def color(self, row, part):
-        """The colour of the graph there, of a pixel near the frame's lower edge, where no text is."""
-        return tuple(self.browser.run(
-            "const c = document.getElementById('canvas');"
-            "const copy = new OffscreenCanvas(c.width, c.height).getContext('2d', {willReadFrequently: true});"
-            "copy.drawImage(c, 0, 0);"
-            "return [...copy.getImageData(c.width * arguments[0], arguments[1], 1, 1).data].slice(0, 3)",
-            part, int((row + 1) * ROW - 3)))
-
-    def frame(self):
-        """The name and the figures that are shown of the current frame."""
-        return self.browser.text("#name"), self.browser.text("#figures")
-
-    def table(self):
-        return [(flat, cum, name) for flat, cum, name in zip(
-            self.browser.texts("#table td:nth-child(1)"), self.browser.texts("#table td:nth-child(3)"),
-            self.browser.texts("#table td.symbol"))]
-
+class PageTest(page_case.PageCase):
     def test_shows_totals_table_and_facts(self):
         self.open()
         self.assertEqual(self.browser.text("#title"), "app.pb.gz")
@@ -114,7 +30,7 @@ class PageTest(unittest.TestCase):
         name, figures = self.frame()
         self.assertEqual((name, figures), ("cache::put", "2.0 MiB, 25.0 % of all \u00b7 33.3 % of the zoomed frame \u00b7 "
                                            "2.0 MiB by itself"))
-        self.browser.keys("\ue00c")  # Escape
+        self.browser.keys(ESCAPE)
         self.assertEqual(self.browser.text("#scope"), "in main")
         self.browser.click("#reset")
         self.assertEqual(self.browser.text("#scope"), "whole profile")
@@ -132,20 +48,20 @@ class PageTest(unittest.TestCase):
         self.browser.keys("/", "JSON")
         self.assertEqual(self.browser.text("#matches"), "2 functions \u00b7 62.5 %")
         self.assertEqual([row[2] for row in self.table()], ["json::Node::Node(char const*)", "json::parse"])
-        self.browser.keys("\ue007")  # Enter: the first match
+        self.browser.keys(ENTER)  # Enter: the first match
         self.assertEqual(self.frame()[0], "json::parse")
         plain = self.color(3, 0.3)
         self.assertNotEqual(self.color(4, 0.3), plain)
         self.assertEqual(self.color(4, 0.6), plain)  # cache::put is faded as serve is
-        self.browser.keys("\ue00c")
+        self.browser.keys(ESCAPE)
         self.assertEqual(self.browser.text("#matches"), "")
         self.browser.keys("/^cache.*t$/")
         self.assertEqual(self.browser.text("#matches"), "2 functions \u00b7 37.5 %")
-        self.browser.keys("\ue00c", "/(/")
+        self.browser.keys(ESCAPE, "/(/")
         self.assertEqual(self.browser.text("#matches"), "not a regex")
-        self.browser.keys("\ue00c", "src/cache")
+        self.browser.keys(ESCAPE, "src/cache")
         self.assertEqual(self.browser.text("#matches"), "2 functions \u00b7 37.5 %")
-        self.browser.keys("\ue00c", "nowhere")
+        self.browser.keys(ESCAPE, "nowhere")
         self.assertEqual(self.browser.text("#matches"), "no match")
 
     def test_legend_searches_for_the_module(self):
@@ -190,21 +106,20 @@ class PageTest(unittest.TestCase):
         self.open()
         self.browser.run("document.getElementById('graph').focus()")
         spoken = "return document.getElementById(document.getElementById('graph').getAttribute('aria-activedescendant'))"
-        down, up, right, left, enter, home = "\ue015", "\ue013", "\ue014", "\ue012", "\ue007", "\ue011"
-        for key, name in ((down, "_start"), (right, "worker"), (left, "_start"), (down, "main"), (down, "serve"),
-                          (right, "load"), (up, "main"), (down, "serve"), (down, "json::parse"), (right, "cache::put")):
+        for key, name in ((DOWN, "_start"), (RIGHT, "worker"), (LEFT, "_start"), (DOWN, "main"), (DOWN, "serve"),
+                          (RIGHT, "load"), (UP, "main"), (DOWN, "serve"), (DOWN, "json::parse"), (RIGHT, "cache::put")):
             self.browser.keys(key)
             self.assertEqual(self.frame()[0], name)
             self.assertTrue(self.browser.run(spoken + ".textContent").startswith(name + ", "))
         self.assertEqual(self.browser.run(spoken + ".getAttribute('aria-level')"), "5")
         self.assertEqual(self.browser.run(spoken + ".getAttribute('aria-posinset')"), "2")
-        self.browser.keys(enter)
+        self.browser.keys(ENTER)
         self.assertEqual(self.browser.text("#scope"), "in cache::put")
-        self.browser.keys(home)
+        self.browser.keys(HOME)
         self.assertEqual(self.browser.text("#scope"), "whole profile")
         self.browser.keys("?")
         self.assertTrue(self.browser.run("return document.getElementById('keys').open"))
-        self.browser.keys("\ue00c")
+        self.browser.keys(ESCAPE)
         self.assertFalse(self.browser.run("return document.getElementById('keys').open"))
         self.browser.keys("i")
         self.assertTrue(self.browser.run("return document.querySelector('[value=callers]').checked"))
@@ -214,7 +129,7 @@ class PageTest(unittest.TestCase):
         self.browser.run("document.activeElement.blur()")
         reached = set()
         for _ in range(20):
-            self.browser.keys("\ue004")  # Tab
+            self.browser.keys(TAB)  # Tab
             reached.add(self.browser.run("const e = document.activeElement;"
                                          "return e.id || e.name || e.className || e.tagName"))
         self.assertLessEqual({"skip", "type", "order", "query", "help", "graph"}, reached)
@@ -245,10 +160,10 @@ class PageTest(unittest.TestCase):
         self.assertGreater(self.frame()[0], last_seen)
         self.assertTrue(self.frame()[1].startswith("1.0 MiB"))
         self.assertFalse(self.browser.run("return document.getElementById('reset').disabled"))
-        self.browser.keys("\ue00c", "\ue00c")
+        self.browser.keys(ESCAPE, ESCAPE)
         self.assertTrue(self.browser.run("return document.getElementById('reset').disabled"))
         self.browser.run("document.getElementById('graph').focus()")
-        self.browser.keys("\ue015", "\ue015")
+        self.browser.keys(DOWN, DOWN)
         self.assertEqual(self.frame()[0], "f0000")
 
     def test_nothing_is_loaded(self):
@@ -291,10 +206,6 @@ class PageTest(unittest.TestCase):
         self.assertLess(sum(self.color(1, 0.2)), sum(light) - 150)
         self.assertLess(sum(self.computed("body", "backgroundColor")), 150)
 
-    def computed(self, css, name):
-        text = self.browser.run("return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]", css, name)
-        return tuple(int(part) for part in text[text.index("(") + 1:-1].split(",")[:3])
-
     def test_contrast(self):
         self.open()
         for scheme in ("light", "dark"):
@@ -309,17 +220,5 @@ class PageTest(unittest.TestCase):
                 self.assertGreater(contrast(text, self.color(row, part)), 4.5, (scheme, row))
 
 
-def contrast(one, other):
-    """The ratio of WCAG 2, 1 to 21."""
-    def luminance(color):
-        parts = [c / 255 for c in color]
-        parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
-        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
-    high, low = sorted((luminance(one), luminance(other)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
 if __name__ == "__main__":
-    browser.require()
-    COMMAND = sys.argv.pop(1)
-    unittest.main()
+    page_case.main()

@@ -176,12 +176,13 @@ function describeFrame(page, node) {
     const base = tree.base(node);
     parts.push(`${formatValue(base, unit)} \u2192 ${formatValue(value, unit)}`);
     const noise = isNoise(value - base, tree.variance(node) || 0);
-    const change = element('span', {text: `${formatChange(value - base, unit)} (${formatPercent(value - base, base)})${
+    const change = element('span', {text: `${formatChange(value - base, unit)} (${formatPercentChange(value - base, base)})${
       noise ? ', within the noise' : ''}`, className: noise ? 'noise' : value > base ? 'grown' : 'shrunk'});
     byId('figures').replaceChildren(`${parts[0]} \u00b7 `, change);
     return;
   }
-  parts.push(`${formatValue(value, unit)}, ${formatPercent(value, total)} of all`);
+  const limits = formatLimits(limitsUnder(profile, page.measure, tree, node), unit);
+  parts.push(`${formatValue(value, unit)}${limits && ` (${limits})`}, ${formatPercent(value, total)} of all`);
   if (chart.zoomed !== tree.root && node !== chart.zoomed && tree.depth(node) > tree.depth(chart.zoomed)) {
     parts.push(`${formatPercent(value, tree.value(chart.zoomed))} of the zoomed frame`);
   }

@@ -7,9 +7,11 @@
 //   S x varint              nodes at which stacks end: distance to the one before
 //   for each sample type:
 //     S x signed varint     values of the stacks (zigzag)
-//     and in a difference, where "base" is in the JSON,
-//     S x signed varint     values of the base
-//     S x u16               variances of the change: the upper half of a float32
+//     in a difference, where "base" is in the JSON:
+//       S x signed varint   values of the base
+//       S x real            variances of the change; the upper three bytes of a float32
+//     else, where the type is "sampled":
+//       4 x S x real        variances, what was passed by, one more sample, its variance: see limits.js
 //
 // Node 0 is the root. All text of the profile is in the JSON, none in the page's markup.
 
@@ -47,13 +49,13 @@ async function inflate(text) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-function readVariances(reader, count) {
-  const halves = new Uint32Array(count);
-  for (let i = 0; i < count; ++i) {
-    halves[i] = (reader.bytes[reader.at] << 16 | reader.bytes[reader.at + 1] << 24) >>> 0;
-    reader.at += 2;
+function readReals(reader, count) {
+  const bits = new Uint32Array(count);
+  const {bytes} = reader;
+  for (let i = 0; i < count; ++i, reader.at += 3) {
+    bits[i] = bytes[reader.at] << 8 | bytes[reader.at + 1] << 16 | bytes[reader.at + 2] << 24;
   }
-  return Float64Array.from(new Float32Array(halves.buffer));
+  return new Float32Array(bits.buffer);
 }
 
 function readSigned(reader, count) {
@@ -81,7 +83,23 @@ function readNodes(reader, count) {
   return {parent, depth, func, end};
 }
 
-// Resolves to {facts..., parent, depth, func, end, stackNode, columns: [{value, base, variance}]}.
+// The values of a sample type by stack; what is not known is null.
+function readColumn(reader, profile, type) {
+  const count = profile.stacks;
+  const column = {value: readSigned(reader, count), base: null, variance: null, passedBy: null};
+  if (profile.base) {
+    column.base = readSigned(reader, count);
+    column.variance = readReals(reader, count);
+  } else if (type.sampled) {
+    column.variance = readReals(reader, count);
+    column.passedBy = readReals(reader, count);
+    column.oneMore = readReals(reader, count);
+    column.oneMoreVariance = readReals(reader, count);
+  }
+  return column;
+}
+
+// Resolves to {facts..., parent, depth, func, end, stackNode, columns}.
 async function readProfile(text) {
   const bytes = await inflate(text);
   const length = new DataView(bytes.buffer).getUint32(0, true);
@@ -91,10 +109,6 @@ async function readProfile(text) {
   Object.assign(profile, readNodes(reader, profile.nodes));
   profile.stackNode = new Int32Array(profile.stacks);
   for (let i = 0, node = 0; i < profile.stacks; ++i) profile.stackNode[i] = node += reader.varint();
-  profile.columns = profile.types.map(() => ({
-    value: readSigned(reader, profile.stacks),
-    base: profile.base ? readSigned(reader, profile.stacks) : null,
-    variance: profile.base ? readVariances(reader, profile.stacks) : null,
-  }));
+  profile.columns = profile.types.map((type) => readColumn(reader, profile, type));
   return profile;
 }

@@ -41,6 +41,10 @@ function formatPercent(part, whole) {
   return `${percent.toFixed(Math.abs(percent) >= 99.995 ? 0 : Math.abs(percent) < 10 ? 2 : 1)} %`;
 }
 
+function formatPercentChange(change, base) {
+  return base === 0 ? 'new' : `${change > 0 ? '+' : ''}${formatPercent(change, base)}`.replace('-', '\u2212');
+}
+
 // With its sign, for changes; a real minus, which is as wide as the plus.
 function formatChange(value, unit) {
   const text = formatValue(Math.abs(value), unit);

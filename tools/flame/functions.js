@@ -23,40 +23,33 @@ function eachStack(profile, under, visit) {
   for (let i = 0; i < count; ++i) visit(under.list ? under.list[i] : i);
 }
 
-// One row for each function that the stacks of `under` touch: flat is what it asked for itself, cum what was
-// asked for while it ran. A function that calls itself counts once.
-function functionRows(profile, measure, under) {
+// Flat and cum of each function that the stacks of `under` touch: flat is what it asked for itself, cum what was
+// asked for while it ran. A function that calls itself counts once. `ids` are the functions touched.
+function functionSums(profile, measure, under) {
   const {parent, func, stackNode} = profile;
   const size = profile.functions.name.length;
-  const sums = () => new Float64Array(size);
-  const flat = sums(), flatBase = sums(), flatVariance = sums(), cum = sums(), cumBase = sums(), cumVariance = sums();
+  const flat = new Sums(size, measure);
+  const cum = new Sums(size, measure);
   const last = new Int32Array(size).fill(-1);  // the stack that a function was last counted for
-  const {value: values, base: bases, variance: variances} = measure;
   eachStack(profile, under, (stack) => {
-    const value = values[stack];
-    const base = bases ? bases[stack] : 0;
-    const variance = variances ? variances[stack] : 0;
     let node = stackNode[stack];
-    if (value === 0 && base === 0 || node === under.stop) return;
-    flat[func[node]] += value;
-    flatBase[func[node]] += base;
-    flatVariance[func[node]] += variance;
+    if (measure.value[stack] === 0 && !(measure.base && measure.base[stack] !== 0) || node === under.stop) return;
+    flat.add(func[node], stack);
     for (; node !== under.stop; node = parent[node]) {
-      const id = func[node];
-      if (last[id] === stack) continue;
-      last[id] = stack;
-      cum[id] += value;
-      cumBase[id] += base;
-      cumVariance[id] += variance;
+      if (last[func[node]] === stack) continue;
+      last[func[node]] = stack;
+      cum.add(func[node], stack);
     }
   });
-  const rows = [];
-  for (let id = 0; id < size; ++id) {
-    if (last[id] < 0) continue;
-    rows.push({func: id, flat: flat[id], flatBase: flatBase[id], flatVariance: flatVariance[id], cum: cum[id],
-               cumBase: cumBase[id], cumVariance: cumVariance[id]});
-  }
-  return rows;
+  return {flat, cum, ids: [...last.keys()].filter((id) => last[id] >= 0)};
+}
+
+// The 95 % limits of what lies below a frame, or null.
+function limitsUnder(profile, measure, tree, node) {
+  if (!measure.passedBy) return null;
+  const sums = new Sums(1, measure);
+  eachStack(profile, stacksUnder(profile, tree, node), (stack) => sums.add(0, stack));
+  return sums.limits(0);
 }
 
 // What each module asked for itself.
@@ -113,12 +106,4 @@ function matchFunctions(profile, query) {
     }
   }
   return {flags, count};
-}
-
-// 95 % of the normal law.
-const NOISE = 1.96;
-
-// Whether a change is no more than sampling alone makes of equal profiles.
-function isNoise(change, variance) {
-  return !(change * change > NOISE * NOISE * variance);
 }

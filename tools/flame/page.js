@@ -79,9 +79,8 @@ class Page {
   showScope() {
     const {chart, tree, profile} = this;
     const node = chart.zoomed;
-    const figures = {unit: this.unit(), total: tree.value(node)};
-    const rows = functionRows(profile, this.measure, stacksUnder(profile, tree, node));
-    this.table.show(rows, figures, this.found && this.found.flags);
+    const sums = functionSums(profile, this.measure, stacksUnder(profile, tree, node));
+    this.table.show({...sums, unit: this.unit(), total: tree.value(node)}, this.found && this.found.flags);
     const where = node === tree.root ? '' : this.order === 'callers' ? 'in stacks that end in ' : 'in ';
     byId('scope').textContent = [
       node === tree.root ? 'whole profile' : `${where}${fitName(nameForms(this.nameOf(tree.func(node))), 60)}`,

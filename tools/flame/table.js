@@ -13,38 +13,40 @@ function element(tag, {text, className, ...attributes} = {}, children = []) {
   return made;
 }
 
-const PLAIN_COLUMNS = [
-  {title: 'Flat', key: (row) => row.flat, show: (row, all) => formatValue(row.flat, all.unit)},
-  {title: 'Flat %', key: (row) => row.flat, show: (row, all) => formatPercent(row.flat, all.total)},
-  {title: 'Cum', key: (row) => row.cum, show: (row, all) => formatValue(row.cum, all.unit)},
-  {title: 'Cum %', key: (row) => row.cum, show: (row, all) => formatPercent(row.cum, all.total)},
-];
-
-function changeColumn(title, part) {
-  const change = (row) => row[part] - row[`${part}Base`];
-  return {
-    title,
-    key: change,
-    show: (row, all) => formatChange(change(row), all.unit),
-    className: (row) => isNoise(change(row), row[`${part}Variance`] || 0) ? 'noise'
-                        : change(row) > 0 ? 'grown' : 'shrunk',
-  };
+// A column knows what it is sorted by, what it shows, and the class of a cell: of a function `id` in `sums`, its
+// flat or cum figures.
+function plainColumns(title, part, isSampled) {
+  const value = (all, id) => all[part].value[id];
+  const columns = [
+    {title, value, show: (all, id) => formatValue(value(all, id), all.unit),
+     className: (all, id) => isVague(value(all, id), all[part].limits(id)) ? 'noise' : ''},
+    {title: `${title} %`, value, show: (all, id) => formatPercent(value(all, id), all.total)},
+  ];
+  if (isSampled) {
+    columns.push({title: '95 % limits', isPlain: true, value, className: () => 'limits',
+                  show: (all, id) => formatLimits(all[part].limits(id), all.unit)});
+  }
+  return columns;
 }
 
-const CHANGE_COLUMNS = [
-  changeColumn('Flat change', 'flat'),
-  {title: 'Flat base', key: (row) => row.flatBase, show: (row, all) => formatValue(row.flatBase, all.unit)},
-  {title: 'Flat new', key: (row) => row.flat, show: (row, all) => formatValue(row.flat, all.unit)},
-  changeColumn('Cum change', 'cum'),
-  {title: 'Cum base', key: (row) => row.cumBase, show: (row, all) => formatValue(row.cumBase, all.unit)},
-  {title: 'Cum new', key: (row) => row.cum, show: (row, all) => formatValue(row.cum, all.unit)},
-];
+function changeColumns(title, part) {
+  const change = (all, id) => all[part].change(id);
+  return [
+    {title: `${title} change`, value: (all, id) => Math.abs(change(all, id)),
+     show: (all, id) => formatChange(change(all, id), all.unit),
+     className: (all, id) => all[part].isNoise(id) ? 'noise' : change(all, id) > 0 ? 'grown' : 'shrunk'},
+    {title: `${title} base`, value: (all, id) => all[part].base[id],
+     show: (all, id) => formatValue(all[part].base[id], all.unit)},
+    {title: `${title} new`, value: (all, id) => all[part].value[id],
+     show: (all, id) => formatValue(all[part].value[id], all.unit)},
+  ];
+}
 
 class FunctionTable {
   // `choose(func)` is called when a row is.
   constructor(table, more, profile, choose) {
     Object.assign(this, {table, more, profile, choose});
-    this.columns = profile.base ? CHANGE_COLUMNS : PLAIN_COLUMNS;
+    this.columns = [];
     this.sorted = {column: 0, descending: true};
     this.limit = ROWS_AT_FIRST;
     this.chosen = -1;
@@ -54,38 +56,44 @@ class FunctionTable {
     });
   }
 
-  // `figures` is {unit, total}; `matches` flags by function, or null for all.
-  show(rows, figures, matches) {
-    this.rows = matches ? rows.filter((row) => matches[row.func]) : rows;
-    this.figures = figures;
+  // `sums` is what functionSums returned, with the unit and the total added; `matches` flags by function, or
+  // null for all.
+  show(sums, matches) {
+    this.sums = sums;
+    this.ids = matches ? sums.ids.filter((id) => matches[id]) : sums.ids;
+    const make = this.profile.base ? changeColumns : plainColumns;
+    const isSampled = sums.flat.passedBy !== null;
+    const sorted = this.columns[this.sorted.column]?.title;
+    this.columns = [...make('Flat', 'flat', isSampled), ...make('Cum', 'cum', isSampled)];
+    this.sorted.column = Math.max(0, this.columns.findIndex((column) => column.title === sorted));
     this.limit = ROWS_AT_FIRST;
     this.render();
   }
 
   order() {
+    const {sums} = this;
     const {column, descending} = this.sorted;
-    const {key} = this.columns[column];
+    const {value} = this.columns[column];
     const names = this.profile.functions.name;
     const sign = descending ? -1 : 1;
-    // In a difference growth and shrinking stand together when they are of one size.
-    const size = this.profile.base ? (row) => Math.abs(key(row)) : key;
-    this.rows.sort((a, b) => sign * (size(a) - size(b)) || b.cum - a.cum ||
-      (names[a.func] < names[b.func] ? -1 : 1));
+    this.ids.sort((a, b) => sign * (value(sums, a) - value(sums, b)) || sums.cum.value[b] - sums.cum.value[a] ||
+      (names[a] < names[b] ? -1 : 1));
   }
 
   render() {
     this.order();
-    const shown = this.rows.slice(0, this.limit);
+    const shown = this.ids.slice(0, this.limit);
     this.table.replaceChildren(
       element('thead', {}, [this.headRow()]),
-      element('tbody', {}, shown.map((row) => this.bodyRow(row))));
-    const left = this.rows.length - shown.length;
+      element('tbody', {}, shown.map((id) => this.bodyRow(id))));
+    const left = this.ids.length - shown.length;
     this.more.hidden = left <= 0;
     this.more.textContent = `${formatCount(Math.min(left, ROWS_MORE))} more of ${formatCount(left)}`;
   }
 
   headRow() {
     const cells = this.columns.map((column, i) => {
+      if (column.isPlain) return element('th', {text: column.title, className: 'number', scope: 'col'});
       const button = element('button', {type: 'button', text: column.title});
       button.addEventListener('click', () => this.sortBy(i));
       const cell = element('th', {className: 'number', scope: 'col'}, [button]);
@@ -105,26 +113,27 @@ class FunctionTable {
     const same = column === this.sorted.column;
     this.sorted = {column, descending: same ? !this.sorted.descending : true};
     this.render();
-    this.table.querySelectorAll('th button')[column].focus();
+    this.table.querySelectorAll('th')[column].querySelector('button').focus();
   }
 
-  bodyRow(row) {
+  bodyRow(id) {
     const {functions, modules} = this.profile;
-    const name = functions.name[row.func];
-    const module = modules[functions.module[row.func]];
+    const {sums} = this;
+    const name = functions.name[id];
+    const module = modules[functions.module[id]];
     const button = element('button', {type: 'button', text: name, title: name});
-    button.addEventListener('click', () => this.choose(row.func));
+    button.addEventListener('click', () => this.choose(id));
     const cells = this.columns.map((column) => element('td', {
-      className: `number ${column.key(row) === 0 ? 'nothing' : column.className ? column.className(row) : ''}`,
-      text: column.show(row, this.figures),
+      className: `number ${column.value(sums, id) === 0 ? 'nothing' : column.className?.(sums, id) ?? ''}`,
+      text: column.show(sums, id),
     }));
     const made = element('tr', {}, [
       ...cells,
       element('td', {className: 'symbol'}, [button]),
       element('td', {className: 'module', text: baseName(module), title: module}),
     ]);
-    made.dataset.func = row.func;
-    if (row.func === this.chosen) made.className = 'chosen';
+    made.dataset.func = id;
+    if (id === this.chosen) made.className = 'chosen';
     return made;
   }
 

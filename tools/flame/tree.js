@@ -7,9 +7,7 @@
 class Measure {
   // `widthBy` is 'new', 'base' or 'change'.
   constructor(column, widthBy) {
-    this.value = column.value;
-    this.base = column.base;
-    this.variance = column.variance;
+    Object.assign(this, column);
     this.width = new Float64Array(this.value.length);
     for (let i = 0; i < this.width.length; ++i) {
       const base = this.base ? this.base[i] : 0;
@@ -32,7 +30,7 @@ class CalleeTree {
     };
     this.values = sums(measure.value);
     this.bases = sums(measure.base);
-    this.variances = sums(measure.variance);
+    this.variances = measure.base && sums(measure.variance);
     this.widths = sums(measure.width);
     this.sorted = new Map();
   }
