@@ -29,8 +29,8 @@ double ChangeNoise::Variance(const StackFigures* figures, size_t type) const {
   const auto growth = [](double variance, double base) { return std::max(0.0, variance - base); };
   if (allocated_[type] == type) return growth(of.variance, of.base_variance);
   const StackFigures& all = figures[allocated_[type]];
-  return growth(all.variance, all.base_variance) +
-         growth(all.variance - of.variance, all.base_variance - of.base_variance);
+  const double freed = growth(all.variance - of.variance, all.base_variance - of.base_variance);
+  return std::max(0.0, of.variance - of.base_variance + 2 * std::min(of.base_variance, freed));
 }
 
 }  // namespace heapprof::tools

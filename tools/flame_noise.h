@@ -1,10 +1,13 @@
 // How far sampling lets the change between two profiles scatter, stack by stack.
 //
 // Dumps of two processes are independent: the variances of both add up. Two dumps of one process hold the
-// same samples, but for those of what was allocated and freed in between. Of what was allocated, A, and what
-// was freed, F = A - I with I in use, only the growth varies; as variances are proportional to figures,
-//     var(change of A) = var(A new) - var(A base)
-//     var(change of I) = var(change of A) + var(change of F)
+// same samples, but for those of what was allocated and freed in between. With A allocated, I in use and F =
+// A - I freed, D the growth of each between the dumps, and V the variances, which are proportional to the
+// figures:
+//     var(DA) = V(A new) - V(A base)
+//     var(DI) <= V(I new) - V(I base) + 2 min(V(I base), DV(F))
+// The change of what is in use is what came and stayed less what was there and went. What went is not known,
+// but it was in use at first, and freed in between; what came and went in between is in neither dump.
 // Thread-safety: reading, yes.
 #ifndef HEAPPROF_TOOLS_FLAME_NOISE_H_
 #define HEAPPROF_TOOLS_FLAME_NOISE_H_

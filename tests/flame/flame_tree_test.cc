@@ -121,12 +121,23 @@ TEST(ChangeNoise, AddsUpForTwoProcesses) {
   EXPECT_EQ(noise.Variance(figures, 1), 12);
 }
 
-// Of one process only what was allocated in between (9 - 4) and freed in between ((9 - 5) - (4 - 3)) varies.
+// Of one process only what was allocated in between (14 - 4) and freed in between ((14 - 10) - (4 - 3))
+// varies.
 TEST(ChangeNoise, IsThatOfTheGrowthForOneProcess) {
-  const StackFigures figures[] = {{10, 4, 9, 4}, {8, 2, 5, 3}};
+  const StackFigures figures[] = {{0, 0, 14, 4}, {0, 0, 10, 3}};
   const ChangeNoise noise({"alloc_space", "inuse_space"}, true);
-  EXPECT_EQ(noise.Variance(figures, 0), 5);
-  EXPECT_EQ(noise.Variance(figures, 1), 5 + 3);
+  EXPECT_EQ(noise.Variance(figures, 0), 10);
+  EXPECT_EQ(noise.Variance(figures, 1), 10 + 3);
+}
+
+// What came and went in between is in neither dump.
+TEST(ChangeNoise, DoesNotCountWhatDidNotStay) {
+  const StackFigures figures[] = {{0, 0, 1000, 4}, {0, 0, 5, 0}};
+  const ChangeNoise noise({"alloc_space", "inuse_space"}, true);
+  EXPECT_EQ(noise.Variance(figures, 1), 5);
+  // What was in use at first may all have been replaced.
+  const StackFigures replaced[] = {{0, 0, 1000, 4}, {0, 0, 5, 4}};
+  EXPECT_EQ(noise.Variance(replaced, 1), 5 + 4);
 }
 
 TEST(ChangeNoise, IsNothingWhereNothingHappened) {

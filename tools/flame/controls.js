@@ -168,7 +168,7 @@ function describeFrame(page, node) {
   const {file, module} = profile.functions;
   const total = tree.value(tree.root);
   byId('name').textContent = byId('name').title = func < 0 ? 'Whole profile' : page.nameOf(func);
-  byId('place').textContent = func < 0 ? '' :
+  byId('place').textContent = func < 0 ? 'Click a frame to zoom, / to search, ? for the keys.' :
     [profile.files[file[func]], profile.modules[module[func]]].filter(Boolean).join(' \u00b7 ');
   const value = tree.value(node);
   const parts = [];

@@ -93,7 +93,7 @@ class FunctionTable {
 
   headRow() {
     const cells = this.columns.map((column, i) => {
-      if (column.isPlain) return element('th', {text: column.title, className: 'number', scope: 'col'});
+      if (column.isPlain) return element('th', {text: column.title, className: 'number limits', scope: 'col'});
       const button = element('button', {type: 'button', text: column.title});
       button.addEventListener('click', () => this.sortBy(i));
       const cell = element('th', {className: 'number', scope: 'col'}, [button]);
