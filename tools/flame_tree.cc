@@ -78,6 +78,9 @@ void FlameTree::Add(const Profile& profile, const std::vector<size_t>& types, bo
     estimators.emplace_back(profile, type);
     if (!is_base) is_sampled_[estimators.size() - 1] = estimators.back().sampled();
   }
+  // Untouched memory costs nothing, growing a large array does; few profiles have more stacks.
+  constexpr size_t kLikelyStacks = 1 << 20;
+  figures_.reserve(figures_.size() + std::min(profile.samples.size(), kLikelyStacks) * type_count_);
   for (size_t i = 0; i < profile.samples.size(); ++i) {
     const ProfileSample& sample = profile.samples[i];
     uint32_t node = 0;
