@@ -15,8 +15,8 @@ namespace {
 // Longer texts are cut: a page is for people.
 constexpr size_t kMaxText = 4000;
 constexpr size_t kMaxMappings = 4096;
-// Above it doubles have gaps between whole numbers.
-constexpr double kMaxWhole = 9007199254740992.0;
+// What the signed form of 64 bits holds; above 2^53 the page's numbers have gaps.
+constexpr double kMaxWhole = 4611686018427387904.0;
 
 class Json {
  public:

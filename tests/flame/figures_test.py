@@ -123,6 +123,29 @@ class FiguresTest(page_case.PageCase):
         self.browser.click("#types label:nth-of-type(2)")
         self.assertIn("alloc_space: 110.0 MiB \u2192 156.0 MiB", self.browser.text("#summary"))
 
+    def test_odd_profiles_are_shown(self):
+        cases = {
+            "empty": ((), "inuse_space: 0 B", "0 B"),
+            "nothing in use": (((("a", "b"), (1, 1024, 0, 0)),), "inuse_space: 0 B", "0 B"),
+            "a difference": (((("a", "b"), (1, 1024, -3, -1024)), (("a", "c"), (0, 0, 3, 3072))), "inuse_space: 2.0 KiB", "2.0 KiB"),
+            "no frames": ((((), (1, 10, 1, 10)), (("a",), (1, 10, 1, 10))), "inuse_space: 20 B", "20 B, 100 %"),
+            "deep": (((tuple(f"f{i % 50}" for i in range(20000)), (1, 10, 1, 10)),), "inuse_space: 10 B", "10 B, 100 %"),
+            "more than 64 bits": (((("a", "b"), (1 << 62,) * 4), (("a", "c"), (1 << 62,) * 4)), "inuse_space: 8.0 EiB", "8.0 EiB"),
+        }
+        for name, (samples, summary, figures) in cases.items():
+            writer = profile_writer.ProfileWriter(period=1)
+            for stack, values in samples:
+                writer.add(stack, values, 8)
+            writer.write(self.path(name))
+            self.flame(name, "-o", self.path("odd.html"))
+            self.open("odd.html")
+            self.assertIn(summary, self.browser.text("#summary"), name)
+            self.assertTrue(self.frame()[1].startswith(figures), (name, self.frame()))
+            self.browser.run("document.getElementById('graph').focus()")
+            self.browser.keys("i", page_case.DOWN, page_case.DOWN, page_case.ENTER, page_case.RIGHT, page_case.ESCAPE, "t", "n")
+            self.assertIn("alloc_objects", self.browser.text("#summary"))
+            self.assertEqual(self.browser.console(), [], name)
+
     def test_a_hundred_thousand_stacks_within_a_second(self):
         profile_writer.large(self.path("large.pb.gz"), 100000)
         self.flame("large.pb.gz", "-o", self.path("large.html"))

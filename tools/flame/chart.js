@@ -191,6 +191,10 @@ class Chart {
     const top = element.scrollTop;
     const seen = this.boxes.filter((box) => (box.row + 1) * ROW > top && box.row * ROW < top + height);
     for (const box of seen) this.drawBox(box, box.row * ROW - top);
+    if (this.boxes.length === 0) {
+      context.fillStyle = this.colors.quiet;
+      context.fillText('Nothing of this sample type', 8, ROW);
+    }
     this.drawOutlines(seen, top);
   }
 

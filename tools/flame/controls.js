@@ -182,7 +182,8 @@ function describeFrame(page, node) {
     return;
   }
   const limits = formatLimits(limitsUnder(profile, page.measure, tree, node), unit);
-  parts.push(`${formatValue(value, unit)}${limits && ` (${limits})`}, ${formatPercent(value, total)} of all`);
+  const share = total === 0 ? '' : `, ${formatPercent(value, total)} of all`;
+  parts.push(`${formatValue(value, unit)}${limits && ` (${limits})`}${share}`);
   if (chart.zoomed !== tree.root && node !== chart.zoomed && tree.depth(node) > tree.depth(chart.zoomed)) {
     parts.push(`${formatPercent(value, tree.value(chart.zoomed))} of the zoomed frame`);
   }

@@ -36,8 +36,9 @@ class ByteReader {
   }
 
   signedVarint() {
+    const isNegative = this.bytes[this.at] & 1;  // above 2^53 the last bit of the number is lost
     const value = this.varint();
-    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+    return isNegative ? -(value + 1) / 2 : value / 2;
   }
 }
 

@@ -82,6 +82,7 @@ class Sums {
     if (!(mean > 0 && variance > 0 && value > 0)) return null;
     const quantile = (u, v, q) => v / u * gammaQuantile(u * u / v, q);
     const certain = value - mean;
+    if (certain < 0) return null;  // a sum of values of both signs, as differences hold
     return {
       low: Math.min(value, certain + quantile(mean, variance, TAIL)),
       high: Math.max(value, certain + quantile(mean + this.oneMore[id], variance + this.oneMoreVariance[id], 1 - TAIL)),

@@ -102,6 +102,7 @@ class Page {
   speak() {
     const {chart, tree} = this;
     const node = chart.focus;
+    this.spoken.textContent = '';
     this.spoken = byId(this.spoken.id === 'frame-a' ? 'frame-b' : 'frame-a');
     const siblings = node === tree.root ? [node] : tree.children(tree.parent(node));
     const item = {
