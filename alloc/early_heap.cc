@@ -55,6 +55,11 @@ void* EarlyAllocate(size_t size, size_t alignment) {
   return reinterpret_cast<void*>(block);
 }
 
+AddressRange EarlyBlocks() {
+  uintptr_t heap = g_early_heap.load(std::memory_order_acquire);
+  return {heap, heap + (heap == 0 ? 0 : g_used.load(std::memory_order_relaxed))};
+}
+
 size_t EarlyBlockSize(const void* block) { return static_cast<const size_t*>(block)[-1]; }
 
 }  // namespace heapprof

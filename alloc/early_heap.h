@@ -15,6 +15,8 @@
 
 #include <atomic>
 
+#include "base/own_mappings.h"
+
 namespace heapprof {
 
 inline constexpr size_t kEarlyHeapSize = 64 << 20;  // address space; pages are taken when touched
@@ -32,6 +34,9 @@ inline bool IsEarlyBlock(const void* block) {
   uintptr_t heap = g_early_heap.load(std::memory_order_relaxed);
   return heap != 0 && reinterpret_cast<uintptr_t>(block) - heap < kEarlyHeapSize;
 }
+
+// The part of the early heap that is in use.
+AddressRange EarlyBlocks();
 
 // The size that the block was asked for with.
 size_t EarlyBlockSize(const void* block);

@@ -3,6 +3,7 @@
 #include "alloc/init.h"
 #include "alloc/next.h"
 #include "alloc/slow_path.h"
+#include "leak/check.h"
 #include "profiles/triggers.h"
 #include "sampling/cpu/cpu_sampler.h"
 #include "sampling/labels.h"
@@ -41,6 +42,7 @@ void Child() {
   recorder::ChildAfterFork();
   UnlockLabelsAfterFork(true);
   TriggersAfterForkInChild();
+  leak::CheckAfterForkInChild();
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <new>
 
 #include "alloc/backend.h"
+#include "alloc/early_heap.h"
 #include "alloc/fork.h"
 #include "alloc/next.h"
 #include "alloc/process_start.h"
@@ -17,6 +18,8 @@
 #include "base/options.h"
 #include "base/raw_syscall.h"
 #include "base/text.h"
+#include "leak/at_exit.h"
+#include "leak/roots.h"
 #include "profiles/heap_profile.h"
 #include "profiles/triggers.h"
 #include "sampling/recorder.h"
@@ -133,6 +136,8 @@ namespace {
 __attribute__((constructor)) void WhenLibcIsUp() {
   Initialize();
   InstallTriggers();
+  leak::g_early_blocks = EarlyBlocks;
+  leak::InstallLeakCheck();
 }
 
 }  // namespace

@@ -50,6 +50,12 @@ inline void RecordFreeOfSample(const void* block) {
   }
 }
 
+// For a sample that was resized in place and is one again: one step in the live table, so that a leak check
+// which stops this thread finds the block known at all times. The filter's count stays.
+inline void RecordResize(const void* block, size_t size, uint64_t interval, const CallerFrame& caller) {
+  recorder::RecordAllocation(block, size, interval, caller);
+}
+
 }  // namespace heapprof
 
 #endif  // HEAPPROF_ALLOC_SAMPLE_FILTER_H_

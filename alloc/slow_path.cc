@@ -95,8 +95,13 @@ void* Reallocate(void* block, size_t size, int flags, const CallerFrame& caller)
   size_t old_usable = hpje_sallocx(block, 0);
   // Zeroing and a chosen arena or cache keep to the copying way.
   if ((flags & ~kLgAlignMask) == 0 && ResizeInPlace(block, old_usable, size, flags, interval != 0)) {
-    if (was_sample) RecordFreeOfSample(block);
-    if (interval != 0) RecordSample(block, size, interval, caller);
+    if (interval != 0 && was_sample) {
+      RecordResize(block, size, interval, caller);
+    } else if (interval != 0) {
+      RecordSample(block, size, interval, caller);
+    } else {
+      RecordFreeOfSample(block);
+    }
     return block;
   }
   void* fresh = nullptr;

@@ -14,6 +14,7 @@
 #include "sampling/cpu/cpu_sampler.h"
 #include "sampling/labels.h"
 #include "sampling/recorder.h"
+#include "sampling/thread_stacks.h"
 #include "sampling/unwind/walk.h"
 
 namespace heapprof {
@@ -29,6 +30,7 @@ struct ThreadStart {
   uintptr_t stack_low;  // 0: libc allocates the stack
   size_t stack_size;
   uint32_t labels;  // of the thread that made it
+  ArgumentSlot* held;  // the argument, where the leak check finds it until the thread has it
 };
 
 void ReportStack(const ThreadStart& start, uintptr_t frame) {
@@ -39,6 +41,7 @@ void ReportStack(const ThreadStart& start, uintptr_t frame) {
   // libc keeps the thread's descriptor, which is what pthread_self() points at, on top of its stack.
   constexpr uintptr_t kFrameTail = 2 * sizeof(void*);  // saved frame pointer and return address
   uintptr_t self = pthread_self();
+  NoteThreadStack(self);
   uintptr_t high = self - frame < start.stack_size ? self : frame + kFrameTail;
   uintptr_t low = high > start.stack_size ? high - start.stack_size : 0;
   recorder::ThreadBegins(low, high);
@@ -48,6 +51,7 @@ void ReportStack(const ThreadStart& start, uintptr_t frame) {
 void* Trampoline(void* block) {
   ThreadStart start = *static_cast<ThreadStart*>(block);
   hpje_free(block);
+  ReleaseThreadArgument(start.held);
   ReportStack(start, reinterpret_cast<uintptr_t>(__builtin_frame_address(0)));
   InheritLabels(start.labels);
   cpu::ThreadBegins(start.function);
@@ -94,9 +98,13 @@ HEAPPROF_EXPORT int pthread_create(pthread_t* thread, const pthread_attr_t* attr
   start->function = function;
   start->argument = argument;
   start->labels = heapprof::CurrentLabels();
+  start->held = heapprof::HoldThreadArgument(argument);
   heapprof::ReadAttributes(attributes, start);
   int error = heapprof::g_next.pthread_create(thread, attributes, heapprof::Trampoline, start);
-  if (error != 0) hpje_free(start);
+  if (error != 0) {
+    heapprof::ReleaseThreadArgument(start->held);
+    hpje_free(start);
+  }
   return error;
 }
 

@@ -101,12 +101,44 @@ bool ParseSignal(Span text, int* value) {
   return true;
 }
 
-enum class Verdict { kGood, kBad, kUnknown, kLater };
+bool CopyPath(Span value, char* path) {
+  if (value.size >= kPathCapacity) return false;
+  memcpy(path, value.data, value.size);
+  path[value.size] = '\0';
+  return true;
+}
+
+bool ParseLeakCheck(Span value, LeakCheck* check) {
+  if (value.Is("0")) {
+    *check = LeakCheck::kOff;
+  } else if (value.Is("unreachable")) {
+    *check = LeakCheck::kUnreachable;
+  } else if (value.Is("live")) {
+    *check = LeakCheck::kLive;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+bool ParseExitCode(Span value, int* code) {
+  uint64_t number;
+  constexpr uint64_t kMost = 255;
+  if (!ParseSize(value, kMost, &number)) return false;
+  *code = static_cast<int>(number);
+  return true;
+}
+
+enum class Verdict { kGood, kBad, kUnknown };
 
 Verdict SetOption(Span key, Span value, Options* options) {
   auto verdict = [](bool good) { return good ? Verdict::kGood : Verdict::kBad; };
   constexpr uint64_t kMaxInterval = uint64_t{1} << 47;
-  if (key.Is("sample_interval")) return verdict(ParseSize(value, kMaxInterval, &options->sample_interval));
+  if (key.Is("sample_interval")) {
+    bool good = ParseSize(value, kMaxInterval, &options->sample_interval);
+    options->sample_interval_given |= good;
+    return verdict(good);
+  }
   if (key.Is("max_frames")) {
     uint64_t frames;
     constexpr uint64_t kMaxFrames = 1024;
@@ -114,12 +146,7 @@ Verdict SetOption(Span key, Span value, Options* options) {
     options->max_frames = static_cast<uint32_t>(frames);
     return Verdict::kGood;
   }
-  if (key.Is("output")) {
-    if (value.size == 0 || value.size >= kPathCapacity) return Verdict::kBad;
-    memcpy(options->output, value.data, value.size);
-    options->output[value.size] = '\0';
-    return Verdict::kGood;
-  }
+  if (key.Is("output")) return verdict(value.size != 0 && CopyPath(value, options->output));
   if (key.Is("dump_signal")) return verdict(ParseSignal(value, &options->dump_signal));
   if (key.Is("dump_at_exit")) return verdict(ParseBool(value, &options->dump_at_exit));
   if (key.Is("cpu_hz")) {
@@ -136,13 +163,15 @@ Verdict SetOption(Span key, Span value, Options* options) {
     constexpr uint64_t kLeast = 1 << 20, kMost = uint64_t{1} << 40;
     if (!ParseSize(value, kMost, &limit) || limit < kLeast) return Verdict::kBad;
     options->metadata_limit = limit;
+    options->metadata_limit_given = true;
     return Verdict::kGood;
   }
   if (key.Is("seed")) return verdict(ParseSize(value, UINT64_MAX, &options->seed));
   if (key.Is("verbose")) return verdict(ParseBool(value, &options->verbose));
-  for (const char* later : {"leak_check", "exitcode", "suppressions", "log_path"}) {
-    if (key.Is(later)) return Verdict::kLater;
-  }
+  if (key.Is("leak_check")) return verdict(ParseLeakCheck(value, &options->leak_check));
+  if (key.Is("exitcode")) return verdict(ParseExitCode(value, &options->exitcode));
+  if (key.Is("suppressions")) return verdict(CopyPath(value, options->suppressions));
+  if (key.Is("log_path")) return verdict(CopyPath(value, options->log_path));
   return Verdict::kUnknown;
 }
 
@@ -192,8 +221,6 @@ void ParseOptions(const char* text, const char* source, Options* options, Option
     line.Str(source).Str(": ");
     if (verdict == Verdict::kUnknown) {
       line.Str("unknown option '").Str(key.data, key.size).Str("' is ignored; heapprof(1) lists the options");
-    } else if (verdict == Verdict::kLater) {
-      line.Str("option '").Str(key.data, key.size).Str("' has no effect in this version of heapprof");
     } else {
       line.Str("bad value '").Str(value.data, value.size < 200 ? value.size : 200).Str("' of option '");
       line.Str(key.data, key.size).Str("' is ignored; the default stays");
@@ -202,19 +229,53 @@ void ParseOptions(const char* text, const char* source, Options* options, Option
   }
 }
 
+void ParseSanitizerOptions(const char* text, Options* options) {
+  Span key, value;
+  bool has_value;
+  while (NextPair(&text, &key, &value, &has_value)) {
+    if (!has_value) continue;
+    bool on;
+    if (key.Is("log_path")) CopyPath(value, options->log_path);
+    if (key.Is("suppressions")) CopyPath(value, options->suppressions);
+    if (key.Is("exitcode")) ParseExitCode(value, &options->exitcode);
+    if (key.Is("detect_leaks") && ParseBool(value, &on) && !on) options->leak_check = LeakCheck::kOff;
+  }
+}
+
 const Options& GetOptions() { return g_options; }
+
+namespace {
+
+// The value of the variable whose name with its "=" is given; nullptr if there is none.
+const char* FindValue(char** envp, const char* name) {
+  size_t length = strlen(name);
+  for (char** variable = envp; envp != nullptr && *variable != nullptr; ++variable) {
+    if (strncmp(*variable, name, length) == 0) return *variable + length;
+  }
+  return nullptr;
+}
+
+void Silence(const char*) {}
+
+}  // namespace
 
 void InitOptions(const char* program_defaults, char** envp, bool secure) {
   if (program_defaults != nullptr) {
     ParseOptions(program_defaults, "heapprof_default_options", &g_options, SayComplaint);
   }
-  if (!secure && envp != nullptr) {
-    static constexpr char kName[] = "HEAPPROF_OPTIONS=";
-    for (char** variable = envp; *variable != nullptr; ++variable) {
-      if (strncmp(*variable, kName, sizeof(kName) - 1) == 0) {
-        ParseOptions(*variable + sizeof(kName) - 1, "HEAPPROF_OPTIONS", &g_options, SayComplaint);
-      }
+  const char* variable = secure ? nullptr : FindValue(envp, "HEAPPROF_OPTIONS=");
+  if (variable != nullptr) ParseOptions(variable, "HEAPPROF_OPTIONS", &g_options, SayComplaint);
+  if (g_options.leak_check != LeakCheck::kOff) {
+    if (const char* sanitizer = secure ? nullptr : FindValue(envp, "LSAN_OPTIONS=")) {
+      ParseSanitizerOptions(sanitizer, &g_options);
+      LeakCheck check = g_options.leak_check;
+      if (variable != nullptr) ParseOptions(variable, "HEAPPROF_OPTIONS", &g_options, Silence);
+      g_options.leak_check = check;
     }
+    if (!g_options.sample_interval_given) g_options.sample_interval = 1;
+    // A block that found no room in the tables would be taken for a leak's accomplice: no bound but a given
+    // one.
+    if (!g_options.metadata_limit_given) g_options.metadata_limit = uint64_t{1} << 40;
   }
   // A privileged program that merely carries the library gets no handler that a stranger's kill could reach.
   if (g_options.dump_signal < 0) g_options.dump_signal = secure ? 0 : SIGUSR2;

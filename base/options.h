@@ -12,6 +12,9 @@ namespace heapprof {
 
 inline constexpr size_t kPathCapacity = 4096;
 
+// What the check at exit reports: blocks that nothing points to any more, or all that are left.
+enum class LeakCheck : uint8_t { kOff, kUnreachable, kLive };
+
 struct Options {
   uint64_t sample_interval = 512 << 10;
   uint32_t max_frames = 128;
@@ -24,6 +27,13 @@ struct Options {
   uint64_t metadata_limit = 256u << 20;
   uint64_t seed = 0;
   bool verbose = false;
+  LeakCheck leak_check = LeakCheck::kOff;
+  int exitcode = 23;
+  char suppressions[kPathCapacity] = "";  // "": none
+  char log_path[kPathCapacity] = "";      // "": stderr
+  // What was given, and so stands over what leak_check implies: every allocation, no bound on the tables.
+  bool sample_interval_given = false;
+  bool metadata_limit_given = false;
 };
 
 // What a line about a bad option is given to. `line` has no newline.
@@ -37,8 +47,12 @@ void ParseOptions(const char* text, const char* source, Options* options, Option
 // The options of this process. Set by InitOptions.
 const Options& GetOptions();
 
+// Reads out of LeakSanitizer's options, which CTest sets, what the leak check shares with it: log_path,
+// suppressions, exitcode; detect_leaks=0 switches the check off. The rest is passed over.
+void ParseSanitizerOptions(const char* text, Options* options);
+
 // Parses heapprof_default_options() and then, unless the process runs under AT_SECURE, HEAPPROF_OPTIONS out
-// of `envp`. Call once.
+// of `envp`. With leak_check on, LSAN_OPTIONS stands between the two. Call once.
 void InitOptions(const char* program_defaults, char** envp, bool secure);
 
 }  // namespace heapprof

@@ -8,6 +8,8 @@
 #include <sys/uio.h>
 #include <time.h>
 
+#include "base/own_mappings.h"
+
 namespace heapprof {
 namespace {
 
@@ -77,10 +79,12 @@ void* RawMap(size_t size) {
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   constexpr long kLowestError = -4095;
   if (result < 0 && result >= kLowestError) return nullptr;
+  NoteOwnMapping(static_cast<uintptr_t>(result), size);
   return reinterpret_cast<void*>(result);
 }
 
 void RawUnmap(void* address, size_t size) {
+  ForgetOwnMapping(reinterpret_cast<uintptr_t>(address), size);
   RawSyscall(SYS_munmap, Address(address), static_cast<long>(size));
 }
 

@@ -32,7 +32,8 @@ bool RawReadable(const void* address);
 // Nanoseconds since the epoch, and of the monotonic clock.
 int64_t RawRealtimeNanos();
 int64_t RawMonotonicNanos();
-// Anonymous memory, zeroed, mapped when touched. nullptr on failure.
+// Anonymous memory, zeroed, mapped when touched. nullptr on failure. Known as the profiler's own
+// (own_mappings.h).
 void* RawMap(size_t size);
 void RawUnmap(void* address, size_t size);
 

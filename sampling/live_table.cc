@@ -11,7 +11,7 @@ namespace {
 struct Slot {
   std::atomic<uint64_t> address;  // 0: empty
   std::atomic<uint32_t> bucket;
-  uint32_t unused;  // room for a coarse time of birth
+  std::atomic<uint32_t> tag;
 };
 static_assert(sizeof(Slot) == 16);
 
@@ -69,6 +69,7 @@ bool Grow(Shard* shard) {
     Slot* slot = Probe(slots, mask, Hash(address), address);
     slot->address.store(address, std::memory_order_relaxed);
     slot->bucket.store(old_slots[i].bucket.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    slot->tag.store(old_slots[i].tag.load(std::memory_order_relaxed), std::memory_order_relaxed);
   }
   BeginMove(shard);
   shard->slots.store(slots, std::memory_order_relaxed);
@@ -89,6 +90,7 @@ void CloseGap(Slot* slots, uint32_t mask, uint32_t hole) {
     uint32_t home = HomeOf(Hash(address), mask);
     if (((at - home) & mask) < ((at - hole) & mask)) continue;  // its home lies behind the hole
     slots[hole].bucket.store(slots[at].bucket.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    slots[hole].tag.store(slots[at].tag.load(std::memory_order_relaxed), std::memory_order_relaxed);
     slots[hole].address.store(address, std::memory_order_relaxed);
     hole = at;
   }
@@ -97,7 +99,7 @@ void CloseGap(Slot* slots, uint32_t mask, uint32_t hole) {
 
 }  // namespace
 
-bool Insert(uintptr_t address, uint32_t bucket, uint32_t* stale) {
+bool Insert(uintptr_t address, uint32_t bucket, uint32_t tag, uint32_t* stale) {
   *stale = 0;
   uint64_t hash = Hash(address);
   Shard& shard = ShardOf(hash);
@@ -119,7 +121,20 @@ bool Insert(uintptr_t address, uint32_t bucket, uint32_t* stale) {
     shard.count.store(count + 1, std::memory_order_relaxed);
   }
   slot->bucket.store(bucket, std::memory_order_relaxed);
+  slot->tag.store(tag, std::memory_order_relaxed);
   slot->address.store(address, std::memory_order_relaxed);
+  return true;
+}
+
+bool Ignore(uintptr_t address) {
+  if (Find(address) == 0) return false;
+  uint64_t hash = Hash(address);
+  Shard& shard = ShardOf(hash);
+  SpinLockHolder hold(&shard.lock);
+  Slot* slot = Probe(shard.slots.load(std::memory_order_relaxed), shard.mask.load(std::memory_order_relaxed),
+                     hash, address);
+  if (slot->address.load(std::memory_order_relaxed) != address) return false;
+  slot->tag.fetch_or(kIgnoredTag, std::memory_order_relaxed);
   return true;
 }
 
@@ -174,6 +189,21 @@ uint64_t Count() {
   uint64_t count = 0;
   for (const Shard& shard : g_shards) count += shard.count.load(std::memory_order_relaxed);
   return count;
+}
+
+void ForEach(void (*visit)(void* context, uintptr_t address, uint32_t bucket, uint32_t tag), void* context) {
+  for (const Shard& shard : g_shards) {
+    // mask before slots, as in Find.
+    uint32_t mask = shard.mask.load(std::memory_order_acquire);
+    const Slot* slots = shard.slots.load(std::memory_order_acquire);
+    if (slots == nullptr) continue;
+    for (uint64_t i = 0; i <= mask; ++i) {
+      uint64_t address = slots[i].address.load(std::memory_order_relaxed);
+      if (address == 0) continue;
+      visit(context, address, slots[i].bucket.load(std::memory_order_relaxed),
+            slots[i].tag.load(std::memory_order_relaxed));
+    }
+  }
 }
 
 void LockForFork() {

@@ -13,9 +13,14 @@
 
 namespace heapprof::live {
 
+// What a slot knows of its block beside the bucket: the epoch of its birth, for the scopes of the leak check,
+// and whether that check is to pass it over.
+inline constexpr uint32_t kIgnoredTag = uint32_t{1} << 31;
+inline constexpr uint32_t kEpochMask = kIgnoredTag - 1;
+
 // False: no memory; the caller counts the block as not followed. A stale entry of the same address (its free
 // was not seen) is replaced, and its bucket returned in *stale (0: none).
-bool Insert(uintptr_t address, uint32_t bucket, uint32_t* stale);
+bool Insert(uintptr_t address, uint32_t bucket, uint32_t tag, uint32_t* stale);
 
 // Takes the entry out. 0: there is none.
 uint32_t Remove(uintptr_t address);
@@ -23,7 +28,14 @@ uint32_t Remove(uintptr_t address);
 // The bucket of a live sample; 0: none.
 uint32_t Find(uintptr_t address);
 
+// Sets kIgnoredTag. False: there is no such entry.
+bool Ignore(uintptr_t address);
+
 uint64_t Count();
+
+// Calls visit(context, address, bucket, tag) for every entry, without locks: for a stopped world. A writer
+// that was stopped while it moved entries leaves one of them twice, none is missing.
+void ForEach(void (*visit)(void* context, uintptr_t address, uint32_t bucket, uint32_t tag), void* context);
 
 void LockForFork();
 void UnlockAfterFork(bool in_child);

@@ -31,6 +31,11 @@ std::atomic<bool> g_started{false};
 std::atomic<uint32_t> g_thread_number{0};
 std::atomic<uint32_t> g_forks{0};
 
+// Of the leak check's scopes: the blocks born since a scope began are those of its epoch or a later one.
+std::atomic<uint32_t> g_leak_epoch{0};
+// No block went unrecorded.
+std::atomic<bool> g_exact{false};
+
 std::atomic<uint64_t> g_lost_samples{0}, g_truncated_stacks{0};
 
 constexpr uint64_t kLeastAlignment = 16, kMostAlignment = 4096, kIntervalsPerAlignment = 64;
@@ -91,6 +96,7 @@ void Start() {
   const Options& options = GetOptions();
   SetMetadataLimit(options.metadata_limit);
   InitThreadList();
+  g_exact.store(options.sample_interval == 1, std::memory_order_relaxed);
   constexpr uint64_t kFirstEpoch = uint64_t{1} << kEpochShift;
   g_interval_and_epoch.store(options.sample_interval | kFirstEpoch, std::memory_order_relaxed);
   __atomic_store_n(&g_sample_mask, MaskFor(options.sample_interval), __ATOMIC_RELAXED);
@@ -147,14 +153,18 @@ void RecordAllocation(const void* block, size_t size, uint64_t interval, const C
     lost = bucket->stack == kOverflowStack;
     bucket->allocations.fetch_add(1, std::memory_order_relaxed);
     uint32_t stale;
-    if (!live::Insert(reinterpret_cast<uintptr_t>(block), id, &stale)) {
+    uint32_t tag =
+        g_leak_epoch.load(std::memory_order_relaxed) | (thread.ignored != 0 ? live::kIgnoredTag : 0);
+    if (!live::Insert(reinterpret_cast<uintptr_t>(block), id, tag, &stale)) {
       CountFree(id);  // not followed: it counts as allocated, not as in use
+      g_exact.store(false, std::memory_order_relaxed);
       lost = true;
     } else if (stale != 0) {
       CountFree(stale);
     }
   }
   thread.inside = false;
+  if (id == 0) g_exact.store(false, std::memory_order_relaxed);
   if (lost) g_lost_samples.fetch_add(1, std::memory_order_relaxed);
   thread.sampling = false;
 }
@@ -185,6 +195,7 @@ uint64_t Interval() { return IntervalOf(g_interval_and_epoch.load(std::memory_or
 void SetInterval(uint64_t bytes) {
   constexpr uint64_t kMost = uint64_t{1} << 47;
   if (bytes > kMost) bytes = kMost;
+  if (bytes != 1) g_exact.store(false, std::memory_order_relaxed);
   // The mask loses bits before any sample with the smaller alignment is made, and never gains: older samples
   // must stay findable.
   __atomic_and_fetch(&g_sample_mask, MaskFor(bytes), __ATOMIC_SEQ_CST);
@@ -196,6 +207,30 @@ void SetInterval(uint64_t bytes) {
   } while (!g_interval_and_epoch.compare_exchange_weak(old_word, new_word, std::memory_order_acq_rel));
   t_countdown.countdown = 0;
   SendAllThreadsTheSlowWay(EpochOf(new_word));
+}
+
+bool RecordsEverything() { return Started() && g_exact.load(std::memory_order_relaxed); }
+
+uint32_t NextLeakEpoch() {
+  return (g_leak_epoch.fetch_add(1, std::memory_order_relaxed) + 1) & live::kEpochMask;
+}
+
+void IgnoreAllocations(bool on) {
+  uint32_t& ignored = CurrentThread().ignored;
+  if (on) {
+    ++ignored;
+  } else if (ignored > 0) {
+    --ignored;
+  }
+}
+
+bool IgnoreBlock(const void* block) {
+  ThreadState& thread = CurrentThread();
+  if (thread.inside) return false;
+  thread.inside = true;
+  bool found = live::Ignore(reinterpret_cast<uintptr_t>(block));
+  thread.inside = false;
+  return found;
 }
 
 void PrepareFork() {

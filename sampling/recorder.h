@@ -57,6 +57,19 @@ bool IsSample(const void* block, size_t* size);
 uint64_t Interval();
 void SetInterval(uint64_t bytes);
 
+// True if every block that the program has was recorded: the interval was 1 from the start, and no block was
+// left out for want of memory.
+bool RecordsEverything();
+
+// For the leak check. A scope's blocks are those whose epoch is not below the one that NextLeakEpoch returned
+// at its begin.
+uint32_t NextLeakEpoch();
+// Blocks that the calling thread allocates between (true) and (false), which nest, are passed over by the
+// check.
+void IgnoreAllocations(bool on);
+// The same for one block. False: it is not recorded.
+bool IgnoreBlock(const void* block);
+
 // Around fork(), in this order: locks of the recorder are taken before, and released in parent and child; the
 // child draws a new seed.
 void PrepareFork();

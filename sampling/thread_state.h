@@ -23,9 +23,10 @@ struct ThreadState {
   uint64_t interval;            // R of the current countdown
   std::atomic<uint32_t> epoch;  // of the interval; 0: this thread was not set up
   bool seeded;
-  bool listed;    // was entered into the list, once in its life
-  bool sampling;  // between Decide and RecordAllocation: nested allocations are no samples
-  bool inside;    // holds locks of ours, or asks libc something
+  bool listed;       // was entered into the list, once in its life
+  bool sampling;     // between Decide and RecordAllocation: nested allocations are no samples
+  bool inside;       // holds locks of ours, or asks libc something
+  uint32_t ignored;  // depth of recorder::IgnoreAllocations
   StackBounds stack;
   uint64_t* countdown;  // this thread's t_countdown, for other threads
   ThreadState* next;

@@ -80,6 +80,54 @@ struct heapprof_stats {
  */
 int heapprof_stats(struct heapprof_stats* stats);
 
+/* Leaks: blocks that nothing in the program points to any more. Finding them stops all other threads for the
+ * time it takes, and needs every allocation recorded: option leak_check, or sample_interval=1, from the
+ * start. */
+struct heapprof_leaks {
+  size_t size;            /* set by the caller to sizeof(struct heapprof_leaks) */
+  uint64_t leaked_blocks; /* unreachable, and what only such blocks point to */
+  uint64_t leaked_bytes;  /* as asked for */
+  uint64_t alive_blocks;  /* with HEAPPROF_LEAKS_ALIVE: all that is allocated, leaked blocks included */
+  uint64_t alive_bytes;
+};
+#define HEAPPROF_LEAKS_ALIVE 1u /* count what is merely alive, and list it in the text */
+
+/* Begins a scope: the blocks allocated from now on, in any thread, are those of `since` = the value returned.
+ */
+uint64_t heapprof_leak_mark(void);
+
+/* Takes text in pieces; called in the thread that checks, with all threads running. */
+typedef void (*heapprof_text_writer)(void* argument, const char* text, size_t size);
+
+/* Looks for leaks among the blocks allocated since the mark (0: all). `write`, unless NULL, gets the leaks
+ * with their stacks, if there are any. Suppressions hold. Not from a signal handler. Errors: -ENODATA not
+ * every allocation was recorded; -EINVAL bad arguments; -ENOMEM; those of reading /proc. */
+int heapprof_check_leaks(uint64_t since, unsigned flags, struct heapprof_leaks* leaks,
+                         heapprof_text_writer write, void* argument);
+
+/* Blocks that the calling thread allocates between the two, which nest, are no leaks, nor is what they point
+ * to. */
+void heapprof_leaks_disable(void);
+void heapprof_leaks_enable(void);
+/* The same for one block. */
+void heapprof_ignore_object(const void* block);
+/* Memory that is to be searched for pointers, where it is none of: data of modules, anonymous private
+ * mappings, stacks. Errors: -ENOSPC (256 regions at most), -ENOENT. */
+int heapprof_register_root_region(const void* start, size_t size);
+int heapprof_unregister_root_region(const void* start, size_t size);
+
+/* The check of the option leak_check, now instead of at exit: ends the process with the option exitcode if
+ * there are leaks. */
+void heapprof_do_leak_check(void);
+/* The same, as often as it is called, and the program goes on. Returns 1 if there are leaks, else 0. */
+int heapprof_do_recoverable_leak_check(void);
+
+/* A program may define this to give suppressions of its own, one "leak:PATTERN" a line. LeakSanitizer's
+ * functions
+ * (__lsan_disable, __lsan_ignore_object, __lsan_do_leak_check, __lsan_default_suppressions, ...) are known as
+ * well. */
+const char* heapprof_default_suppressions(void);
+
 /* A program may define this to give options of its own; HEAPPROF_OPTIONS stands over them. */
 const char* heapprof_default_options(void);
 

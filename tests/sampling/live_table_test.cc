@@ -20,7 +20,7 @@ TEST(LiveTableTest, BehavesLikeAMapOverRandomInsertsAndRemoves) {
     uintptr_t address = 0x10000000 + (random() % 50000) * 16;
     if (random() % 2 == 0) {
       uint32_t bucket = static_cast<uint32_t>(random() % 1000) + 1, stale = 0;
-      ASSERT_TRUE(Insert(address, bucket, &stale));
+      ASSERT_TRUE(Insert(address, bucket, 0, &stale));
       auto found = model.find(address);
       ASSERT_EQ(stale, found == model.end() ? 0u : found->second);
       model[address] = bucket;
@@ -51,7 +51,7 @@ TEST(LiveTableTest, OwnEntriesAreAlwaysFoundWhileOthersMoveThem) {
       uintptr_t address = (thread << 40) + (random() % 100000 + 1) * 16;
       uint32_t stale;
       if (Find(address) == 0) {
-        if (!Insert(address, static_cast<uint32_t>(thread), &stale)) ++missed;
+        if (!Insert(address, static_cast<uint32_t>(thread), 0, &stale)) ++missed;
         held.push_back(address);
       }
       for (size_t k = 0; k < held.size(); k += 7) {

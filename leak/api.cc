@@ -1,0 +1,80 @@
+// The C functions of the leak check: heapprof's own, and LeakSanitizer's, which programs already call.
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "heapprof/heapprof.h"
+#include "leak/at_exit.h"
+#include "leak/check.h"
+#include "leak/roots.h"
+#include "sampling/recorder.h"
+
+#define HEAPPROF_API __attribute__((visibility("default")))
+
+namespace recorder = heapprof::recorder;
+namespace leak = heapprof::leak;
+
+namespace {
+
+struct Call {
+  const leak::CheckRequest* request;
+  leak::CheckResult result;
+  int error;
+
+  static void Run(void* self, const heapprof::SavedRegisters& caller) {
+    auto* call = static_cast<Call*>(self);
+    call->error = leak::RunCheck(*call->request, caller, &call->result);
+  }
+};
+
+}  // namespace
+
+extern "C" {
+
+HEAPPROF_API uint64_t heapprof_leak_mark(void) { return recorder::NextLeakEpoch(); }
+
+HEAPPROF_API int heapprof_check_leaks(uint64_t since, unsigned flags, struct heapprof_leaks* leaks,
+                                      heapprof_text_writer write, void* argument) {
+  constexpr size_t kLeast = offsetof(struct heapprof_leaks, leaked_bytes) + sizeof(uint64_t);
+  if (leaks == nullptr || leaks->size < kLeast || since > UINT32_MAX ||
+      (flags & ~HEAPPROF_LEAKS_ALIVE) != 0) {
+    return -EINVAL;
+  }
+  leak::MemorySink text;
+  leak::CheckRequest request;
+  request.since = static_cast<uint32_t>(since);
+  request.whole_report = false;
+  request.list_live = (flags & HEAPPROF_LEAKS_ALIVE) != 0;
+  if (write != nullptr) request.text = &text;
+  int saved = errno;
+  Call call = {&request, {}, -ENOMEM};
+  leak::OnCheckStack(Call::Run, &call);
+  errno = saved;
+  if (call.error != 0) return call.error;
+  const leak::CheckResult& result = call.result;
+  struct heapprof_leaks now = {};
+  now.size = leaks->size;
+  now.leaked_blocks = result.leaked_blocks;
+  now.leaked_bytes = result.leaked_bytes;
+  if (request.list_live) {
+    now.alive_blocks = result.leaked_blocks + result.live_blocks;
+    now.alive_bytes = result.leaked_bytes + result.live_bytes;
+  }
+  memcpy(leaks, &now, leaks->size < sizeof(now) ? leaks->size : sizeof(now));
+  if (write != nullptr && text.size() > 0) write(argument, text.data(), text.size());
+  return 0;
+}
+
+HEAPPROF_API void heapprof_leaks_disable(void) { recorder::IgnoreAllocations(true); }
+HEAPPROF_API void heapprof_leaks_enable(void) { recorder::IgnoreAllocations(false); }
+HEAPPROF_API void heapprof_ignore_object(const void* block) { recorder::IgnoreBlock(block); }
+HEAPPROF_API int heapprof_register_root_region(const void* start, size_t size) {
+  return leak::RegisterRegion(start, size) ? 0 : -ENOSPC;
+}
+HEAPPROF_API int heapprof_unregister_root_region(const void* start, size_t size) {
+  return leak::UnregisterRegion(start, size) ? 0 : -ENOENT;
+}
+HEAPPROF_API void heapprof_do_leak_check(void) { leak::CheckOnce(); }
+HEAPPROF_API int heapprof_do_recoverable_leak_check(void) { return leak::CheckAndReport() ? 1 : 0; }
+
+}  // extern "C"

@@ -1,0 +1,186 @@
+#include "leak/at_exit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdio_ext.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include <atomic>
+
+#include "base/options.h"
+#include "base/raw_syscall.h"
+#include "base/text.h"
+#include "leak/check.h"
+#include "leak/roots.h"
+#include "profiles/dump_file.h"
+#include "proto/descriptor_sink.h"
+#include "sampling/recorder.h"
+
+extern "C" {
+__attribute__((weak)) const char* heapprof_default_suppressions(void);
+__attribute__((weak)) const char* __lsan_default_suppressions(void);
+__attribute__((weak)) int __lsan_is_turned_off(void);
+// Of a sanitizer, which then does the checking.
+__attribute__((weak)) void __asan_init(void);
+__attribute__((weak)) void __lsan_init(void);
+__attribute__((weak)) void __hwasan_init(void);
+__attribute__((weak)) void __msan_init(void);
+__attribute__((weak)) void __tsan_init(void);
+// libc's list of open streams.
+extern FILE* _IO_list_all;
+}
+
+namespace heapprof::leak {
+namespace {
+
+std::atomic<bool> g_done{false};
+bool g_on;
+Text<kPathCapacity> g_log_path;  // absolute; "": stderr
+std::atomic<uint32_t> g_profiles{0};
+
+bool HasSanitizer() {
+  return __asan_init != nullptr || __lsan_init != nullptr || __hwasan_init != nullptr ||
+         __msan_init != nullptr || __tsan_init != nullptr;
+}
+
+void MakeAbsolute(const char* path, TextWriter* out) {
+  char folder[kPathCapacity];
+  if (path[0] != '/' && path[0] != '\0' &&
+      RawSyscall(SYS_getcwd, reinterpret_cast<long>(folder), sizeof(folder)) > 0) {
+    out->Str(folder).Str("/");
+  }
+  out->Str(path);
+}
+
+void ReadSuppressions(const Options& options) {
+  Suppressions& suppressions = ProcessSuppressions();
+  if (options.suppressions[0] != '\0') {
+    if (int error = suppressions.AddFile(options.suppressions)) {
+      Text<kPathCapacity + 128> line;
+      Say(line.Str("cannot read the suppressions ")
+              .Str(options.suppressions)
+              .Str(": ")
+              .Str(ErrnoText(-error)));
+    }
+  }
+  if (__lsan_default_suppressions != nullptr) {
+    if (const char* text = __lsan_default_suppressions())
+      suppressions.AddCopy(text, "__lsan_default_suppressions");
+  }
+  if (heapprof_default_suppressions != nullptr) {
+    if (const char* text = heapprof_default_suppressions())
+      suppressions.AddCopy(text, "heapprof_default_suppressions");
+  }
+}
+
+// The report, to log_path.PID, whole or not at all, or to stderr. An empty one makes an empty file, which
+// tells that the check was made.
+void Publish(const MemorySink& report) {
+  if (g_log_path.size() == 0) {
+    DescriptorSink sink(2);
+    if (report.size() > 0) sink.Write(report.data(), report.size());
+    return;
+  }
+  Text<kPathCapacity> path;
+  path.Str(g_log_path.data()).Str(".").UDec(static_cast<uint64_t>(RawGetPid()));
+  DumpFile file;
+  int error = path.cut() ? -ENAMETOOLONG : file.Open(path.data());
+  if (error == 0) {
+    DescriptorSink sink(file.fd());
+    error = file.Close(report.size() > 0 ? sink.Write(report.data(), report.size()) : 0);
+  }
+  if (error != 0) {
+    Text<kPathCapacity + 128> line;
+    Say(line.Str("cannot write the leak report ").Str(path.data()).Str(": ").Str(ErrnoText(-error)));
+    DescriptorSink sink(2);
+    if (report.size() > 0) sink.Write(report.data(), report.size());
+  }
+}
+
+void SayWhyNot(int error) {
+  Text<256> line;
+  line.Str("no leak check: ");
+  if (error == -ENODATA) {
+    line.Str(
+        "not every allocation was recorded (sample_interval must be 1 from the start, and metadata_limit not "
+        "reached)");
+  } else {
+    line.Str(ErrnoText(-error));
+  }
+  Say(line);
+}
+
+// exit() writes out what streams hold, and does not wait for the lock of one that another thread is in; so do
+// we.
+void FlushStreams() {
+  for (FILE* stream = _IO_list_all; stream != nullptr; stream = stream->_chain) {
+    if (ftrylockfile(stream) != 0) continue;
+    if (__fpending(stream) > 0) fflush_unlocked(stream);
+    funlockfile(stream);
+  }
+}
+
+// After all other destructors of the library, which may write profiles.
+__attribute__((destructor(101))) void AtExit() {
+  if (g_on) CheckOnce();
+}
+
+void CheckOnStack(void* found, const SavedRegisters& caller) {
+  const Options& options = GetOptions();
+  MemorySink report;
+  CheckRequest request;
+  CheckResult result;
+  request.list_live = options.leak_check == LeakCheck::kLive;
+  request.text = &report;
+  Text<kPathCapacity> profile;
+  uint32_t number = g_profiles.load(std::memory_order_relaxed) + 1;
+  if (ExpandPattern(options.output, number, ".leak.pb.gz", &profile)) request.profile = profile.data();
+  if (int error = RunCheck(request, caller, &result)) {
+    SayWhyNot(error);
+    return;
+  }
+  Publish(report);
+  bool any = result.leaked_blocks + result.live_blocks > 0;
+  *static_cast<bool*>(found) = any;
+  if (!any || request.profile == nullptr) return;
+  Text<kPathCapacity + 128> line;
+  if (result.profile_error != 0) {
+    Say(line.Str("cannot write the leak profile ")
+            .Str(profile.data())
+            .Str(": ")
+            .Str(ErrnoText(-result.profile_error)));
+  } else {
+    g_profiles.fetch_add(1, std::memory_order_relaxed);
+    if (options.verbose) Say(line.Str("wrote ").Str(profile.data()));
+  }
+}
+
+}  // namespace
+
+void InstallLeakCheck() {
+  InitRoots();
+  const Options& options = GetOptions();
+  g_on = options.leak_check != LeakCheck::kOff && !HasSanitizer();
+  if (!g_on) return;
+  MakeAbsolute(options.log_path, &g_log_path);
+  ReadSuppressions(options);
+}
+
+bool CheckAndReport() {
+  bool found = false;
+  OnCheckStack(CheckOnStack, &found);
+  return found;
+}
+
+void CheckOnce() {
+  if (g_done.exchange(true, std::memory_order_acq_rel)) return;
+  if (__lsan_is_turned_off != nullptr && __lsan_is_turned_off() != 0) return;
+  int status = GetOptions().exitcode;
+  if (CheckAndReport() && status != 0) {
+    FlushStreams();
+    RawSyscall(SYS_exit_group, status);
+  }
+}
+
+}  // namespace heapprof::leak

@@ -1,0 +1,22 @@
+// The leak check of the option leak_check: at exit, or when the program asks for it first.
+//
+// Thread-safety: yes. Signal-safety: no. Allocates: mmap only, at start for the suppressions.
+#ifndef HEAPPROF_LEAK_AT_EXIT_H_
+#define HEAPPROF_LEAK_AT_EXIT_H_
+
+namespace heapprof::leak {
+
+// Reads the suppressions and remembers where the report goes, as the program may change its folder. Called
+// once by alloc/init, when options are parsed and libc can be called.
+void InstallLeakCheck();
+
+// The whole check with its report, its files and its line about what went wrong. True if there are leaks.
+bool CheckAndReport();
+
+// At exit, or by __lsan_do_leak_check: once in a process. Ends the process with the option exitcode if there
+// are leaks.
+void CheckOnce();
+
+}  // namespace heapprof::leak
+
+#endif  // HEAPPROF_LEAK_AT_EXIT_H_

@@ -1,0 +1,95 @@
+#include "leak/block_index.h"
+
+#include "base/raw_syscall.h"
+#include "sampling/heap_tables.h"
+#include "sampling/live_table.h"
+
+namespace heapprof::leak {
+
+BlockIndex::~BlockIndex() {
+  if (chunks_ != nullptr) {
+    for (size_t i = 0; i < chunk_count_; ++i) {
+      if (chunks_[i] != nullptr) RawUnmap(chunks_[i], sizeof(Chunk));
+    }
+    RawUnmap(chunks_, chunk_count_ * sizeof(Chunk*));
+  }
+  if (blocks_ != nullptr) RawUnmap(blocks_, count_ * sizeof(Block));
+  if (tags_ != nullptr) RawUnmap(tags_, count_ * sizeof(uint32_t));
+}
+
+uint64_t BlockIndex::LargeSize(uint32_t block) const { return BucketAt(blocks_[block].bucket)->size; }
+
+void BlockIndex::Measure(void* self, uintptr_t address, uint32_t bucket, uint32_t) {
+  auto* index = static_cast<BlockIndex*>(self);
+  if (address < index->low_) index->low_ = address;
+  uintptr_t end = address + BucketAt(bucket)->size + sizeof(uint64_t) + 1;
+  if (end > index->high_) index->high_ = end;
+}
+
+void BlockIndex::Mark(void* self, uintptr_t address, uint32_t, uint32_t) {
+  auto* index = static_cast<BlockIndex*>(self);
+  Chunk*& chunk = index->chunks_[(address >> kChunkShift) - index->first_chunk_];
+  if (chunk == nullptr) chunk = static_cast<Chunk*>(RawMap(sizeof(Chunk)));
+  if (chunk == nullptr) {
+    index->failed_ = true;
+    return;
+  }
+  uint32_t place = (address >> kGrainShift) & (kGrains - 1);
+  Page& page = chunk->pages[(address >> kPageShift) & (kPagesPerChunk - 1)];
+  uint64_t bit = uint64_t{1} << (place % 64);
+  if ((page.begins[place / 64] & bit) == 0)
+    ++index->count_;  // else a writer was stopped as it moved the entry
+  page.begins[place / 64] |= bit;
+}
+
+void BlockIndex::Place(void* self, uintptr_t address, uint32_t bucket, uint32_t tag) {
+  auto* index = static_cast<BlockIndex*>(self);
+  const Page& page = index->chunks_[(address >> kChunkShift) - index->first_chunk_]
+                         ->pages[(address >> kPageShift) & (kPagesPerChunk - 1)];
+  uint32_t place = (address >> kGrainShift) & (kGrains - 1);
+  uint32_t block = page.before;
+  for (uint32_t word = 0; word < place / 64; ++word) block += Ones(page.begins[word]);
+  block += Ones(page.begins[place / 64] & ((uint64_t{1} << (place % 64)) - 1));
+  uint64_t size = BucketAt(bucket)->size;
+  index->blocks_[block] = {address, bucket, size < kLarge ? static_cast<uint32_t>(size) : kLarge};
+  index->tags_[block] = tag;
+}
+
+bool BlockIndex::Build() {
+  live::ForEach(Measure, this);
+  if (low_ > high_) return true;  // no block at all
+  span_ = high_ - low_;
+  first_chunk_ = low_ >> kChunkShift;
+  chunk_count_ = (high_ >> kChunkShift) - first_chunk_ + 1;
+  chunks_ = static_cast<Chunk**>(RawMap(chunk_count_ * sizeof(Chunk*)));
+  if (chunks_ == nullptr) return false;
+  live::ForEach(Mark, this);
+  if (failed_) return false;
+  uint32_t before = 0;
+  for (size_t i = 0; i < chunk_count_; ++i) {
+    if (chunks_[i] == nullptr) continue;
+    for (Page& page : chunks_[i]->pages) {
+      page.before = before;
+      for (uint64_t bits : page.begins) before += Ones(bits);
+    }
+  }
+  blocks_ = static_cast<Block*>(RawMap(count_ * sizeof(Block)));
+  tags_ = static_cast<uint32_t*>(RawMap(count_ * sizeof(uint32_t)));
+  if (blocks_ == nullptr || tags_ == nullptr) return false;
+  live::ForEach(Place, this);
+  // Chunks that hold no beginning but the tail of a block that began before.
+  for (uint32_t block = 0; block < count_; ++block) {
+    if (blocks_[block].size < (1u << kPageShift)) continue;
+    uintptr_t last = blocks_[block].start + size(block) - 1;
+    for (uintptr_t chunk = (blocks_[block].start >> kChunkShift) + 1; chunk <= last >> kChunkShift; ++chunk) {
+      Chunk*& there = chunks_[chunk - first_chunk_];
+      if (there != nullptr) continue;
+      there = static_cast<Chunk*>(RawMap(sizeof(Chunk)));
+      if (there == nullptr) return false;
+      for (Page& page : there->pages) page.before = block + 1;
+    }
+  }
+  return true;
+}
+
+}  // namespace heapprof::leak

@@ -1,0 +1,51 @@
+// A leak check: stops the world, marks what can be reached, and reports what cannot.
+//
+// Thread-safety: yes, one check at a time. Signal-safety: no. Allocates: mmap only, on a stack of its own;
+// blocks all signals meanwhile. Needs every allocation recorded (sample_interval=1) since the start:
+// otherwise a block that was not recorded hides what it points to.
+#ifndef HEAPPROF_LEAK_CHECK_H_
+#define HEAPPROF_LEAK_CHECK_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "leak/findings.h"
+#include "leak/memory_sink.h"
+#include "leak/suppressions.h"
+#include "sampling/stop_signal.h"
+
+namespace heapprof::leak {
+
+struct CheckRequest {
+  uint32_t since = 0;             // the scope's epoch; 0: all blocks
+  bool list_live = false;         // report what is still allocated but reached, too
+  bool whole_report = true;       // with heading, summary and suppressions, or the findings alone
+  MemorySink* text = nullptr;     // where the report goes; nullptr: none is made
+  const char* profile = nullptr;  // the file of the leaks' profile, written if there are leaks; nullptr: none
+};
+
+struct CheckResult {
+  uint64_t leaked_blocks = 0, leaked_bytes = 0;
+  uint64_t live_blocks = 0, live_bytes = 0;  // reached, of the request's epoch; counted if list_live is set
+  size_t running_threads = 0;                // could not be stopped
+  int profile_error = 0;
+};
+
+// Calls function(argument, registers) on a stack that is not the program's, from a frame as small as can be:
+// what lies above it is searched for pointers, and our own frames would hold what the program's last calls
+// left there.
+void OnCheckStack(void (*function)(void* argument, const SavedRegisters& caller), void* argument);
+
+// To be called on that stack. 0; -ENODATA: not every allocation was recorded; another -errno: no memory, or
+// no /proc.
+int RunCheck(const CheckRequest& request, const SavedRegisters& caller, CheckResult* result);
+
+// The process' suppressions: filled at start, read by checks.
+Suppressions& ProcessSuppressions();
+
+// The child's part of fork.
+void CheckAfterForkInChild();
+
+}  // namespace heapprof::leak
+
+#endif  // HEAPPROF_LEAK_CHECK_H_
