@@ -37,10 +37,15 @@ void hpje_malloc_stats_print(void (*write)(void*, const char*), void* arg, const
 extern const char* hpje_malloc_conf;
 extern const char* hpje_malloc_conf_2_conf_harder;
 
+// What jemalloc keeps of each thread. The size is that of Debian's build (checked by tests/leak).
+extern __thread char hpje_je_tsd_tls __attribute__((tls_model("initial-exec")));
+
 }  // extern "C"
 #pragma GCC visibility pop
 
 namespace heapprof {
+
+inline constexpr size_t kBackendThreadBytes = 2632;
 
 // The flags of hpje_mallocx, as jemalloc defines them.
 inline constexpr int kZeroFlag = 0x40;

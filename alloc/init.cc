@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <sched.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -136,7 +137,8 @@ namespace {
 __attribute__((constructor)) void WhenLibcIsUp() {
   Initialize();
   InstallTriggers();
-  leak::g_early_blocks = EarlyBlocks;
+  auto thread_data = reinterpret_cast<uintptr_t>(&hpje_je_tsd_tls);
+  leak::SetAllocatorMemory({EarlyBlocks, {thread_data, thread_data + kBackendThreadBytes}});
   leak::InstallLeakCheck();
 }
 

@@ -16,7 +16,7 @@ void SetMetadataLimit(uint64_t bytes) { g_limit.store(bytes, std::memory_order_r
 void* MapMetadata(size_t bytes) {
   uint64_t before = g_mapped.fetch_add(bytes, std::memory_order_relaxed);
   if (before + bytes <= g_limit.load(std::memory_order_relaxed)) {
-    if (void* memory = RawMap(bytes)) return memory;
+    if (void* memory = RawMapTable(bytes)) return memory;
   }
   g_mapped.fetch_sub(bytes, std::memory_order_relaxed);
   return nullptr;

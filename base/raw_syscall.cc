@@ -83,6 +83,15 @@ void* RawMap(size_t size) {
   return reinterpret_cast<void*>(result);
 }
 
+void* RawMapTable(size_t size) {
+  constexpr size_t kHugePage = 2 << 20;
+  void* memory = RawMap(size);
+  if (memory != nullptr && size >= 2 * kHugePage) {
+    RawSyscall(SYS_madvise, Address(memory), static_cast<long>(size), MADV_HUGEPAGE);
+  }
+  return memory;
+}
+
 void RawUnmap(void* address, size_t size) {
   ForgetOwnMapping(reinterpret_cast<uintptr_t>(address), size);
   RawSyscall(SYS_munmap, Address(address), static_cast<long>(size));

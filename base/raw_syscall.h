@@ -36,6 +36,9 @@ int64_t RawMonotonicNanos();
 // (own_mappings.h).
 void* RawMap(size_t size);
 void RawUnmap(void* address, size_t size);
+// RawMap for a table that is read at random: huge pages, where the kernel gives them, spare most of the
+// misses.
+void* RawMapTable(size_t size);
 
 }  // namespace heapprof
 

@@ -44,15 +44,23 @@ void BlockIndex::Mark(void* self, uintptr_t address, uint32_t, uint32_t) {
 
 void BlockIndex::Place(void* self, uintptr_t address, uint32_t bucket, uint32_t tag) {
   auto* index = static_cast<BlockIndex*>(self);
-  const Page& page = index->chunks_[(address >> kChunkShift) - index->first_chunk_]
-                         ->pages[(address >> kPageShift) & (kPagesPerChunk - 1)];
+  Placement& slot = index->ahead_[index->ahead_at_++ % kAhead];
+  Placement due = slot;
+  slot = {address, bucket, tag};
+  if (address != 0) index->PrefetchPage(address);
+  if (due.address != 0) index->PlaceNow(due.address, due.bucket, due.tag);
+}
+
+void BlockIndex::PlaceNow(uintptr_t address, uint32_t bucket, uint32_t tag) {
+  const Page& page =
+      chunks_[(address >> kChunkShift) - first_chunk_]->pages[(address >> kPageShift) & (kPagesPerChunk - 1)];
   uint32_t place = (address >> kGrainShift) & (kGrains - 1);
   uint32_t block = page.before;
   for (uint32_t word = 0; word < place / 64; ++word) block += Ones(page.begins[word]);
   block += Ones(page.begins[place / 64] & ((uint64_t{1} << (place % 64)) - 1));
   uint64_t size = BucketAt(bucket)->size;
-  index->blocks_[block] = {address, bucket, size < kLarge ? static_cast<uint32_t>(size) : kLarge};
-  index->tags_[block] = tag;
+  blocks_[block] = {address, bucket, size < kLarge ? static_cast<uint32_t>(size) : kLarge};
+  tags_[block] = tag;
 }
 
 bool BlockIndex::Build() {
@@ -73,10 +81,11 @@ bool BlockIndex::Build() {
       for (uint64_t bits : page.begins) before += Ones(bits);
     }
   }
-  blocks_ = static_cast<Block*>(RawMap(count_ * sizeof(Block)));
-  tags_ = static_cast<uint32_t*>(RawMap(count_ * sizeof(uint32_t)));
+  blocks_ = static_cast<Block*>(RawMapTable(count_ * sizeof(Block)));
+  tags_ = static_cast<uint32_t*>(RawMapTable(count_ * sizeof(uint32_t)));
   if (blocks_ == nullptr || tags_ == nullptr) return false;
   live::ForEach(Place, this);
+  for (uint32_t i = 0; i < kAhead; ++i) Place(this, 0, 0, 0);
   // Chunks that hold no beginning but the tail of a block that began before.
   for (uint32_t block = 0; block < count_; ++block) {
     if (blocks_[block].size < (1u << kPageShift)) continue;

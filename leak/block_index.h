@@ -39,9 +39,27 @@ class BlockIndex {
     return size != kLarge ? size : LargeSize(block);
   }
 
-  // The block that `address` points to or into, or kNone.
-  uint32_t Find(uintptr_t address) const {
-    if (address - low_ >= span_) return kNone;
+  // False: certainly no pointer to a block.
+  bool InRange(uintptr_t word) const { return word - low_ < span_; }
+
+  // Brings what Find reads of the heap's pages near. `address` is in range.
+  void PrefetchPage(uintptr_t address) const {
+    const Chunk* chunk = chunks_[(address >> kChunkShift) - first_chunk_];
+    if (chunk == nullptr) return;
+    const Page* page = &chunk->pages[(address >> kPageShift) & (kPagesPerChunk - 1)];
+    __builtin_prefetch(page);
+    __builtin_prefetch(&page->before);
+  }
+  void PrefetchBlock(uint32_t block) const { __builtin_prefetch(&blocks_[block]); }
+
+  // Brings the block's first bytes near.
+  void Prefetch(uint32_t block) const {
+    __builtin_prefetch(reinterpret_cast<const void*>(blocks_[block].start));
+    __builtin_prefetch(reinterpret_cast<const void*>(blocks_[block].start + 64));
+  }
+
+  // The last block that begins at `address` or before; kNone: there is none. `address` is in range.
+  uint32_t FindBefore(uintptr_t address) const {
     const Chunk* chunk = chunks_[(address >> kChunkShift) - first_chunk_];
     if (chunk == nullptr) return kNone;
     const Page& page = chunk->pages[(address >> kPageShift) & (kPagesPerChunk - 1)];
@@ -49,22 +67,25 @@ class BlockIndex {
     uint32_t upto = page.before;
     for (uint32_t word = 0; word < place / 64; ++word) upto += Ones(page.begins[word]);
     upto += Ones(page.begins[place / 64] & (~uint64_t{0} >> (63 - place % 64)));
-    if (upto == 0) return kNone;
-    uint32_t block = upto - 1;
-    uint64_t offset = address - blocks_[block].start;
-    if (offset < size(block)) return block;
-    // A block of no bytes is pointed to by its address. That of an array of none, of which only the count is
-    // there, by the address behind it.
-    if (offset == 0) return block;
-    if (offset == sizeof(uint64_t) && blocks_[block].size == sizeof(uint64_t) &&
-        *reinterpret_cast<const uint64_t*>(blocks_[block].start) == 0) {
-      return block;
-    }
-    return kNone;
+    return upto - 1;  // kNone if upto is 0
   }
 
-  void Prefetch(uint32_t block) const {
-    __builtin_prefetch(reinterpret_cast<const void*>(blocks_[block].start));
+  // Whether `address`, for which FindBefore returned `block`, points to it or into it.
+  bool Contains(uint32_t block, uintptr_t address) const {
+    uint64_t offset = address - blocks_[block].start;
+    if (offset < size(block)) return true;
+    // A block of no bytes is pointed to by its address. That of an array of none, of which only the count is
+    // there, by the address behind it.
+    if (offset == 0) return true;
+    return offset == sizeof(uint64_t) && blocks_[block].size == sizeof(uint64_t) &&
+           *reinterpret_cast<const uint64_t*>(blocks_[block].start) == 0;
+  }
+
+  // The block that `address` points to or into, or kNone.
+  uint32_t Find(uintptr_t address) const {
+    if (!InRange(address)) return kNone;
+    uint32_t block = FindBefore(address);
+    return block != kNone && Contains(block, address) ? block : kNone;
   }
 
  private:
@@ -98,6 +119,7 @@ class BlockIndex {
   static void Measure(void* self, uintptr_t address, uint32_t bucket, uint32_t tag);
   static void Mark(void* self, uintptr_t address, uint32_t bucket, uint32_t tag);
   static void Place(void* self, uintptr_t address, uint32_t bucket, uint32_t tag);
+  void PlaceNow(uintptr_t address, uint32_t bucket, uint32_t tag);
 
   uintptr_t low_ = UINTPTR_MAX, high_ = 0, span_ = 0;
   Chunk** chunks_ = nullptr;
@@ -107,6 +129,15 @@ class BlockIndex {
   uint32_t* tags_ = nullptr;
   uint32_t count_ = 0;
   bool failed_ = false;
+
+  // Blocks that Place has seen and whose page's record is on its way.
+  struct Placement {
+    uintptr_t address;
+    uint32_t bucket, tag;
+  };
+  static constexpr uint32_t kAhead = 16;
+  Placement ahead_[kAhead] = {};
+  uint32_t ahead_at_ = 0;
 };
 
 }  // namespace heapprof::leak

@@ -25,8 +25,8 @@ Marking::~Marking() {
 }
 
 bool Marking::Init() {
-  states_ = static_cast<BlockState*>(RawMap(index_->count() + 1));
-  work_ = static_cast<uint32_t*>(RawMap((size_t{index_->count()} + 1) * sizeof(uint32_t)));
+  states_ = static_cast<BlockState*>(RawMapTable(index_->count() + 1));
+  work_ = static_cast<uint32_t*>(RawMapTable((size_t{index_->count()} + 1) * sizeof(uint32_t)));
   copy_ = static_cast<char*>(RawMap(kCopyBytes));
   pages_ = static_cast<uint64_t*>(RawMap(kPageEntries * sizeof(uint64_t)));
   page_map_ = RawOpen("/proc/thread-self/../../pagemap", O_RDONLY | O_CLOEXEC, 0);
@@ -37,7 +37,6 @@ void Marking::Take(uint32_t block) {
   BlockState state = states_[block];
   if (state == BlockState::kUnseen) {
     states_[block] = as_;
-    index_->Prefetch(block);
     work_[work_size_++] = block;
   } else if (state == BlockState::kDirect && block != leader_ && as_ == BlockState::kIndirect) {
     // It led a search of its own before, and now turns out to hang from this one.
@@ -46,11 +45,43 @@ void Marking::Take(uint32_t block) {
 }
 
 void Marking::ScanWords(const uintptr_t* word, const uintptr_t* end) {
-  for (; word < end; ++word) Visit(*word);
+  for (; word < end; ++word) {
+    if (index_->InRange(*word)) Enqueue(*word);
+  }
+}
+
+void Marking::Settle() {
+  for (uintptr_t& word : words_) {
+    uintptr_t due = word;
+    word = 0;
+    if (due != 0) LookUp(due);
+  }
+  for (Candidate& candidate : candidates_) {
+    Candidate due = candidate;
+    candidate.word = 0;
+    if (due.word != 0 && index_->Contains(due.block, due.word)) Take(due.block);
+  }
 }
 
 void Marking::Flood() {
-  while (work_size_ > 0) ScanBlock(work_[--work_size_]);
+  // The queue of blocks lies before the work list: its end is what was put there last, and is not near yet.
+  constexpr uint32_t kBlocksAhead = 8;
+  uint32_t ahead[kBlocksAhead];
+  uint32_t held = 0, oldest = 0;
+  for (;;) {
+    while (held < kBlocksAhead && work_size_ > 0) {
+      uint32_t block = work_[--work_size_];
+      index_->Prefetch(block);
+      ahead[(oldest + held++) % kBlocksAhead] = block;
+    }
+    if (held > 0) {
+      --held;
+      ScanBlock(ahead[oldest++ % kBlocksAhead]);
+      continue;
+    }
+    Settle();
+    if (work_size_ == 0) break;
+  }
 }
 
 void Marking::ScanBlock(uint32_t block) {

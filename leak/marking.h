@@ -40,7 +40,9 @@ class Marking {
 
   // Roots, for the next Flood. `end` is exclusive.
   void AddRange(uintptr_t start, uintptr_t end);
-  void AddWord(uintptr_t word) { Visit(word); }
+  void AddWord(uintptr_t word) {
+    if (index_->InRange(word)) Enqueue(word);
+  }
   void AddBlock(uint32_t block) { Take(block); }
 
   // Gives all blocks that can be reached from what was added, and that were unseen, the state `as`: kReached
@@ -54,10 +56,24 @@ class Marking {
   BlockState state(uint32_t block) const { return states_[block]; }
 
  private:
-  void Visit(uintptr_t word) {
-    uint32_t block = index_->Find(word);
-    if (block != BlockIndex::kNone) Take(block);
+  // Words that may be pointers.
+  void Enqueue(uintptr_t word) {
+    index_->PrefetchPage(word);
+    uintptr_t due = words_[word_at_ % kWordsAhead];
+    words_[word_at_++ % kWordsAhead] = word;
+    if (due != 0) LookUp(due);
   }
+  void LookUp(uintptr_t word) {
+    uint32_t block = index_->FindBefore(word);
+    if (block == BlockIndex::kNone) return;
+    index_->PrefetchBlock(block);
+    __builtin_prefetch(&states_[block]);
+    Candidate due = candidates_[candidate_at_ % kCandidatesAhead];
+    candidates_[candidate_at_++ % kCandidatesAhead] = {word, block};
+    if (due.word != 0 && index_->Contains(due.block, due.word)) Take(due.block);
+  }
+  // Empties both queues.
+  void Settle();
   void Take(uint32_t block);
   void ScanWords(const uintptr_t* word, const uintptr_t* end);
   void ScanBlock(uint32_t block);
@@ -77,6 +93,14 @@ class Marking {
   uint64_t* pages_ = nullptr;
   int page_map_ = -1;
   bool copy_refused_ = false;
+  struct Candidate {
+    uintptr_t word;
+    uint32_t block;
+  };
+  static constexpr uint32_t kWordsAhead = 16, kCandidatesAhead = 16;
+  uintptr_t words_[kWordsAhead] = {};
+  Candidate candidates_[kCandidatesAhead] = {};
+  uint32_t word_at_ = 0, candidate_at_ = 0;
   BlockState as_ = BlockState::kReached;
   uint32_t leader_ = BlockIndex::kNone;
 };

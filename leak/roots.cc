@@ -20,9 +20,11 @@ extern const char _end[] __attribute__((visibility("hidden")));
 
 namespace heapprof::leak {
 
-AddressRange (*g_early_blocks)() = nullptr;
-
 namespace {
+
+AllocatorMemory g_allocator;
+// Where a thread's control block has the allocator's thread-local data: from it, downwards.
+uintptr_t g_thread_data_below = 0;
 
 // libc's descriptor of a thread, which pthread_self() points to: its size, and where its id stands.
 size_t g_descriptor_size = 2304;
@@ -104,10 +106,8 @@ class RootFinder {
     for (size_t i = 0; i < kArgumentSlots; ++i) {
       marking_->AddWord(reinterpret_cast<uintptr_t>(HeldThreadArgument(i)));
     }
-    if (g_early_blocks != nullptr) {
-      AddressRange early = g_early_blocks();
-      marking_->AddRange(early.start, early.end);
-    }
+    AddressRange early = g_allocator.early_blocks();
+    marking_->AddRange(early.start, early.end);
     return true;
   }
 
@@ -129,10 +129,18 @@ class RootFinder {
     return std::min(mapping.end, (control_block + g_descriptor_size + kPageMask) & ~kPageMask);
   }
 
+  // jemalloc caches there which blocks lie where.
+  AddressRange AllocatorsPart(uintptr_t control_block) const {
+    uintptr_t start = control_block - g_thread_data_below;
+    return {start, start + (g_allocator.thread_data.end - g_allocator.thread_data.start)};
+  }
+
   // A thread's stack, by where its stack pointer and its control block lie.
   void AddStack(uintptr_t stack_pointer, uintptr_t control_block) {
     const Mapping* stack = map_.Find(stack_pointer);
     const Mapping* control = map_.Find(control_block);
+    AddressRange hole = AllocatorsPart(control_block);
+    excluded_.Add(hole.start, hole.end);
     if (stack == nullptr) return;
     if (stack == main_stack_) {
       marking_->AddRange(stack_pointer, stack->end);
@@ -140,7 +148,8 @@ class RootFinder {
       return;
     }
     if (stack == control && stack_pointer < control_block) {
-      marking_->AddRange(stack_pointer, TopOf(*stack, control_block));
+      marking_->AddRange(stack_pointer, hole.start);
+      marking_->AddRange(hole.end, TopOf(*stack, control_block));
       excluded_.Add(stack->start, TopOf(*stack, control_block));
       return;
     }
@@ -230,6 +239,11 @@ void InitRoots() {
   uintptr_t headers = getauxval(AT_PHDR);
   auto image = reinterpret_cast<uintptr_t>(__ehdr_start);
   g_part_of_program = headers - image < sizeof(ElfW(Ehdr)) + 4096;
+}
+
+void SetAllocatorMemory(const AllocatorMemory& memory) {
+  g_allocator = memory;
+  g_thread_data_below = ControlBlock() - memory.thread_data.start;
 }
 
 bool AddRoots(const MemoryMap& map, const StoppedWorld& world, const SavedRegisters& caller,

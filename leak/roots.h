@@ -32,8 +32,13 @@ bool RegisterRegion(const void* start, size_t size);
 // False: there is no such region.
 bool UnregisterRegion(const void* start, size_t size);
 
-// Set by alloc: blocks from before thread-local storage.
-extern AddressRange (*g_early_blocks)();
+// Set by alloc at start: blocks from before thread-local storage, and what the allocator keeps in
+// thread-local storage of the calling thread.
+struct AllocatorMemory {
+  AddressRange (*early_blocks)();
+  AddressRange thread_data;
+};
+void SetAllocatorMemory(const AllocatorMemory& memory);
 
 }  // namespace heapprof::leak
 
