@@ -11,6 +11,7 @@
 
 #include "base/raw_syscall.h"
 #include "base/text.h"
+#include "sampling/cpu/raw_thread.h"
 #include "sampling/stop_signal.h"
 
 namespace heapprof {
@@ -147,7 +148,7 @@ Census LookAtThreads(Record* records, int self, char* buffer, size_t size) {
       for (const char* digit = entry->d_name; *digit >= '0' && *digit <= '9'; ++digit) {
         tid = tid * 10 + (*digit - '0');
       }
-      if (tid == 0 || tid == self) continue;
+      if (tid == 0 || tid == self || cpu::RawThread::IsOwn(tid)) continue;
       bool known = FindRecord(records, tid, false) != nullptr;
       Record* record = FindRecord(records, tid, true);
       if (record == nullptr) continue;

@@ -32,7 +32,26 @@ size_t TlsBelow() {
   return (distance + kOwnTls + kPage - 1) / kPage * kPage;
 }
 
+// Those that have started and were not joined.
+constexpr size_t kMostThreads = 8;
+std::atomic<const RawThread*> g_threads[kMostThreads];
+
+void Replace(const RawThread* from, const RawThread* to) {
+  for (auto& slot : g_threads) {
+    const RawThread* expected = from;
+    if (slot.compare_exchange_strong(expected, to, std::memory_order_acq_rel)) return;
+  }
+}
+
 }  // namespace
+
+bool RawThread::IsOwn(int tid) {
+  for (const auto& slot : g_threads) {
+    const RawThread* thread = slot.load(std::memory_order_acquire);
+    if (thread != nullptr && thread->tid() == tid) return true;
+  }
+  return false;
+}
 
 int RawThread::Start(Function function, void* argument) {
   size_t tls_below = TlsBelow();
@@ -46,7 +65,11 @@ int RawThread::Start(Function function, void* argument) {
     memcpy(thread_pointer + word * sizeof(void*), &thread_pointer, sizeof(thread_pointer));
   }
   int tid = CloneThread(stack_top, thread_pointer, &tid_, function, argument);
-  if (tid < 0) Unmap();
+  if (tid < 0) {
+    Unmap();
+  } else {
+    Replace(nullptr, this);
+  }
   return tid < 0 ? tid : 0;
 }
 
@@ -65,6 +88,7 @@ void RawThread::ForgetAfterFork() {
 }
 
 void RawThread::Unmap() {
+  Replace(this, nullptr);
   UnmapMetadata(memory_, size_);
   memory_ = nullptr;
 }

@@ -27,6 +27,9 @@ class RawThread {
   // In a forked child, where the thread is not.
   void ForgetAfterFork();
 
+  // True for the ids of such threads: they hold nothing of the program's, and no signal reaches them.
+  static bool IsOwn(int tid);
+
   // 0: none runs.
   int tid() const { return tid_.load(std::memory_order_acquire); }
 
