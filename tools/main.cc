@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tools/check.h"
 #include "tools/dump.h"
 #include "tools/failure.h"
 #include "tools/flame.h"
@@ -18,9 +19,9 @@ namespace heapprof::tools {
 namespace {
 
 constexpr char kStatuses[] =
-    "Exit status: 0 good; 2 wrong usage, or an input that cannot be read. `run` passes the program's own "
-    "status\n"
-    "on; 127 and 126 mean that there is no such program, or that it cannot be executed.\n"
+    "Exit status: 0 good; 2 wrong usage, or an input that cannot be read. `run` and `check` pass the\n"
+    "program's own status on (`check`: 23 if there are leaks); 127 and 126 mean that there is no such\n"
+    "program, or that it cannot be executed.\n"
     "The manual is heapprof(1).";
 
 std::string CheckHz(const std::string& text) {
@@ -35,6 +36,7 @@ struct CommandLine {
   std::vector<std::string> options;
   bool exit_dump = false, verbose = false;
   RunRequest run;
+  CheckRequest check;
   DumpRequest dump;
   InfoRequest info;
   std::string max_size = "1g";
@@ -106,15 +108,27 @@ std::vector<OptionPair> LibraryOptions(const CommandLine& line) {
   return pairs;
 }
 
-// The words behind the first "--" of `run`, or behind its options: CLI11 would take a "--" of the program's
-// own.
+// The words behind the first "--" of `run` and `check`, or behind its options: CLI11 would take a "--" of the
+// program's own.
 std::vector<std::string> CutProgram(std::vector<std::string>* words) {
   std::vector<std::string> program;
-  if (words->empty() || words->front() != "run") return program;
+  if (words->empty() || (words->front() != "run" && words->front() != "check")) return program;
   const auto mark = std::find(words->begin(), words->end(), "--");
   if (mark == words->end()) return program;
   program.assign(mark + 1, words->end());
   words->erase(mark, words->end());
+  return program;
+}
+
+// The program of a subcommand that runs one. Errors: Failure.
+std::vector<std::string> ProgramOf(const CLI::App& command, const std::vector<std::string>& behind_mark) {
+  const std::string name = command.get_name();
+  const std::vector<std::string> rest = command.remaining();
+  if (!behind_mark.empty() && !rest.empty()) {
+    throw Failure(name + ": " + Printable(rest.front()) + " is no option; see heapprof " + name + " --help");
+  }
+  const std::vector<std::string>& program = behind_mark.empty() ? rest : behind_mark;
+  if (program.empty()) throw Failure(name + ": no program is named; see heapprof " + name + " --help");
   return program;
 }
 
@@ -127,13 +141,13 @@ int Main(std::vector<std::string> words) {
   app.require_subcommand(1);
   app.footer(kStatuses);
   CLI::App* run = AddRun(&app, &line);
+  CLI::App* check = AddCheck(&app, &line.check);
   CLI::App* dump = AddDump(&app, &line);
   CLI::App* info = AddInfo(&app, &line);
   int status = kStatusGood;
   AddReportCommands(&app, &status);
   AddFlameCommand(&app);
-  line.run.program = CutProgram(&words);
-  const bool marked = !line.run.program.empty();
+  const std::vector<std::string> program = CutProgram(&words);
   try {
     std::reverse(words.begin(), words.end());  // as CLI11 wants them
     app.parse(words);
@@ -143,14 +157,13 @@ int Main(std::vector<std::string> words) {
     throw Failure(Printable(FirstLine(error.what())) + "; see heapprof --help");
   }
   if (run->parsed()) {
-    const std::vector<std::string> rest = run->remaining();
-    if (marked && !rest.empty()) {
-      throw Failure("run: " + Printable(rest.front()) + " is no option; see heapprof run --help");
-    }
-    if (!marked) line.run.program = rest;
-    if (line.run.program.empty()) throw Failure("run: no program is named; see heapprof run --help");
+    line.run.program = ProgramOf(*run, program);
     line.run.options = LibraryOptions(line);
     Run(line.run);
+  }
+  if (check->parsed()) {
+    line.check.run.program = ProgramOf(*check, program);
+    Check(line.check);
   }
   if (dump->parsed()) Dump(line.dump);
   if (info->parsed()) {

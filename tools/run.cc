@@ -113,6 +113,9 @@ void Run(const RunRequest& request) {
   const std::string file = FindProgram(name);
   const std::string executed = file.empty() ? file : InterpreterOf(file);
   const std::string obstacle = executed.empty() ? "" : WhyNotPreloaded(executed);
+  if (!obstacle.empty() && request.must_preload) {
+    throw Failure(Printable(executed) + " " + obstacle + ": it cannot be checked");
+  }
   if (!obstacle.empty()) {
     Tell("warning: " + Printable(executed) + " " + obstacle + ": it runs without the profiler");
   }

@@ -13,6 +13,7 @@ struct RunRequest {
   std::string library;               // empty: found by FindLibrary
   std::vector<OptionPair> options;   // stand over HEAPPROF_OPTIONS
   std::vector<std::string> program;  // its name and its arguments
+  bool must_preload = false;         // a program that would run without the library is not run
 };
 
 // Becomes the program, whose exit status is then this process'. Does not return.
