@@ -73,6 +73,9 @@ class BlockIndex {
   // Whether `address`, for which FindBefore returned `block`, points to it or into it.
   bool Contains(uint32_t block, uintptr_t address) const {
     uint64_t offset = address - blocks_[block].start;
+    // Half of an old pointer beside an int that is 0: common on stacks, and in a block of a gigabyte likely
+    // to hit.
+    if (static_cast<uint32_t>(address) == 0 && offset != 0) return false;
     if (offset < size(block)) return true;
     // A block of no bytes is pointed to by its address. That of an array of none, of which only the count is
     // there, by the address behind it.

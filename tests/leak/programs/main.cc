@@ -41,11 +41,10 @@ void CallAndWipe(void (*function)()) {
   CallDeep(function);
   Wipe();
   // What the program's last calls left in registers and vectors.
-  asm volatile(
-      "pxor %%xmm0, %%xmm0\n\tpxor %%xmm1, %%xmm1\n\tpxor %%xmm2, %%xmm2\n\tpxor %%xmm3, %%xmm3"
-      :
-      :
-      : "xmm0", "xmm1", "xmm2", "xmm3", "rbx", "r12", "r13", "r14", "r15");
+  asm volatile("pxor %%xmm0, %%xmm0\n\tpxor %%xmm1, %%xmm1\n\tpxor %%xmm2, %%xmm2\n\tpxor %%xmm3, %%xmm3"
+               :
+               :
+               : "xmm0", "xmm1", "xmm2", "xmm3", "rbx", "r12", "r13", "r14", "r15");
 }
 
 int main(int argc, char** argv) {

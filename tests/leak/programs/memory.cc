@@ -12,9 +12,7 @@ char g_something;
 void* volatile g_initialized = &g_something;
 void* g_table[1000];
 
-void KeepInUninitialized() {
-  g_uninitialized = Block(1337);
-}
+void KeepInUninitialized() { g_uninitialized = Block(1337); }
 void KeepInInitialized() { g_initialized = Block(1337); }
 void DropUninitialized() {
   CallAndWipe(KeepInUninitialized);
@@ -88,10 +86,10 @@ void Large(size_t size) {
   asm volatile("" : : "r"(block) : "memory");
 }
 void LeakLarge() {
-  CallAndWipe([] { Large(size_t{1} << 30); });
+  CallAndWipe([] { Large(size_t{64} << 20); });
 }
 void KeepFarInLarge() {
-  constexpr size_t kWords = (size_t{1} << 30) / sizeof(void*);
+  constexpr size_t kWords = (size_t{128} << 20) / sizeof(void*);
   auto** block = static_cast<void**>(malloc(kWords * sizeof(void*)));
   block[kWords - 1] = Block(1337);
   g_uninitialized = block;

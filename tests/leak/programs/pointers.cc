@@ -93,12 +93,18 @@ const Scenario kList[] = {
     {"interior_last_byte", [] { CallAndWipe([] { Keep(Bytes(1000) + 999); }); }},
     {"behind_the_end", [] { CallAndWipe([] { Keep(Bytes(1000) + 1000); }); }},
     {"before_the_begin", [] { CallAndWipe([] { Keep(Bytes(1000) - 1); }); }},
-    {"interior_of_large", [] { CallAndWipe([] { Keep(Bytes(200 << 20) + (150 << 20)); }); }},
+    {"interior_of_large", [] { CallAndWipe([] { Keep(Bytes(32 << 20) + (20 << 20)); }); }},
     {"no_bytes", [] { CallAndWipe([] { Keep(static_cast<char*>(malloc(0))); }); }},
-    {"no_bytes_leaked", [] { CallAndWipe([] { asm volatile("" : : "r"(malloc(0)) : "memory"); }); }},
+    {"no_bytes_leaked", [] { CallAndWipe([] {
+                               asm volatile("" : : "r"(malloc(0)) : "memory");
+                             }); }},
     {"array_with_count", [] { CallAndWipe([] { Keep(new Counted[10]); }); }},
-    {"array_with_count_leaked", [] { CallAndWipe([] { asm volatile("" : : "r"(new Counted[10]) : "memory"); }); }},
-    {"array_of_none", [] {
+    {"array_with_count_leaked",
+     [] { CallAndWipe([] {
+            asm volatile("" : : "r"(new Counted[10]) : "memory");
+          }); }},
+    {"array_of_none",
+     [] {
        CallAndWipe([] {
          volatile size_t none = 0;
          Keep(new Counted[none]);
@@ -106,28 +112,37 @@ const Scenario kList[] = {
      }},
     {"second_base", [] { CallAndWipe([] { Keep(static_cast<Second*>(new Both)); }); }},
     {"string_in_place", [] { CallAndWipe([] { Keep((new InPlace)->text.data()); }); }},
-    {"string_in_place_leaked", [] { CallAndWipe([] { asm volatile("" : : "r"(new InPlace) : "memory"); }); }},
+    {"string_in_place_leaked", [] { CallAndWipe([] {
+                                      asm volatile("" : : "r"(new InPlace) : "memory");
+                                    }); }},
     {"cycle", [] { CallAndWipe(Cycle); }},
     {"points_to_itself", [] { CallAndWipe(PointsToItself); }},
     {"long_list", [] { CallAndWipe(LongList); }},
-    {"long_list_dropped", [] {
+    {"long_list_dropped",
+     [] {
        CallAndWipe(LongList);
        g_kept = nullptr;
      }},
     {"containers", [] { CallAndWipe(Containers); }},
-    {"containers_dropped", [] {
+    {"containers_dropped",
+     [] {
        CallAndWipe(Containers);
        g_map = nullptr;
      }},
     {"aligned", [] { CallAndWipe(Aligned); }},
     {"reallocated", [] { CallAndWipe(Reallocated); }},
-    {"reallocated_dropped", [] {
+    {"reallocated_dropped",
+     [] {
        CallAndWipe(Reallocated);
        g_kept = nullptr;
      }},
     {"of_libc", [] { CallAndWipe(OfLibc); }},
-    {"calloc", [] { CallAndWipe([] { asm volatile("" : : "r"(calloc(10, 10)) : "memory"); }); }},
-    {"operator_new", [] { CallAndWipe([] { asm volatile("" : : "r"(new int(1)) : "memory"); }); }},
+    {"calloc", [] { CallAndWipe([] {
+                      asm volatile("" : : "r"(calloc(10, 10)) : "memory");
+                    }); }},
+    {"operator_new", [] { CallAndWipe([] {
+                            asm volatile("" : : "r"(new int(1)) : "memory");
+                          }); }},
 };
 SCENARIOS(kList);
 

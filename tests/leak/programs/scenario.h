@@ -1,7 +1,8 @@
 // What the scenarios share: a table of them by name, and a way to call code that leaves nothing behind.
 //
-// Each scenario is small, ends the process by returning or by exit(), and either leaks or does not: the verdict is in
-// the exit status, which is that of LeakSanitizer (23) or 0. The same source is built with and without it.
+// Each scenario is small, ends the process by returning or by exit(), and either leaks or does not: the
+// verdict is in the exit status, which is that of LeakSanitizer (23) or 0. The same source is built with and
+// without it.
 #ifndef HEAPPROF_TESTS_LEAK_PROGRAMS_SCENARIO_H_
 #define HEAPPROF_TESTS_LEAK_PROGRAMS_SCENARIO_H_
 
@@ -11,12 +12,12 @@
 #include <unistd.h>
 
 #define NOINLINE __attribute__((noinline))
-#define CHECK(condition) \
-  do {                   \
-    if (!(condition)) {  \
+#define CHECK(condition)                                                 \
+  do {                                                                   \
+    if (!(condition)) {                                                  \
       static const char kText[] = __FILE__ ": failed: " #condition "\n"; \
-      _exit(write(2, kText, sizeof kText - 1) < 0 ? 98 : 99); \
-    }                    \
+      _exit(write(2, kText, sizeof kText - 1) < 0 ? 98 : 99);            \
+    }                                                                    \
   } while (0)
 
 extern "C" {

@@ -152,45 +152,54 @@ const Scenario kList[] = {
     {"thread_stack", [] { StartAndLeave(WithLocal); }},
     {"thread_register", InRegister},
     {"thread_stack_of_ended", [] { RunToEnd(LocalAndEnd); }},
-    {"threads_without_leak", [] {
+    {"threads_without_leak",
+     [] {
        for (int i = 0; i < 100; ++i) RunToEnd(NoLeak);
      }},
     {"tls_static_main", [] { CallAndWipe([] { t_kept = Block(1337); }); }},
     {"tls_static_thread", [] { StartAndLeave(WithThreadLocal); }},
     {"tls_static_of_ended", [] { RunToEnd(ThreadLocalAndEnd); }},
     {"tls_dynamic_main", [] { CallAndWipe([] { *DynamicSlot() = Block(1337); }); }},
-    {"tls_dynamic_main_dropped", [] {
+    {"tls_dynamic_main_dropped",
+     [] {
        CallAndWipe([] { *DynamicSlot() = Block(1337); });
        *DynamicSlot() = nullptr;
      }},
     {"tls_dynamic_thread", [] { StartAndLeave(WithDynamic); }},
     {"tls_dynamic_of_ended", [] { RunToEnd(DynamicAndEnd); }},
-    {"key_main", [] {
+    {"key_main",
+     [] {
        MakeKeys(1, nullptr);
        CallAndWipe([] { pthread_setspecific(g_keys[0], Block(1337)); });
      }},
-    {"key_thread", [] {
+    {"key_thread",
+     [] {
        MakeKeys(1, nullptr);
        StartAndLeave(WithFirstKey);
      }},
-    {"key_late_main", [] {
+    {"key_late_main",
+     [] {
        MakeKeys(200, nullptr);
        CallAndWipe([] { pthread_setspecific(g_keys[199], Block(1337)); });
      }},
-    {"key_late_thread", [] {
+    {"key_late_thread",
+     [] {
        MakeKeys(200, nullptr);
        StartAndLeave(WithLateKey);
      }},
-    {"key_dropped", [] {
+    {"key_dropped",
+     [] {
        MakeKeys(1, nullptr);
        CallAndWipe([] { pthread_setspecific(g_keys[0], Block(1337)); });
        pthread_setspecific(g_keys[0], nullptr);
      }},
-    {"key_destructor_frees", [] {
+    {"key_destructor_frees",
+     [] {
        MakeKeys(1, free);
        RunToEnd(KeyAndEnd);
      }},
-    {"key_of_ended", [] {
+    {"key_of_ended",
+     [] {
        MakeKeys(1, nullptr);
        RunToEnd(KeyAndEnd);
      }},
@@ -199,7 +208,8 @@ const Scenario kList[] = {
     {"thread_result", [] { CallAndWipe([] { g_kept = RunToEnd(ReturnBlock); }); }},
     {"thread_result_dropped", [] { CallAndWipe([] { RunToEnd(ReturnBlock); }); }},
     {"swapcontext", [] { CallAndWipe(MakeCoroutine); }},
-    {"swapcontext_stack_dropped", [] {
+    {"swapcontext_stack_dropped",
+     [] {
        CallAndWipe(MakeCoroutine);
        memset(&g_coroutine, 0, sizeof g_coroutine);
        memset(&g_main, 0, sizeof g_main);
