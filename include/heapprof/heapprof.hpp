@@ -11,6 +11,8 @@
 #include <heapprof/heapprof.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <string>
 #include <system_error>
 
 namespace heapprof {
@@ -56,6 +58,73 @@ inline Statistics Stats() noexcept {
   stats.size = sizeof stats;
   if (::heapprof_stats(&stats) != 0) stats = {};
   return stats;
+}
+
+// The fields are explained in heapprof.h.
+using Leaks = struct ::heapprof_leaks;
+
+// What was allocated since the object was made, or since Restart(), by any thread, and
+//   Check()    is leaked: nothing in the program points to it any more
+//   Alive()    is still allocated, leaked or not
+// Both stop all other threads for a moment, and need every allocation recorded (option leak_check or
+// sample_interval=1, from the start of the program): error() says if they cannot tell.
+//
+//     heapprof::LeakScope scope;
+//     for (int i = 0; i < 1000; ++i) server.Serve(request);
+//     ASSERT_EQ(scope.Check().leaked_blocks, 0u) << scope.report();
+class LeakScope {
+ public:
+  LeakScope() noexcept : since_(heapprof_leak_mark()) {}
+  LeakScope(const LeakScope&) = delete;
+  LeakScope& operator=(const LeakScope&) = delete;
+
+  void Restart() noexcept { since_ = heapprof_leak_mark(); }
+
+  // leaked_blocks and leaked_bytes.
+  Leaks Check() { return Run(0); }
+  // alive_blocks and alive_bytes, too.
+  Leaks Alive() { return Run(HEAPPROF_LEAKS_ALIVE); }
+
+  // The stacks of what the last call found; "" if it found nothing.
+  const std::string& report() const noexcept { return report_; }
+  // Of the last call. no_message_available: not every allocation was recorded.
+  std::error_code error() const noexcept { return error_; }
+
+ private:
+  Leaks Run(unsigned flags) {
+    Leaks leaks = {};
+    leaks.size = sizeof leaks;
+    std::string().swap(report_);  // the text of the last call is no part of what is counted now
+    error_ = ErrorOf(heapprof_check_leaks(since_, flags, &leaks, Append, &report_));
+    return leaks;
+  }
+  static void Append(void* report, const char* text, std::size_t size) {
+    heapprof_leaks_disable();
+    static_cast<std::string*>(report)->append(text, size);
+    heapprof_leaks_enable();
+  }
+
+  std::uint64_t since_;
+  std::string report_;
+  std::error_code error_;
+};
+
+// For soak loops: calls step() `rounds` times after as many to warm up, and returns by how many bytes what is allocated
+// has grown over the second half: 0 if it has not. Caches that fill up in the first half are no growth.
+template <typename Step>
+std::uint64_t GrowthOver(int rounds, Step step, std::error_code* error = nullptr) {
+  const auto alive = [&]() -> std::uint64_t {
+    Leaks leaks = {};
+    leaks.size = sizeof leaks;
+    const int result = heapprof_check_leaks(0, HEAPPROF_LEAKS_ALIVE, &leaks, nullptr, nullptr);
+    if (error != nullptr && result < 0) *error = ErrorOf(result);
+    return leaks.alive_bytes;
+  };
+  for (int i = 0; i < rounds; ++i) step();
+  const std::uint64_t before = alive();
+  for (int i = 0; i < rounds; ++i) step();
+  const std::uint64_t after = alive();
+  return after > before ? after - before : 0;
 }
 
 }  // namespace cxx_api
