@@ -7,6 +7,7 @@
 #include "profiles/triggers.h"
 #include "sampling/cpu/cpu_sampler.h"
 #include "sampling/labels.h"
+#include "sampling/named_profiles.h"
 #include "sampling/recorder.h"
 
 extern "C" void* __dso_handle;
@@ -25,6 +26,7 @@ Handlers g_jemalloc;  // set once, by jemalloc's start
 // recorder's come first, so that no sample is half recorded when jemalloc stands still.
 void Prepare() {
   cpu::PrepareFork();
+  LockNamedProfilesForFork();
   LockLabelsForFork();
   recorder::PrepareFork();
   if (g_jemalloc.prepare != nullptr) g_jemalloc.prepare();
@@ -34,6 +36,7 @@ void Parent() {
   if (g_jemalloc.parent != nullptr) g_jemalloc.parent();
   recorder::ParentAfterFork();
   UnlockLabelsAfterFork(false);
+  UnlockNamedProfilesAfterFork(false);
   cpu::ParentAfterFork();
 }
 
@@ -41,6 +44,7 @@ void Child() {
   if (g_jemalloc.child != nullptr) g_jemalloc.child();
   recorder::ChildAfterFork();
   UnlockLabelsAfterFork(true);
+  UnlockNamedProfilesAfterFork(true);
   TriggersAfterForkInChild();
   leak::CheckAfterForkInChild();
 }

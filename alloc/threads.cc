@@ -13,6 +13,7 @@
 #include "base/raw_syscall.h"
 #include "sampling/cpu/cpu_sampler.h"
 #include "sampling/labels.h"
+#include "sampling/named_profiles.h"
 #include "sampling/recorder.h"
 #include "sampling/thread_stacks.h"
 #include "sampling/unwind/walk.h"
@@ -100,6 +101,7 @@ HEAPPROF_EXPORT int pthread_create(pthread_t* thread, const pthread_attr_t* attr
   start->labels = heapprof::CurrentLabels();
   start->held = heapprof::HoldThreadArgument(argument);
   heapprof::ReadAttributes(attributes, start);
+  heapprof::RecordThreadCreation(HEAPPROF_CALLER_FRAME());
   int error = heapprof::g_next.pthread_create(thread, attributes, heapprof::Trampoline, start);
   if (error != 0) {
     heapprof::ReleaseThreadArgument(start->held);

@@ -29,10 +29,8 @@ void WriteValues(const CountProfile& profile, uint64_t count, ProfileBuilder* bu
 
 void WriteEntry(const CountProfile& profile, uint32_t id, ProfileBuilder* builder) {
   const StackCount& entry = profile.counts->at(id);
-  // acquire: `out` first, so that the `in` read after it includes what was taken out.
-  uint64_t out = entry.out.load(std::memory_order_acquire);
-  uint64_t in = entry.in.load(std::memory_order_relaxed);
-  if (in <= out) return;
+  uint64_t value = ValueOf(entry);
+  if (value == 0) return;
   builder->StartSample();
   if (id == StackCounts::kOverflow) {
     builder->SampleLocations(nullptr, 0, 0, kOverflowLocation);
@@ -41,7 +39,7 @@ void WriteEntry(const CountProfile& profile, uint32_t id, ProfileBuilder* builde
     builder->SampleLocations(profile.counts->LocationsOf(entry), entry.depth, kFirstLocation - 1,
                              whole ? 0 : kTruncatedLocation);
   }
-  WriteValues(profile, in - out, builder);
+  WriteValues(profile, value, builder);
   WriteLabels(entry.labels, builder);
   builder->EndSample();
 }
@@ -72,8 +70,10 @@ int WriteCountProto(const CountProfile& profile, ByteSink* sink, CountProtoWorks
   ProfileBuilder builder(&gzip, &workspace->builder);
   ModuleTable modules(&workspace->modules);
   WriteHeader(profile, &builder);
-  uint32_t entries = profile.counts->count();
-  for (uint32_t id = 1; id <= entries && builder.error() == 0; id++) WriteEntry(profile, id, &builder);
+  uint32_t entries = profile.order != nullptr ? profile.order_count : profile.counts->count();
+  for (uint32_t i = 0; i < entries && builder.error() == 0; i++) {
+    WriteEntry(profile, profile.order != nullptr ? profile.order[i] : i + 1, &builder);
+  }
   WriteLost(profile, &builder);
   // Without /proc the table is empty and locations stay bare addresses: still a profile.
   modules.Read();

@@ -33,6 +33,9 @@ struct CountProfile {
   int64_t start;     // nanoseconds since the epoch
   int64_t duration;  // nanoseconds; 0: a snapshot
   uint64_t lost;     // counts without a stack: a sample of their own
+  // The entries to write, in this order; nullptr: all, in the order of their ids.
+  const uint32_t* order;
+  uint32_t order_count;
   // Writes comments of the kind. May be nullptr.
   void (*comments)(const void* argument, ProfileBuilder* builder);
   const void* argument;

@@ -57,7 +57,7 @@ void WriteCpuComments(const void* argument, ProfileBuilder* builder) {
 int WriteTo(int fd, const cpu::CpuProfile& profile) {
   DescriptorSink sink(fd);
   return WriteCountProto({profile.stacks, "samples", "cpu", "nanoseconds", profile.period, profile.start,
-                          profile.duration, profile.lost, WriteCpuComments, &profile},
+                          profile.duration, profile.lost, nullptr, 0, WriteCpuComments, &profile},
                          &sink, static_cast<CountProtoWorkspace*>(g_memory.workspace()));
 }
 

@@ -105,23 +105,6 @@ void WriteHeader(const HeapSource& source, const Records& records, TextStream* o
   out->Str(" heap/").UDec(2 * records.interval()).Str("\n");
 }
 
-void WriteFrame(const ModuleTable& modules, const FrameSymbols& symbols, uint64_t return_address,
-                TextStream* out) {
-  out->Str("#\t").Hex(return_address);
-  const FrameSymbols::Frame* frame = symbols.Find(return_address);
-  if (frame != nullptr && frame->module != ModuleTable::kNone) {
-    const Module& module = modules.at(frame->module);
-    const char* path = module.path[0] != '\0' ? module.path : "[anonymous code]";
-    if (frame->start != 0) {
-      out->Str("\t").Str(symbols.Name(*frame)).Str("+").Hex(return_address - frame->start);
-      out->Str("\t").Str(path);
-    } else {
-      out->Str("\t").Str(path).Str("+").Hex(return_address - module.start + module.file_offset);
-    }
-  }
-  out->Str("\n");
-}
-
 void WriteRecord(const HeapSource& source, const Record& record, const ModuleTable& modules,
                  const FrameSymbols& symbols, TextStream* out) {
   const Bucket& bucket = *source.bucket_at(record.bucket);
@@ -137,7 +120,7 @@ void WriteRecord(const HeapSource& source, const Record& record, const ModuleTab
   }
   out->Str("\n");
   for (uint32_t i = 0; i < stack.depth; i++) {
-    WriteFrame(modules, symbols, source.location_return_address(stack.locations[i]), out);
+    WriteTextFrame(modules, symbols, source.location_return_address(stack.locations[i]), out);
   }
   if (stack.truncated) out->Str("#\t").Str(kTruncatedFrame).Str("\n");
   out->Str("\n");
@@ -194,6 +177,23 @@ bool CopyFile(const char* path, TextStream* out) {
 }
 
 }  // namespace
+
+void WriteTextFrame(const ModuleTable& modules, const FrameSymbols& symbols, uint64_t return_address,
+                    TextStream* out) {
+  out->Str("#\t").Hex(return_address);
+  const FrameSymbols::Frame* frame = symbols.Find(return_address);
+  if (frame != nullptr && frame->module != ModuleTable::kNone) {
+    const Module& module = modules.at(frame->module);
+    const char* path = module.path[0] != '\0' ? module.path : "[anonymous code]";
+    if (frame->start != 0) {
+      out->Str("\t").Str(symbols.Name(*frame)).Str("+").Hex(return_address - frame->start);
+      out->Str("\t").Str(path);
+    } else {
+      out->Str("\t").Str(path).Str("+").Hex(return_address - module.start + module.file_offset);
+    }
+  }
+  out->Str("\n");
+}
 
 AllocatorStatsPrinter g_allocator_stats_printer = nullptr;
 

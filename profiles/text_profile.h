@@ -20,6 +20,7 @@
 #ifndef HEAPPROF_PROFILES_TEXT_PROFILE_H_
 #define HEAPPROF_PROFILES_TEXT_PROFILE_H_
 
+#include "profiles/frame_symbols.h"
 #include "profiles/heap_profile.h"
 #include "profiles/heap_source.h"
 #include "proto/text_stream.h"
@@ -36,6 +37,10 @@ struct HeapTextWorkspace {
 // Returns 0 when the profile is complete, or -errno.
 int WriteHeapTextFrom(const HeapSource& source, ByteSink* sink, HeapTextWorkspace* workspace,
                       bool in_handler);
+
+// One line of a stack: "#", the return address, and as far as they are known the function and the file.
+void WriteTextFrame(const ModuleTable& modules, const FrameSymbols& symbols, uint64_t return_address,
+                    TextStream* out);
 
 }  // namespace heapprof
 

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <atomic>
 
@@ -17,6 +16,9 @@
 #include "profiles/dump_file.h"
 #include "profiles/dump_memory.h"
 #include "profiles/heap_profile.h"
+#include "profiles/named_profile.h"
+#include "proto/descriptor_sink.h"
+#include "sampling/named_profiles.h"
 #include "sampling/unwind/walk.h"
 
 namespace heapprof {
@@ -33,6 +35,11 @@ std::atomic<uint64_t> g_dumps{0}, g_failed_dumps{0};
 
 // Guarded by the dump lock.
 DumpMemory g_memory;
+
+size_t WorkspaceSize() {
+  size_t heap = HeapProfileWorkspaceSize(), named = NamedProfileWorkspaceSize();
+  return heap > named ? heap : named;
+}
 
 // Writes one heap profile to a file. Runs on the dump's stack, under the dump lock.
 struct FileDump {
@@ -70,7 +77,7 @@ struct FileDump {
 
 // Writes a named profile to a descriptor.
 struct DescriptorDump {
-  HeapProfileKind kind;
+  const NamedProfile* profile;
   int fd;
   int debug;
   bool in_handler;
@@ -79,15 +86,29 @@ struct DescriptorDump {
 
   static void Run(void* argument) {
     auto* dump = static_cast<DescriptorDump*>(argument);
-    dump->result = dump->debug == 0 ? WriteHeapProto(dump->kind, dump->fd, dump->workspace)
-                                    : WriteHeapText(dump->kind, dump->fd, dump->workspace, dump->in_handler);
+    dump->result = dump->Write();
+  }
+
+  int Write() {
+    HeapProfileKind kind = HeapProfileKind::kHeap;
+    switch (profile->kind) {
+      case ProfileKind::kAllocs:
+        kind = HeapProfileKind::kAllocs;
+        [[fallthrough]];
+      case ProfileKind::kHeap:
+        return debug == 0 ? WriteHeapProto(kind, fd, workspace)
+                          : WriteHeapText(kind, fd, workspace, in_handler);
+      default:
+        DescriptorSink sink(fd);
+        return WriteNamedProfile(*profile, debug, &sink, workspace);
+    }
   }
 };
 
 // Runs `dump` under the lock that the caller holds.
 template <typename Dump>
 int RunLocked(Dump* dump) {
-  if (!g_memory.Map(HeapProfileWorkspaceSize())) {
+  if (!g_memory.Map(WorkspaceSize())) {
     Say("no memory for writing a heap profile (the address space is used up); nothing is written");
     CountDump(-ENOMEM);
     return -ENOMEM;
@@ -160,7 +181,7 @@ void InstallHandler(int number, void (*handler)(int)) {
 
 void InstallTriggers() {
   const Options& options = GetOptions();
-  g_memory.Map(HeapProfileWorkspaceSize());
+  g_memory.Map(WorkspaceSize());
   if (options.dump_signal > 0) InstallHandler(options.dump_signal, OnDumpSignal);
   InstallCpuTriggers();
   if (options.dump_at_exit || options.cpu_at_start || options.cpu_signal > 0) at_quick_exit(DumpAtExit);
@@ -181,12 +202,8 @@ int DumpHeap(const char* path) {
 
 int WriteProfile(const char* name, int fd, int debug) {
   if (name == nullptr || debug < 0 || debug > 1) return -EINVAL;
-  DescriptorDump dump = {HeapProfileKind::kHeap, fd, debug, false, nullptr, 0};
-  if (strcmp(name, "allocs") == 0) {
-    dump.kind = HeapProfileKind::kAllocs;
-  } else if (strcmp(name, "heap") != 0) {
-    return -ENOENT;
-  }
+  DescriptorDump dump = {LookupProfile(name), fd, debug, false, nullptr, 0};
+  if (dump.profile == nullptr) return -ENOENT;
   if (debug != 0) {
     // The allocator's statistics take its locks, which the code that a handler interrupted may hold.
     constexpr uint32_t kFrames = 256;

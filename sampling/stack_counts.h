@@ -30,6 +30,14 @@ struct StackCount {
   std::atomic<uint64_t> in, out;  // both only grow; `out` stays 0 where nothing is taken away
 };
 
+// in - out.
+inline uint64_t ValueOf(const StackCount& entry) {
+  // acquire: `out` first, so that the `in` read after it includes what was taken out.
+  uint64_t out = entry.out.load(std::memory_order_acquire);
+  uint64_t in = entry.in.load(std::memory_order_relaxed);
+  return in > out ? in - out : 0;
+}
+
 class StackCounts {
  public:
   static constexpr uint32_t kOverflow = 1;

@@ -21,8 +21,9 @@ extern "C" {
  * on stderr says which. */
 int heapprof_dump_heap(const char* path);
 
-/* Writes the profile `name` ("heap" or "allocs") to the descriptor `fd`. debug 0: gzip'd profile.proto;
- * debug 1: text with symbols, with the allocator's statistics unless called from a handler. 0 means complete:
+/* Writes the profile `name` ("heap", "allocs", "threadcreate", or one that the program has made) to the
+ * descriptor `fd`. debug 0: gzip'd profile.proto; debug 1: text with symbols; that of the heap has the
+ * allocator's statistics unless called from a handler. 0 means complete:
  * short writes are retried. [signal-safe]
  * Errors: -ENOENT no such profile, -EINVAL bad debug, -EBADF, -EPIPE (raises no SIGPIPE), -EFBIG (raises no
  * SIGXFSZ), ... of the write. */
@@ -57,6 +58,37 @@ int heapprof_labels_set(const char* key, const char* value);
 
 /* The value of the calling thread's label `key`, good forever, or NULL. [signal-safe] */
 const char* heapprof_labels_get(const char* key);
+
+/* A named profile. Those made here hold keys (addresses of objects, say), each with the stack that added it,
+ * and show what is there now, by who made it. Built in are "heap", "allocs" and "threadcreate", the stacks
+ * that made threads; "cpu" is reserved. Profiles are never deleted. */
+typedef struct heapprof_profile heapprof_profile;
+
+/* Makes a profile. NULL, and errno says why: EINVAL the name is empty or longer than 63 bytes; EEXIST it is
+ * taken; ENOSPC there are 256; ENOMEM. Not for signal handlers. */
+heapprof_profile* heapprof_profile_new(const char* name);
+
+/* The profile of that name, or NULL. [signal-safe] */
+heapprof_profile* heapprof_profile_lookup(const char* name);
+
+/* Fills `out` with up to `capacity` profiles, in the order of their names. Returns how many there are.
+ * [signal-safe] */
+size_t heapprof_profile_list(heapprof_profile** out, size_t capacity);
+
+/* [signal-safe] */
+const char* heapprof_profile_name(const heapprof_profile* profile);
+
+/* How many keys are in the profile; of "threadcreate" the threads made, of "heap" and "allocs" the stacks
+ * with their block sizes. [signal-safe] */
+size_t heapprof_profile_count(const heapprof_profile* profile);
+
+/* Adds `key` with the stack of the caller, whose first `skip` frames are left out: 0 begins with the caller
+ * of this function. Not for signal handlers. Errors: -EEXIST the key is in the profile; -EPERM the profile is
+ * built in; -EINVAL profile is NULL; -ENOMEM. */
+int heapprof_profile_add(heapprof_profile* profile, const void* key, int skip);
+
+/* Takes `key` out; nothing happens if it is not there. Not for signal handlers. Errors: -EPERM, -EINVAL. */
+int heapprof_profile_remove(heapprof_profile* profile, const void* key);
 
 /* What the profiler did so far. `size` is set by the caller to sizeof(struct heapprof_stats), so that the
  * structure may grow. */

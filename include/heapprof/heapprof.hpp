@@ -12,8 +12,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <system_error>
+#include <utility>
 
 namespace heapprof {
 
@@ -35,8 +37,8 @@ enum class Format {
   kText = 1,   // text with symbols
 };
 
-// Writes the profile `name` ("heap" or "allocs") to the descriptor `fd`. [signal-safe]
-// Errors: no_such_file_or_directory: no such profile; those of write().
+// Writes the profile `name` ("heap", "allocs", "threadcreate" or one of the program's) to the descriptor
+// `fd`. [signal-safe] Errors: no_such_file_or_directory: no such profile; those of write().
 inline std::error_code WriteProfile(const char* name, int fd, Format format = Format::kProto) noexcept {
   return ErrorOf(heapprof_write_profile(name, fd, static_cast<int>(format)));
 }
@@ -48,6 +50,88 @@ inline std::error_code SetSampleInterval(std::size_t bytes) noexcept {
 
 // The mean number of bytes between samples now in force. [signal-safe]
 inline std::size_t SampleInterval() noexcept { return heapprof_sample_interval(); }
+
+// Begins and ends a CPU profile, which is written to `fd` at its end. [signal-safe]
+// Errors: device_or_resource_busy: one runs; file_exists: the program uses SIGPROF itself; see heapprof.h.
+inline std::error_code StartCpuProfile(int fd, int hz = 100) noexcept {
+  return ErrorOf(heapprof_start_cpu_profile(fd, hz));
+}
+inline std::error_code StopCpuProfile() noexcept { return ErrorOf(heapprof_stop_cpu_profile()); }
+
+// Labels of the calling thread's samples for as long as the object lives; then the thread has again those
+// that it had. Keys outlive the object. A pair that is refused (see heapprof_labels_set) is left out.
+//
+//     heapprof::ScopedLabels request("request", path);
+//     heapprof::ScopedLabels both({{"tenant", "a"}, {"request", "list"}});
+class ScopedLabels {
+ public:
+  static constexpr std::size_t kMost = 16;
+  using Pair = std::pair<const char*, const char*>;
+
+  ScopedLabels(const char* key, const char* value) noexcept : ScopedLabels({{key, value}}) {}
+  ScopedLabels(std::initializer_list<Pair> pairs) noexcept {
+    for (const Pair& pair : pairs) {
+      if (count_ == kMost) break;
+      before_[count_++] = {pair.first, heapprof_labels_get(pair.first)};
+      if (std::error_code error = ErrorOf(heapprof_labels_set(pair.first, pair.second))) {
+        error_ = error;
+        --count_;
+      }
+    }
+  }
+  ~ScopedLabels() {
+    while (count_ > 0) {
+      --count_;
+      heapprof_labels_set(before_[count_].first, before_[count_].second);
+    }
+  }
+  ScopedLabels(const ScopedLabels&) = delete;
+  ScopedLabels& operator=(const ScopedLabels&) = delete;
+  // Of the last pair that was refused.
+  std::error_code error() const noexcept { return error_; }
+
+ private:
+  Pair before_[kMost];
+  std::size_t count_ = 0;
+  std::error_code error_;
+};
+
+// A named profile, which shows the objects that are there now by the stacks that made them. A plain handle.
+//
+//     static heapprof::Profile open_files("app.files");
+//     File::File() { open_files.Add(this); }
+//     File::~File() { open_files.Remove(this); }
+class Profile {
+ public:
+  // The profile of that name, made if there is none. An object without a profile (see operator bool: a bad
+  // name, no memory) takes everything and does nothing.
+  explicit Profile(const char* name) noexcept : profile_(heapprof_profile_lookup(name)) {
+    if (profile_ == nullptr) profile_ = heapprof_profile_new(name);
+    if (profile_ == nullptr) profile_ = heapprof_profile_lookup(name);  // another thread was faster
+  }
+  explicit Profile(heapprof_profile* profile) noexcept : profile_(profile) {}
+
+  // All profiles, in the order of their names, at most `capacity`; returns how many there are.
+  static std::size_t List(heapprof_profile** out, std::size_t capacity) noexcept {
+    return heapprof_profile_list(out, capacity);
+  }
+
+  explicit operator bool() const noexcept { return profile_ != nullptr; }
+  const char* name() const noexcept { return heapprof_profile_name(profile_); }
+  std::size_t count() const noexcept { return heapprof_profile_count(profile_); }
+  // The stack begins with the function that calls Add, less `skip` frames. Errors: file_exists: the key is in
+  // the profile.
+  __attribute__((always_inline)) std::error_code Add(const void* key, int skip = 0) noexcept {
+    return ErrorOf(heapprof_profile_add(profile_, key, skip));
+  }
+  std::error_code Remove(const void* key) noexcept { return ErrorOf(heapprof_profile_remove(profile_, key)); }
+  std::error_code Write(int fd, Format format = Format::kProto) const noexcept {
+    return WriteProfile(name(), fd, format);
+  }
+
+ private:
+  heapprof_profile* profile_;
+};
 
 // The fields are explained in heapprof.h. (C has a function of the structure's name.)
 using Statistics = struct ::heapprof_stats;

@@ -77,7 +77,6 @@ uint32_t TakePeriods(const siginfo_t& info, Session* session) {
   if (info.si_code == SI_TIMER) {
     periods = 1 + static_cast<uint64_t>(info.si_overrun > 0 ? info.si_overrun : 0);
   } else {
-    if (given == 0) SetEventPeriod(*clock, session->period);
     // To the nearest: event and clock do not agree to the nanosecond.
     uint64_t due = PeriodsDue(clock->first, session->period, ThreadCpuNanos(0) + session->period / 2);
     if (due <= given) return 0;

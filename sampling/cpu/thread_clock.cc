@@ -12,8 +12,6 @@
 namespace heapprof::cpu {
 namespace {
 
-constexpr int64_t kLeastEventPeriod = 10'000;  // the kernel's, of its own
-
 // The clock id of a thread's CPU time (sched_clock's precision), as the kernel's ABI has it.
 clockid_t CpuClockOf(int tid) {
   constexpr unsigned kPerThread = 4, kScheduler = 2;
@@ -33,7 +31,7 @@ perf_event_attr CpuClockEvent(int64_t period) {
   attributes.type = PERF_TYPE_SOFTWARE;
   attributes.size = sizeof(attributes);
   attributes.config = PERF_COUNT_SW_CPU_CLOCK;
-  attributes.sample_period = static_cast<uint64_t>(period < kLeastEventPeriod ? kLeastEventPeriod : period);
+  attributes.sample_period = static_cast<uint64_t>(period);
   attributes.wakeup_events = 1;
   attributes.disabled = 1;
   attributes.exclude_hv = 1;
@@ -96,24 +94,21 @@ int StartTimer(ThreadClock* clock, int64_t period, int number) {
 }
 
 int StartEvent(ThreadClock* clock, int64_t period) {
-  int64_t now = ThreadCpuNanos(clock->tid);
-  if (now < 0) return -ESRCH;
-  int64_t to_first = clock->first > now ? clock->first - now : period;
-  long fd = OpenEvent(clock->tid, to_first);
+  long fd = OpenEvent(clock->tid, period);
   if (fd < 0) return static_cast<int>(fd);
   clock->event = static_cast<int>(fd);
   f_owner_ex owner = {F_OWNER_TID, clock->tid};
-  int error = 0;
   if (TakesTooMany(clock->event) || Control(clock->event, PERF_EVENT_IOC_ID, &clock->event_id) != 0 ||
       RawSyscall(SYS_fcntl, fd, F_SETOWN_EX, reinterpret_cast<long>(&owner)) != 0 ||
       RawSyscall(SYS_fcntl, fd, F_SETSIG, kTickSignal) != 0 ||
       RawSyscall(SYS_fcntl, fd, F_SETFL, O_ASYNC | O_NONBLOCK) != 0 ||
       Control(clock->event, PERF_EVENT_IOC_ENABLE) != 0) {
-    error = -EMFILE;
     RawClose(clock->event);
     clock->event = -1;
+    return -EMFILE;
   }
-  return error;
+  clock->first = ThreadCpuNanos(clock->tid) + period;
+  return 0;
 }
 
 int TryEvent(int64_t period) {
@@ -121,11 +116,6 @@ int TryEvent(int64_t period) {
   if (fd < 0) return static_cast<int>(fd);
   RawClose(static_cast<int>(fd));
   return 0;
-}
-
-void SetEventPeriod(const ThreadClock& clock, int64_t period) {
-  auto nanos = static_cast<uint64_t>(period);
-  Control(clock.event, PERF_EVENT_IOC_PERIOD, &nanos);
 }
 
 void StopClock(ThreadClock* clock) {

@@ -49,15 +49,13 @@ inline uint64_t PeriodsDue(int64_t first, int64_t period, int64_t now) {
   return now < first ? 0 : static_cast<uint64_t>((now - first) / period) + 1;
 }
 
-// Each starts a clock for `clock->tid`, with `clock->first` set, and gives its signals the value `number`
-// (events: see EventNumber). 0 or -errno: -EAGAIN, the process has no timers left; -EINVAL or -ESRCH, the
-// thread has ended.
+// Each starts a clock for `clock->tid`: a timer whose first tick is at `clock->first`, with `number` as its
+// signals' value; an event, which sets `first`. 0 or -errno: -EAGAIN, the process has no timers left; -EINVAL
+// or -ESRCH, the thread has ended.
 int StartTimer(ThreadClock* clock, int64_t period, int number);
 int StartEvent(ThreadClock* clock, int64_t period);
-// Of a thread of this process, to see whether it may be used here. 0 or -errno.
+// Whether events may be used here. 0 or -errno.
 int TryEvent(int64_t period);
-// From the handler, at an event's first tick: from now on at each period.
-void SetEventPeriod(const ThreadClock& clock, int64_t period);
 
 void StopClock(ThreadClock* clock);
 // In a forked child, which has inherited descriptors, but no timers.

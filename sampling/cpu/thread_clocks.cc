@@ -180,7 +180,10 @@ uint64_t ThreadClocks::Remove(int tid) {
   uint32_t number = Find(tid);
   if (number == 0) return 0;
   const ThreadClock& clock = At(number);
-  uint64_t due = PeriodsDue(clock.first, period_, ThreadCpuNanos(0));
+  int64_t now = ThreadCpuNanos(0);
+  // A thread whose first tick was not at random has its last one so.
+  if (clock.event >= 0) now += static_cast<int64_t>(Random() % static_cast<uint64_t>(period_));
+  uint64_t due = PeriodsDue(clock.first, period_, now);
   uint64_t given = clock.given.load(std::memory_order_relaxed);
   Release(number);
   return due > given ? due - given : 0;

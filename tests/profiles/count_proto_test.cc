@@ -149,7 +149,7 @@ TEST_F(CountProtoTest, WithoutAScaledTypeThereIsOneValueAndWhatWasTakenOutIsSubt
   uint32_t gone = Add({kLibcs}, 2);
   counts_->At(kept)->out += 2;
   counts_->At(gone)->out += 2;
-  pb::Profile p = Write({counts_.get(), "files", nullptr, nullptr, 1, 1, 0, 0, nullptr, nullptr});
+  pb::Profile p = Write({counts_.get(), "files", nullptr, nullptr, 1, 1, 0, 0, nullptr, 0, nullptr, nullptr});
   ASSERT_EQ(p.sample_type_size(), 1);
   EXPECT_EQ(Text(p, p.sample_type(0).type()), "files");
   EXPECT_EQ(Text(p, p.period_type().type()), "files");
@@ -157,6 +157,19 @@ TEST_F(CountProtoTest, WithoutAScaledTypeThereIsOneValueAndWhatWasTakenOutIsSubt
   EXPECT_EQ(p.duration_nanos(), 0);
   ASSERT_EQ(p.sample_size(), 1);
   EXPECT_EQ(Values(p.sample(0)), (std::vector<int64_t>{3}));
+}
+
+TEST_F(CountProtoTest, AnOrderThatIsGivenIsKept) {
+  uint32_t first = Add({kOurs}, 1), second = Add({kLibcs}, 2), third = Add({kOurs + 8}, 3);
+  uint32_t order[] = {third, first, second};
+  CountProfile profile = Cpu(1);
+  profile.order = order;
+  profile.order_count = 3;
+  pb::Profile p = Write(profile);
+  ASSERT_EQ(p.sample_size(), 3);
+  EXPECT_EQ(p.sample(0).value(0), 3);
+  EXPECT_EQ(p.sample(1).value(0), 1);
+  EXPECT_EQ(p.sample(2).value(0), 2);
 }
 
 TEST_F(CountProtoTest, AnErrorOfTheSinkComesOut) {

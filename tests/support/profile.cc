@@ -35,41 +35,42 @@ bool Gunzip(const std::string& data, std::string* plain) {
   return whole;
 }
 
-HeapProfile ParseProfile(const std::string& compressed) {
-  HeapProfile profile;
+void AnyProfile::Parse(const std::string& compressed) {
   std::string plain;
   if (!Gunzip(compressed, &plain)) {
-    profile.error_ = "no whole gzip stream in " + std::to_string(compressed.size()) + " bytes";
-  } else if (!profile.proto_.ParseFromString(plain)) {
-    profile.error_ = "no message in " + std::to_string(plain.size()) + " bytes";
+    error_ = "no whole gzip stream in " + std::to_string(compressed.size()) + " bytes";
+  } else if (!proto_.ParseFromString(plain)) {
+    error_ = "no message in " + std::to_string(plain.size()) + " bytes";
   } else {
-    profile.error_ = profile.FindFault();
+    error_ = FindFault();
   }
+}
+
+HeapProfile ParseProfile(const std::string& compressed) {
+  HeapProfile profile;
+  profile.Parse(compressed);
+  if (profile.error_.empty()) profile.error_ = profile.FindHeapFault();
   if (profile.error_.empty()) profile.NameLocations();
   return profile;
 }
 
+CountProfile::CountProfile(const std::string& compressed) {
+  Parse(compressed);
+  if (error_.empty()) error_ = FindCountFault();
+  if (error_.empty()) NameLocations();
+}
+
 HeapProfile ReadProfile(const std::string& path) { return ParseProfile(ReadFile(path)); }
 
-std::string HeapProfile::FindFault() const {
+std::string AnyProfile::FindFault() const {
   const int64_t strings = proto_.string_table_size();
   if (strings == 0 || !Text(0).empty()) return "string 0 is not empty";
   auto bad = [&](int64_t index) { return index < 0 || index >= strings; };
 
-  static const char* const kTypes[4][2] = {{"alloc_objects", "count"},
-                                           {"alloc_space", "bytes"},
-                                           {"inuse_objects", "count"},
-                                           {"inuse_space", "bytes"}};
-  if (proto_.sample_type_size() != 4) return "not four sample types";
-  for (int i = 0; i < 4; ++i) {
-    const pb::ValueType& type = proto_.sample_type(i);
+  for (const pb::ValueType& type : proto_.sample_type()) {
     if (bad(type.type()) || bad(type.unit())) return "sample type out of the string table";
-    if (Text(type.type()) != kTypes[i][0] || Text(type.unit()) != kTypes[i][1]) return "wrong sample type";
   }
   if (bad(proto_.period_type().type()) || bad(proto_.period_type().unit())) return "bad period type";
-  if (Text(proto_.period_type().type()) != "space" || Text(proto_.period_type().unit()) != "bytes") {
-    return "period type is not space/bytes";
-  }
   if (proto_.time_nanos() <= 0) return "no time";
   if (bad(proto_.default_sample_type()) || bad(proto_.drop_frames())) return "name out of the string table";
 
@@ -94,11 +95,29 @@ std::string HeapProfile::FindFault() const {
     }
   }
   for (const pb::Sample& sample : proto_.sample()) {
-    if (sample.value_size() != 4) return "not four values";
+    if (sample.value_size() != proto_.sample_type_size()) return "not one value for each type";
     if (sample.location_id_size() == 0) return "sample without a stack";
     for (uint64_t id : sample.location_id()) {
       if (locations.count(id) == 0) return "unknown location";
     }
+  }
+  return "";
+}
+
+std::string HeapProfile::FindHeapFault() const {
+  static const char* const kTypes[4][2] = {{"alloc_objects", "count"},
+                                           {"alloc_space", "bytes"},
+                                           {"inuse_objects", "count"},
+                                           {"inuse_space", "bytes"}};
+  if (proto_.sample_type_size() != 4) return "not four sample types";
+  for (int i = 0; i < 4; ++i) {
+    const pb::ValueType& type = proto_.sample_type(i);
+    if (Text(type.type()) != kTypes[i][0] || Text(type.unit()) != kTypes[i][1]) return "wrong sample type";
+  }
+  if (Text(proto_.period_type().type()) != "space" || Text(proto_.period_type().unit()) != "bytes") {
+    return "period type is not space/bytes";
+  }
+  for (const pb::Sample& sample : proto_.sample()) {
     for (int i = 0; i < 2; ++i) {
       if (sample.value(2 + i) < 0) return "in use below zero";
       if (sample.value(2 + i) > sample.value(i)) return "in use above allocated";
@@ -107,7 +126,21 @@ std::string HeapProfile::FindFault() const {
   return "";
 }
 
-void HeapProfile::NameLocations() {
+std::string CountProfile::FindCountFault() const {
+  const int types = proto_.sample_type_size();
+  if (types != 1 && types != 2) return "neither one nor two sample types";
+  if (Text(proto_.sample_type(0).unit()) != "count") return "the first value is no count";
+  const pb::ValueType& scaled = proto_.sample_type(types - 1);
+  if (proto_.period_type().type() != scaled.type()) return "period type is not that of the last value";
+  for (const pb::Sample& sample : proto_.sample()) {
+    if (sample.value(0) <= 0) return "no count";
+    if (sample.value(types - 1) != sample.value(0) * proto_.period())
+      return "value is not count times period";
+  }
+  return "";
+}
+
+void AnyProfile::NameLocations() {
   // kept over profiles: the same libraries come again and again. Never freed: tests are short.
   static auto* const binaries = new std::map<std::string, std::unique_ptr<ElfSymbols>>;
   std::map<uint64_t, const pb::Mapping*> mappings;
@@ -144,7 +177,7 @@ Totals HeapProfile::Sum(Wanted wanted) const {
   return totals;
 }
 
-std::vector<std::string> HeapProfile::Stack(const pb::Sample& sample) const {
+std::vector<std::string> AnyProfile::Stack(const pb::Sample& sample) const {
   std::vector<std::string> stack;
   for (uint64_t id : sample.location_id()) {
     const std::vector<std::string>& names = names_.at(id);
@@ -157,18 +190,54 @@ Totals HeapProfile::Total() const {
   return Sum([](const pb::Sample&) { return true; });
 }
 
+bool AnyProfile::HasFrame(const pb::Sample& sample, const std::string& function) const {
+  const std::vector<std::string> stack = Stack(sample);
+  return std::find(stack.begin(), stack.end(), function) != stack.end();
+}
+
 Totals HeapProfile::In(const std::string& function) const {
-  return Sum([&](const pb::Sample& sample) {
-    const std::vector<std::string> stack = Stack(sample);
-    return std::find(stack.begin(), stack.end(), function) != stack.end();
-  });
+  return Sum([&](const pb::Sample& sample) { return HasFrame(sample, function); });
 }
 
 Totals HeapProfile::AtLeaf(const std::string& function) const {
   return Sum([&](const pb::Sample& sample) { return Stack(sample).front() == function; });
 }
 
-std::string HeapProfile::Comments() const {
+template <typename Wanted>
+int64_t CountProfile::Sum(Wanted wanted) const {
+  int64_t sum = 0;
+  for (const pb::Sample& sample : proto_.sample()) sum += wanted(sample) ? sample.value(0) : 0;
+  return sum;
+}
+
+int64_t CountProfile::Total() const {
+  return Sum([](const pb::Sample&) { return true; });
+}
+
+int64_t CountProfile::In(const std::string& function) const {
+  return Sum([&](const pb::Sample& sample) { return HasFrame(sample, function); });
+}
+
+int64_t CountProfile::AtLeaf(const std::string& function) const {
+  return Sum([&](const pb::Sample& sample) { return Stack(sample).front() == function; });
+}
+
+int64_t CountProfile::Labelled(const std::string& key, const std::string& value) const {
+  return Sum([&](const pb::Sample& sample) {
+    return std::any_of(sample.label().begin(), sample.label().end(), [&](const pb::Label& label) {
+      return Text(label.key()) == key && Text(label.str()) == value;
+    });
+  });
+}
+
+std::string CountProfile::Comment(const std::string& key) const {
+  for (int64_t comment : proto_.comment()) {
+    if (Text(comment).rfind(key + ": ", 0) == 0) return Text(comment).substr(key.size() + 2);
+  }
+  return "";
+}
+
+std::string AnyProfile::Comments() const {
   std::string text;
   for (int64_t comment : proto_.comment()) text += Text(comment) + "\n";
   return text;

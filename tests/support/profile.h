@@ -29,33 +29,62 @@ struct Totals {
 };
 std::ostream& operator<<(std::ostream& out, const Totals& totals);
 
-class HeapProfile {
+// What all kinds have.
+class AnyProfile {
  public:
   // "" when the file could be read and keeps every rule of the format; else what is wrong with it.
   const std::string& error() const { return error_; }
   const pb::Profile& proto() const { return proto_; }
   const std::string& Text(int64_t index) const { return proto_.string_table(static_cast<int>(index)); }
-
-  Totals Total() const;
-  // The samples with a frame of `function` (its plain name, see elf_symbols.h) anywhere in their stack.
-  Totals In(const std::string& function) const;
-  // The samples whose leaf is in `function`.
-  Totals AtLeaf(const std::string& function) const;
   // The names of a sample's frames, the leaf first; "" where there is no name.
   std::vector<std::string> Stack(const pb::Sample& sample) const;
   // All comments, one a line.
   std::string Comments() const;
 
- private:
-  friend HeapProfile ParseProfile(const std::string& compressed);
+ protected:
+  // Reads `compressed`, and checks what holds for all kinds.
+  void Parse(const std::string& compressed);
   std::string FindFault() const;
   void NameLocations();
-  template <typename Wanted>
-  Totals Sum(Wanted wanted) const;
+  bool HasFrame(const pb::Sample& sample, const std::string& function) const;
 
   std::string error_;
   pb::Profile proto_;
   std::map<uint64_t, std::vector<std::string>> names_;  // location -> its names, innermost first
+};
+
+class HeapProfile : public AnyProfile {
+ public:
+  Totals Total() const;
+  // The samples with a frame of `function` (its plain name, see elf_symbols.h) anywhere in their stack.
+  Totals In(const std::string& function) const;
+  // The samples whose leaf is in `function`.
+  Totals AtLeaf(const std::string& function) const;
+
+ private:
+  friend HeapProfile ParseProfile(const std::string& compressed);
+  std::string FindHeapFault() const;
+  template <typename Wanted>
+  Totals Sum(Wanted wanted) const;
+};
+
+// A profile whose first value is a count: of CPU samples, or of what a named profile holds.
+class CountProfile : public AnyProfile {
+ public:
+  explicit CountProfile(const std::string& compressed);
+
+  int64_t Total() const;
+  int64_t In(const std::string& function) const;
+  int64_t AtLeaf(const std::string& function) const;
+  // The samples with this label.
+  int64_t Labelled(const std::string& key, const std::string& value) const;
+  // The value of a comment "key: value".
+  std::string Comment(const std::string& key) const;
+
+ private:
+  std::string FindCountFault() const;
+  template <typename Wanted>
+  int64_t Sum(Wanted wanted) const;
 };
 
 // From the bytes of a file, gzip'd.

@@ -21,7 +21,8 @@ std::vector<HeapProfile> ExpectGoodProfiles(const std::string& folder) {
     EXPECT_EQ(profiles.back().error(), "") << path;
   }
   for (const std::string& name : ListDir(folder)) {
-    const bool temporary = name.rfind("h.", 0) == 0 && name.find(".heap.pb.gz") + 11 != name.size();
+    const bool temporary = name.rfind("h.", 0) == 0 && name.find(".heap.pb.gz") + 11 != name.size() &&
+                           name.find(".cpu.pb.gz") + 10 != name.size();
     EXPECT_FALSE(temporary) << "left behind: " << name;
   }
   return profiles;
