@@ -15,8 +15,8 @@
 #include "sampling/labels.h"
 #include "sampling/named_profiles.h"
 #include "sampling/recorder.h"
+#include "sampling/retired_modules.h"
 #include "sampling/thread_stacks.h"
-#include "sampling/unwind/walk.h"
 
 namespace heapprof {
 namespace {
@@ -112,8 +112,13 @@ HEAPPROF_EXPORT int pthread_create(pthread_t* thread, const pthread_attr_t* attr
 
 HEAPPROF_EXPORT int dlclose(void* handle) noexcept {
   heapprof::Initialize();
+  int saved = errno;
+  heapprof::BeforeUnload();
+  errno = saved;
   int result = heapprof::g_next.dlclose(handle);
-  heapprof::UnwindCacheModulesChanged();
+  saved = errno;
+  heapprof::AfterUnload();
+  errno = saved;
   return result;
 }
 

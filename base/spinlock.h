@@ -14,12 +14,13 @@
 namespace heapprof {
 
 enum class LockRank : uint8_t {
-  kThreadList = 1,
-  kStackInsert = 2,
-  kLiveShard = 3,
-  kLabels = 4,
-  kCpuClocks = 5,
-  kNamed = 6
+  kModules = 1,
+  kThreadList = 2,
+  kStackInsert = 3,
+  kLiveShard = 4,
+  kLabels = 5,
+  kCpuClocks = 6,
+  kNamed = 7
 };
 
 class SpinLock {

@@ -30,7 +30,7 @@ int WriteLeakProfile(const Findings& findings, int fd) {
       const Bucket& of = *BucketAt(findings.at(i).bucket);
       Bucket& bucket = g_buckets[i];
       bucket.key_hash = of.key_hash;
-      bucket.stack_hash = of.stack_hash;
+      bucket.stack_hash.store(of.stack_hash.load(std::memory_order_relaxed), std::memory_order_relaxed);
       bucket.size = of.size;
       bucket.interval = of.interval;
       bucket.stack = of.stack;

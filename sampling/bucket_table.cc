@@ -38,8 +38,8 @@ uint64_t KeyHash(const BucketKey& key) {
 }
 
 bool Matches(const Bucket& bucket, const BucketKey& key, uint64_t hash) {
-  return bucket.key_hash == hash && bucket.stack_hash == key.stack.hash && bucket.size == key.size &&
-         bucket.interval == key.interval && bucket.labels == key.labels;
+  return bucket.key_hash == hash && bucket.stack_hash.load(std::memory_order_relaxed) == key.stack.hash &&
+         bucket.size == key.size && bucket.interval == key.interval && bucket.labels == key.labels;
 }
 
 uint32_t Find(const BucketKey& key, uint64_t hash) {
@@ -91,7 +91,7 @@ uint32_t Add(const BucketKey& key, uint64_t hash, uint32_t stack) {
   uint32_t id = count + 1;
   Bucket* bucket = g_buckets.At(id);
   bucket->key_hash = hash;
-  bucket->stack_hash = key.stack.hash;
+  bucket->stack_hash.store(key.stack.hash, std::memory_order_relaxed);
   bucket->size = key.size;
   bucket->interval = key.interval;
   bucket->stack = stack;
@@ -159,6 +159,21 @@ Bucket* MutableBucket(uint32_t id) { return g_buckets.At(id); }
 uint32_t BucketCount() { return g_bucket_count.load(std::memory_order_acquire); }
 
 const Bucket* BucketAt(uint32_t id) { return g_buckets.At(id); }
+
+bool HaveLocationsIn(uint64_t start, uint64_t limit) {
+  SpinLockHolder hold(&g_lock);
+  return AnyLocationIn(start, limit);
+}
+
+void MoveLocations(uint64_t start, uint64_t limit, uint64_t to) {
+  SpinLockHolder hold(&g_lock);
+  uint32_t count = g_bucket_count.load(std::memory_order_relaxed);
+  for (uint32_t id = 1; id <= count; ++id) {
+    Bucket* bucket = g_buckets.At(id);
+    if (RetireStackIn(bucket->stack, start, limit)) bucket->stack_hash.store(0, std::memory_order_relaxed);
+  }
+  MoveLocationAddresses(start, limit, to);
+}
 
 void LockBucketsForFork() { g_lock.LockForFork(); }
 

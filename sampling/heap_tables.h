@@ -26,11 +26,11 @@ struct StackView {
 // are read first, so that a reader never sees more frees than allocations.
 struct Bucket {
   uint64_t key_hash;
-  uint64_t stack_hash;
-  uint64_t size;      // S, bytes as asked for
-  uint64_t interval;  // R, bytes; 1 = every allocation was taken
-  uint32_t stack;     // for StackAt; kOverflowStack: the metadata limit was reached
-  uint32_t labels;    // 0 = none
+  std::atomic<uint64_t> stack_hash;  // 0: of no stack that can still occur
+  uint64_t size;                     // S, bytes as asked for
+  uint64_t interval;                 // R, bytes; 1 = every allocation was taken
+  uint32_t stack;                    // for StackAt; kOverflowStack: the metadata limit was reached
+  uint32_t labels;                   // 0 = none
   std::atomic<uint64_t> allocations;
   std::atomic<uint64_t> frees;
   std::atomic<uint32_t> next[2];  // the writers' chains; see bucket_table.cc

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include "base/raw_syscall.h"
+#include "sampling/retired_modules.h"
 
 namespace heapprof {
 namespace {
@@ -64,6 +65,12 @@ struct ModuleTable::Line {
 };
 
 int ModuleTable::Read() {
+  int error = ReadMapped();
+  AddRetired();
+  return error;
+}
+
+int ModuleTable::ReadMapped() {
   char exe[4096];
   ssize_t size = -ENOENT;
   constexpr const char* kLinks[] = {"/proc/self/exe", "/proc/thread-self/exe"};
@@ -187,6 +194,22 @@ void ModuleTable::AddModule(const Line& line, const char* exe) {
     main_ = count_;
   }
   count_++;
+}
+
+void ModuleTable::AddRetired() {
+  const uint32_t retired = RetiredModuleCount();
+  const uint32_t added = retired < kMaxModules - count_ ? retired : kMaxModules - count_;
+  dropped_ += retired - added;
+  // Above user space in ascending order, and below the kernel's page.
+  uint32_t place = count_;
+  while (place > 0 && space_->modules[place - 1].start >= kRetiredBase) place--;
+  memmove(&space_->modules[place + added], &space_->modules[place], (count_ - place) * sizeof(Module));
+  for (uint32_t i = 0; i < added; i++) {
+    const RetiredModule& module = RetiredModuleAt(i);  // its texts live for ever
+    space_->modules[place + i] = {module.start,    module.limit, module.file_offset, 0, 0, 0, module.path,
+                                  module.build_id, false};
+  }
+  count_ += added;
 }
 
 const char* ModuleTable::Keep(const char* text, size_t size) {

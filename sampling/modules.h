@@ -47,8 +47,11 @@ class ModuleTable {
   ModuleTable(const ModuleTable&) = delete;
   ModuleTable& operator=(const ModuleTable&) = delete;
 
-  // Reads the mappings of this process. 0, or -errno when there is no /proc: the table is then empty.
+  // Reads the mappings of this process, and adds the modules that were unmapped under recorded stacks
+  // (retired_modules.h). 0, or -errno when there is no /proc: the table then has those only.
   int Read();
+  // The mappings alone.
+  int ReadMapped();
   // The same from a file of the form of /proc/self/maps, with `exe` as the main binary's path. -ENODATA:
   // empty.
   int ReadFrom(const char* maps_path, const char* exe);
@@ -68,6 +71,7 @@ class ModuleTable {
   void AddModule(const Line& line, const char* exe);
   const char* Keep(const char* text, size_t size);  // a copy in the pool, nullptr when that is full
   void ReadBuildIds();
+  void AddRetired();
 
   Workspace* space_;
   uint32_t count_ = 0;

@@ -9,6 +9,7 @@
 #include "sampling/heap_tables.h"
 #include "sampling/labels.h"
 #include "sampling/live_table.h"
+#include "sampling/retired_modules.h"
 #include "sampling/sampler.h"
 #include "sampling/thread_state.h"
 #include "sampling/unwind/walk.h"
@@ -235,6 +236,7 @@ bool IgnoreBlock(const void* block) {
 
 void PrepareFork() {
   CurrentThread().inside = true;
+  LockModulesForFork();
   LockThreadListForFork();
   LockBucketsForFork();
   live::LockForFork();
@@ -244,6 +246,7 @@ void ParentAfterFork() {
   live::UnlockAfterFork(false);
   UnlockBucketsAfterFork(false);
   UnlockThreadListAfterFork(false);
+  UnlockModulesAfterFork(false);
   CurrentThread().inside = false;
 }
 
@@ -251,6 +254,7 @@ void ChildAfterFork() {
   live::UnlockAfterFork(true);
   UnlockBucketsAfterFork(true);
   UnlockThreadListAfterFork(true);
+  UnlockModulesAfterFork(true);
   g_forks.fetch_add(1, std::memory_order_relaxed);
   ThreadState& thread = CurrentThread();
   thread.inside = false;

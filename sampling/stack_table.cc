@@ -8,9 +8,11 @@ namespace heapprof {
 namespace {
 
 constexpr uint32_t kTruncatedFlag = 1u << 31;
+constexpr uint32_t kRetiredFlag = 1u << 30;  // its PCs are no more; see RetireStackIn
+constexpr uint32_t kDepthMask = kRetiredFlag - 1;
 constexpr uint32_t kHeaderWords = 4;  // depth and flag, next in chain, hash in two halves
 
-ChunkedArray<uint64_t, 12, 8192> g_location_address;
+ChunkedArray<std::atomic<uint64_t>, 12, 8192> g_location_address;
 ChunkedArray<uint32_t, 14, 65536> g_words;
 std::atomic<uint32_t> g_location_count{0};
 std::atomic<uint32_t> g_stack_count{0};
@@ -69,7 +71,7 @@ uint32_t InternLocation(uintptr_t address) {
   if (*slot != 0) return *slot;
   uint32_t id = count + 1;
   if (!g_location_address.Reserve(id, 1)) return 0;
-  *g_location_address.At(id) = address;
+  g_location_address.At(id)->store(address, std::memory_order_relaxed);
   *slot = id;
   // release: the address before the count that covers it.
   g_location_count.store(id, std::memory_order_release);
@@ -139,11 +141,49 @@ StackView StackAt(uint32_t stack) {
   if (stack == kOverflowStack) return {nullptr, 0, false};
   // The bucket that names the stack was published after the stack (release in bucket_table): it is complete.
   const uint32_t* record = g_words.At(stack);
-  return {record + kHeaderWords, record[0] & ~kTruncatedFlag, (record[0] & kTruncatedFlag) != 0};
+  return {record + kHeaderWords, record[0] & kDepthMask, (record[0] & kTruncatedFlag) != 0};
 }
 
 uint32_t LocationCount() { return g_location_count.load(std::memory_order_acquire); }
 
-uint64_t LocationReturnAddress(uint32_t id) { return *g_location_address.At(id); }
+uint64_t LocationReturnAddress(uint32_t id) {
+  return g_location_address.At(id)->load(std::memory_order_relaxed);
+}
+
+// A return address behind a module's last instruction belongs to it, one at its start does not.
+static bool IsCallIn(uint64_t return_address, uint64_t start, uint64_t limit) {
+  return return_address - 1 - start < limit - start;
+}
+
+bool AnyLocationIn(uint64_t start, uint64_t limit) {
+  uint32_t count = LocationCount();
+  for (uint32_t id = 1; id <= count; ++id) {
+    if (IsCallIn(LocationReturnAddress(id), start, limit)) return true;
+  }
+  return false;
+}
+
+void MoveLocationAddresses(uint64_t start, uint64_t limit, uint64_t to) {
+  uint32_t count = LocationCount();
+  for (uint32_t id = 1; id <= count; ++id) {
+    uint64_t address = LocationReturnAddress(id);
+    // The index still leads here for the old address, which this entry then denies.
+    if (IsCallIn(address, start, limit)) {
+      g_location_address.At(id)->store(to + (address - start), std::memory_order_relaxed);
+    }
+  }
+}
+
+bool RetireStackIn(uint32_t stack, uint64_t start, uint64_t limit) {
+  if (stack == kOverflowStack) return false;
+  uint32_t* record = g_words.At(stack);
+  for (uint32_t i = 0; i < (record[0] & kDepthMask); ++i) {
+    if (IsCallIn(LocationReturnAddress(record[kHeaderWords + i]), start, limit)) {
+      record[0] |= kRetiredFlag;
+      return true;
+    }
+  }
+  return false;
+}
 
 }  // namespace heapprof

@@ -37,6 +37,28 @@ TEST_P(Stacks, LibrariesThatComeAndGo) {
   EXPECT_EQ(run->Profiles().size(), Bare() ? 0u : static_cast<size_t>(rounds / 50 + 1));
 }
 
+// The second library's code lies where the first's was; each keeps its own name and file.
+TEST_P(Stacks, ALibraryThatIsGoneKeepsItsName) {
+  auto run =
+      Hazard({Program("replaced"), Program("plugin.so"), Program("other_plugin.so")}, "dump_at_exit=1");
+  ExpectRunsWell(run.get());
+  const std::vector<HeapProfile> profiles = run->Profiles();
+  ASSERT_EQ(profiles.size(), Bare() ? 0u : 1u);
+  if (GetParam() != "1" || profiles.empty()) return;
+  EXPECT_NE(run->result().out.find("same place"), std::string::npos) << "the loader chose another address";
+  const Totals first = profiles[0].AtLeaf("plugin_alloc"), second = profiles[0].AtLeaf("other_alloc");
+  EXPECT_EQ(first.alloc_objects, 10 + 5 + 5);
+  EXPECT_EQ(first.inuse_objects, 10 - 4 + 5 + 5);
+  EXPECT_EQ(second.alloc_objects, 7 + 3);
+  EXPECT_EQ(second.inuse_objects, 7 + 3);
+  // One mapping for all times that the first was there.
+  int mappings = 0;
+  for (const pb::Mapping& mapping : profiles[0].proto().mapping()) {
+    mappings += profiles[0].Text(mapping.filename()) == Program("plugin.so");
+  }
+  EXPECT_EQ(mappings, 1);
+}
+
 TEST_P(Stacks, TwoHundredLibrariesWithTls) {
   auto run = Hazard({Program("tls_dlopen")});
   for (int i = 0; i < 200; ++i) {
