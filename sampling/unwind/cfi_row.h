@@ -32,7 +32,8 @@ struct CfiRow {
   uintptr_t cfa_expression = 0;  // 0: register + offset
   uint32_t cfa_expression_size = 0;
 
-  // The registers that a callee keeps, and the return address; rsp that is kSame is the CFA. nullptr for one whose rule nobody needs.
+  // The registers that a callee keeps, and the return address; rsp that is kSame is the CFA. nullptr for one
+  // whose rule nobody needs.
   CfiRegister* of(uint64_t number) {
     int slot = Slot(number);
     return slot < 0 ? nullptr : &registers[slot];

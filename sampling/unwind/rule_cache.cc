@@ -1,6 +1,7 @@
 #include "sampling/unwind/rule_cache.h"
 
 #include "sampling/unwind/cfi.h"
+#include "sampling/unwind/seen_modules.h"
 
 namespace heapprof::unwind {
 namespace {
@@ -19,6 +20,7 @@ std::atomic<uint32_t> g_handed_out{0};
 // For the key of all ones alone, which no generation makes of a PC, and then without a rule.
 CacheEntry g_sentinel = {{~Rule::Of(Rule::kNoRule).word()}, {Rule::Of(Rule::kNoRule).word()}, {&g_sentinel}};
 std::atomic<uint64_t> g_generation{0};
+SeenModules g_seen;
 
 std::atomic<uint16_t>* IndexSlot(uint64_t key, uint64_t probe) {
   constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;
@@ -49,6 +51,7 @@ Rule LookUp(uintptr_t return_address) {
   uintptr_t pc = return_address - 1;  // inside the call, which may be the last instruction of its function
   UnwindTables tables;
   if (!FindUnwindTables(pc, &tables)) return Rule::Of(Rule::kNoCfi);
+  if (g_seen.Replaces(tables)) StartNewGeneration();
   return RuleFromCfi(tables, pc);
 }
 
@@ -78,6 +81,7 @@ CacheHit FindRule(uintptr_t return_address) {
 
   Rule rule = LookUp(return_address);
   if (rule.kind() == Rule::kNoCfi) return {&g_sentinel, rule};
+  key = CacheKey(return_address, CacheGeneration());  // which the look-up may have begun
   CacheEntry* entry = EntryFor(key);
   if (entry == &g_sentinel) return {entry, rule};
   entry->next.store(&g_sentinel, std::memory_order_relaxed);
