@@ -131,7 +131,7 @@ std::string AwaitFile(FolderWatch* watch, const OutputPattern& pattern, const Pr
 }  // namespace
 
 void Dump(const DumpRequest& request) {
-  const Process process(static_cast<pid_t>(request.pid));
+  const Process process(Process::ProgramOf(static_cast<pid_t>(request.pid)));
   CheckLibrary(process, request.force);
 
   std::string output = request.output, signal_name = request.signal;

@@ -67,6 +67,9 @@ CLI::App* AddRun(CLI::App* app, CommandLine* line) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   run->add_option("--library", line->run.library,
                   "The library to preload, if not the one beside this command");
+  run->add_flag_callback(
+      "--no-symbolize", [line] { line->run.symbolize = false; },
+      "Become the program, whose process this then is, and leave its profiles as they are");
   run->add_flag("--verbose", line->verbose, "Have the library say what it sets up and writes");
   run->prefix_command();
   return run;

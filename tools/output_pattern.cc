@@ -49,28 +49,36 @@ OutputPattern::OutputPattern(const std::string& pattern, long pid, std::vector<s
   }
 }
 
-bool OutputPattern::Matches(std::string_view name) const { return MatchesFrom(name_, name); }
-
-bool OutputPattern::MatchesFrom(std::string_view pattern, std::string_view name) const {
+bool OutputPattern::MatchesFrom(std::string_view pattern, std::string_view name, bool any) const {
+  // Tries every length of digits from `least` on.
+  const auto digits = [&](size_t least, std::string_view rest) {
+    for (size_t count = 1; count <= name.size() && name[count - 1] >= '0' && name[count - 1] <= '9';
+         ++count) {
+      if (count >= least && MatchesFrom(rest, name.substr(count), any)) return true;
+    }
+    return false;
+  };
   while (!pattern.empty()) {
     const std::string_view token = pattern.substr(0, 2);
     const std::string_view rest = pattern.size() >= 2 ? pattern.substr(2) : std::string_view();
     if (token == "%p") {
+      if (any) return digits(1, rest);
       if (!StartsWith(name, pid_)) return false;
       name.remove_prefix(pid_.size());
       pattern = rest;
+    } else if (token == "%e" && any) {
+      for (size_t length = 1; length <= name.size(); ++length) {
+        if (MatchesFrom(rest, name.substr(length), any)) return true;
+      }
+      return false;
     } else if (token == "%e") {
       for (const std::string& program : programs_) {
-        if (StartsWith(name, program) && MatchesFrom(rest, name.substr(program.size()))) return true;
+        if (StartsWith(name, program) && MatchesFrom(rest, name.substr(program.size()), any)) return true;
       }
       return false;
     } else if (token == "%n") {
       constexpr size_t kLeastDigits = 4;
-      for (size_t digits = 1; digits <= name.size(); ++digits) {
-        if (name[digits - 1] < '0' || name[digits - 1] > '9') return false;
-        if (digits >= kLeastDigits && MatchesFrom(rest, name.substr(digits))) return true;
-      }
-      return false;
+      return digits(kLeastDigits, rest);
     } else {
       if (token == "%%") pattern.remove_prefix(1);
       if (name.empty() || name.front() != pattern.front()) return false;
@@ -78,7 +86,7 @@ bool OutputPattern::MatchesFrom(std::string_view pattern, std::string_view name)
       pattern.remove_prefix(1);
     }
   }
-  return name == kHeapSuffix;
+  return name == kHeapSuffix || (any && (name == kCpuSuffix || name == kLeakSuffix));
 }
 
 }  // namespace heapprof::tools

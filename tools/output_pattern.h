@@ -17,6 +17,8 @@ inline constexpr char kDefaultOutput[] = "heapprof.%p.%n";
 std::string LiteralPattern(const std::string& path);
 
 inline constexpr char kHeapSuffix[] = ".heap.pb.gz";
+inline constexpr char kCpuSuffix[] = ".cpu.pb.gz";
+inline constexpr char kLeakSuffix[] = ".leak.pb.gz";
 
 class OutputPattern {
  public:
@@ -28,10 +30,12 @@ class OutputPattern {
   // The last part of the pattern, with the suffix, for messages.
   std::string name() const { return name_ + kHeapSuffix; }
   // True if `name`, without a folder, is one that the pattern gives.
-  bool Matches(std::string_view name) const;
+  bool Matches(std::string_view name) const { return MatchesFrom(name_, name, false); }
+  // Likewise for a process of any pid and program name, and for profiles of every kind.
+  bool MatchesAnyProcess(std::string_view name) const { return MatchesFrom(name_, name, true); }
 
  private:
-  bool MatchesFrom(std::string_view pattern, std::string_view name) const;
+  bool MatchesFrom(std::string_view pattern, std::string_view name, bool any) const;
 
   std::string folder_;
   std::string name_;

@@ -100,6 +100,14 @@ bool Process::IsStopped() const {
   return !state.empty() && (state[0] == 'T' || state[0] == 't');
 }
 
+pid_t Process::ProgramOf(pid_t pid) {
+  const std::string folder = "/proc/" + std::to_string(pid);
+  if (!SameFile(folder + "/exe", "/proc/self/exe")) return pid;
+  std::istringstream children(ReadWhole(folder + "/task/" + std::to_string(pid) + "/children"));
+  pid_t child = 0;
+  return children >> child && child > 0 ? child : pid;
+}
+
 pid_t Process::OwnPid() const {
   std::istringstream pids(Status("NSpid"));
   pid_t pid = pid_;

@@ -35,6 +35,9 @@ class Process {
   bool HasPending(int signal) const { return InMask("ShdPnd", signal); }
   bool IsStopped() const;
 
+  // The program that a `heapprof run` runs; the process itself where it is none.
+  static pid_t ProgramOf(pid_t pid);
+
   // The pid in the process' own namespace, which its file names have.
   pid_t OwnPid() const;
   // What %e may be in its file names.

@@ -8,12 +8,15 @@
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 
 #include "tools/elf_file.h"
 #include "tools/failure.h"
 #include "tools/library_path.h"
 #include "tools/output_pattern.h"
+#include "tools/run_symbols.h"
+#include "tools/supervise.h"
 
 namespace heapprof::tools {
 namespace {
@@ -122,14 +125,26 @@ void Run(const RunRequest& request) {
 
   SetEnvironment("LD_PRELOAD", preloaded.empty() ? library : library + ":" + preloaded);
   if (!options.empty()) SetEnvironment("HEAPPROF_OPTIONS", options);
-  std::vector<char*> arguments;
-  for (const std::string& argument : request.program)
-    arguments.push_back(const_cast<char*>(argument.c_str()));
-  arguments.push_back(nullptr);
-  execvp(name.c_str(), arguments.data());
-  const int error = errno;
-  throw Failure("cannot run " + Printable(name) + ": " + ErrorText(error),
-                error == ENOENT || error == ENOTDIR ? kStatusNotFound : kStatusCannotExecute);
+  const auto become = [&] {
+    std::vector<char*> arguments;
+    for (const std::string& argument : request.program)
+      arguments.push_back(const_cast<char*>(argument.c_str()));
+    arguments.push_back(nullptr);
+    execvp(name.c_str(), arguments.data());
+    const int error = errno;
+    throw Failure("cannot run " + Printable(name) + ": " + ErrorText(error),
+                  error == ENOENT || error == ENOTDIR ? kStatusNotFound : kStatusCannotExecute);
+  };
+  if (!request.symbolize) become();
+  timespec start;
+  // The clock of file times, which is behind the other by up to a tick.
+  clock_gettime(CLOCK_REALTIME_COARSE, &start);
+  const Ended ended = Supervise(become);
+  const auto pairs = ParseOptionText(options);
+  const std::string* output = FindOption(pairs, "output");
+  SymbolizeOutputs(output != nullptr && !output->empty() ? *output : kDefaultOutput, ended.pid,
+                   fs::path(name).filename(), start);
+  EndLike(ended);
 }
 
 }  // namespace heapprof::tools

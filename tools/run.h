@@ -1,4 +1,4 @@
-// `heapprof run`: starts a program with the library preloaded.
+// `heapprof run`: runs a program with the library preloaded.
 #ifndef HEAPPROF_TOOLS_RUN_H_
 #define HEAPPROF_TOOLS_RUN_H_
 
@@ -14,10 +14,12 @@ struct RunRequest {
   std::vector<OptionPair> options;   // stand over HEAPPROF_OPTIONS
   std::vector<std::string> program;  // its name and its arguments
   bool must_preload = false;         // a program that would run without the library is not run
+  bool symbolize = true;
 };
 
-// Becomes the program, whose exit status is then this process'. Does not return.
-// Errors: Failure with status 127 (no such program), 126 (it cannot be executed), or 2.
+// Runs the program as a child, symbolizes the profiles that it and its descendants wrote, and ends as it
+// ended. Without `symbolize` this process becomes the program. Does not return. Errors: Failure with status
+// 127 (no such program), 126 (it cannot be executed), or 2.
 [[noreturn]] void Run(const RunRequest& request);
 
 }  // namespace heapprof::tools

@@ -27,12 +27,16 @@ TEST(EndToEnd, RunDumpInfo) {
   Process program(command);
   ASSERT_TRUE(program.WaitForOutput("ready")) << program.so_far().Describe();
 
+  // The pid of `heapprof run` stands for its program's.
   const std::string pid = std::to_string(program.pid());
-  const std::string first = dir / ("py." + pid + ".0001.heap.pb.gz");
   const Result dumped = RunCommand({"dump", pid});
-  ASSERT_EQ(dumped.out, first + "\n") << dumped.Describe();
-  const Result again = RunCommand({"dump", pid});
-  EXPECT_EQ(again.out, dir / ("py." + pid + ".0002.heap.pb.gz\n")) << again.Describe();
+  ASSERT_THAT(dumped.out, testing::EndsWith(".0001.heap.pb.gz\n")) << dumped.Describe();
+  const std::string first = dumped.out.substr(0, dumped.out.size() - 1);
+  const std::string stem = first.substr(0, first.size() - std::string("0001.heap.pb.gz").size());
+  ASSERT_EQ(stem.rfind(dir / "py.", 0), 0u) << first;
+  const Result again =
+      RunCommand({"dump", stem.substr((dir / "py.").size(), stem.size() - (dir / "py.").size() - 1)});
+  EXPECT_EQ(again.out, stem + "0002.heap.pb.gz\n") << again.Describe();
 
   WriteFile(dir / "in", "\n");
   const Result ended = program.Wait();
@@ -53,6 +57,52 @@ TEST(EndToEnd, RunDumpInfo) {
   EXPECT_THAT(info.out,
               HasSubstr("inuse_space          " + std::to_string(profile.Total().inuse_space) + " bytes"));
   EXPECT_THAT(info.out, HasSubstr("samples       " + std::to_string(profile.proto().sample_size()) + "\n"));
+  // Symbolized when the program had ended.
+  EXPECT_THAT(RunCommand({"top", "--cum", first}).out, HasSubstr("Py_BytesMain\n"));
+}
+
+TEST(EndToEnd, RunNamesTheProfilesOfDescendantsAndNoOlderFiles) {
+  TempDir dir;
+  pb::Profile old = MakeProfile();
+  WriteFile(dir / "h.1.0001.heap.pb.gz", Gzip(old.SerializeAsString()));
+  const std::string before = ReadFile(dir / "h.1.0001.heap.pb.gz");
+  Command touch;
+  touch.argv = {"touch", "-d", "2020-01-01", dir / "h.1.0001.heap.pb.gz"};
+  ASSERT_TRUE(RunProgram(touch).ok());
+  Command command;
+  command.argv = {HEAPPROF_COMMAND,
+                  "run",
+                  "--interval",
+                  "1",
+                  "--output",
+                  dir / "h.%p.%n",
+                  "--exit-dump",
+                  "--",
+                  "/bin/sh",
+                  "-c",
+                  "/bin/ls / > /dev/null; exit 3"};
+  const Result result = RunProgram(command);
+  EXPECT_EQ(result.exit_status, 3) << result.Describe();
+  EXPECT_EQ(result.err, "");
+  const std::vector<std::string> files = FindProfiles(dir.path());
+  ASSERT_EQ(files.size(), 2u) << "dash ends without exit handlers";
+  for (const std::string& file : files) {
+    if (file == dir / "h.1.0001.heap.pb.gz") continue;
+    EXPECT_GT(ReadProfile(file).proto().function_size(), 0) << file;
+  }
+  EXPECT_EQ(ReadFile(dir / "h.1.0001.heap.pb.gz"), before);
+  EXPECT_EQ(ListDir(dir.path()).size(), 2u);
+}
+
+TEST(EndToEnd, WithoutSymbolsRunBecomesTheProgram) {
+  TempDir dir;
+  Command command;
+  command.argv = {HEAPPROF_COMMAND, "run", "--no-symbolize", "--interval", "1",      "--output", dir / "h",
+                  "--exit-dump",    "--",  "/bin/sh",        "-c",         "echo $$"};
+  Process program(command);
+  const std::string pid = std::to_string(program.pid());
+  EXPECT_EQ(program.Wait().out, pid + "\n");
+  EXPECT_EQ(ReadProfile(dir / "h.heap.pb.gz").proto().function_size(), 0);
 }
 
 // --exit-dump alone: a short program leaves its profile.

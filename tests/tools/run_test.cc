@@ -1,6 +1,7 @@
-// `heapprof run`: environment and exit status of the program it becomes.
+// `heapprof run`: environment, signals and exit status of its program.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -69,6 +70,20 @@ TEST(Run, PassesStatusSignalsAndArgumentsOn) {
   EXPECT_EQ(RunProgram(RunOf({"--", "printf", "%s\n", "--help", "--", "--interval"})).out,
             "--help\n--\n--interval\n");
   EXPECT_EQ(RunProgram(RunOf({"printf", "%s\n", "--help", "-x"})).out, "--help\n-x\n");
+}
+
+TEST(Run, SignalsForTheCommandReachTheProgram) {
+  TempDir dir;
+  Command command;
+  // A pipe that stays open: the program waits.
+  command.argv = {"/bin/sh", "-c", "mkfifo \"$0\"; exec \"$@\" <>\"$0\""};
+  command.argv.push_back(dir / "in");
+  command.argv.insert(command.argv.end(), {HEAPPROF_COMMAND, "run", "--", "/bin/sh", "-c",
+                                           "trap 'exit 41' TERM; echo ready; read -r x"});
+  Process program(command);
+  ASSERT_TRUE(program.WaitForOutput("ready"));
+  kill(program.pid(), SIGTERM);
+  EXPECT_EQ(program.Wait().exit_status, 41);
 }
 
 TEST(Run, ProgramsThatCannotBeStarted) {
