@@ -1,9 +1,5 @@
 #include "tools/flame.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -13,6 +9,7 @@
 #include "tools/flame_page.h"
 #include "tools/flame_tree.h"
 #include "tools/load.h"
+#include "tools/output_file.h"
 #include "tools/report_commands.h"
 
 namespace heapprof::tools {
@@ -32,48 +29,10 @@ std::string OutputName(const FlameRequest& request) {
   return name + ".html";
 }
 
-// A file, or standard output, that takes a page.
-class PageFile {
- public:
-  // `shown` is for messages.
-  PageFile(std::FILE* file, const std::string& shown) : file_(file), shown_(shown) {
-    if (file_ == nullptr) Fail();
-  }
-  ~PageFile() {
-    if (file_ != nullptr && file_ != stdout) std::fclose(file_);
-  }
-  PageFile(const PageFile&) = delete;
-  PageFile& operator=(const PageFile&) = delete;
-
-  void Write(const std::string& data) {
-    for (const std::string_view piece : {kPageHead, std::string_view(data), kPageTail}) {
-      if (std::fwrite(piece.data(), 1, piece.size(), file_) != piece.size()) Fail();
-    }
-    if (std::fflush(file_) != 0) Fail();
-  }
-  [[noreturn]] void Fail() { throw Failure(shown_ + ": cannot be written: " + ErrorText(errno)); }
-
- private:
-  std::FILE* file_;
-  std::string shown_;
-};
-
-// A page gets its name when it is complete. What is no file (a device, a pipe) is written to as it is.
 void WritePage(const std::string& name, const std::string& data) {
-  if (name == "-") return PageFile(stdout, "standard output").Write(data);
-  struct stat status;
-  if (stat(name.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
-    return PageFile(std::fopen(name.c_str(), "we"), Printable(name)).Write(data);
-  }
-  const std::string temporary = name + "." + std::to_string(getpid()) + ".tmp";
-  PageFile page(std::fopen(temporary.c_str(), "wxe"), Printable(name));
-  try {
-    page.Write(data);
-    if (std::rename(temporary.c_str(), name.c_str()) != 0) page.Fail();
-  } catch (const Failure&) {
-    std::remove(temporary.c_str());
-    throw;
-  }
+  OutputFile page(name);
+  for (const std::string_view piece : {kPageHead, std::string_view(data), kPageTail}) page.Write(piece);
+  page.Commit();
 }
 
 // The types that both profiles have, as indices: `of_file` and `of_base` go side by side.

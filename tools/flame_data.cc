@@ -240,7 +240,8 @@ std::string FlameData(const FlameInput& input, const FlameTree& tree) {
     for (const uint32_t stack : stacks) AppendSigned(&data, tree.figures(stack)[type].value);
     if (input.base != nullptr) {
       for (const uint32_t stack : stacks) AppendSigned(&data, tree.figures(stack)[type].base);
-      for (const uint32_t stack : stacks) AppendReal(&data, noise.Variance(tree.figures(stack), type));
+      for (const uint32_t stack : stacks) AppendReal(&data, noise.Of(tree.figures(stack), type).variance);
+      for (const uint32_t stack : stacks) AppendReal(&data, noise.Of(tree.figures(stack), type).moved);
     } else if (tree.is_sampled(type)) {
       for (const auto member : {&StackFigures::variance, &StackFigures::passed_by, &StackFigures::one_more,
                                 &StackFigures::one_more_variance}) {

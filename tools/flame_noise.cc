@@ -1,6 +1,7 @@
 #include "tools/flame_noise.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace heapprof::tools {
 
@@ -23,14 +24,19 @@ ChangeNoise::ChangeNoise(const std::vector<std::string>& type_names, bool one_pr
   }
 }
 
-double ChangeNoise::Variance(const StackFigures* figures, size_t type) const {
+double ChangeNoise::Moved(const StackFigures* figures, size_t type, double StackFigures::*now,
+                          double StackFigures::*base) const {
   const StackFigures& of = figures[type];
-  if (!one_process_) return of.variance + of.base_variance;
-  const auto growth = [](double variance, double base) { return std::max(0.0, variance - base); };
-  if (allocated_[type] == type) return growth(of.variance, of.base_variance);
+  if (!one_process_) return std::abs(of.*now) + std::abs(of.*base);
   const StackFigures& all = figures[allocated_[type]];
-  const double freed = growth(all.variance - of.variance, all.base_variance - of.base_variance);
-  return std::max(0.0, of.variance - of.base_variance + 2 * std::min(of.base_variance, freed));
+  if (&all == &of) return std::max(0.0, of.*now - of.*base);
+  const double freed = std::max(0.0, (all.*now - of.*now) - (all.*base - of.*base));
+  return std::max(0.0, of.*now - of.*base + 2 * std::min(of.*base, freed));
+}
+
+ChangeNoise::Change ChangeNoise::Of(const StackFigures* figures, size_t type) const {
+  return {Moved(figures, type, &StackFigures::value, &StackFigures::base),
+          Moved(figures, type, &StackFigures::variance, &StackFigures::base_variance)};
 }
 
 }  // namespace heapprof::tools

@@ -1,14 +1,13 @@
 // How far sampling lets the change between two profiles scatter, stack by stack.
 //
-// Dumps of two processes are independent: the variances of both add up. Two dumps of one process hold the
-// same samples, but for those of what was allocated and freed in between. With A allocated, I in use and F =
-// A - I freed, D the growth of each between the dumps, and V the variances, which are proportional to the
-// figures:
-//     var(DA) = V(A new) - V(A base)
-//     var(DI) <= V(I new) - V(I base) + 2 min(V(I base), DV(F))
+// Dumps of two processes are independent: what both hold varies, and the variances add up. Two dumps of one
+// process hold the same samples, but for those of what was allocated and freed in between. With A allocated,
+// I in use and F = A - I freed, and D the growth of each between the dumps, there varies at most
+//     of A:  DA
+//     of I:  I new - I base + 2 min(I base, DF)                                          (1)
 // The change of what is in use is what came and stayed less what was there and went. What went is not known,
 // but it was in use at first, and freed in between; what came and went in between is in neither dump.
-// Thread-safety: reading, yes.
+// Variances are proportional to the figures, so that (1) holds for them too. Thread-safety: reading, yes.
 #ifndef HEAPPROF_TOOLS_FLAME_NOISE_H_
 #define HEAPPROF_TOOLS_FLAME_NOISE_H_
 
@@ -35,10 +34,16 @@ class ChangeNoise {
  public:
   // `type_names` are those of the figures.
   ChangeNoise(const std::vector<std::string>& type_names, bool one_process);
+  struct Change {
+    double moved = 0;     // how much of the figures varies
+    double variance = 0;  // of that
+  };
   // `figures` are those of one stack, one for each type.
-  double Variance(const StackFigures* figures, size_t type) const;
+  Change Of(const StackFigures* figures, size_t type) const;
 
  private:
+  double Moved(const StackFigures* figures, size_t type, double StackFigures::*now,
+               double StackFigures::*base) const;
   bool one_process_;
   std::vector<size_t> allocated_;  // for each type that counts what is in use its alloc_ type, else itself
 };

@@ -34,7 +34,8 @@ OutputFile::~OutputFile() {
 }
 
 void OutputFile::Fail(int error) const {
-  throw Failure(Printable(path_) + " cannot be written: " + ErrorText(error));
+  throw Failure((path_ == "-" ? "standard output" : Printable(path_)) +
+                " cannot be written: " + ErrorText(error));
 }
 
 void OutputFile::Write(std::string_view bytes) {

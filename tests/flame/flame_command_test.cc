@@ -82,7 +82,7 @@ TEST(FlameCommand, RefusesWhatItCannotShowOrWrite) {
       {{"p", "--type", "nothing"}, "heapprof: .*nothing.*\n"},
       {{"-", "--diff", "-"}, "heapprof: flame: both profiles are standard input\n"},
       {{"p", "-o", "no/such/report.html"},
-       "heapprof: no/such/report.html: cannot be written: No such file.*\n"},
+       "heapprof: no/such/report.html cannot be written: No such file.*\n"},
       {{}, "heapprof: .*FILE.*\n"},
   };
   for (const auto& one : cases) {
@@ -117,7 +117,7 @@ TEST(FlameCommand, TellsThatStandardOutputIsFull) {
   command.argv = {"/bin/sh", "-c", "exec \"$0\" flame p -o - > /dev/full", HEAPPROF_COMMAND};
   const Result result = RunProgram(command);
   EXPECT_EQ(result.exit_status, 2) << result.Describe();
-  EXPECT_EQ(result.err, "heapprof: standard output: cannot be written: No space left on device\n");
+  EXPECT_EQ(result.err, "heapprof: standard output cannot be written: No space left on device\n");
 }
 
 // A page that a full disk cut short does not stay, and what was there before does.
@@ -131,7 +131,7 @@ TEST(FlameCommand, LeavesNoHalfPage) {
                   HEAPPROF_COMMAND};
   const Result result = RunProgram(command);
   EXPECT_EQ(result.exit_status, 2) << result.Describe();
-  EXPECT_EQ(result.err, "heapprof: page.html: cannot be written: File too large\n");
+  EXPECT_EQ(result.err, "heapprof: page.html cannot be written: File too large\n");
   EXPECT_EQ(ListDir(dir.path()), (std::vector<std::string>{"p", "page.html"}));
   EXPECT_EQ(ReadFile(dir / "page.html"), "old\n");
 }

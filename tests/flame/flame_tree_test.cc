@@ -117,8 +117,9 @@ TEST(FlameTree, KnowsTheVarianceOfSampledStacks) {
 TEST(ChangeNoise, AddsUpForTwoProcesses) {
   const StackFigures figures[] = {{10, 4, 9, 16}, {8, 2, 5, 7}};
   const ChangeNoise noise({"alloc_space", "inuse_space"}, false);
-  EXPECT_EQ(noise.Variance(figures, 0), 25);
-  EXPECT_EQ(noise.Variance(figures, 1), 12);
+  EXPECT_EQ(noise.Of(figures, 0).variance, 25);
+  EXPECT_EQ(noise.Of(figures, 0).moved, 14);
+  EXPECT_EQ(noise.Of(figures, 1).variance, 12);
 }
 
 // Of one process only what was allocated in between (14 - 4) and freed in between ((14 - 10) - (4 - 3))
@@ -126,25 +127,25 @@ TEST(ChangeNoise, AddsUpForTwoProcesses) {
 TEST(ChangeNoise, IsThatOfTheGrowthForOneProcess) {
   const StackFigures figures[] = {{0, 0, 14, 4}, {0, 0, 10, 3}};
   const ChangeNoise noise({"alloc_space", "inuse_space"}, true);
-  EXPECT_EQ(noise.Variance(figures, 0), 10);
-  EXPECT_EQ(noise.Variance(figures, 1), 10 + 3);
+  EXPECT_EQ(noise.Of(figures, 0).variance, 10);
+  EXPECT_EQ(noise.Of(figures, 1).variance, 10 + 3);
 }
 
 // What came and went in between is in neither dump.
 TEST(ChangeNoise, DoesNotCountWhatDidNotStay) {
   const StackFigures figures[] = {{0, 0, 1000, 4}, {0, 0, 5, 0}};
   const ChangeNoise noise({"alloc_space", "inuse_space"}, true);
-  EXPECT_EQ(noise.Variance(figures, 1), 5);
+  EXPECT_EQ(noise.Of(figures, 1).variance, 5);
   // What was in use at first may all have been replaced.
   const StackFigures replaced[] = {{0, 0, 1000, 4}, {0, 0, 5, 4}};
-  EXPECT_EQ(noise.Variance(replaced, 1), 5 + 4);
+  EXPECT_EQ(noise.Of(replaced, 1).variance, 5 + 4);
 }
 
 TEST(ChangeNoise, IsNothingWhereNothingHappened) {
   const StackFigures figures[] = {{10, 10, 9, 9}, {8, 8, 5, 5}};
   const ChangeNoise noise({"alloc_objects", "inuse_objects"}, true);
-  EXPECT_EQ(noise.Variance(figures, 0), 0);
-  EXPECT_EQ(noise.Variance(figures, 1), 0);
+  EXPECT_EQ(noise.Of(figures, 0).variance, 0);
+  EXPECT_EQ(noise.Of(figures, 1).variance, 0);
 }
 
 TEST(ChangeNoise, TellsProcessesByTheirComments) {

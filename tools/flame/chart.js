@@ -206,7 +206,7 @@ class Chart {
     if (!this.differential) return colors.func(func);
     const value = tree.value(box.node);
     const base = tree.base(box.node);
-    if (isNoise(value - base, tree.variance(box.node) || 0)) return colors.noise;
+    if (tree.isNoise(box.node)) return colors.noise;
     return colors.change((value - base) / Math.max(Math.abs(value), Math.abs(base)));
   }
 

@@ -175,7 +175,7 @@ function describeFrame(page, node) {
   if (profile.base) {
     const base = tree.base(node);
     parts.push(`${formatValue(base, unit)} \u2192 ${formatValue(value, unit)}`);
-    const noise = isNoise(value - base, tree.variance(node) || 0);
+    const noise = tree.isNoise(node);
     const change = element('span', {text: `${formatChange(value - base, unit)} (${formatPercentChange(value - base, base)})${
       noise ? ', within the noise' : ''}`, className: noise ? 'noise' : value > base ? 'grown' : 'shrunk'});
     byId('figures').replaceChildren(`${parts[0]} \u00b7 `, change);

@@ -9,7 +9,8 @@
 //     S x signed varint     values of the stacks (zigzag)
 //     in a difference, where "base" is in the JSON:
 //       S x signed varint   values of the base
-//       S x real            variances of the change; the upper three bytes of a float32
+//       2 x S x real        variances of the change, and how much of the values varies: see limits.js; a real is
+//                           the upper three bytes of a float32
 //     else, where the type is "sampled":
 //       4 x S x real        variances, what was passed by, one more sample, its variance: see limits.js
 //
@@ -87,10 +88,11 @@ function readNodes(reader, count) {
 // The values of a sample type by stack; what is not known is null.
 function readColumn(reader, profile, type) {
   const count = profile.stacks;
-  const column = {value: readSigned(reader, count), base: null, variance: null, passedBy: null};
+  const column = {value: readSigned(reader, count), base: null, variance: null, moved: null, passedBy: null};
   if (profile.base) {
     column.base = readSigned(reader, count);
     column.variance = readReals(reader, count);
+    column.moved = readReals(reader, count);
   } else if (type.sampled) {
     column.variance = readReals(reader, count);
     column.passedBy = readReals(reader, count);

@@ -53,6 +53,7 @@ class Sums {
     this.value = new Float64Array(size);
     this.base = zeros(measure.base);
     this.variance = zeros(measure.variance);
+    this.moved = zeros(measure.moved);
     this.passedBy = zeros(measure.passedBy);
     this.oneMore = zeros(measure.passedBy);
     this.oneMoreVariance = zeros(measure.passedBy);
@@ -63,6 +64,7 @@ class Sums {
     this.value[id] += measure.value[stack];
     if (measure.base) this.base[id] += measure.base[stack];
     if (measure.variance) this.variance[id] += measure.variance[stack];
+    if (measure.moved) this.moved[id] += measure.moved[stack];
     if (!measure.passedBy) return;
     this.passedBy[id] += measure.passedBy[stack];
     if (measure.oneMore[stack] > this.oneMore[id]) {
@@ -72,7 +74,7 @@ class Sums {
   }
 
   change(id) { return this.base ? this.value[id] - this.base[id] : 0; }
-  isNoise(id) { return isNoise(this.change(id), this.variance[id]); }
+  isNoise(id) { return isNoise(this.change(id), this.variance[id], this.moved[id]); }
 
   // {low, high}, or null where the value is not sampled.
   limits(id) {
@@ -90,9 +92,14 @@ class Sums {
   }
 }
 
-// Whether a change is no more than sampling alone makes of equal programs.
-function isNoise(change, variance) {
-  return !(change * change > NOISE * NOISE * variance);
+// Whether a change is no more than sampling alone makes of equal programs: with n samples on one side and m on the
+// other |n - m| - 1 <= 1.96 sqrt(n + m). For n and m up to 30 this is the exact two-sided test of the binomial
+// (n + m, 1/2) but for 13 and 4, 29 and 15, which stay noise. In units of the value one sample is
+// variance / moved, with `moved` what of it varies.
+function isNoise(change, variance, moved) {
+  if (!(variance > 0)) return change === 0;
+  const size = Math.max(0, Math.abs(change) - variance / moved);
+  return size * size <= NOISE * NOISE * variance;
 }
 
 // Whether so few samples stand behind a value that it may be half or double.

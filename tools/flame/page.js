@@ -28,8 +28,7 @@ class Page {
   unit() { return this.profile.types[this.type].unit; }
 
   changeLabel(node) {
-    const change = this.tree.value(node) - this.tree.base(node);
-    return isNoise(change, this.tree.variance(node) || 0) ? '' : formatChange(change, this.unit());
+    return this.tree.isNoise(node) ? '' : formatChange(this.tree.change(node), this.unit());
   }
 
   plant() {

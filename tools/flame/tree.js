@@ -1,5 +1,5 @@
 // Two trees over the same stacks, with one face for those who draw and walk them:
-//   size-bearing  width(node) >= 0, by which the graph is drawn; value, base, variance, self of a node
+//   figures       width(node) >= 0, by which the graph is drawn; value, base, change, isNoise, self of a node
 //   structure     func(node), parent(node), depth(node), children(node), heaviest first; node 0 is the root
 // Callees: the root's children are where threads begin. Callers: they are where memory was asked for.
 
@@ -31,6 +31,7 @@ class CalleeTree {
     this.values = sums(measure.value);
     this.bases = sums(measure.base);
     this.variances = measure.base && sums(measure.variance);
+    this.moved = sums(measure.moved);
     this.widths = sums(measure.width);
     this.sorted = new Map();
   }
@@ -38,7 +39,8 @@ class CalleeTree {
   width(node) { return this.widths[node]; }
   value(node) { return this.values[node]; }
   base(node) { return this.bases ? this.bases[node] : 0; }
-  variance(node) { return this.variances ? this.variances[node] : NaN; }
+  change(node) { return this.values[node] - this.base(node); }
+  isNoise(node) { return isNoise(this.change(node), this.variances[node], this.moved[node]); }
   func(node) { return this.profile.func[node]; }
   parent(node) { return this.profile.parent[node]; }
   depth(node) { return this.profile.depth[node]; }
@@ -83,13 +85,16 @@ class CallerTree {
   }
 
   add(parent, func, depth, stack, at) {
-    const {value, base, variance, width} = this.measure;
-    const node = {parent, func, depth, stack, at, children: null, value: 0, base: 0, variance: 0, width: 0};
+    const {value, base, variance, moved, width} = this.measure;
+    const node = {parent, func, depth, stack, at, children: null, value: 0, base: 0, variance: 0, moved: 0,
+                  width: 0};
     for (const i of stack) {
       node.value += value[i];
       node.width += width[i];
-      if (base) node.base += base[i];
-      if (variance) node.variance += variance[i];
+      if (!base) continue;
+      node.base += base[i];
+      node.variance += variance[i];
+      node.moved += moved[i];
     }
     return this.nodes.push(node) - 1;
   }
@@ -115,7 +120,8 @@ class CallerTree {
   width(node) { return this.nodes[node].width; }
   value(node) { return this.nodes[node].value; }
   base(node) { return this.nodes[node].base; }
-  variance(node) { return this.measure.variance ? this.nodes[node].variance : NaN; }
+  change(node) { return this.nodes[node].value - this.nodes[node].base; }
+  isNoise(node) { return isNoise(this.change(node), this.nodes[node].variance, this.nodes[node].moved); }
   func(node) { return this.nodes[node].func; }
   parent(node) { return this.nodes[node].parent; }
   depth(node) { return this.nodes[node].depth; }
