@@ -31,13 +31,6 @@ std::string CheckHz(const std::string& text) {
   return good ? "" : "'" + Printable(text) + "' is no rate of 1 to 4000 samples a second";
 }
 
-std::string CheckHz(const std::string& text) {
-  constexpr unsigned long kMostHz = 4000;
-  const bool good = IsSize(text) && text.size() <= 4 && isdigit(text.back()) != 0 && std::stoul(text) >= 1 &&
-                    std::stoul(text) <= kMostHz;
-  return good ? "" : "'" + Printable(text) + "' is no rate of 1 to 4000 samples a second";
-}
-
 struct CommandLine {
   std::string interval, output, max_frames, signal, cpu_hz;
   std::vector<std::string> options;
