@@ -76,7 +76,8 @@ class FunctionTable {
     const {value} = this.columns[column];
     const names = this.profile.functions.name;
     const sign = descending ? -1 : 1;
-    this.ids.sort((a, b) => sign * (value(sums, a) - value(sums, b)) || sums.cum.value[b] - sums.cum.value[a] ||
+    const second = (id) => this.profile.base ? Math.abs(sums.cum.change(id)) : sums.cum.value[id];
+    this.ids.sort((a, b) => sign * (value(sums, a) - value(sums, b)) || second(b) - second(a) ||
       (names[a] < names[b] ? -1 : 1));
   }
 
@@ -88,7 +89,7 @@ class FunctionTable {
       element('tbody', {}, shown.map((id) => this.bodyRow(id))));
     const left = this.ids.length - shown.length;
     this.more.hidden = left <= 0;
-    this.more.textContent = `${formatCount(Math.min(left, ROWS_MORE))} more of ${formatCount(left)}`;
+    this.more.textContent = left > ROWS_MORE ? `${ROWS_MORE} more of ${formatCount(left)}` : `${left} more`;
   }
 
   headRow() {
