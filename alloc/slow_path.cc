@@ -6,6 +6,7 @@
 #include "alloc/early_heap.h"
 #include "alloc/init.h"
 #include "alloc/sample_filter.h"
+#include "sampling/quarantine.h"
 
 namespace heapprof {
 
@@ -132,5 +133,5 @@ extern "C" void* hp_malloc_slow(size_t size) {
 }
 
 extern "C" void hp_free_slow(void* block) {
-  if (heapprof::PrepareFree(block)) hpje_free(block);
+  if (heapprof::PrepareFree(block)) hpje_free(heapprof::quarantine::Exchange(block));
 }

@@ -6,7 +6,7 @@ install(TARGETS heapprof
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT libheapprof0 NAMELINK_COMPONENT libheapprof-dev)
 install(TARGETS heapprof_static ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT libheapprof-dev)
 install(TARGETS heapprof_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT heapprof)
-install(FILES include/heapprof/heapprof.h include/heapprof/heapprof.hpp
+install(FILES include/heapprof/gtest.h include/heapprof/heapprof.h include/heapprof/heapprof.hpp
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/heapprof COMPONENT libheapprof-dev)
 install(FILES docs/man/heapprof.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT heapprof)
 install(FILES docs/man/heapprof.3 DESTINATION ${CMAKE_INSTALL_MANDIR}/man3 COMPONENT libheapprof-dev)
@@ -20,9 +20,11 @@ install(FILES ${PROJECT_BINARY_DIR}/heapprof.pc DESTINATION ${pc_folder} COMPONE
 
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/heapprof)
 configure_package_config_file(cmake/heapprofConfig.cmake.in heapprofConfig.cmake
-  INSTALL_DESTINATION ${package_folder} PATH_VARS CMAKE_INSTALL_INCLUDEDIR CMAKE_INSTALL_LIBDIR)
+  INSTALL_DESTINATION ${package_folder} PATH_VARS CMAKE_INSTALL_INCLUDEDIR CMAKE_INSTALL_LIBDIR
+  CMAKE_INSTALL_BINDIR)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/heapprofConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/heapprofConfig.cmake ${PROJECT_BINARY_DIR}/heapprofConfigVersion.cmake
+  cmake/heapprof_leak_test.cmake
   DESTINATION ${package_folder} COMPONENT libheapprof-dev)
 
 # Each Debian package brings its own copy of the licence, under its own name.

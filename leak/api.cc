@@ -7,6 +7,7 @@
 #include "leak/at_exit.h"
 #include "leak/check.h"
 #include "leak/roots.h"
+#include "sampling/quarantine.h"
 #include "sampling/recorder.h"
 
 #define HEAPPROF_API __attribute__((visibility("default")))
@@ -31,7 +32,10 @@ struct Call {
 
 extern "C" {
 
-HEAPPROF_API uint64_t heapprof_leak_mark(void) { return recorder::NextLeakEpoch(); }
+HEAPPROF_API uint64_t heapprof_leak_mark(void) {
+  heapprof::quarantine::SwitchOn();
+  return recorder::NextLeakEpoch();
+}
 
 HEAPPROF_API int heapprof_check_leaks(uint64_t since, unsigned flags, struct heapprof_leaks* leaks,
                                       heapprof_text_writer write, void* argument) {

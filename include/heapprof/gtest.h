@@ -7,14 +7,15 @@
 //       return RUN_ALL_TESTS();
 //     }
 //
-// Link with heapprof, and have every allocation recorded: the program defines HEAPPROF_RECORD_ALL_ALLOCATIONS() once,
-// at file scope, or is started with HEAPPROF_OPTIONS=sample_interval=1. Without that the listener says so and does
-// nothing.
+// Link with heapprof, and have every allocation recorded: the program defines
+// HEAPPROF_RECORD_ALL_ALLOCATIONS() once, at file scope, or is started with
+// HEAPPROF_OPTIONS=sample_interval=1. Without that the listener says so and does nothing.
 //
-// A test leaks if, when it and its fixture have ended, there are blocks that were allocated since it began and that
-// nothing points to. What a test leaves in a cache that is still reached is no leak. The failure names the stacks, and
-// the XML has the properties leaked_blocks and leaked_bytes of the test. A test that is known to leak calls
-// heapprof::ExemptTestFromLeakCheck() anywhere in its body. Suppressions hold (heapprof(1)).
+// A test leaks if, when it and its fixture have ended, there are blocks that were allocated since it began
+// and that nothing points to. What a test leaves in a cache that is still reached is no leak. The failure
+// names the stacks, and the XML has the properties leaked_blocks and leaked_bytes of the test. A test that is
+// known to leak calls heapprof::ExemptTestFromLeakCheck() anywhere in its body. Suppressions hold
+// (heapprof(1)).
 #ifndef HEAPPROF_GTEST_H_
 #define HEAPPROF_GTEST_H_
 
@@ -26,10 +27,8 @@
 #include <string>
 
 // Options of the program, unless HEAPPROF_OPTIONS gives others.
-#define HEAPPROF_RECORD_ALL_ALLOCATIONS()                                \
-  extern "C" const char* heapprof_default_options(void) {                \
-    return "sample_interval=1:metadata_limit=64g";                       \
-  }                                                                      \
+#define HEAPPROF_RECORD_ALL_ALLOCATIONS()                                                                  \
+  extern "C" const char* heapprof_default_options(void) { return "sample_interval=1:metadata_limit=64g"; } \
   static_assert(true, "")
 
 namespace heapprof {
@@ -37,6 +36,8 @@ inline namespace cxx_api {
 
 class LeakListener : public testing::EmptyTestEventListener {
  public:
+  LeakListener() : since_(heapprof_leak_mark()) {}
+
   void OnTestStart(const testing::TestInfo&) override {
     exempt() = false;
     since_ = heapprof_leak_mark();
@@ -55,8 +56,8 @@ class LeakListener : public testing::EmptyTestEventListener {
     } else if (leaks.leaked_blocks > 0) {
       testing::Test::RecordProperty("leaked_blocks", std::to_string(leaks.leaked_blocks));
       testing::Test::RecordProperty("leaked_bytes", std::to_string(leaks.leaked_bytes));
-      ADD_FAILURE() << test.test_suite_name() << "." << test.name() << " leaks " << leaks.leaked_bytes << " byte(s) in "
-                    << leaks.leaked_blocks << " block(s)\n"
+      ADD_FAILURE() << test.test_suite_name() << "." << test.name() << " leaks " << leaks.leaked_bytes
+                    << " byte(s) in " << leaks.leaked_blocks << " block(s)\n"
                     << stacks;
     }
     heapprof_leaks_enable();
@@ -75,15 +76,17 @@ class LeakListener : public testing::EmptyTestEventListener {
     if (said_) return;
     said_ = true;
     std::fprintf(stderr, "heapprof: tests are not checked for leaks: %s\n",
-                 error == -ENODATA ? "not every allocation is recorded; set HEAPPROF_OPTIONS=sample_interval=1"
-                                   : ErrorOf(error).message().c_str());
+                 error == -ENODATA
+                     ? "not every allocation is recorded; set HEAPPROF_OPTIONS=sample_interval=1"
+                     : ErrorOf(error).message().c_str());
   }
 
-  std::uint64_t since_ = 0;
+  std::uint64_t since_;
   bool said_ = false;
 };
 
-// To be called before RUN_ALL_TESTS. The listener is asked before the one that prints, which so has its failures.
+// To be called before RUN_ALL_TESTS. The listener is asked before the one that prints, which so has its
+// failures.
 inline void FailTestsThatLeak() {
   testing::TestEventListeners& listeners = testing::UnitTest::GetInstance()->listeners();
   heapprof_leaks_disable();

@@ -193,8 +193,9 @@ class LeakScope {
   std::error_code error_;
 };
 
-// For soak loops: calls step() `rounds` times after as many to warm up, and returns by how many bytes what is allocated
-// has grown over the second half: 0 if it has not. Caches that fill up in the first half are no growth.
+// For soak loops: calls step() `rounds` times after as many to warm up, and returns by how many bytes what is
+// allocated has grown over the second half: 0 if it has not. Caches that fill up in the first half are no
+// growth.
 template <typename Step>
 std::uint64_t GrowthOver(int rounds, Step step, std::error_code* error = nullptr) {
   const auto alive = [&]() -> std::uint64_t {

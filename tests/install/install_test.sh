@@ -20,6 +20,7 @@ need "$libdir/libheapprof.so.0"
 need "$libdir/libheapprof.so"
 need "$prefix/include/heapprof/heapprof.h"
 need "$prefix/include/heapprof/heapprof.hpp"
+need "$prefix/include/heapprof/gtest.h"
 need "$prefix/share/man/man1/heapprof.1"
 need "$prefix/share/man/man3/heapprof.3"
 need "$prefix/share/doc/heapprof/copyright"
@@ -71,4 +72,27 @@ cp "$libdir/libheapprof.a" "$work/archive/"
 "$cc" "$source/consumer/quiet.c" -L"$work/archive" $(pkg-config --static --libs heapprof | sed "s,-L[^ ]*,,") -o "$work/quiet_pc_static"
 ! needs_shared "$work/quiet_pc_static" || fail "the archive was not taken"
 expect_library "$work/quiet_pc_static"
+echo "== tests that are checked for leaks"
+CC=$cc CXX=$cxx "$cmake" -S "$source/leaks" -B "$work/leaks" -DCMAKE_PREFIX_PATH="$prefix" > "$work/configure.log" ||
+  { cat "$work/configure.log"; fail configure; }
+"$cmake" --build "$work/leaks" > "$work/build.log" || { cat "$work/build.log"; fail build; }
+ctest=$(dirname "$cmake")/ctest
+[ -x "$ctest" ] || ctest=ctest
+(cd "$work/leaks" && "$ctest" -T MemCheck) > "$work/memcheck.log" 2>&1 && fail "leaks went unnoticed"
+memcheck() { grep -q "$1" "$work/memcheck.log" || { cat "$work/memcheck.log"; fail "MemCheck: no line $1"; }; }
+memcheck "plain.clean .*Passed"
+memcheck "plain.known .*Passed"
+memcheck "plain.leaks .*Defects: 2"       # two places; the third is suppressed
+memcheck "launched.Tests.Clean .*Passed"
+memcheck "launched.Tests.FillsACache .*Passed"
+memcheck "launched.Tests.Leaks .*Defects: 1"
+memcheck "launched.Tests.LeaksInAThread .*Defects: 1"
+memcheck "Direct leak - 5"
+LD_LIBRARY_PATH=$libdir timeout 60 "$work/leaks/listener_tests" --gtest_output="xml:$work/leaks.xml" > "$work/listener.log" && fail "the listener let leaks pass"
+listener() { grep -q "$1" "$work/listener.log" || { cat "$work/listener.log"; fail "listener: no line $1"; }; }
+listener "Tests.Leaks leaks 150 byte(s) in 3 block(s)"
+listener "Tests.LeaksInAThread leaks 70 byte(s) in 1 block(s)"
+listener "in .*LeakOnce"
+listener "PASSED.* 4 tests"
+grep -q '<property name="leaked_bytes" value="150"/>' "$work/leaks.xml" || fail "no property in the XML"
 echo "good"
