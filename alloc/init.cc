@@ -21,6 +21,7 @@
 #include "base/text.h"
 #include "leak/at_exit.h"
 #include "leak/roots.h"
+#include "leak/source_lines.h"
 #include "profiles/heap_profile.h"
 #include "profiles/triggers.h"
 #include "sampling/recorder.h"
@@ -139,6 +140,11 @@ __attribute__((constructor)) void WhenLibcIsUp() {
   InstallTriggers();
   auto thread_data = reinterpret_cast<uintptr_t>(&hpje_je_tsd_tls);
   leak::SetAllocatorMemory({EarlyBlocks, {thread_data, thread_data + kBackendThreadBytes}});
+  ProcessStart start = ReadProcessStart();
+  if (!start.secure) {
+    const char* search_path = FindVariable(start.environment, "PATH=");
+    leak::TrustCommand(search_path != nullptr ? search_path : "");
+  }
   leak::InstallLeakCheck();
 }
 

@@ -30,7 +30,7 @@ struct ThreadStart {
   void* argument;
   uintptr_t stack_low;  // 0: libc allocates the stack
   size_t stack_size;
-  uint32_t labels;  // of the thread that made it
+  uint32_t labels;     // of the thread that made it
   ArgumentSlot* held;  // the argument, where the leak check finds it until the thread has it
 };
 

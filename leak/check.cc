@@ -7,6 +7,7 @@
 
 #include <atomic>
 
+#include "base/call_on_stack.h"
 #include "base/raw_syscall.h"
 #include "base/text.h"
 #include "leak/block_index.h"
@@ -17,7 +18,6 @@
 #include "leak/marking.h"
 #include "leak/memory_map.h"
 #include "leak/roots.h"
-#include "base/call_on_stack.h"
 #include "profiles/dump_file.h"
 #include "sampling/live_table.h"
 #include "sampling/recorder.h"

@@ -43,12 +43,15 @@ int FrameNames::Resolve(const Findings& findings) {
   }
   modules_ = new (modules_storage_) ModuleTable(&space_->modules);
   modules_->Read();
+  std::sort(addresses_, addresses_ + count);
   g_addresses = addresses_;
+  sources_.Ask(*modules_, addresses_, count);
   return symbols_.Resolve(*modules_, AddressOf, count, space_->scratch);
 }
 
 void FrameNames::Lines(uint64_t return_address, void (*visit)(void* context, const FrameLine& line),
                        void* context) const {
+  if (sources_.Lines(return_address, visit, context)) return;
   const FrameSymbols::Frame* frame = symbols_.Find(return_address);
   visit(context, {frame != nullptr && frame->start != 0 ? symbols_.Name(*frame) : "", "", 0});
 }

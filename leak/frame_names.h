@@ -9,17 +9,11 @@
 #include <stdint.h>
 
 #include "leak/findings.h"
+#include "leak/source_lines.h"
 #include "profiles/frame_symbols.h"
 #include "sampling/modules.h"
 
 namespace heapprof::leak {
-
-// One line of a report. A call that was inlined has its own, before that of the function it stands in.
-struct FrameLine {
-  const char* function;  // "" if it is not known
-  const char* file;      // "" likewise
-  uint32_t line;         // 0 likewise
-};
 
 class FrameNames {
  public:
@@ -48,6 +42,7 @@ class FrameNames {
   ModuleTable* modules_ = nullptr;
   alignas(ModuleTable) char modules_storage_[sizeof(ModuleTable)];
   FrameSymbols symbols_;
+  SourceLines sources_;
   uint64_t* addresses_ = nullptr;
   size_t capacity_ = 0;
 };

@@ -43,6 +43,7 @@ class MemorySink final : public ByteSink {
   }
 
   const char* data() const { return data_; }
+  char* mutable_data() { return data_; }
   size_t size() const { return size_; }
 
  private:

@@ -1,8 +1,9 @@
 // Keeps freed blocks back for a while, so that their addresses are not handed out again at once.
 //
-// An allocator hands out first what was freed last. A leaked block then often has the address of one that was freed
-// just before, to which some dead variable or emptied container still points, and a conservative search takes it for
-// reachable. Where a scope of a few calls is checked (leak_mark) that would hide most single leaks.
+// An allocator hands out first what was freed last. A leaked block then often has the address of one that was
+// freed just before, to which some dead variable or emptied container still points, and a conservative search
+// takes it for reachable. Where a scope of a few calls is checked (leak_mark) that would hide most single
+// leaks.
 //
 // Thread-safety: yes. Signal-safety: as free. Allocates: never. Holds at most kBlocks blocks.
 #ifndef HEAPPROF_SAMPLING_QUARANTINE_H_

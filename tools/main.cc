@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tools/addresses.h"
 #include "tools/check.h"
 #include "tools/dump.h"
 #include "tools/failure.h"
@@ -150,6 +151,7 @@ int Main(std::vector<std::string> words) {
   int status = kStatusGood;
   AddReportCommands(&app, &status);
   AddFlameCommand(&app);
+  AddAddresses(&app);
   const std::vector<std::string> program = CutProgram(&words);
   try {
     std::reverse(words.begin(), words.end());  // as CLI11 wants them

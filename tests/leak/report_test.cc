@@ -46,6 +46,23 @@ TEST_F(Report, GroupsByStackTheHeaviestFirst) {
       << result.err;
 }
 
+TEST_F(Report, FramesHaveFilesLinesAndInlinedCalls) {
+  const std::vector<Leak> leaks = ParseReport(Run("").err);
+  ASSERT_EQ(leaks.size(), 3u);
+  EXPECT_TRUE(leaks[1].frames[0].find(" in LeakTen ") != std::string::npos &&
+              leaks[1].frames[0].find("programs/known.cc:14") != std::string::npos)
+      << leaks[1].frames[0];
+  // The block within the heavy one comes from a function that was inlined.
+  ASSERT_GE(leaks[2].frames.size(), 3u);
+  EXPECT_NE(leaks[2].frames[0].find(" in InnerBlock"), std::string::npos) << leaks[2].frames[0];
+  EXPECT_NE(leaks[2].frames[1].find(" in LeakHeavy "), std::string::npos) << leaks[2].frames[1];
+}
+
+TEST_F(Report, SourceFileCanBeSuppressed) {
+  WriteFile(dir_ / "known", "leak:programs/known.cc\n");
+  EXPECT_EQ(Run("suppressions=" + (dir_ / "known")).exit_status, kOwnStatus);
+}
+
 TEST_F(Report, LiveListsWhatIsReachedToo) {
   const Result result = Run("leak_check=live");
   EXPECT_EQ(result.exit_status, kLeaks);

@@ -15,9 +15,11 @@ NOINLINE void LeakTen() {
   g_sink = nullptr;
 }
 
+static inline __attribute__((always_inline)) void* InnerBlock() { return malloc(30); }
+
 NOINLINE void LeakHeavy() {
   auto** block = static_cast<void**>(calloc(1, 7000));
-  block[10] = malloc(30);
+  block[10] = InnerBlock();
   g_sink = block;
   g_sink = nullptr;
 }
