@@ -35,8 +35,8 @@ class CountProtoTest : public testing::Test {
     return id;
   }
   CountProfile Cpu(int64_t period) {
-    return {counts_.get(), "samples", "cpu", "nanoseconds", period,
-            1'000'000'007, 5'000,     0,     nullptr,       nullptr};
+    return {counts_.get(), "samples", "cpu",   "nanoseconds", period, 1'000'000'007, 5'000, 0,
+            nullptr,       0,         nullptr, nullptr};
   }
   pb::Profile Write(const CountProfile& profile) {
     StringSink sink;
