@@ -120,7 +120,7 @@ void ThreadClocks::Release(uint32_t number) {
 
 int ThreadClocks::StartClock(uint32_t number) {
   ThreadClock* clock = &At(number);
-  if (kind_ == ClockKind::kThreadEvents && StartEvent(clock, period_) == 0) {
+  if (kind() == ClockKind::kThreadEvents && StartEvent(clock, period_) == 0) {
     if (clock->event < static_cast<int>(memory_->capacity)) {
       __atomic_store_n(&of_event_[clock->event], number, __ATOMIC_RELAXED);
       return 0;
@@ -140,19 +140,19 @@ void ThreadClocks::SetProcessTimer(int64_t period) {
 // Under the lock. From here on ticks come from the process' clock, which the kernel gives to some thread that
 // runs: better than some threads without any.
 void ThreadClocks::FallBack() {
-  if (kind_ == ClockKind::kProcessTimer) return;
+  if (kind() == ClockKind::kProcessTimer) return;
   for (uint32_t number = 1; number <= used_; ++number) {
     if (At(number).tid != 0) Release(number);
   }
   __atomic_store_n(&process_base_, ProcessCpuNanos(), __ATOMIC_RELAXED);
-  __atomic_store_n(&kind_, ClockKind::kProcessTimer, __ATOMIC_RELEASE);
+  kind_.store(ClockKind::kProcessTimer, std::memory_order_release);
   SetProcessTimer(period_);
 }
 
 void ThreadClocks::Add(int tid, bool born) {
   SignalsBlocked blocked;
   SpinLockHolder hold(&lock_);
-  if (kind_ == ClockKind::kProcessTimer) return;
+  if (kind() == ClockKind::kProcessTimer) return;
   if (uint32_t old = Find(tid)) {
     if (!born) return;
     Release(old);  // of a dead thread of the same id
@@ -200,7 +200,7 @@ void ThreadClocks::Sweep() {
 void ThreadClocks::StopAll() {
   SignalsBlocked blocked;
   SpinLockHolder hold(&lock_);
-  if (kind_ == ClockKind::kProcessTimer) SetProcessTimer(0);
+  if (kind() == ClockKind::kProcessTimer) SetProcessTimer(0);
   for (uint32_t number = 1; number <= used_; ++number) {
     if (At(number).tid != 0) Release(number);
   }
@@ -223,7 +223,7 @@ void ThreadClocks::PauseForExec() {
   SignalsBlocked blocked;
   SpinLockHolder hold(&lock_);
   // The kernel ends timers and takes their signals back by itself.
-  if (kind_ == ClockKind::kProcessTimer) SetProcessTimer(0);
+  if (kind() == ClockKind::kProcessTimer) SetProcessTimer(0);
   for (uint32_t number = 1; number <= used_; ++number) {
     if (At(number).event >= 0) RawSyscall(SYS_ioctl, At(number).event, PERF_EVENT_IOC_DISABLE, 0);
   }
@@ -233,7 +233,7 @@ void ThreadClocks::PauseForExec() {
 void ThreadClocks::ResumeAfterExec() {
   SignalsBlocked blocked;
   SpinLockHolder hold(&lock_);
-  if (kind_ == ClockKind::kProcessTimer) SetProcessTimer(period_);
+  if (kind() == ClockKind::kProcessTimer) SetProcessTimer(period_);
   for (uint32_t number = 1; number <= used_; ++number) {
     if (At(number).event >= 0) RawSyscall(SYS_ioctl, At(number).event, PERF_EVENT_IOC_ENABLE, 0);
   }

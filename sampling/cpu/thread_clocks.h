@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <atomic>
+
 #include "base/spinlock.h"
 #include "sampling/cpu/thread_clock.h"
 
@@ -50,7 +52,7 @@ class ThreadClocks {
   // For a tick's handler: the clock that sent `info`; nullptr: none of ours.
   ThreadClock* ClockOf(const siginfo_t& info);
 
-  ClockKind kind() const { return __atomic_load_n(&kind_, __ATOMIC_ACQUIRE); }
+  ClockKind kind() const { return kind_.load(std::memory_order_acquire); }
   int64_t period() const { return period_; }
   // Process CPU time at which ITIMER_PROF was set.
   int64_t process_base() const { return __atomic_load_n(&process_base_, __ATOMIC_RELAXED); }
@@ -84,7 +86,7 @@ class ThreadClocks {
 
   SpinLock lock_;
   int64_t period_ = 0;
-  ClockKind kind_ = ClockKind::kThreadTimers;
+  std::atomic<ClockKind> kind_{ClockKind::kThreadTimers};
   int64_t process_base_ = 0;
   uint64_t random_ = 0;
   uint32_t session_ = 0;

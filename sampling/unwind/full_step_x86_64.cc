@@ -83,7 +83,8 @@ Step StepByRow(const CfiRow& row, FullRegisters* registers, const WordReader& me
   // an exception's landing have restored rsp already, and the way back is in a register.
   const bool may_stay =
       row.of(kRsp)->where != CfiRegister::kSame || return_address.where == CfiRegister::kInRegister;
-  if (caller.value[kRsp] < frame.value[kRsp] + (may_stay ? 0 : 1)) return Step::kLost;
+  const uintptr_t from = frame.value[kRsp], to = caller.value[kRsp];
+  if (to < from || (to == from && !may_stay)) return Step::kLost;
   *registers = caller;
   return caller.value[kReturnAddress] == 0 ? Step::kEnd : Step::kCalled;
 }
