@@ -37,6 +37,14 @@ TEST_P(Stacks, LibrariesThatComeAndGo) {
   EXPECT_EQ(run->Profiles().size(), Bare() ? 0u : static_cast<size_t>(rounds / 50 + 1));
 }
 
+// The same while the CPU sampler walks stacks from handlers as often as it can.
+TEST_P(Stacks, LibrariesThatComeAndGoUnderTheCpuSampler) {
+  const int rounds = 100 * SoakFactor();
+  auto run = Hazard({Program("dlopen_loop"), Program("plugin.so"), std::to_string(rounds)},
+                    "cpu_at_start=1:cpu_hz=4000", 60 * SoakFactor());
+  ExpectRunsWell(run.get());
+}
+
 // The second library's code lies where the first's was; each keeps its own name and file.
 TEST_P(Stacks, ALibraryThatIsGoneKeepsItsName) {
   auto run =
