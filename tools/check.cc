@@ -66,6 +66,7 @@ void Check(CheckRequest request) {
   add("exitcode", request.exitcode);
   add("output", request.output);
   request.run.must_preload = true;
+  request.run.symbolize = false;  // the report names what it finds by itself
   Run(request.run);
 }
 
