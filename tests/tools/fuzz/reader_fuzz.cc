@@ -1,0 +1,52 @@
+// libFuzzer's target: any bytes as a profile, through the reader and what the reports make of it.
+//
+// Built by the preset `fuzz`, with clang's ASan and UBSan; scripts/soak runs it for its time, and the tests
+// of that preset go through the corpus once.
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "tools/diff.h"
+#include "tools/failure.h"
+#include "tools/merge.h"
+#include "tools/profile_writer.h"
+#include "tools/table.h"
+#include "tools/view.h"
+
+namespace {
+
+using namespace heapprof::tools;
+
+void Use(const std::string& path) {
+  ViewOptions options;
+  options.load.max_bytes = 4 << 20;
+  const View view("fuzz", LoadProfile(path, options.load), options);
+  for (const Granularity granularity : {Granularity::kFunction, Granularity::kLine, Granularity::kModule}) {
+    const FrameTable frames(view.profile(), granularity);
+    for (const Row& row : MakeTable(view, frames, Order::kCumulative)) {
+      row.cum_uncertainty.Limits(static_cast<double>(row.cum));
+    }
+    MakeEdges(view, frames);
+  }
+  MakeDiff(view, view);
+  Merger merger;
+  merger.Add(view.profile());
+  merger.Add(view.profile());
+  WriteProfile(merger.Finish(), "/dev/null");
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const int fd = memfd_create("fuzz", MFD_CLOEXEC);
+  if (ftruncate(fd, 0) != 0 || pwrite(fd, data, size, 0) != static_cast<ssize_t>(size)) abort();
+  try {
+    Use("/proc/self/fd/" + std::to_string(fd));
+  } catch (const Failure&) {
+    // One line and exit status 2: what hostile input may do.
+  }
+  return 0;
+}
