@@ -121,6 +121,19 @@ bool ParseLeakCheck(Span value, LeakCheck* check) {
   return true;
 }
 
+bool ParseCpuClock(Span value, CpuClock* clock) {
+  if (value.Is("auto")) {
+    *clock = CpuClock::kAuto;
+  } else if (value.Is("timer")) {
+    *clock = CpuClock::kTimer;
+  } else if (value.Is("event")) {
+    *clock = CpuClock::kEvent;
+  } else {
+    return false;
+  }
+  return true;
+}
+
 bool ParseExitCode(Span value, int* code) {
   uint64_t number;
   constexpr uint64_t kMost = 255;
@@ -156,6 +169,7 @@ Verdict SetOption(Span key, Span value, Options* options) {
     options->cpu_hz = static_cast<int>(hz);
     return Verdict::kGood;
   }
+  if (key.Is("cpu_clock")) return verdict(ParseCpuClock(value, &options->cpu_clock));
   if (key.Is("cpu_at_start")) return verdict(ParseBool(value, &options->cpu_at_start));
   if (key.Is("cpu_signal")) return verdict(ParseSignal(value, &options->cpu_signal));
   if (key.Is("metadata_limit")) {

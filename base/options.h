@@ -15,6 +15,10 @@ inline constexpr size_t kPathCapacity = 4096;
 // What the check at exit reports: blocks that nothing points to any more, or all that are left.
 enum class LeakCheck : uint8_t { kOff, kUnreachable, kLive };
 
+// What makes a CPU profile's ticks (sampling/cpu/thread_clock.h). kAuto: timers, and above the kernel's tick
+// events, where those may count kernel time and cost little.
+enum class CpuClock { kAuto, kTimer, kEvent };
+
 struct Options {
   uint64_t sample_interval = 512 << 10;
   uint32_t max_frames = 128;
@@ -24,6 +28,7 @@ struct Options {
   int cpu_hz = 100;
   bool cpu_at_start = false;
   int cpu_signal = 0;  // 0 = none
+  CpuClock cpu_clock = CpuClock::kAuto;
   uint64_t metadata_limit = 256u << 20;
   uint64_t seed = 0;
   bool verbose = false;

@@ -8,6 +8,7 @@
 #include <sys/time.h>
 
 #include "base/arena.h"
+#include "base/options.h"
 #include "base/raw_syscall.h"
 #include "base/signals_blocked.h"
 #include "sampling/sampler.h"
@@ -44,6 +45,18 @@ bool ForEachNumberIn(const char* folder, Use use) {
   return true;
 }
 
+bool WantEvents(int64_t period) {
+  CpuClock wanted = GetOptions().cpu_clock;
+  if (wanted == CpuClock::kTimer || TryEvent(period) != 0) return false;
+  if (wanted == CpuClock::kEvent) return true;
+  if (period >= TickNanos()) return false;
+  // Timers lose no time above the tick, only places: better than to slow the program down by much.
+  constexpr int64_t kMostPercent = 3;
+  static int64_t cost = -1;  // starts are one at a time
+  if (cost < 0) cost = EventTickCost();
+  return cost <= period * kMostPercent / 100;
+}
+
 bool IsDead(int tid) { return RawSyscall(SYS_tgkill, RawGetPid(), tid, 0) == -ESRCH; }
 
 // Takes back a tick that is pending for this thread or process. Signals are blocked.
@@ -70,7 +83,7 @@ int ThreadClocks::Open(int64_t period, size_t capacity, uint32_t session) {
   session_ = session & 0x7fff;
   used_ = free_ = 0;
   random_ = TrueRandom();
-  kind_ = period < TickNanos() && TryEvent(period) == 0 ? ClockKind::kThreadEvents : ClockKind::kThreadTimers;
+  kind_ = WantEvents(period) ? ClockKind::kThreadEvents : ClockKind::kThreadTimers;
   return 0;
 }
 
@@ -145,6 +158,7 @@ void ThreadClocks::FallBack() {
     if (At(number).tid != 0) Release(number);
   }
   __atomic_store_n(&process_base_, ProcessCpuNanos(), __ATOMIC_RELAXED);
+  // release: the base before the kind, for the handler.
   kind_.store(ClockKind::kProcessTimer, std::memory_order_release);
   SetProcessTimer(period_);
 }

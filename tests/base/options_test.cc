@@ -60,7 +60,7 @@ TEST_F(OptionsTest, EachBadValueIsNamedOnceAndTheOldValueStays) {
        {"sample_interval=", "sample_interval=x", "sample_interval=4kk", "sample_interval=-1",
         "sample_interval=99999999999999999999", "sample_interval", "max_frames=0", "max_frames=1025",
         "dump_signal=SIGKILL", "dump_signal=11", "dump_signal=65", "metadata_limit=1k", "verbose=maybe",
-        "output=", "cpu_hz=0", "cpu_hz=4001", "cpu_signal=9", "cpu_at_start=2"}) {
+        "output=", "cpu_hz=0", "cpu_hz=4001", "cpu_signal=9", "cpu_at_start=2", "cpu_clock=sun"}) {
     Options before = options_;
     Parse(bad);
     ASSERT_EQ(g_complaints.size(), 1u) << bad;
@@ -100,6 +100,11 @@ TEST_F(OptionsTest, CpuProfilesHaveARateAStartAndASignal) {
   EXPECT_EQ(options_.cpu_hz, 4000);
   EXPECT_TRUE(options_.cpu_at_start);
   EXPECT_EQ(options_.cpu_signal, SIGUSR1);
+  EXPECT_EQ(options_.cpu_clock, CpuClock::kAuto);
+  Parse("cpu_clock=event");
+  EXPECT_EQ(options_.cpu_clock, CpuClock::kEvent);
+  Parse("cpu_clock=timer");
+  EXPECT_EQ(options_.cpu_clock, CpuClock::kTimer);
 }
 
 TEST_F(OptionsTest, AnOverlongOutputIsRefused) {

@@ -10,12 +10,18 @@
 namespace heapprof::test {
 namespace {
 
-class Shares : public testing::TestWithParam<int> {
+struct Rate {
+  int hz;
+  const char* clock;
+};
+
+class Shares : public testing::TestWithParam<Rate> {
  protected:
   // Runs a mode of the program `shares`.
   void Execute(const std::string& mode, int amount, const std::string& copy = "") {
-    ProgramRun run({Program("shares"), mode, "cpu.out", std::to_string(GetParam()), std::to_string(amount)},
-                   "sample_interval=64k:seed=1");
+    ProgramRun run(
+        {Program("shares"), mode, "cpu.out", std::to_string(GetParam().hz), std::to_string(amount)},
+        std::string("sample_interval=64k:seed=1:cpu_clock=") + GetParam().clock);
     ExpectWell(run.Execute());
     profile_ = std::make_unique<CountProfile>(ReadFile(run.dir() / "cpu.out"));
     ASSERT_EQ(profile_->error(), "");
@@ -23,7 +29,7 @@ class Shares : public testing::TestWithParam<int> {
     milliseconds_ = atol(run.result().out.c_str());
     heap_ = run.Profiles();
   }
-  double ProfiledMilliseconds() const { return 1e3 * static_cast<double>(profile_->Total()) / GetParam(); }
+  double ProfiledMilliseconds() const { return 1e3 * static_cast<double>(profile_->Total()) / GetParam().hz; }
   double Percent(int64_t part) const {
     return 100.0 * static_cast<double>(part) / static_cast<double>(profile_->Total());
   }
@@ -32,7 +38,9 @@ class Shares : public testing::TestWithParam<int> {
   std::vector<HeapProfile> heap_;
   long milliseconds_ = 0;
 };
-INSTANTIATE_TEST_SUITE_P(Hz, Shares, testing::Values(100, 1000), testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(Hz, Shares,
+                         testing::Values(Rate{100, "timer"}, Rate{1000, "timer"}, Rate{1000, "event"}),
+                         [](const auto& info) { return std::to_string(info.param.hz) + info.param.clock; });
 
 TEST_P(Shares, OfThreadsAndFunctionsAreWithinTwoPoints) {
   Execute("shares", 4000 * SoakFactor());
@@ -41,11 +49,11 @@ TEST_P(Shares, OfThreadsAndFunctionsAreWithinTwoPoints) {
   EXPECT_NEAR(Percent(profile_->In("Thirty")), 30, 2);
   EXPECT_NEAR(Percent(profile_->In("Forty")), 40, 2);
   // A quarter of 400 samples at least has a standard deviation of 2.2 points, were they independent.
-  EXPECT_NEAR(Percent(profile_->In("Light")), 25, GetParam() == 100 && SoakFactor() < 5 ? 7 : 2);
+  EXPECT_NEAR(Percent(profile_->In("Light")), 25, GetParam().hz == 100 && SoakFactor() < 5 ? 7 : 2);
   EXPECT_NEAR(ProfiledMilliseconds(), static_cast<double>(milliseconds_),
               0.02 * static_cast<double>(milliseconds_));
   EXPECT_EQ(profile_->Comment("lost-samples"), "0");
-  EXPECT_EQ(profile_->proto().period(), 1'000'000'000 / GetParam());
+  EXPECT_EQ(profile_->proto().period(), 1'000'000'000 / GetParam().hz);
   EXPECT_GT(profile_->proto().duration_nanos(), 1'000'000'000);
 }
 
@@ -53,11 +61,12 @@ TEST_P(Shares, OfThreadsAndFunctionsAreWithinTwoPoints) {
 TEST_P(Shares, OfThreadsThatLiveForLessThanAPeriodAreCountedFromBirth) {
   const int threads = 300 * SoakFactor();
   Execute("births", threads);
-  const double periods = static_cast<double>(milliseconds_) * GetParam() / 1000;
+  const double periods = static_cast<double>(milliseconds_) * GetParam().hz / 1000;
   // The first tick is uniform in a period: each thread's count varies by at most a half.
   EXPECT_NEAR(static_cast<double>(profile_->Total()), periods, 4 * 0.5 * std::sqrt(threads) + 2);
-  // At 100 Hz the kernel's tick of some milliseconds mostly comes too late: the end of the thread tells then.
-  EXPECT_GT(Percent(profile_->In("ShortLife")), GetParam() == 100 ? 10 : 50);
+  // The kernel's tick of some milliseconds, which timers keep to, mostly comes too late: the thread's end
+  // tells then.
+  EXPECT_GT(Percent(profile_->In("ShortLife")), std::string(GetParam().clock) == "timer" ? 10 : 50);
   EXPECT_GT(atol(profile_->Comment("periods-at-thread-ends").c_str()), 0);
 }
 

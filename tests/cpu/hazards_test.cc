@@ -20,7 +20,7 @@ std::vector<CountProfile> CpuProfiles(const ProgramRun& run) {
   return profiles;
 }
 
-constexpr char kAtStart[] = "cpu_at_start=1:cpu_hz=4000:sample_interval=4k";
+constexpr char kAtStart[] = "cpu_at_start=1:cpu_hz=4000:cpu_clock=event:sample_interval=4k";
 
 ProgramRun Hazard(const std::string& mode, int count, const std::string& options, int seconds = 100) {
   return ProgramRun({Program("hazards"), mode, std::to_string(count)}, options, seconds * SoakFactor());
@@ -43,7 +43,7 @@ TEST(CpuHazards, TheSmallestSignalStackSuffices) {
 }
 
 TEST(CpuHazards, StartsAndStopsLeaveNothing) {
-  ProgramRun run = Hazard("startstop", 200 * SoakFactor(), "");
+  ProgramRun run = Hazard("startstop", 200 * SoakFactor(), "cpu_clock=event");
   ExpectWell(run.Execute());
   EXPECT_EQ(CpuProfiles(run).size(), 1u);
 }
@@ -55,7 +55,7 @@ TEST(CpuHazards, WhatCannotBeIsRefusedByName) {
 }
 
 TEST(CpuHazards, ExecUnderAProfileEndsNoProgram) {
-  ProgramRun run = Hazard("exec", 100 * SoakFactor(), "");
+  ProgramRun run = Hazard("exec", 100 * SoakFactor(), "cpu_clock=event");
   ExpectWell(run.Execute());
 }
 
@@ -107,7 +107,8 @@ TEST(CpuHazards, WithoutTimersOneForTheProcessStandsIn) {
 
 // clone() that a signal interrupts begins anew: with a tick in each attempt it would never end.
 TEST(CpuHazards, ForkOfALargeProcessTakesLessThanTwiceItsTime) {
-  ProgramRun without = Hazard("bigfork", 0, ""), with = Hazard("bigfork", 0, "cpu_at_start=1:cpu_hz=1000");
+  ProgramRun without = Hazard("bigfork", 0, ""),
+             with = Hazard("bigfork", 0, "cpu_at_start=1:cpu_hz=1000:cpu_clock=event");
   ExpectWell(without.Execute());
   ExpectWell(with.Execute());
   const double plain = atof(without.result().out.c_str()), profiled = atof(with.result().out.c_str());
@@ -146,7 +147,7 @@ class Both : public testing::TestWithParam<std::vector<std::string>> {};
 TEST_P(Both, RunsWell) {
   std::vector<std::string> argv = GetParam();
   argv[0] = HEAP_HAZARDS "/" + argv[0];
-  ProgramRun run(argv, "cpu_at_start=1:cpu_hz=4000:sample_interval=1", 200);
+  ProgramRun run(argv, "cpu_at_start=1:cpu_hz=4000:cpu_clock=event:sample_interval=1", 200);
   ExpectWell(run.Execute());
   EXPECT_TRUE(run.Said().empty()) << run.result().err;
   EXPECT_GE(CpuProfiles(run).size(), 1u);
