@@ -13,9 +13,9 @@
 #include "base/raw_syscall.h"
 #include "sampling/cpu/cpu_sampler.h"
 #include "sampling/labels.h"
+#include "sampling/module_watch.h"
 #include "sampling/named_profiles.h"
 #include "sampling/recorder.h"
-#include "sampling/retired_modules.h"
 #include "sampling/thread_stacks.h"
 
 namespace heapprof {

@@ -9,7 +9,7 @@
 #include "sampling/heap_tables.h"
 #include "sampling/labels.h"
 #include "sampling/live_table.h"
-#include "sampling/retired_modules.h"
+#include "sampling/module_watch.h"
 #include "sampling/sampler.h"
 #include "sampling/thread_state.h"
 #include "sampling/unwind/walk.h"

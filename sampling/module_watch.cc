@@ -1,0 +1,115 @@
+#include "sampling/module_watch.h"
+
+#include <link.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/spinlock.h"
+#include "sampling/bucket_table.h"
+#include "sampling/modules.h"
+#include "sampling/retired_modules.h"
+#include "sampling/unwind/walk.h"
+
+namespace heapprof {
+namespace {
+
+// What was mapped when we last looked, and room for the next look.
+struct Snapshots {
+  ModuleTable::Workspace workspace[2];
+};
+
+SpinLock g_lock(LockRank::kModules);
+Snapshots* g_snapshots = nullptr;
+int g_current = 0;  // the workspace that holds g_known
+uint32_t g_known_count = 0;
+uint64_t g_seen_loads = 0, g_seen_unloads = 0;
+
+struct LoaderCounts {
+  uint64_t loads, unloads;
+};
+
+LoaderCounts CountLoads() {
+  LoaderCounts counts = {0, 0};
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, size_t, void* to) {
+        *static_cast<LoaderCounts*>(to) = {info->dlpi_adds, info->dlpi_subs};
+        return 1;  // the first entry has them
+      },
+      &counts);
+  return counts;
+}
+
+bool IsStillThere(const Module& module, const ModuleTable& now) {
+  uint32_t index = now.Find(module.start);
+  if (index == ModuleTable::kNone) return false;
+  const Module& found = now.at(index);
+  return found.inode == module.inode && found.device == module.device &&
+         found.start - found.file_offset == module.start - module.file_offset &&
+         strcmp(found.path, module.path) == 0;
+}
+
+void RetireWhatHasGone(const Module* known, uint32_t count, const ModuleTable& now) {
+  for (uint32_t i = 0; i < count; ++i) {
+    const Module& module = known[i];
+    if (module.inode == 0 || IsStillThere(module, now)) continue;
+    // Asked for first, so that a module in no stack takes no address.
+    if (!HaveLocationsIn(module.start, module.limit)) continue;
+    if (const RetiredModule* entry = FindOrAddRetiredModule(module)) {
+      MoveLocations(module.start, module.limit, entry->start);
+    }
+  }
+}
+
+// Under the lock. False: no memory, or no /proc.
+bool ReadInto(int workspace, uint32_t* count) {
+  ModuleTable table(&g_snapshots->workspace[workspace]);
+  if (table.ReadMapped() != 0) return false;
+  *count = table.count();
+  return true;
+}
+
+}  // namespace
+
+void BeforeUnload() {
+  if (BucketCount() == 0) return;
+  LoaderCounts counts = CountLoads();
+  SpinLockHolder hold(&g_lock);
+  if (g_snapshots == nullptr) {
+    g_snapshots = static_cast<Snapshots*>(MapMetadata(sizeof(Snapshots)));
+    if (g_snapshots == nullptr) return;
+  } else if (counts.loads == g_seen_loads && counts.unloads == g_seen_unloads) {
+    return;
+  }
+  if (ReadInto(g_current, &g_known_count)) {
+    g_seen_loads = counts.loads;
+    g_seen_unloads = counts.unloads;
+  }
+}
+
+void AfterUnload() {
+  LoaderCounts counts = CountLoads();
+  SpinLockHolder hold(&g_lock);
+  if (counts.unloads == g_seen_unloads) return;
+  UnwindCacheModulesChanged();
+  g_seen_unloads = counts.unloads;
+  if (g_snapshots == nullptr || g_known_count == 0) return;
+  const Module* known = g_snapshots->workspace[g_current].modules;
+  ModuleTable now(&g_snapshots->workspace[g_current ^ 1]);
+  if (now.ReadMapped() != 0) return;
+  RetireWhatHasGone(known, g_known_count, now);
+  g_current ^= 1;
+  g_known_count = now.count();
+  g_seen_loads = counts.loads;
+}
+
+void LockModulesForFork() { g_lock.LockForFork(); }
+
+void UnlockModulesAfterFork(bool in_child) {
+  if (in_child) {
+    g_lock.ResetAfterFork();
+  } else {
+    g_lock.Unlock();
+  }
+}
+
+}  // namespace heapprof

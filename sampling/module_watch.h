@@ -1,0 +1,21 @@
+// Notices which modules dlclose unmaps, and retires those that recorded stacks refer to (retired_modules.h).
+//
+// Thread-safety: yes. Signal-safety: no, ordinary context around dlclose. Allocates: mmap only. Lock:
+// kModules.
+#ifndef HEAPPROF_SAMPLING_MODULE_WATCH_H_
+#define HEAPPROF_SAMPLING_MODULE_WATCH_H_
+
+namespace heapprof {
+
+// Before and after libc's dlclose. BeforeUnload remembers what is mapped, if that changed since it last did;
+// AfterUnload retires what has gone, if anything has. Nothing is done as long as no stack is recorded, but
+// for the walk's rules, which are forgotten.
+void BeforeUnload();
+void AfterUnload();
+
+void LockModulesForFork();
+void UnlockModulesAfterFork(bool in_child);
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_SAMPLING_MODULE_WATCH_H_
