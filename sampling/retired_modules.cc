@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "base/arena.h"
+#include "sampling/modules.h"
 
 namespace heapprof {
 namespace {
