@@ -79,32 +79,43 @@ HEAPPROF_EXPORT int execvp(const char* file, char* const arguments[]) noexcept {
   return execvpe(file, arguments, environ);
 }
 
-// The array lies on the stack of the variadic function itself.
-#define HEAPPROF_WORDS(words, first)                                       \
-  va_list list;                                                            \
-  va_start(list, first);                                                   \
-  size_t count = heapprof::CountWords(first, list);                        \
-  va_end(list);                                                            \
-  auto** words = static_cast<char**>(alloca((count + 1) * sizeof(char*))); \
-  va_start(list, first);                                                   \
-  heapprof::CopyWords(first, list, words)
+// The array of words lies on the stack of the variadic function itself: exec may be called in a child of
+// vfork.
 
 HEAPPROF_EXPORT int execl(const char* path, const char* first, ...) noexcept {
-  HEAPPROF_WORDS(words, first);
+  va_list list;
+  va_start(list, first);
+  size_t count = heapprof::CountWords(first, list);
+  va_end(list);
+  auto** words = static_cast<char**>(alloca((count + 1) * sizeof(char*)));
+  va_start(list, first);
+  heapprof::CopyWords(first, list, words);
   va_end(list);
   return execve(path, words, environ);
 }
 
 HEAPPROF_EXPORT int execlp(const char* file, const char* first, ...) noexcept {
-  HEAPPROF_WORDS(words, first);
+  va_list list;
+  va_start(list, first);
+  size_t count = heapprof::CountWords(first, list);
+  va_end(list);
+  auto** words = static_cast<char**>(alloca((count + 1) * sizeof(char*)));
+  va_start(list, first);
+  heapprof::CopyWords(first, list, words);
   va_end(list);
   return execvpe(file, words, environ);
 }
 
 HEAPPROF_EXPORT int execle(const char* path, const char* first, ...) noexcept {
-  HEAPPROF_WORDS(words, first);
-  // The environment follows the null pointer.
+  va_list list;
+  va_start(list, first);
+  size_t count = heapprof::CountWords(first, list);
   va_end(list);
+  auto** words = static_cast<char**>(alloca((count + 1) * sizeof(char*)));
+  va_start(list, first);
+  heapprof::CopyWords(first, list, words);
+  va_end(list);
+  // The environment follows the null pointer; `first` is not in the list.
   va_start(list, first);
   for (size_t i = 0; i < count; ++i) va_arg(list, const char*);
   char* const* environment = va_arg(list, char* const*);

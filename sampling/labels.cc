@@ -54,7 +54,10 @@ thread_local uint32_t t_labels __attribute__((tls_model("initial-exec")));
 SpinLock g_lock(LockRank::kLabels);
 // Written under the lock, read at any time.
 std::atomic<Heads*> g_heads{nullptr};
-ChunkedArray<StoredSet*, 9, (kMaxSets >> 9)> g_sets;
+struct SetPlace {
+  StoredSet* set;
+};
+ChunkedArray<SetPlace, 9, (kMaxSets >> 9)> g_sets;
 // Guarded by the lock.
 uint32_t g_set_count = 0;
 Room g_room;
@@ -89,7 +92,7 @@ uint32_t Find(const LabelSetView& set, uint64_t hash) {
   if (heads == nullptr) return 0;
   uint32_t id = heads->sets[hash % kHeads].load(std::memory_order_acquire);
   while (id != 0) {
-    const StoredSet& stored = **g_sets.At(id);
+    const StoredSet& stored = *g_sets.At(id)->set;
     if (stored.hash == hash && SameLabels(stored, set)) return id;
     id = stored.next;
   }
@@ -132,7 +135,7 @@ int Add(const LabelSetView& set, uint64_t hash, uint32_t* id) {
   stored->hash = hash;
   stored->count = static_cast<uint32_t>(set.count);
   stored->next = head->load(std::memory_order_relaxed);
-  *g_sets.At(*id) = stored;
+  g_sets.At(*id)->set = stored;
   // release: the set before its id.
   head->store(*id, std::memory_order_release);
   return 0;
@@ -163,7 +166,7 @@ void InheritLabels(uint32_t set) { t_labels = set; }
 
 LabelSetView LabelSetAt(uint32_t set) {
   if (set == 0) return {nullptr, 0};
-  const StoredSet& stored = **g_sets.At(set);
+  const StoredSet& stored = *g_sets.At(set)->set;
   return {stored.labels, stored.count};
 }
 

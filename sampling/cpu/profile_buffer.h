@@ -63,11 +63,11 @@ class ProfileBuffer {
 
   Word& At(uint64_t position) { return words_[position & mask_]; }
 
-  Word* words_;
-  size_t mask_;
   alignas(64) std::atomic<uint64_t> reserved_{0};  // moved by writers
   alignas(64) std::atomic<uint64_t> read_{0};      // moved by the reader
   std::atomic<uint64_t> lost_{0};
+  Word* words_;
+  size_t mask_;
 };
 
 }  // namespace heapprof::cpu

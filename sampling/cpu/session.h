@@ -40,11 +40,6 @@ class Session {
   uint64_t samples() const { return samples_; }
   uint64_t truncated() const { return truncated_; }
 
-  std::atomic<uint64_t> process_given;  // periods, where ticks come from the process' clock
-  std::atomic<uint64_t> ended;
-  int hz, pid;
-  int64_t period, start, start_monotonic;
-
  private:
   struct Scratch;
   struct Walk;
@@ -60,12 +55,18 @@ class Session {
   StackCounts stacks_;
   RawThread collector_;
   void (*sweep_)();
-  std::atomic<uint32_t> wake_;  // a futex: not 0 when the collector is to look at once
-  std::atomic<bool> stopping_;
   uint64_t samples_, truncated_;  // the collector's
   size_t bytes_;
   char* scratch_;
   size_t scratch_size_, scratch_count_;
+  std::atomic<uint32_t> wake_;  // a futex: not 0 when the collector is to look at once
+  std::atomic<bool> stopping_;
+
+ public:
+  int hz, pid;
+  int64_t period, start, start_monotonic;
+  std::atomic<uint64_t> process_given;  // periods, where ticks come from the process' clock
+  std::atomic<uint64_t> ended;
 };
 
 }  // namespace heapprof::cpu

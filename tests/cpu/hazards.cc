@@ -166,8 +166,10 @@ void Exec(int rounds, char** argv) {
   CHECK(execl("/nonexistent", "x", nullptr) == -1 && errno == ENOENT);
   BurnFor(500'000);
   const std::string left = std::to_string(rounds - 1);
-  if (rounds % 2 == 0) {
+  if (rounds % 3 == 0) {
     execl("/proc/self/exe", argv[0], argv[1], left.c_str(), nullptr);
+  } else if (rounds % 3 == 1) {
+    execle("/proc/self/exe", argv[0], argv[1], left.c_str(), nullptr, environ);
   } else {
     char* words[] = {argv[0], argv[1], const_cast<char*>(left.c_str()), nullptr};
     execvp(argv[0], words);
