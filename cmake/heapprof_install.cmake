@@ -9,6 +9,10 @@ install(TARGETS heapprof_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COM
 install(FILES include/heapprof/gtest.h include/heapprof/heapprof.h include/heapprof/heapprof.hpp
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/heapprof COMPONENT libheapprof-dev)
 install(FILES docs/man/heapprof.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT heapprof)
+install(FILES tools/completion/heapprof.bash DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/bash-completion/completions
+  RENAME heapprof COMPONENT heapprof)
+install(FILES tools/completion/_heapprof DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/zsh/vendor-completions
+  COMPONENT heapprof)
 install(FILES docs/man/heapprof.3 DESTINATION ${CMAKE_INSTALL_MANDIR}/man3 COMPONENT libheapprof-dev)
 
 # An installed tree may be moved as a whole: both descriptions find it from where they stand themselves.

@@ -1,0 +1,56 @@
+# Completion of heapprof(1) for bash.
+_heapprof() {
+  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} i
+  local commands='run dump check top tree peek folded flame diff merge symbolize info'
+  local view='--type --focus --ignore --tag --max-size --json'
+  local run='--interval --output --exit-dump --cpu --max-frames --dump-signal --option --library --no-symbolize --verbose'
+  local options command=${COMP_WORDS[1]}
+  COMPREPLY=()
+  if [ "$COMP_CWORD" = 1 ]; then
+    mapfile -t COMPREPLY < <(compgen -W "$commands --help --version" -- "$word")
+    return
+  fi
+  # What follows "--" is a program and its arguments.
+  for ((i = 2; i < COMP_CWORD; i++)); do
+    if [ "${COMP_WORDS[i]}" = -- ]; then
+      if [ "$i" = $((COMP_CWORD - 1)) ]; then
+        mapfile -t COMPREPLY < <(compgen -c -- "$word")
+      else
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      fi
+      return
+    fi
+  done
+  case $before in
+    --type)
+      mapfile -t COMPREPLY < <(compgen -W 'inuse_space inuse_objects alloc_space alloc_objects samples cpu' -- "$word")
+      return ;;
+    --by)
+      mapfile -t COMPREPLY < <(compgen -W 'function line file module' -- "$word")
+      return ;;
+    --debug-path)
+      mapfile -t COMPREPLY < <(compgen -d -- "$word")
+      return ;;
+  esac
+  case $command in
+    run) options=$run ;;
+    dump) options='--timeout --output --signal --force' ;;
+    check) options='--suppressions --live --log --exitcode --output --library' ;;
+    top) options="$view --by --limit --cum" ;;
+    tree) options="$view --by --min-percent" ;;
+    peek | folded) options="$view --by" ;;
+    flame) options='--output --diff --type --max-size' ;;
+    diff) options="$view --limit --fail-on-growth" ;;
+    merge) options='--output --max-size' ;;
+    symbolize) options='--output --debug-path --quiet --max-size' ;;
+    info) options='--max-size' ;;
+  esac
+  if [ "$command" = dump ] && [[ $word != -* ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "$(command ps -eo pid= 2> /dev/null)" -- "$word")
+  elif [[ $word == -* ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "$options --help" -- "$word")
+  else
+    mapfile -t COMPREPLY < <(compgen -f -- "$word")
+  fi
+}
+complete -o filenames -F _heapprof heapprof
