@@ -11,7 +11,7 @@ BlockIndex::~BlockIndex() {
     for (size_t i = 0; i < chunk_count_; ++i) {
       if (chunks_[i] != nullptr) RawUnmap(chunks_[i], sizeof(Chunk));
     }
-    RawUnmap(chunks_, chunk_count_ * sizeof(Chunk*));
+    RawUnmap(chunks_, chunk_count_ * sizeof(void*));
   }
   if (blocks_ != nullptr) RawUnmap(blocks_, count_ * sizeof(Block));
   if (tags_ != nullptr) RawUnmap(tags_, count_ * sizeof(uint32_t));
@@ -69,7 +69,7 @@ bool BlockIndex::Build() {
   span_ = high_ - low_;
   first_chunk_ = low_ >> kChunkShift;
   chunk_count_ = (high_ >> kChunkShift) - first_chunk_ + 1;
-  chunks_ = static_cast<Chunk**>(RawMap(chunk_count_ * sizeof(Chunk*)));
+  chunks_ = static_cast<Chunk**>(RawMap(chunk_count_ * sizeof(void*)));
   if (chunks_ == nullptr) return false;
   live::ForEach(Mark, this);
   if (failed_) return false;

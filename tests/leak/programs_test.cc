@@ -88,11 +88,17 @@ TEST_P(Real, AgreesWithValgrind) {
   ASSERT_TRUE(ours.ok()) << ours.Describe();
   EXPECT_EQ(FoundByUs(dir), LostByValgrind(dir));
 }
+std::string NameOf(const testing::TestParamInfo<std::vector<std::string>>& info) {
+  static constexpr const char* kNames[] = {"Python", "PythonWithThreads", "Git", "Compiler"};
+  return kNames[info.index];
+}
+
 INSTANTIATE_TEST_SUITE_P(Programs, Real,
                          testing::Values(std::vector<std::string>{"/usr/bin/python3", "-c", "pass"},
                                          std::vector<std::string>{"/usr/bin/python3", "a.py"},
                                          std::vector<std::string>{"git", "status"},
-                                         std::vector<std::string>{"g++", "-c", "a.cc", "-o", "a.o"}));
+                                         std::vector<std::string>{"g++", "-c", "a.cc", "-o", "a.o"}),
+                         NameOf);
 
 }  // namespace
 }  // namespace heapprof::test
