@@ -56,7 +56,9 @@ class Rule {
   constexpr int64_t a() const { return is_plain_fp() ? 16 : static_cast<int32_t>(word_); }
   constexpr bool fp_saved() const { return (word_ & kFpSaved) != 0 || is_plain_fp(); }
   constexpr bool fp_saved_at_fp() const { return (word_ & kFpSavedAtFp) != 0; }
-  constexpr int64_t b() const { return static_cast<int64_t>(word_ << (32 - kFpBits)) >> (32 + 32 - kFpBits); }
+  constexpr int64_t b() const {
+    return is_plain_fp() ? -16 : static_cast<int64_t>(word_ << (32 - kFpBits)) >> (32 + 32 - kFpBits);
+  }
   constexpr uint64_t word() const { return word_; }
   constexpr bool is_set() const { return word_ != 0; }
 

@@ -137,7 +137,14 @@ TEST(WalkTest, EveryKindOfFrameWalksAsLibunwindDoes) {
 }
 
 TEST(WalkTest, UnknownBoundsWalkAlike) {
-  ExpectEqualStacks(Plain([] { return Capture({0, 0}); }));
+  Body capture = [] { return Capture({0, 0}); };
+  for (int round = 0; round < 2; ++round) {
+    ExpectEqualStacks(Plain(capture));
+    ExpectEqualStacks(WithAlloca(capture, 5000));  // by frame pointer, over a page's end
+    ExpectEqualStacks(RealignedAlloca(capture, 500));
+    ExpectEqualStacks(Recursive(capture, 100));
+    ExpectEqualStacks(LargeFrame(capture));
+  }
 }
 
 TEST(WalkTest, ThreadsWalkAlike) {
