@@ -72,7 +72,7 @@ void FillTables(FakeTables* tables) {
 
 double Seconds() {
   timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);  // the machine may be at work with other things
   return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
 }
 
