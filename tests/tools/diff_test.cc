@@ -130,6 +130,18 @@ TEST_F(Diff, FindsStacksWithoutNamesByTheirPlaceInTheFile) {
   EXPECT_THAT(result.out, Not(HasSubstr("\"growth\": 2")));
 }
 
+TEST_F(Diff, WarnsWhenOneProfileOnlyHasNames) {
+  Add(&base_, 2, 1024, 50, 50);
+  Add(&now_, 2, 1024, 50, 50);
+  EXPECT_EQ(Run({}).err, "");
+  for (pb::Location& location : *now_.mutable_location()) location.clear_line();
+  const Result result = Run({});
+  EXPECT_EQ(result.exit_status, 0);
+  EXPECT_EQ(result.err,
+            "heapprof: warning: " + (dir_ / "new") +
+                " has no names and the other profile has: symbolize it, or their stacks do not match\n");
+}
+
 TEST_F(Diff, WithoutSamplingEveryDifferenceCounts) {
   for (pb::Profile* profile : {&base_, &now_}) profile->set_period(1);
   Add(&base_, 2, 1024, 5, 5);
