@@ -80,6 +80,7 @@ void ReadAttributes(const pthread_attr_t* attributes, ThreadStart* start) {
 
 void InitThreads() {
   cpu::InitThreadEnds();
+  ReadModules();
   rlimit limit = {};
   if (RawSyscall(SYS_getrlimit, RLIMIT_STACK, reinterpret_cast<long>(&limit)) != 0) return;
   if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur != 0) g_default_stack_size = limit.rlim_cur;
@@ -101,6 +102,7 @@ HEAPPROF_EXPORT int pthread_create(pthread_t* thread, const pthread_attr_t* attr
   start->labels = heapprof::CurrentLabels();
   start->held = heapprof::HoldThreadArgument(argument);
   heapprof::ReadAttributes(attributes, start);
+  heapprof::ReadModules();
   heapprof::RecordThreadCreation(HEAPPROF_CALLER_FRAME());
   int error = heapprof::g_next.pthread_create(thread, attributes, heapprof::Trampoline, start);
   if (error != 0) {

@@ -8,6 +8,7 @@
 #include "sampling/bucket_table.h"
 #include "sampling/modules.h"
 #include "sampling/retired_modules.h"
+#include "sampling/unwind/cfi.h"
 #include "sampling/unwind/walk.h"
 
 namespace heapprof {
@@ -90,6 +91,7 @@ void AfterUnload() {
   LoaderCounts counts = CountLoads();
   SpinLockHolder hold(&g_lock);
   if (counts.unloads == g_seen_unloads) return;
+  unwind::TakeModuleSnapshot();
   UnwindCacheModulesChanged();
   g_seen_unloads = counts.unloads;
   if (g_snapshots == nullptr || g_known_count == 0) return;
@@ -100,6 +102,11 @@ void AfterUnload() {
   g_current ^= 1;
   g_known_count = now.count();
   g_seen_loads = counts.loads;
+}
+
+void ReadModules() {
+  SpinLockHolder hold(&g_lock);
+  unwind::TakeModuleSnapshot();
 }
 
 void LockModulesForFork() { g_lock.LockForFork(); }

@@ -13,6 +13,10 @@ namespace heapprof {
 void BeforeUnload();
 void AfterUnload();
 
+// At the start, and where a program may have loaded modules since: when it makes a thread. Does something
+// only where the walk needs to be told (a glibc before 2.35).
+void ReadModules();
+
 void LockModulesForFork();
 void UnlockModulesAfterFork(bool in_child);
 

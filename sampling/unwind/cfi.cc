@@ -4,6 +4,7 @@
 
 #include "sampling/unwind/cfi_program.h"
 #include "sampling/unwind/cfi_reader.h"
+#include "sampling/unwind/module_snapshot.h"
 #include "sampling/unwind/rule_of_row.h"
 
 namespace heapprof::unwind {
@@ -114,6 +115,7 @@ CfiAnswer ScanEhFrame(const UnwindTables& tables, uintptr_t at, uintptr_t pc, Cf
 
 }  // namespace
 
+#if __GLIBC_PREREQ(2, 35)
 bool FindUnwindTables(uintptr_t pc, UnwindTables* tables) {
   dl_find_object module;
   if (_dl_find_object(reinterpret_cast<void*>(pc), &module) != 0 || module.dlfo_eh_frame == nullptr)
@@ -123,6 +125,15 @@ bool FindUnwindTables(uintptr_t pc, UnwindTables* tables) {
              reinterpret_cast<uintptr_t>(module.dlfo_eh_frame)};
   return true;
 }
+
+void TakeModuleSnapshot() {}
+#else
+static ModuleSnapshot g_snapshot;
+
+bool FindUnwindTables(uintptr_t pc, UnwindTables* tables) { return g_snapshot.Find(pc, tables); }
+
+void TakeModuleSnapshot() { g_snapshot.Take(); }
+#endif
 
 CfiAnswer RowFromCfi(const UnwindTables& tables, uintptr_t pc, CfiRow* row) {
   CfiReader header(tables.eh_frame_hdr, tables.hi);

@@ -20,9 +20,11 @@ struct UnwindTables {
   uintptr_t eh_frame_hdr;
 };
 
-// The tables of the module that `pc` lies in, by the loader's own lock-free look-up. False: no module's, or
-// one without CFI.
+// The tables of the module that `pc` lies in, by the loader's own lock-free look-up; with a glibc before 2.35
+// by the last snapshot. False: no module's, or one without CFI.
 bool FindUnwindTables(uintptr_t pc, UnwindTables* tables);
+// Takes that snapshot where one is needed. Ordinary context, one caller at a time.
+void TakeModuleSnapshot();
 
 enum class CfiAnswer {
   kRow,
