@@ -13,9 +13,8 @@ ModuleSnapshot g_snapshot;
 TEST(ModuleSnapshotTest, FindsWhatTheLoaderFinds) {
   g_snapshot.Take();
   EXPECT_GT(g_snapshot.count(), 3u);
-  for (void* function :
-       {reinterpret_cast<void*>(&qsort), reinterpret_cast<void*>(&dlopen),
-        reinterpret_cast<void*>(&testing::InitGoogleTest), dlsym(RTLD_DEFAULT, "_ZSt9terminatev")}) {
+  for (void* function : {reinterpret_cast<void*>(&qsort), reinterpret_cast<void*>(&dlopen),
+                         reinterpret_cast<void*>(&dlsym), dlsym(RTLD_DEFAULT, "_ZSt9terminatev")}) {
     auto pc = reinterpret_cast<uintptr_t>(function);
     UnwindTables ours, loaders;
     ASSERT_TRUE(g_snapshot.Find(pc, &ours));
