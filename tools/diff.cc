@@ -70,10 +70,7 @@ bool IsInUse(std::string_view type) { return type.substr(0, 6) == "inuse_"; }
 class Differ {
  public:
   Differ(const View& base, const View& now) : base_(base), now_(now) {
-    const std::string_view start = CommentValue(base.profile(), "start-time");
-    const std::string_view pid = CommentValue(base.profile(), "pid");
-    one_process_ = !pid.empty() && !start.empty() && pid == CommentValue(now.profile(), "pid") &&
-                   start == CommentValue(now.profile(), "start-time");
+    one_process_ = AreOfOneProcess(base.profile(), now.profile());
   }
 
   Diff Make();
@@ -166,12 +163,15 @@ void Differ::AddCells(const Stack& stack, Growth* growth) const {
     double before = cell.base_samples, after = cell.new_samples;
     if (before == 0 && after == 0 && cell.base_allocated == 0 && cell.new_allocated == 0) continue;
     if (one_process_) {
-      // Blocks that are in both dumps are the same blocks: what came and went in between is left.
-      const double came = cell.new_allocated - cell.base_allocated;
-      const double went = came - (after - before);
+      // Blocks that are in both dumps are the same blocks, and what came and went in between is in neither:
+      // what went was in use at first, and what came is in use now. How many went is not known, but no more
+      // than were in use, nor than were freed.
+      const double grown = after - before;
+      const double freed = cell.new_allocated - cell.base_allocated - grown;
       if (cell.base_allocated != 0 || cell.new_allocated != 0) {
-        after = std::max(came, 0.0) + std::max(-went, 0.0);
-        before = std::max(went, 0.0) + std::max(-came, 0.0);
+        const double went = std::min(std::max(freed, 0.0), before);
+        before = went + std::max(-(grown + went), 0.0);
+        after = std::max(grown + went, 0.0);
       }
     }
     if (before == 0 && after == 0) continue;

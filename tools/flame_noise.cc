@@ -5,14 +5,6 @@
 
 namespace heapprof::tools {
 
-bool AreOfOneProcess(const Profile& a, const Profile& b) {
-  const auto same = [&](const char* key) {
-    const std::string_view value = CommentValue(a, key);
-    return !value.empty() && value == CommentValue(b, key);
-  };
-  return same("pid") && same("start-time");
-}
-
 ChangeNoise::ChangeNoise(const std::vector<std::string>& type_names, bool one_process)
     : one_process_(one_process) {
   for (size_t type = 0; type < type_names.size(); ++type) {

@@ -27,9 +27,6 @@ struct StackFigures {
   double passed_by = 0, one_more = 0, one_more_variance = 0;
 };
 
-// True if the comments of both say that they are dumps of one process.
-bool AreOfOneProcess(const Profile& a, const Profile& b);
-
 class ChangeNoise {
  public:
   // `type_names` are those of the figures.

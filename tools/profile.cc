@@ -17,6 +17,14 @@ std::string_view CommentValue(const Profile& profile, std::string_view key) {
   return "";
 }
 
+bool AreOfOneProcess(const Profile& a, const Profile& b) {
+  const auto same = [&](const char* key) {
+    const std::string_view value = CommentValue(a, key);
+    return !value.empty() && value == CommentValue(b, key);
+  };
+  return same("pid") && same("start-time");
+}
+
 size_t FindSampleType(const Profile& profile, std::string_view name) {
   const bool named = !name.empty();
   if (!named) name = profile.text(profile.header.default_sample_type);

@@ -104,6 +104,8 @@ struct Profile {
 
 // The value of the comment line "key: value", "" if there is none.
 std::string_view CommentValue(const Profile& profile, std::string_view key);
+// True if the comments of both say that they are dumps of one process.
+bool AreOfOneProcess(const Profile& a, const Profile& b);
 
 // The index of the sample type called `name`, or, where `name` is empty, of the one that the profile shows by
 // default (the last if it names none, as pprof has it). Errors: Failure that lists the types there are.

@@ -113,6 +113,16 @@ TEST_F(Diff, OfOneProcessLooksAtWhatCameAndWentInBetween) {
   EXPECT_EQ(Run({"--fail-on-growth"}).exit_status, 0);
 }
 
+// Ten thousand blocks that came and went between the dumps are in neither of them.
+TEST_F(Diff, ChurnOfOneProcessHidesNoGrowth) {
+  SetProcess(&base_, "7");
+  SetProcess(&now_, "7");
+  Add(&base_, 2, 1024, 20, 4);
+  Add(&now_, 2, 1024, 10050, 34);
+  const Result result = Run({"--fail-on-growth"});
+  EXPECT_EQ(result.exit_status, 1) << result.out;
+}
+
 TEST_F(Diff, FindsStacksWithoutNamesByTheirPlaceInTheFile) {
   for (pb::Profile* profile : {&base_, &now_}) {
     for (pb::Location& location : *profile->mutable_location()) location.clear_line();
