@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <unwind.h>
 
+#include "bench/walk_depth.h"
 #include "sampling/caller_frame.h"
 #include "sampling/unwind/walk.h"
 
@@ -57,19 +58,7 @@ __attribute__((noinline)) uint32_t FramePointers(uint32_t levels) {
   return depth;
 }
 
-// The same as Deep, in frames without a frame pointer, as -O2 makes them.
-__attribute__((noinline, optimize("omit-frame-pointer"))) void DeepPlain(int levels, benchmark::State* state,
-                                                                         uint32_t (*walk)(uint32_t)) {
-  if (levels > 0) {
-    DeepPlain(levels - 1, state, walk);
-    benchmark::ClobberMemory();
-    return;
-  }
-  uint32_t depth = 0;
-  for (auto _ : *state) {
-    depth = walk(0);
-    benchmark::DoNotOptimize(depth);
-  }
+void Count(benchmark::State* state, uint32_t depth) {
   state->counters["frames"] = depth;
   state->counters["per_frame"] =
       benchmark::Counter(depth, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
@@ -89,9 +78,7 @@ __attribute__((noinline)) void Deep(int levels, benchmark::State* state, uint32_
     depth = walk(static_cast<uint32_t>(state->range(0)));
     benchmark::DoNotOptimize(depth);
   }
-  state->counters["frames"] = depth;
-  state->counters["per_frame"] =
-      benchmark::Counter(depth, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+  Count(state, depth);
 }
 
 void BM_Ours(benchmark::State& state) {
@@ -107,12 +94,25 @@ void BM_FramePointers(benchmark::State& state) {
   Deep(static_cast<int>(state.range(0)), &state, FramePointers);
 }
 
-void BM_OursPlain(benchmark::State& state) {
-  DeepPlain(static_cast<int>(state.range(0)), &state, [](uint32_t) { return Ours(); });
+// The same in frames without a frame pointer, as -O2 makes them.
+template <uint32_t (*walk)()>
+void RunPlain(benchmark::State& state) {
+  CallAtDepth(
+      static_cast<int>(state.range(0)),
+      [](void* argument) {
+        auto& running = *static_cast<benchmark::State*>(argument);
+        uint32_t depth = 0;
+        for (auto _ : running) {
+          depth = walk();
+          benchmark::DoNotOptimize(depth);
+        }
+        Count(&running, depth);
+      },
+      &state);
 }
-void BM_LibunwindPlain(benchmark::State& state) {
-  DeepPlain(static_cast<int>(state.range(0)), &state, [](uint32_t) { return LibunwindCached(); });
-}
+void BM_OursPlain(benchmark::State& state) { RunPlain<Ours>(state); }
+void BM_LibunwindPlain(benchmark::State& state) { RunPlain<LibunwindCached>(state); }
+
 // Every PC is new: .eh_frame_hdr is searched and the CFI run for each.
 void BM_OursFirstVisit(benchmark::State& state) {
   Deep(static_cast<int>(state.range(0)), &state, [](uint32_t) {

@@ -22,20 +22,34 @@ CacheEntry g_sentinel = {{~Rule::Of(Rule::kNoRule).word()}, {Rule::Of(Rule::kNoR
 std::atomic<uint64_t> g_generation{0};
 SeenModules g_seen;
 
-std::atomic<uint16_t>* IndexSlot(uint64_t key, uint64_t probe) {
+constexpr uint64_t kIndexMask = (uint64_t{1} << kIndexBits) - 1;
+
+uint64_t IndexOf(uint64_t key) {
   constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;
-  constexpr uint64_t kMask = (uint64_t{1} << kIndexBits) - 1;
-  return &g_index[(((key * kGolden) >> (64 - kIndexBits)) + probe) & kMask];
+  return (key * kGolden) >> (64 - kIndexBits);
 }
 
-// Where a new rule goes. An index slot whose entry is of another generation, or that has none, gets a fresh
-// entry; when all that belong to the key are taken, the first one's entry is written over.
+std::atomic<uint16_t>* IndexSlot(uint64_t key, uint64_t probe) {
+  return &g_index[(IndexOf(key) + probe) & kIndexMask];
+}
+
+// Whether `slot` leads to a rule of this generation that it was made for. Slots of earlier generations are
+// not cleared: they lead to entries that have been handed out anew, for other keys.
+bool IsTaken(const std::atomic<uint16_t>* slot, uint64_t generation) {
+  const CacheEntry& entry = g_entries[slot->load(std::memory_order_relaxed)];
+  const uint64_t key =
+      entry.check.load(std::memory_order_relaxed) ^ entry.word.load(std::memory_order_relaxed);
+  if (key == 0 || (key ^ generation) >> kGenerationShift != 0) return false;
+  const auto position = static_cast<uint64_t>(slot - g_index);
+  return ((position - IndexOf(key)) & kIndexMask) < kMostProbes;
+}
+
+// Where a new rule goes: the first slot that is not taken gets a fresh entry; when all are, the first one's
+// is written over.
 CacheEntry* EntryFor(uint64_t key) {
   for (uint64_t probe = 0; probe < kMostProbes; ++probe) {
     std::atomic<uint16_t>* slot = IndexSlot(key, probe);
-    const CacheEntry& old = g_entries[slot->load(std::memory_order_relaxed)];
-    uint64_t old_key = old.check.load(std::memory_order_relaxed) ^ old.word.load(std::memory_order_relaxed);
-    if (old_key != 0 && (old_key ^ key) >> kGenerationShift == 0) continue;
+    if (IsTaken(slot, key)) continue;
     uint32_t number = g_handed_out.fetch_add(1, std::memory_order_relaxed) + 1;
     if (number >= kEntries) {
       StartNewGeneration();
@@ -65,7 +79,10 @@ void StartNewGeneration() {
   uint64_t generation = g_generation.fetch_add(1, std::memory_order_relaxed) + 1;
   if (generation << kGenerationShift == 0) {
     // The numbers begin again: what was left of their first round would count as known.
-    for (CacheEntry& entry : g_entries) entry.check.store(0, std::memory_order_relaxed);
+    for (CacheEntry& entry : g_entries) {
+      entry.word.store(0, std::memory_order_relaxed);
+      entry.check.store(0, std::memory_order_relaxed);
+    }
   }
   g_handed_out.store(0, std::memory_order_relaxed);
 }
