@@ -13,6 +13,13 @@
 
 namespace heapprof::unwind {
 
+// A word of a stack, wherever it lies: a sanitizer that knows red zones and alignment is not asked.
+__attribute__((no_sanitize("address"))) inline uintptr_t LoadWord(uintptr_t address) {
+  uintptr_t value;
+  __builtin_memcpy(&value, reinterpret_cast<const void*>(address), sizeof(value));
+  return value;
+}
+
 class StackWindow {
  public:
   StackWindow(uintptr_t sp, const StackBounds& bounds) : bounds_(bounds) { EndAt(sp); }
@@ -22,7 +29,7 @@ class StackWindow {
     if (address < low_ || address >= high_ || high_ - address < sizeof(*value)) {
       if (!Grow(address)) return false;
     }
-    *value = *reinterpret_cast<const uintptr_t*>(address);
+    *value = LoadWord(address);
     return true;
   }
 

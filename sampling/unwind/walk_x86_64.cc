@@ -14,12 +14,11 @@ namespace {
 using unwind::CacheEntry;
 using unwind::CacheHit;
 using unwind::kWord;
+using unwind::LoadWord;
 using unwind::Registers;
 using unwind::Rule;
 using unwind::StackWindow;
 using unwind::Step;
-
-inline uintptr_t Load(uintptr_t address) { return *reinterpret_cast<const uintptr_t*>(address); }
 
 // No sum of such an address and an offset of a rule overflows.
 inline bool IsStack(uintptr_t sp) { return sp >= unwind::kLowestCode && sp < unwind::kUserEnd; }
@@ -151,7 +150,7 @@ inline WalkResult Walk(const Registers& start, uintptr_t context, const StackBou
       if (rule.is_plain_fp()) {
         if (__builtin_expect(fp < sp || fp > end - 2 * kWord, 0)) goto rarely;
         cfa = fp + 2 * kWord;
-        fp = Load(fp);
+        fp = LoadWord(fp);
       } else {
         cfa = sp + rule.plain_sp_a();
         if (__builtin_expect(cfa > end, 0)) goto rarely;
@@ -160,7 +159,7 @@ inline WalkResult Walk(const Registers& start, uintptr_t context, const StackBou
       cfa = sp + static_cast<uintptr_t>(rule.a());
       const uintptr_t slot = cfa + static_cast<uintptr_t>(rule.b());
       if (__builtin_expect(cfa > end || slot < sp || slot > cfa - kWord, 0)) goto rarely;
-      fp = Load(slot);
+      fp = LoadWord(slot);
     } else {
     rarely:
       Registers r = {pc, sp, fp};
@@ -176,7 +175,7 @@ inline WalkResult Walk(const Registers& start, uintptr_t context, const StackBou
       end = window.EndAt(sp);
       continue;
     }
-    pc = Load(cfa - kWord);
+    pc = LoadWord(cfa - kWord);
     sp = cfa;
     if (pc == 0 || out.full()) return out.Result(false, in_handler);
     out.Add(pc);
