@@ -57,7 +57,7 @@ bool CfiProgram::Run(CfiReader reader, uintptr_t location, uintptr_t pc) {
         advance = operand;
         break;
       case kOffset:
-        Set(operand, {CfiRegister::kAtCfa, 0, static_cast<int64_t>(reader.Uleb()) * factors_.data});
+        Set(operand, {CfiRegister::kAtCfa, 0, Factored(static_cast<int64_t>(reader.Uleb()))});
         continue;
       case kRestore:
         Restore(operand);
@@ -94,8 +94,8 @@ bool CfiProgram::RunExtended(uint8_t opcode, CfiReader* reader) {
     case kGnuNegativeOffset: {
       uint64_t number = reader->Uleb();
       int64_t factored = opcode == kOffsetExtendedSf ? reader->Sleb() : static_cast<int64_t>(reader->Uleb());
-      if (opcode == kGnuNegativeOffset) factored = -factored;
-      Set(number, {CfiRegister::kAtCfa, 0, factored * factors_.data});
+      if (opcode == kGnuNegativeOffset) factored = static_cast<int64_t>(0 - static_cast<uint64_t>(factored));
+      Set(number, {CfiRegister::kAtCfa, 0, Factored(factored)});
       return true;
     }
     case kRestoreExtended:
@@ -123,8 +123,7 @@ bool CfiProgram::RunExtended(uint8_t opcode, CfiReader* reader) {
     case kDefCfa:
     case kDefCfaSf:
       row_.cfa_register = reader->Uleb();
-      row_.cfa_offset =
-          opcode == kDefCfa ? static_cast<int64_t>(reader->Uleb()) : reader->Sleb() * factors_.data;
+      row_.cfa_offset = opcode == kDefCfa ? static_cast<int64_t>(reader->Uleb()) : Factored(reader->Sleb());
       row_.cfa_expression = 0;
       return true;
     case kDefCfaRegister:
@@ -135,7 +134,7 @@ bool CfiProgram::RunExtended(uint8_t opcode, CfiReader* reader) {
       row_.cfa_offset = static_cast<int64_t>(reader->Uleb());
       return true;
     case kDefCfaOffsetSf:
-      row_.cfa_offset = reader->Sleb() * factors_.data;
+      row_.cfa_offset = Factored(reader->Sleb());
       return true;
     case kDefCfaExpression: {
       uint64_t size = reader->Uleb();
@@ -158,7 +157,7 @@ bool CfiProgram::RunExtended(uint8_t opcode, CfiReader* reader) {
     case kValOffsetSf: {
       uint64_t number = reader->Uleb();
       int64_t factored = opcode == kValOffset ? static_cast<int64_t>(reader->Uleb()) : reader->Sleb();
-      Set(number, {CfiRegister::kCfaPlus, 0, factored * factors_.data});
+      Set(number, {CfiRegister::kCfaPlus, 0, Factored(factored)});
       return true;
     }
     case kGnuArgsSize:

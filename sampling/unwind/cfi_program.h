@@ -31,6 +31,10 @@ class CfiProgram {
  private:
   bool Run(CfiReader instructions, uintptr_t location, uintptr_t pc);
   bool RunExtended(uint8_t opcode, CfiReader* reader);
+  // value * data factor; nonsense may overflow, and stays nonsense.
+  int64_t Factored(int64_t value) const {
+    return static_cast<int64_t>(static_cast<uint64_t>(value) * static_cast<uint64_t>(factors_.data));
+  }
   void Set(uint64_t number, CfiRegister value);
   void SetExpression(uint64_t number, CfiRegister::Where where, CfiReader* reader);
   void Restore(uint64_t number);
