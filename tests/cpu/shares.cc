@@ -15,12 +15,15 @@ namespace {
 NOINLINE void Light(int64_t nanos) { BurnFor(nanos); }
 NOINLINE void Heavy(int64_t nanos) { BurnFor(nanos); }
 
-// A quarter of the time in Light, the rest in Heavy, in turns of some milliseconds.
+// A quarter of the time in Light, the rest in Heavy, in turns of 5 to 12 milliseconds that keep no step with
+// the kernel's ticks.
 __attribute__((always_inline)) inline void BothFor(int64_t nanos) {
-  constexpr int64_t kTurn = 8'000'000;
+  uint32_t random = 7;
   for (const int64_t end = ThreadNanos() + nanos; ThreadNanos() < end;) {
-    Light(kTurn / 4);
-    Heavy(kTurn / 4 * 3);
+    random = random * 1664525 + 1013904223;
+    const int64_t turn = 5'000'000 + (random >> 8) % 7'000'000;
+    Light(turn / 4);
+    Heavy(turn / 4 * 3);
   }
 }
 
