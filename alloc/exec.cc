@@ -34,18 +34,19 @@ int WithClocksStopped(Call call) {
   return result;
 }
 
-// The words of a variadic call up to its null pointer, `first` being the one before the list.
-size_t CountWords(const char* first, va_list list) {
+// Calls `call` with the words of a variadic call up to its null pointer, `first` being the one before `list`;
+// `*list` then stands behind that. The array lies on the stack: exec may be called in a child of vfork.
+template <typename Call>
+int WithWords(const char* first, va_list* list, Call call) {
+  va_list counted;
+  va_copy(counted, *list);
   size_t count = 0;
-  for (const char* word = first; word != nullptr; word = va_arg(list, const char*)) ++count;
-  return count;
-}
-
-void CopyWords(const char* first, va_list list, char** to) {
-  for (const char* word = first; word != nullptr; word = va_arg(list, const char*)) {
-    *to++ = const_cast<char*>(word);
-  }
-  *to = nullptr;
+  for (const char* word = first; word != nullptr; word = va_arg(counted, const char*)) ++count;
+  va_end(counted);
+  auto** words = static_cast<char**>(alloca((count + 1) * sizeof(char*)));
+  words[0] = const_cast<char*>(first);
+  for (size_t i = 1; i <= count; ++i) words[i] = va_arg(*list, char*);
+  return call(words);
 }
 
 }  // namespace
@@ -79,48 +80,30 @@ HEAPPROF_EXPORT int execvp(const char* file, char* const arguments[]) noexcept {
   return execvpe(file, arguments, environ);
 }
 
-// The array of words lies on the stack of the variadic function itself: exec may be called in a child of
-// vfork.
-
 HEAPPROF_EXPORT int execl(const char* path, const char* first, ...) noexcept {
   va_list list;
   va_start(list, first);
-  size_t count = heapprof::CountWords(first, list);
+  int result = heapprof::WithWords(first, &list, [&](char** words) { return execve(path, words, environ); });
   va_end(list);
-  auto** words = static_cast<char**>(alloca((count + 1) * sizeof(char*)));
-  va_start(list, first);
-  heapprof::CopyWords(first, list, words);
-  va_end(list);
-  return execve(path, words, environ);
+  return result;
 }
 
 HEAPPROF_EXPORT int execlp(const char* file, const char* first, ...) noexcept {
   va_list list;
   va_start(list, first);
-  size_t count = heapprof::CountWords(first, list);
+  int result = heapprof::WithWords(first, &list, [&](char** words) { return execvpe(file, words, environ); });
   va_end(list);
-  auto** words = static_cast<char**>(alloca((count + 1) * sizeof(char*)));
-  va_start(list, first);
-  heapprof::CopyWords(first, list, words);
-  va_end(list);
-  return execvpe(file, words, environ);
+  return result;
 }
 
 HEAPPROF_EXPORT int execle(const char* path, const char* first, ...) noexcept {
   va_list list;
   va_start(list, first);
-  size_t count = heapprof::CountWords(first, list);
+  // The environment follows the null pointer.
+  int result = heapprof::WithWords(
+      first, &list, [&](char** words) { return execve(path, words, va_arg(list, char* const*)); });
   va_end(list);
-  auto** words = static_cast<char**>(alloca((count + 1) * sizeof(char*)));
-  va_start(list, first);
-  heapprof::CopyWords(first, list, words);
-  va_end(list);
-  // The environment follows the null pointer; `first` is not in the list.
-  va_start(list, first);
-  for (size_t i = 0; i < count; ++i) va_arg(list, const char*);
-  char* const* environment = va_arg(list, char* const*);
-  va_end(list);
-  return execve(path, words, environment);
+  return result;
 }
 
 }  // extern "C"
