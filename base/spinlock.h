@@ -57,6 +57,14 @@ class SpinLock {
     NoteHeld(false);
     state_.store(kUnlocked, std::memory_order_relaxed);
   }
+  // What LockForFork took, on either side of the fork.
+  void UnlockAfterFork(bool in_child) {
+    if (in_child) {
+      ResetAfterFork();
+    } else {
+      Unlock();
+    }
+  }
   LockRank rank() const { return rank_; }
 
  private:

@@ -177,12 +177,6 @@ void MoveLocations(uint64_t start, uint64_t limit, uint64_t to) {
 
 void LockBucketsForFork() { g_lock.LockForFork(); }
 
-void UnlockBucketsAfterFork(bool in_child) {
-  if (in_child) {
-    g_lock.ResetAfterFork();
-  } else {
-    g_lock.Unlock();
-  }
-}
+void UnlockBucketsAfterFork(bool in_child) { g_lock.UnlockAfterFork(in_child); }
 
 }  // namespace heapprof

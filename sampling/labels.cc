@@ -202,12 +202,6 @@ const char* GetLabel(const char* key) {
 
 void LockLabelsForFork() { g_lock.LockForFork(); }
 
-void UnlockLabelsAfterFork(bool in_child) {
-  if (in_child) {
-    g_lock.ResetAfterFork();
-  } else {
-    g_lock.Unlock();
-  }
-}
+void UnlockLabelsAfterFork(bool in_child) { g_lock.UnlockAfterFork(in_child); }
 
 }  // namespace heapprof

@@ -211,13 +211,7 @@ void LockForFork() {
 }
 
 void UnlockAfterFork(bool in_child) {
-  for (Shard& shard : g_shards) {
-    if (in_child) {
-      shard.lock.ResetAfterFork();
-    } else {
-      shard.lock.Unlock();
-    }
-  }
+  for (Shard& shard : g_shards) shard.lock.UnlockAfterFork(in_child);
 }
 
 }  // namespace heapprof::live

@@ -111,12 +111,6 @@ void ReadModules() {
 
 void LockModulesForFork() { g_lock.LockForFork(); }
 
-void UnlockModulesAfterFork(bool in_child) {
-  if (in_child) {
-    g_lock.ResetAfterFork();
-  } else {
-    g_lock.Unlock();
-  }
-}
+void UnlockModulesAfterFork(bool in_child) { g_lock.UnlockAfterFork(in_child); }
 
 }  // namespace heapprof

@@ -206,12 +206,6 @@ void RecordThreadCreation(const CallerFrame& caller) {
 
 void LockNamedProfilesForFork() { g_lock.LockForFork(); }
 
-void UnlockNamedProfilesAfterFork(bool in_child) {
-  if (in_child) {
-    g_lock.ResetAfterFork();
-  } else {
-    g_lock.Unlock();
-  }
-}
+void UnlockNamedProfilesAfterFork(bool in_child) { g_lock.UnlockAfterFork(in_child); }
 
 }  // namespace heapprof
