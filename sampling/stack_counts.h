@@ -17,6 +17,7 @@
 #include <atomic>
 
 #include "base/arena.h"
+#include "sampling/id_index.h"
 
 namespace heapprof {
 
@@ -69,32 +70,18 @@ class StackCounts {
     return entry.depth == 0 ? nullptr : words_.At(entry.words);
   }
   // Locations have the ids 1..location_count(); addresses as profiles have them.
-  uint32_t location_count() const { return location_count_.load(std::memory_order_acquire); }
-  uint64_t AddressOf(uint32_t location) const { return *addresses_.At(location); }
+  uint32_t location_count() const { return addresses_.count(); }
+  uint64_t AddressOf(uint32_t location) const { return addresses_.AddressOf(location); }
 
  private:
-  // Hash tables of ids, the writer's alone.
-  struct Index {
-    uint32_t* slots;
-    uint32_t size;  // a power of two
-    bool Grow(uint32_t first_size, Index* old);
-    void Free();
-  };
-
-  uint32_t InternAddress(uint64_t address);
-  uint32_t* AddressSlot(uint64_t address);
-  bool GrowAddresses();
   void GrowHeads();
-  uint32_t* HeadOf(uint64_t hash) { return &heads_.slots[hash & (heads_.size - 1)]; }
   bool Add(const Key& key, uint64_t hash);
 
-  ChunkedArray<uint64_t, 9, 2048> addresses_;
+  AddressTable<9, 2048, 1024> addresses_;
   ChunkedArray<StackCount, 8, 4096> entries_;
   ChunkedArray<uint32_t, 13, 4096> words_;
-  Index address_index_;
-  Index heads_;
+  IdIndex heads_;
   uint32_t next_word_;
-  std::atomic<uint32_t> location_count_;
   std::atomic<uint32_t> count_;
 };
 
