@@ -36,7 +36,7 @@ namespace {
 
 std::atomic<bool> g_done{false};
 bool g_on;
-Text<kPathCapacity> g_log_path;  // absolute; "": stderr
+char g_log_path[kPathCapacity];  // absolute; "": stderr
 std::atomic<uint32_t> g_profiles{0};
 
 bool HasSanitizer() {
@@ -77,13 +77,13 @@ void ReadSuppressions(const Options& options) {
 // The report, to log_path.PID, whole or not at all, or to stderr. An empty one makes an empty file, which
 // tells that the check was made.
 void Publish(const MemorySink& report) {
-  if (g_log_path.size() == 0) {
+  if (g_log_path[0] == '\0') {
     DescriptorSink sink(2);
     if (report.size() > 0) sink.Write(report.data(), report.size());
     return;
   }
   Text<kPathCapacity> path;
-  path.Str(g_log_path.data()).Str(".").UDec(static_cast<uint64_t>(RawGetPid()));
+  path.Str(g_log_path).Str(".").UDec(static_cast<uint64_t>(RawGetPid()));
   DumpFile file;
   int error = path.cut() ? -ENAMETOOLONG : file.Open(path.data());
   if (error == 0) {
@@ -163,7 +163,8 @@ void InstallLeakCheck() {
   const Options& options = GetOptions();
   g_on = options.leak_check != LeakCheck::kOff && !HasSanitizer();
   if (!g_on) return;
-  MakeAbsolute(options.log_path, &g_log_path);
+  TextWriter log_path(g_log_path, sizeof g_log_path);
+  MakeAbsolute(options.log_path, &log_path);
   ReadSuppressions(options);
 }
 

@@ -4,7 +4,7 @@
 //   IdIndex        slots: heads of chains, or open addressing
 //   AddressTable   addresses with dense ids from 1 on, in the order of their first sight; read by anybody
 //
-// Zeroed memory is an empty object. Thread-safety: one writer at a time; AddressTable is read at any time.
+// Zeroed memory is an empty object; there are no constructors, as a static table is in use before they would run. Thread-safety: one writer at a time; AddressTable is read at any time.
 // Signal-safety: reading. Allocates: mmap only, within metadata_limit.
 #ifndef HEAPPROF_SAMPLING_ID_INDEX_H_
 #define HEAPPROF_SAMPLING_ID_INDEX_H_
@@ -20,8 +20,8 @@
 namespace heapprof {
 
 struct IdIndex {
-  uint32_t* slots = nullptr;
-  uint32_t size = 0;  // a power of two
+  uint32_t* slots;
+  uint32_t size;  // a power of two
 
   // Replaces the slots by four times as many, empty ones; the old ones go to `old`, whose owner frees them.
   // False: no memory, nothing changed.
@@ -102,7 +102,7 @@ class AddressTable {
 
   ChunkedArray<std::atomic<uint64_t>, kChunkBits, kMaxChunks> addresses_;
   IdIndex index_;
-  std::atomic<uint32_t> count_{0};
+  std::atomic<uint32_t> count_;
 };
 
 }  // namespace heapprof

@@ -67,6 +67,11 @@ TEST(BinaryTest, ThreadLocalDataIsInitialExec) {
   EXPECT_EQ(symbols.find("__tls_get_addr"), std::string::npos);
 }
 
+// They would run after the first allocations, and wipe what those left in a table.
+TEST(BinaryTest, NoObjectOfOursHasAStaticConstructor) {
+  EXPECT_EQ(Output({NM, LibraryPath()}).find("_GLOBAL__sub_I_"), std::string::npos);
+}
+
 TEST(BinaryTest, BindsAtStartAndStaysLoaded) {
   std::string dynamic = Output({READELF, "-dW", LibraryPath()});
   EXPECT_NE(dynamic.find("NOW"), std::string::npos);
