@@ -14,6 +14,7 @@
 #include "alloc/fork.h"
 #include "alloc/next.h"
 #include "alloc/process_start.h"
+#include "alloc/sample_filter.h"
 #include "alloc/slow_path.h"
 #include "alloc/threads.h"
 #include "base/options.h"
@@ -110,6 +111,7 @@ void Start() {
   RegisterForkHandlers();
   InitThreads();
   g_allocator_stats_printer = PrintStatistics;
+  MarkNoCachedBlock(nullptr);
   recorder::Start();
 }
 

@@ -5,6 +5,9 @@
 // of a search. A count is never too low; it is too high when pages share it or when a sample's end went
 // unrecorded.
 //
+// fast_path_x86_64.S asks it too, and takes a block that passes to be jemalloc's: what is not (null, the early
+// heap's) is marked here for good.
+//
 // With smaller alignments, where most blocks are samples, the filter would only cost: it is neither filled
 // nor asked. As the mask only loses bits, whoever sees the largest one knows that every sample up to now was
 // counted. Thread-safety: yes. Signal-safety: yes. Allocates: never.
@@ -25,7 +28,12 @@ extern std::atomic<uint32_t> g_samples_of_page[1 << kFilterBits];
 
 inline std::atomic<uint32_t>& SamplesOfPage(const void* block) {
   uint64_t page = reinterpret_cast<uintptr_t>(block) / (kPageMask + 1);
-  return g_samples_of_page[page * 0x9e3779b97f4a7c15 >> (64 - kFilterBits)];
+  return g_samples_of_page[page % (1 << kFilterBits)];
+}
+
+// `block` lies on a page, or is null, and must not go to jemalloc's cache.
+inline void MarkNoCachedBlock(const void* block) {
+  SamplesOfPage(block).fetch_add(1, std::memory_order_relaxed);
 }
 
 inline bool FilterInUse() { return __atomic_load_n(&g_sample_mask, __ATOMIC_RELAXED) == kPageMask; }

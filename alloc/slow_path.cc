@@ -65,7 +65,9 @@ void* AllocateDue(size_t size, size_t alignment, int flags, const CallerFrame& c
     if (BeforeTls()) {
       // What was subtracted from a countdown of zero must not let the next call pass.
       t_plain_countdown.countdown = 0;
-      return EarlyAllocate(size, alignment);
+      void* block = EarlyAllocate(size, alignment);
+      MarkNoCachedBlock(block);
+      return block;
     }
     Initialize();
   }

@@ -1,0 +1,128 @@
+// Blocks that the fast path takes from the thread's cache and gives back to it, in jemalloc's place: jemalloc's own
+// counts go on as if it had done so, and what it switches off stays off.
+#include <gtest/gtest.h>
+#include <malloc.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <algorithm>
+#include <new>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "tests/alloc/intervals.h"
+
+extern "C" int mallctl(const char* name, void* old, size_t* old_size, void* fresh, size_t fresh_size);
+
+namespace heapprof::test {
+namespace {
+
+uint64_t Counter(const char* name) {
+  uint64_t value = 0;
+  size_t size = sizeof value;
+  EXPECT_EQ(mallctl(name, &value, &size, nullptr, 0), 0) << name;
+  return value;
+}
+
+class CachedBlocks : public AtInterval {};
+HEAPPROF_AT_INTERVALS(CachedBlocks);
+
+TEST_P(CachedBlocks, JemallocsCountsOfTheThreadCoverEachOfThem) {
+  constexpr int kCount = 3000;  // more than any bin holds, so that bins run empty and full
+  static void* blocks[kCount];
+  for (size_t size : {size_t{0}, size_t{1}, size_t{8}, size_t{24}, size_t{100}, size_t{2000}, size_t{4096}, size_t{5000}}) {
+    uint64_t allocated = Counter("thread.allocated"), freed = Counter("thread.deallocated"), usable = 0;
+    for (void*& block : blocks) {
+      block = malloc(size);
+      usable += malloc_usable_size(block);
+    }
+    EXPECT_EQ(Counter("thread.allocated") - allocated, usable) << size;
+    for (void* block : blocks) free(block);
+    EXPECT_EQ(Counter("thread.deallocated") - freed, usable) << size;
+  }
+}
+
+TEST_P(CachedBlocks, OperatorsAreCountedTheSame) {
+  for (size_t size : {size_t{1}, size_t{48}, size_t{3000}, size_t{4097}}) {
+    uint64_t allocated = Counter("thread.allocated"), freed = Counter("thread.deallocated"), usable = 0;
+    for (int i = 0; i < 1000; ++i) {
+      void* one = ::operator new(size);
+      void* other = ::operator new(size);
+      usable += malloc_usable_size(one) + malloc_usable_size(other);
+      ::operator delete(one, size);
+      ::operator delete(other);
+    }
+    EXPECT_EQ(Counter("thread.allocated") - allocated, usable) << size;
+    EXPECT_EQ(Counter("thread.deallocated") - freed, usable) << size;
+  }
+}
+
+TEST_P(CachedBlocks, NoTwoLiveOnesOverlapAndEachKeepsItsContents) {
+  std::mt19937 random(7);
+  std::vector<std::pair<unsigned char*, size_t>> live;
+  for (int i = 0; i < 200000; ++i) {
+    if (live.size() < 2000 || random() % 2 == 0) {
+      size_t size = 1 + random() % (random() % 16 == 0 ? 6000 : 200);
+      auto* block = static_cast<unsigned char*>(malloc(size));
+      memset(block, static_cast<int>(size), size);
+      live.emplace_back(block, size);
+    } else {
+      std::swap(live[random() % live.size()], live.back());
+      auto [block, size] = live.back();
+      live.pop_back();
+      auto value = static_cast<unsigned char>(size);
+      ASSERT_TRUE(std::all_of(block, block + size, [value](unsigned char byte) { return byte == value; }));
+      i % 2 == 0 ? free(block) : ::operator delete(block, size);
+    }
+    if (live.size() > 4000) {
+      for (; live.size() > 1000; live.pop_back()) free(live.back().first);
+    }
+  }
+  for (auto [block, size] : live) free(block);
+}
+
+// The first block of a slab lies on a page, as samples of large intervals do.
+TEST_P(CachedBlocks, OneOnAPageIsReusedAtOnce) {
+  void* blocks[512];
+  void* on_page = nullptr;
+  for (void*& block : blocks) {
+    block = malloc(64);
+    if (reinterpret_cast<uintptr_t>(block) % 4096 == 0) on_page = block;
+  }
+  ASSERT_NE(on_page, nullptr);
+  int reused = 0;
+  for (int i = 0; i < 1000; ++i) {
+    free(on_page);
+    void* again = malloc(64);
+    reused += again == on_page;
+    for (void*& block : blocks) {
+      if (block == on_page) block = again;
+    }
+    on_page = again;
+  }
+  for (void* block : blocks) free(block);
+  // All but those where the allocation was a sample, or jemalloc had collected the bin.
+  EXPECT_GT(reused, GetParam() == size_t{512} << 10 ? 900 : -1);
+}
+
+TEST_P(CachedBlocks, AThreadWithoutACacheGoesByJemalloc) {
+  std::thread([] {
+    bool off = false;
+    ASSERT_EQ(mallctl("thread.tcache.enabled", nullptr, nullptr, &off, sizeof off), 0);
+    uint64_t allocated = Counter("thread.allocated"), usable = 0;
+    for (int i = 0; i < 1000; ++i) {
+      void* block = malloc(i);
+      usable += malloc_usable_size(block);
+      free(block);
+    }
+    EXPECT_EQ(Counter("thread.allocated") - allocated, usable);
+    bool on = true;
+    ASSERT_EQ(mallctl("thread.tcache.enabled", nullptr, nullptr, &on, sizeof on), 0);
+    for (int i = 0; i < 1000; ++i) free(malloc(i));
+  }).join();
+}
+
+}  // namespace
+}  // namespace heapprof::test
