@@ -5,8 +5,8 @@
 // of a search. A count is never too low; it is too high when pages share it or when a sample's end went
 // unrecorded.
 //
-// fast_path_x86_64.S asks it too, and takes a block that passes to be jemalloc's: what is not (null, the early
-// heap's) is marked here for good.
+// fast_path_x86_64.S asks it too, and takes a block that passes to be jemalloc's: what is not (null, the
+// early heap's) is marked here for good.
 //
 // With smaller alignments, where most blocks are samples, the filter would only cost: it is neither filled
 // nor asked. As the mask only loses bits, whoever sees the largest one knows that every sample up to now was

@@ -4,8 +4,9 @@
 //   IdIndex        slots: heads of chains, or open addressing
 //   AddressTable   addresses with dense ids from 1 on, in the order of their first sight; read by anybody
 //
-// Zeroed memory is an empty object; there are no constructors, as a static table is in use before they would run. Thread-safety: one writer at a time; AddressTable is read at any time.
-// Signal-safety: reading. Allocates: mmap only, within metadata_limit.
+// Zeroed memory is an empty object; there are no constructors, as a static table is in use before they would
+// run. Thread-safety: one writer at a time; AddressTable is read at any time. Signal-safety: reading.
+// Allocates: mmap only, within metadata_limit.
 #ifndef HEAPPROF_SAMPLING_ID_INDEX_H_
 #define HEAPPROF_SAMPLING_ID_INDEX_H_
 

@@ -99,9 +99,10 @@ WayLength LengthOf(const std::string& function) {
     if (line.find("<" + function + ">:") != std::string::npos) {
       inside = true;
     } else if (inside && line.find(":\t") != std::string::npos) {
-      // The first that either way begins with: the size against the largest cached one, the thread pointer, the jump.
-      bool enters = line.find("$0x1000,") != std::string::npos || line.find("%fs:0x0,") != std::string::npos ||
-                    line.find("<hpje_") != std::string::npos;
+      // The first that either way begins with: the size against the largest cached one, the thread pointer,
+      // the jump.
+      bool enters = line.find("$0x1000,") != std::string::npos ||
+                    line.find("%fs:0x0,") != std::string::npos || line.find("<hpje_") != std::string::npos;
       if (length.own < 0 && enters) length.own = count;
       ++count;
       if (line.find("ret") != std::string::npos) {
@@ -140,9 +141,9 @@ TEST(BinaryTest, MallocAndFreeAddAtMostSixAndFourInstructions) {
 
 TEST(BinaryTest, TheWholeWayIsNoLongerThanJemallocsOwn) {
   if (!HEAPPROF_JEMALLOC_BINS) GTEST_SKIP() << "this jemalloc has a layout of its own: malloc jumps into it";
-  for (auto [ours, jemallocs] : {std::pair("malloc", "hpje_malloc"), std::pair("free", "hpje_free"),
-                                 std::pair("_Znwm", "hpje_malloc"), std::pair("_ZdlPv", "hpje_free"),
-                                 std::pair("_ZdlPvm", "hpje_je_je_sdallocx_noflags")}) {
+  for (auto [ours, jemallocs] :
+       {std::pair("malloc", "hpje_malloc"), std::pair("free", "hpje_free"), std::pair("_Znwm", "hpje_malloc"),
+        std::pair("_ZdlPv", "hpje_free"), std::pair("_ZdlPvm", "hpje_je_je_sdallocx_noflags")}) {
     EXPECT_GT(LengthOf(ours).whole, 10) << ours;
     EXPECT_LE(LengthOf(ours).whole, LengthOf(jemallocs).whole) << ours;
   }

@@ -1,5 +1,5 @@
-// Blocks that the fast path takes from the thread's cache and gives back to it, in jemalloc's place: jemalloc's own
-// counts go on as if it had done so, and what it switches off stays off.
+// Blocks that the fast path takes from the thread's cache and gives back to it, in jemalloc's place:
+// jemalloc's own counts go on as if it had done so, and what it switches off stays off.
 #include <gtest/gtest.h>
 #include <malloc.h>
 #include <stdint.h>
@@ -32,7 +32,8 @@ HEAPPROF_AT_INTERVALS(CachedBlocks);
 TEST_P(CachedBlocks, JemallocsCountsOfTheThreadCoverEachOfThem) {
   constexpr int kCount = 3000;  // more than any bin holds, so that bins run empty and full
   static void* blocks[kCount];
-  for (size_t size : {size_t{0}, size_t{1}, size_t{8}, size_t{24}, size_t{100}, size_t{2000}, size_t{4096}, size_t{5000}}) {
+  for (size_t size :
+       {size_t{0}, size_t{1}, size_t{8}, size_t{24}, size_t{100}, size_t{2000}, size_t{4096}, size_t{5000}}) {
     uint64_t allocated = Counter("thread.allocated"), freed = Counter("thread.deallocated"), usable = 0;
     for (void*& block : blocks) {
       block = malloc(size);

@@ -1,6 +1,6 @@
-// Looks, while the library is built, whether the private jemalloc lies in memory as alloc/jemalloc_bins.h says, by
-// watching what its functions do to the thread's record. Prints the header that fast_path_x86_64.S includes:
-// HEAPPROF_JEMALLOC_BINS is 1 or 0. What differed goes to stderr.
+// Looks, while the library is built, whether the private jemalloc lies in memory as alloc/jemalloc_bins.h
+// says, by watching what its functions do to the thread's record. Prints the header that fast_path_x86_64.S
+// includes: HEAPPROF_JEMALLOC_BINS is 1 or 0. What differed goes to stderr.
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 
 #include "alloc/jemalloc_bins.h"
 
+extern "C" {
 extern __thread char hpje_je_tsd_tls[] __attribute__((tls_model("initial-exec"), visibility("hidden")));
 extern uint8_t hpje_je_sz_size2index_tab[];
 extern size_t hpje_je_sz_index2size_tab[];
@@ -26,32 +27,35 @@ void* hpje_mmap(void* at, size_t size, int protection, int flags, int fd, off_t 
   return mmap(at, size, protection, flags, fd, offset);
 }
 int hpje_munmap(void* at, size_t size) { return munmap(at, size); }
+}
 
-static int g_differences;
+namespace {
 
-#define EXPECT(condition)                                              \
-  do {                                                                 \
-    if (!(condition)) {                                                \
+int g_differences;
+
+#define EXPECT(condition)                                             \
+  do {                                                                \
+    if (!(condition)) {                                               \
       fprintf(stderr, "jemalloc's layout: not so: %s\n", #condition); \
-      ++g_differences;                                                 \
-    }                                                                  \
+      ++g_differences;                                                \
+    }                                                                 \
   } while (0)
 
-enum { kBlocks = 1000 };
+constexpr int kBlocks = 1000;
 
-static uint64_t Word(size_t offset) {
+uint64_t Word(size_t offset) {
   uint64_t value;
   memcpy(&value, hpje_je_tsd_tls + offset, sizeof(value));
   return value;
 }
 
-static uint16_t Half(size_t offset) {
+uint16_t Half(size_t offset) {
   uint16_t value;
   memcpy(&value, hpje_je_tsd_tls + offset, sizeof(value));
   return value;
 }
 
-static void CheckClass(size_t size) {
+void CheckClass(size_t size) {
   unsigned index = hpje_je_sz_size2index_tab[(size + 7) >> 3];
   size_t usable = hpje_je_sz_index2size_tab[index];
   size_t bin = JE_BINS + JE_BIN_SIZE * index;
@@ -63,21 +67,22 @@ static void CheckClass(size_t size) {
   if (Word(JE_DEALLOCATED) + usable >= Word(JE_DEALLOCATED_LIMIT)) hpje_free(hpje_malloc(size));
   uint64_t top = Word(bin + JE_BIN_TOP), requests = Word(bin + JE_BIN_REQUESTS);
   uint64_t allocated = Word(JE_ALLOCATED), freed = Word(JE_DEALLOCATED);
-  EXPECT((uint16_t)top != Half(bin + JE_BIN_EMPTY));
+  EXPECT(static_cast<uint16_t>(top) != Half(bin + JE_BIN_EMPTY));
   EXPECT(allocated + usable < Word(JE_ALLOCATED_LIMIT) && freed + usable < Word(JE_DEALLOCATED_LIMIT));
   if (g_differences != 0) return;  // the top may be no pointer
-  void* next = *(void**)top;
-  char* block = hpje_malloc(size);
+  void* next = *reinterpret_cast<void**>(top);
+  void* block = hpje_malloc(size);
   EXPECT(block == next);
   EXPECT(Word(bin + JE_BIN_TOP) == top + 8);
   EXPECT(Word(bin + JE_BIN_REQUESTS) == requests + 1);
   EXPECT(Word(JE_ALLOCATED) == allocated + usable);
 
-  uint64_t address = (uint64_t)(uintptr_t)block;
+  uint64_t address = reinterpret_cast<uintptr_t>(block);
   size_t entry = JE_LEAVES + 16 * ((address >> JE_LEAF_SHIFT) & (JE_LEAF_COUNT - 1));
   EXPECT(Word(entry) == (address >> JE_LEAF_SHIFT << JE_LEAF_SHIFT));
   if (g_differences != 0) return;
-  uint64_t page = ((uint64_t*)Word(entry + 8))[(address & ((1ull << JE_LEAF_SHIFT) - 1)) >> JE_PAGE_SHIFT];
+  uint64_t page = reinterpret_cast<const uint64_t*>(
+      Word(entry + 8))[(address & ((1ull << JE_LEAF_SHIFT) - 1)) >> JE_PAGE_SHIFT];
   EXPECT((page & 1) == (usable < 16384));
   EXPECT(page >> JE_CLASS_SHIFT == index);
 
@@ -86,29 +91,29 @@ static void CheckClass(size_t size) {
   } else {
     hpje_je_je_sdallocx_noflags(block, size);
   }
-  EXPECT(Word(bin + JE_BIN_TOP) == top && *(void**)top == block);
+  EXPECT(Word(bin + JE_BIN_TOP) == top && *reinterpret_cast<void**>(top) == block);
   EXPECT(Word(JE_DEALLOCATED) == freed + usable);
 }
 
-// The low water mark follows the top down to empty, where the next block comes with a whole new batch; full is
-// where a block more sends half of them back.
-static void CheckMarks(size_t size) {
+// The low water mark follows the top down to empty, where the next block comes with a whole new batch; full
+// is where a block more sends half of them back.
+void CheckMarks(size_t size) {
   static void* blocks[kBlocks];
   unsigned index = hpje_je_sz_size2index_tab[(size + 7) >> 3];
   size_t bin = JE_BINS + JE_BIN_SIZE * index;
   int empty_seen = 0, full_seen = 0;
   for (int i = 0; i < kBlocks; ++i) {
-    int empty = (uint16_t)Word(bin + JE_BIN_TOP) == Half(bin + JE_BIN_EMPTY);
-    int lowest = (uint16_t)Word(bin + JE_BIN_TOP) == Half(bin + JE_BIN_LOW_WATER);
+    bool empty = Half(bin + JE_BIN_TOP) == Half(bin + JE_BIN_EMPTY);
+    bool lowest = Half(bin + JE_BIN_TOP) == Half(bin + JE_BIN_LOW_WATER);
     uint64_t top = Word(bin + JE_BIN_TOP);
     blocks[i] = hpje_malloc(size);
     if (!empty) EXPECT(Word(bin + JE_BIN_TOP) == top + 8);
-    if (!empty && lowest) EXPECT(Half(bin + JE_BIN_LOW_WATER) == (uint16_t)(top + 8));
-    if (empty) EXPECT((uint16_t)Word(bin + JE_BIN_TOP) != Half(bin + JE_BIN_EMPTY));
+    if (!empty && lowest) EXPECT(Half(bin + JE_BIN_LOW_WATER) == static_cast<uint16_t>(top + 8));
+    if (empty) EXPECT(Half(bin + JE_BIN_TOP) != Half(bin + JE_BIN_EMPTY));
     empty_seen += empty;
   }
   for (int i = 0; i < kBlocks; ++i) {
-    int full = (uint16_t)Word(bin + JE_BIN_TOP) == Half(bin + JE_BIN_FULL);
+    bool full = Half(bin + JE_BIN_TOP) == Half(bin + JE_BIN_FULL);
     uint64_t top = Word(bin + JE_BIN_TOP);
     hpje_free(blocks[i]);
     EXPECT(full ? Word(bin + JE_BIN_TOP) > top : Word(bin + JE_BIN_TOP) == top - 8);
@@ -117,19 +122,22 @@ static void CheckMarks(size_t size) {
   EXPECT(empty_seen > 0 && full_seen > 0);
 }
 
-int main(void) {
+}  // namespace
+
+int main() {
   hpje_free(hpje_malloc(1));
-  uint64_t *allocated = NULL, *deallocated = NULL;
+  uint64_t *allocated = nullptr, *deallocated = nullptr;
   size_t length = sizeof(allocated);
-  EXPECT(hpje_mallctl("thread.allocatedp", &allocated, &length, NULL, 0) == 0);
-  EXPECT(hpje_mallctl("thread.deallocatedp", &deallocated, &length, NULL, 0) == 0);
-  EXPECT((char*)allocated == hpje_je_tsd_tls + JE_ALLOCATED);
-  EXPECT((char*)deallocated == hpje_je_tsd_tls + JE_DEALLOCATED);
-  for (size_t size = 0; size <= JE_LOOKUP_MAX && g_differences == 0; size += size < 128 ? 1 : 61) CheckClass(size);
+  EXPECT(hpje_mallctl("thread.allocatedp", &allocated, &length, nullptr, 0) == 0);
+  EXPECT(hpje_mallctl("thread.deallocatedp", &deallocated, &length, nullptr, 0) == 0);
+  EXPECT(reinterpret_cast<char*>(allocated) == hpje_je_tsd_tls + JE_ALLOCATED);
+  EXPECT(reinterpret_cast<char*>(deallocated) == hpje_je_tsd_tls + JE_DEALLOCATED);
+  for (size_t size = 0; size <= JE_LOOKUP_MAX && g_differences == 0; size += size < 128 ? 1 : 61)
+    CheckClass(size);
   if (g_differences == 0) CheckMarks(48);
   // The limit of 0 for a thread out of the usual state: while its cache is off.
   int off = 0;
-  EXPECT(hpje_mallctl("thread.tcache.enabled", NULL, NULL, &off, 1) == 0);
+  EXPECT(hpje_mallctl("thread.tcache.enabled", nullptr, nullptr, &off, 1) == 0);
   EXPECT(Word(JE_ALLOCATED_LIMIT) == 0 && Word(JE_DEALLOCATED_LIMIT) == 0);
   printf("#define HEAPPROF_JEMALLOC_BINS %d\n", g_differences == 0);
   return 0;
