@@ -91,6 +91,16 @@ void SetEnvironment(const char* name, const std::string& value) {
   if (setenv(name, value.c_str(), 1) != 0) throw Failure(std::string(name) + ": " + ErrorText(errno));
 }
 
+// With an audit library (rtld-audit(7)) glibc sets the room for thread-local data aside before it has seen
+// what is preloaded, and leaves 512 bytes for that; jemalloc alone needs 2632. glibc keeps what stands
+// behind.
+void MakeRoomBesideAuditors() {
+  if (Environment("LD_AUDIT").empty()) return;
+  const std::string tunables = Environment("GLIBC_TUNABLES"), name = "glibc.rtld.optional_static_tls";
+  if (tunables.find(name + "=") != std::string::npos) return;
+  SetEnvironment("GLIBC_TUNABLES", (tunables.empty() ? "" : tunables + ":") + name + "=8192");
+}
+
 // The program may change its folder before it dumps.
 std::vector<OptionPair> WithAbsoluteOutput(std::vector<OptionPair> options) {
   for (OptionPair& pair : options) {
@@ -125,6 +135,7 @@ void Run(const RunRequest& request) {
 
   SetEnvironment("LD_PRELOAD", preloaded.empty() ? library : library + ":" + preloaded);
   if (!options.empty()) SetEnvironment("HEAPPROF_OPTIONS", options);
+  MakeRoomBesideAuditors();
   const auto become = [&] {
     std::vector<char*> arguments;
     for (const std::string& argument : request.program)

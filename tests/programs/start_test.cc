@@ -54,5 +54,22 @@ TEST_P(Start, OnTheStackOfACoroutine) {
   EXPECT_EQ(profiles[1].AtLeaf("alloc_deep_in_main"), freed);
 }
 
+// Each library that comes is told to the audit library, while threads allocate. The room for thread-local
+// data must be asked for: without, the loader says that there is none, and starts no program with any such
+// malloc.
+TEST_P(Start, BesideAnAuditLibraryThatAllocates) {
+  for (const char* bind_now : {"", "1"}) {
+    auto run = Hazard({Program("dlopen_loop"), Program("plugin.so"), "10"});
+    if (Bare()) run->command().env.clear();
+    run->command().env.insert(run->command().env.end(),
+                              {{"LD_AUDIT", Program("auditor.so")},
+                               {"LD_BIND_NOW", bind_now},
+                               {"GLIBC_TUNABLES", "glibc.rtld.optional_static_tls=8192"}});
+    ExpectWell(run->Execute());
+    EXPECT_TRUE(run->Said().empty()) << run->result().err;
+    EXPECT_EQ(run->Profiles().size(), Bare() ? 0u : 1u);
+  }
+}
+
 }  // namespace
 }  // namespace heapprof::test

@@ -39,6 +39,20 @@ TEST(Run, FindsTheLibraryOfTheBuildTreeAndKeepsOtherPreloads) {
   EXPECT_THAT(RunProgram(command).out, testing::EndsWith("/libheapprof.so.0:libm.so.6\n"));
 }
 
+TEST(Run, MakesRoomForThreadLocalDataBesideAnAuditLibrary) {
+  Command command = RunOf({"printenv", "GLIBC_TUNABLES"});
+  EXPECT_EQ(RunProgram(command).out, "");
+  TempDir dir;
+  command.env = {{"LD_AUDIT", AUDITOR},
+                 {"HEAPPROF_OPTIONS", "sample_interval=1:dump_at_exit=1:output=" + (dir / "h")}};
+  EXPECT_EQ(RunProgram(command).out, "glibc.rtld.optional_static_tls=8192\n");
+  EXPECT_EQ(ExpectGoodProfiles(dir.path()).size(), 1u) << "the library was not there";
+  command.env.push_back({"GLIBC_TUNABLES", "glibc.malloc.check=0"});
+  EXPECT_EQ(RunProgram(command).out, "glibc.malloc.check=0:glibc.rtld.optional_static_tls=8192\n");
+  command.env.back().second = "glibc.rtld.optional_static_tls=16384";
+  EXPECT_EQ(RunProgram(command).out, "glibc.rtld.optional_static_tls=16384\n");
+}
+
 TEST(Run, OptionsOfTheCommandLineStandOverTheEnvironment) {
   EXPECT_EQ(OptionsGiven(RunOf({"--interval", "4k"})), "sample_interval=4k");
   Command command = RunOf({"--interval", "1", "--exit-dump", "--option", "seed=9"});
