@@ -55,6 +55,7 @@ void FindNext(const char* name, Function* function) {
 
 void FindNextFunctions() {
   FindNext("pthread_create", &g_next.pthread_create);
+  FindNext("dlopen", &g_next.dlopen);
   FindNext("dlclose", &g_next.dlclose);
   FindNext("__register_atfork", &g_next.register_atfork);
   FindNext("execve", &g_next.execve);

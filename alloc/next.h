@@ -11,6 +11,7 @@ namespace heapprof {
 
 struct NextFunctions {
   int (*pthread_create)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+  void* (*dlopen)(const char*, int);
   int (*dlclose)(void*);
   int (*register_atfork)(void (*)(), void (*)(), void (*)(), void*);
   int (*execve)(const char*, char* const[], char* const[]);

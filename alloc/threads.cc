@@ -112,16 +112,4 @@ HEAPPROF_EXPORT int pthread_create(pthread_t* thread, const pthread_attr_t* attr
   return error;
 }
 
-HEAPPROF_EXPORT int dlclose(void* handle) noexcept {
-  heapprof::Initialize();
-  int saved = errno;
-  heapprof::BeforeUnload();
-  errno = saved;
-  int result = heapprof::g_next.dlclose(handle);
-  saved = errno;
-  heapprof::AfterUnload();
-  errno = saved;
-  return result;
-}
-
 }  // extern "C"

@@ -1,8 +1,7 @@
-// pthread_create and dlclose as the program calls them.
+// pthread_create as the program calls it.
 //
 // A new thread tells the recorder its stack bounds first thing, so that nobody has to ask libc for them
-// inside malloc (pthread_getattr_np allocates). After a dlclose the unwinder forgets what it knew of the code
-// there.
+// inside malloc (pthread_getattr_np allocates).
 //
 // Thread-safety: yes. Signal-safety: as the functions wrapped, no. Allocates: a block per thread that is
 // being created, by the backend directly: it is not the program's and is never sampled.

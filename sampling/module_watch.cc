@@ -105,6 +105,9 @@ void AfterUnload() {
 }
 
 void ReadModules() {
+  // _dl_find_object is always up to date: each pthread_create would take the lock, which all threads share,
+  // for nothing.
+  if constexpr (!unwind::kNeedsModuleSnapshot) return;
   SpinLockHolder hold(&g_lock);
   unwind::TakeModuleSnapshot();
 }

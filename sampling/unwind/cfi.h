@@ -23,8 +23,9 @@ struct UnwindTables {
 // The tables of the module that `pc` lies in, by the loader's own lock-free look-up; with a glibc before 2.35
 // by the last snapshot. False: no module's, or one without CFI.
 bool FindUnwindTables(uintptr_t pc, UnwindTables* tables);
-// Takes that snapshot where one is needed. Ordinary context, one caller at a time.
+// Takes that snapshot, if kNeedsModuleSnapshot. Ordinary context, one caller at a time.
 void TakeModuleSnapshot();
+constexpr bool kNeedsModuleSnapshot = !__GLIBC_PREREQ(2, 35);
 
 enum class CfiAnswer {
   kRow,

@@ -67,6 +67,18 @@ TEST_P(Stacks, ALibraryThatIsGoneKeepsItsName) {
   EXPECT_EQ(mappings, 1);
 }
 
+// Such a library would call libc's malloc, whose blocks this free knows nothing of.
+TEST_P(Stacks, LibrariesBoundDeeplyShareTheMalloc) {
+  auto run =
+      Hazard({Program("deep_bind"), Program("plugin.so"), Program("finder/finder.so"), "other_plugin.so"});
+  ExpectRunsWell(run.get());
+  const std::vector<HeapProfile> profiles = run->Profiles();
+  ASSERT_EQ(profiles.size(), Bare() ? 0u : 1u);
+  if (GetParam() == "1") {
+    EXPECT_EQ(profiles[0].AtLeaf("plugin_alloc").alloc_objects, 40);
+  }
+}
+
 TEST_P(Stacks, TwoHundredLibrariesWithTls) {
   auto run = Hazard({Program("tls_dlopen")});
   for (int i = 0; i < 200; ++i) {
