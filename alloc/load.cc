@@ -24,7 +24,8 @@
 namespace heapprof {
 namespace {
 
-void TellOfDeepBind(const char* file) {
+// Not inlined: its buffer would keep dlopen from leaving by a jump.
+__attribute__((noinline)) void TellOfDeepBind(const char* file) {
   static std::atomic<bool> told{false};
   if (!GetOptions().verbose || told.exchange(true, std::memory_order_relaxed)) return;
   Text<512> line;
