@@ -10,7 +10,12 @@
 #include "sampling/named_profiles.h"
 #include "sampling/recorder.h"
 
-extern "C" void* __dso_handle;
+extern "C" {
+extern void* __dso_handle;
+__attribute__((visibility("hidden"))) int hp_own_register_atfork(void (*)(), void (*)(), void (*)(), void*);
+HEAPPROF_EXPORT int __register_atfork(void (*)(), void (*)(), void (*)(), void*)
+    __attribute__((weak, alias("hp_own_register_atfork")));
+}
 
 namespace heapprof {
 namespace {
@@ -52,6 +57,11 @@ void Child() {
 }  // namespace
 
 void RegisterForkHandlers() {
+  // In a program linked with -static libc's definition replaces ours, which is weak; where libc.a gives none,
+  // nothing forks.
+  if (g_next.register_atfork == nullptr && &__register_atfork != &hp_own_register_atfork) {
+    g_next.register_atfork = &__register_atfork;
+  }
   if (g_next.register_atfork != nullptr) g_next.register_atfork(Prepare, Parent, Child, &__dso_handle);
 }
 
@@ -66,7 +76,7 @@ __attribute__((visibility("hidden"))) int hpje_register_atfork(void (*prepare)()
   return 0;
 }
 
-HEAPPROF_EXPORT int __register_atfork(void (*prepare)(), void (*parent)(), void (*child)(), void* object) {
+int hp_own_register_atfork(void (*prepare)(), void (*parent)(), void (*child)(), void* object) {
   heapprof::Initialize();
   return heapprof::g_next.register_atfork(prepare, parent, child, object);
 }

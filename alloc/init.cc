@@ -26,6 +26,7 @@
 #include "profiles/heap_profile.h"
 #include "profiles/triggers.h"
 #include "sampling/recorder.h"
+#include "sampling/unwind/cfi.h"
 
 extern "C" {
 // jemalloc's settings as a program built for it gives them; it defines the variable itself.
@@ -62,6 +63,7 @@ void FindNextFunctions() {
   FindNext("execvpe", &g_next.execvpe);
   FindNext("fexecve", &g_next.fexecve);
   FindNext("execveat", &g_next.execveat);
+  if (g_next.pthread_create == nullptr && FindNextInStaticProgram != nullptr) FindNextInStaticProgram();
 }
 
 namespace {
@@ -140,6 +142,7 @@ namespace {
 // libc is up: signal handlers and exit hooks can be installed.
 __attribute__((constructor)) void WhenLibcIsUp() {
   Initialize();
+  unwind::OpenUnwindTables();
   InstallTriggers();
   auto thread_data = reinterpret_cast<uintptr_t>(&hpje_je_tsd_tls);
   leak::SetAllocatorMemory({EarlyBlocks, {thread_data, thread_data + kBackendThreadBytes}});

@@ -23,6 +23,9 @@ extern NextFunctions g_next;
 
 void FindNextFunctions();
 
+// Defined in the archive only: sets those functions if the program has no loader, and none otherwise.
+void FindNextInStaticProgram() __attribute__((weak));
+
 }  // namespace heapprof
 
 #endif  // HEAPPROF_ALLOC_NEXT_H_

@@ -2,6 +2,8 @@
 
 #include <dlfcn.h>
 
+#include <atomic>
+
 #include "sampling/unwind/cfi_program.h"
 #include "sampling/unwind/cfi_reader.h"
 #include "sampling/unwind/module_snapshot.h"
@@ -115,14 +117,34 @@ CfiAnswer ScanEhFrame(const UnwindTables& tables, uintptr_t at, uintptr_t pc, Cf
 
 }  // namespace
 
+namespace {
+
+std::atomic<bool> g_closed{false};
+uintptr_t g_static_lo, g_static_hi;  // set once, before there is a second thread
+
+}  // namespace
+
+void CloseTablesOfStaticProgram(uintptr_t lo, uintptr_t hi) {
+  g_static_lo = lo;
+  g_static_hi = hi;
+  g_closed.store(true, std::memory_order_relaxed);
+}
+
+void OpenUnwindTables() { g_closed.store(false, std::memory_order_relaxed); }
+
 #if __GLIBC_PREREQ(2, 35)
 bool FindUnwindTables(uintptr_t pc, UnwindTables* tables) {
   dl_find_object module;
+  if (g_closed.load(std::memory_order_relaxed)) return false;
   if (_dl_find_object(reinterpret_cast<void*>(pc), &module) != 0 || module.dlfo_eh_frame == nullptr)
     return false;
   *tables = {reinterpret_cast<uintptr_t>(module.dlfo_map_start),
              reinterpret_cast<uintptr_t>(module.dlfo_map_end),
              reinterpret_cast<uintptr_t>(module.dlfo_eh_frame)};
+  if (tables->eh_frame_hdr >= tables->hi && g_static_hi != 0) {
+    tables->lo = g_static_lo;
+    tables->hi = g_static_hi;
+  }
   return true;
 }
 

@@ -23,6 +23,11 @@ struct UnwindTables {
 // The tables of the module that `pc` lies in, by the loader's own lock-free look-up; with a glibc before 2.35
 // by the last snapshot. False: no module's, or one without CFI.
 bool FindUnwindTables(uintptr_t pc, UnwindTables* tables);
+// For a program linked with -static, whose memory is [lo, hi), before its first walk: libc's record of it
+// ends behind its code, and is made after its first allocations, when a look-up would read what is not there
+// yet. There are no tables until OpenUnwindTables.
+void CloseTablesOfStaticProgram(uintptr_t lo, uintptr_t hi);
+void OpenUnwindTables();
 // Takes that snapshot, if kNeedsModuleSnapshot. Ordinary context, one caller at a time.
 void TakeModuleSnapshot();
 constexpr bool kNeedsModuleSnapshot = !__GLIBC_PREREQ(2, 35);
