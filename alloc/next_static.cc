@@ -13,9 +13,9 @@
 #include <spawn.h>
 #include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "alloc/next.h"
+#include "base/raw_syscall.h"
 #include "base/text.h"
 #include "sampling/unwind/cfi.h"
 
@@ -30,7 +30,11 @@ namespace heapprof {
 namespace {
 
 int ExecuteAt(int folder, const char* path, char* const arguments[], char* const environment[], int flags) {
-  return static_cast<int>(syscall(SYS_execveat, folder, path, arguments, environment, flags));
+  long result = RawSyscall(SYS_execveat, folder, reinterpret_cast<long>(path),
+                           reinterpret_cast<long>(arguments), reinterpret_cast<long>(environment), flags);
+  if (result >= 0) return static_cast<int>(result);
+  errno = static_cast<int>(-result);
+  return -1;
 }
 
 int ExecuteFile(int fd, char* const arguments[], char* const environment[]) {
