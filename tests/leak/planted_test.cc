@@ -1,7 +1,4 @@
 // Ten leaks planted into the work of a real program: all found, and none besides.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <set>
@@ -55,18 +52,6 @@ TEST(Planted, InSqlite) {
   EXPECT_EQ(clean.err, "");
   unlink((dir / "base.db").c_str());
   ExpectThePlantedLeaks(RunProgram(Planted(dir, argv)));
-}
-
-int FreePort() {
-  const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  EXPECT_EQ(bind(probe, reinterpret_cast<sockaddr*>(&address), size), 0);
-  EXPECT_EQ(getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size), 0);
-  close(probe);
-  return ntohs(address.sin_port);
 }
 
 class Redis : public testing::TestWithParam<bool> {};

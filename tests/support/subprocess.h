@@ -73,6 +73,9 @@ class Process {
 // Runs `command` to its end.
 Result RunProgram(const Command& command);
 
+// A port of the loopback device that nobody listens on; 0 if there is none to be had.
+int FreePort();
+
 // True if `program` can be found in PATH.
 bool HaveProgram(const std::string& program);
 
