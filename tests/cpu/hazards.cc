@@ -11,7 +11,6 @@
 //   bysignal       two profiles, each begun and ended by SIGUSR1, and one that the program's end ends
 //   burn MS        just a load
 #include <spawn.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -24,6 +23,7 @@
 
 #include "tests/cpu/load.h"
 #include "tests/programs/churn.h"
+#include "tests/programs/signal_stack.h"
 
 extern char** environ;
 
@@ -80,20 +80,8 @@ void Errno() {
 }
 
 void OnSmallStack() {
-  constexpr size_t kPage = 4096;
-  const size_t size = std::max<size_t>(getauxval(AT_MINSIGSTKSZ), MINSIGSTKSZ);
-  const size_t room = (size + kPage - 1) / kPage * kPage;
-  char* memory =
-      static_cast<char*>(mmap(nullptr, room + kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-  CHECK(memory != MAP_FAILED && mprotect(memory + kPage, room, PROT_READ | PROT_WRITE) == 0);
-  stack_t stack{};
-  stack.ss_sp = memory + kPage;  // its low end is the guard
-  stack.ss_size = size;
-  CHECK(sigaltstack(&stack, nullptr) == 0);
+  SmallSignalStack stack;
   BurnFor(200'000'000);
-  stack.ss_flags = SS_DISABLE;
-  CHECK(sigaltstack(&stack, nullptr) == 0);
-  munmap(memory, room + kPage);
 }
 
 int CountIn(const char* folder) {

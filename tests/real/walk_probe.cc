@@ -6,7 +6,6 @@
 //   WALK_PROBE_INTERVAL=BYTES             a walk each time that many bytes were asked for; 1: always
 #include <dlfcn.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 
 #include "base/raw_syscall.h"
 #include "sampling/unwind/walk.h"
+#include "tests/support/thread_bounds.h"
 
 namespace {
 
@@ -42,17 +42,6 @@ uint64_t g_start_cycles;
 PROBE_TLS bool t_inside;
 PROBE_TLS int64_t t_due;
 PROBE_TLS StackBounds t_bounds;
-
-StackBounds BoundsOfThisThread() {
-  pthread_attr_t attributes;
-  void* low = nullptr;
-  size_t size = 0;
-  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return {0, 0};
-  pthread_attr_getstack(&attributes, &low, &size);
-  pthread_attr_destroy(&attributes);
-  auto start = reinterpret_cast<uintptr_t>(low);
-  return {start, start + size};
-}
 
 void Report(const uintptr_t* ours, uint32_t our_depth, void* const* theirs, uint32_t their_depth) {
   if (g_report_path[0] == '\0' || g_reports++ >= kMostReports) return;
@@ -97,7 +86,7 @@ void Count(uint32_t depth, bool truncated, uint64_t cycles) {
 
 void Probe(const heapprof::CallerFrame& caller) {
   t_inside = true;
-  if (t_bounds.high == 0) t_bounds = BoundsOfThisThread();
+  if (t_bounds.high == 0) t_bounds = heapprof::test::BoundsOfThread();
   static PROBE_TLS uintptr_t ours[kMaxFrames];
   static PROBE_TLS void* theirs[kMaxFrames + 8];
   uint64_t before = __rdtsc();

@@ -3,20 +3,12 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
+#include "tests/sampling/unwind/recorded_stack.h"
 
 namespace heapprof::unwind::aarch64 {
 namespace {
 
-struct Recorded {
-  std::map<uintptr_t, uintptr_t> words;
-  bool Read(uintptr_t address, uintptr_t* value) {
-    auto found = words.find(address);
-    if (found == words.end()) return false;
-    *value = found->second;
-    return true;
-  }
-};
+using Recorded = RecordedStack;
 
 constexpr uintptr_t kStack = 0xffffd0001000, kCaller = 0xaaaac0001234, kSigned = 0x2a7f000000000000 | kCaller;
 

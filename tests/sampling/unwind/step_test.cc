@@ -4,30 +4,15 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
 #include <vector>
 
 #include "sampling/unwind/full_step_x86_64.h"
+#include "tests/sampling/unwind/recorded_stack.h"
 
 namespace heapprof::unwind {
 namespace {
 
-// A stack as words by address.
-struct Recorded {
-  std::map<uintptr_t, uintptr_t> words;
-  bool Read(uintptr_t address, uintptr_t* value) {
-    auto found = words.find(address);
-    if (found == words.end()) return false;
-    *value = found->second;
-    return true;
-  }
-  WordReader reader() {
-    return {[](void* of, uintptr_t address, uintptr_t* value) {
-              return static_cast<Recorded*>(of)->Read(address, value);
-            },
-            this};
-  }
-};
+using Recorded = RecordedStack;
 
 constexpr uintptr_t kStack = 0x7ffc00001000, kCaller = 0x401234, kCallersFp = 0x7ffc00002000;
 

@@ -3,7 +3,6 @@
 // address of a call at a function's end for the next function's), ours must lead to the frames of the test.
 #include <dlfcn.h>
 #include <gtest/gtest.h>
-#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <ucontext.h>
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include "sampling/unwind/walk.h"
+#include "tests/support/thread_bounds.h"
 
 #define VARIANT(name) extern "C" int Stepped_##name();
 #include "stepped_variants.inc"
@@ -132,13 +132,7 @@ struct Variant {
 class SteppedTest : public testing::TestWithParam<Variant> {
  protected:
   void SetUp() override {
-    pthread_attr_t attributes;
-    void* low;
-    size_t size;
-    pthread_getattr_np(pthread_self(), &attributes);
-    pthread_attr_getstack(&attributes, &low, &size);
-    pthread_attr_destroy(&attributes);
-    g_bounds = {reinterpret_cast<uintptr_t>(low), reinterpret_cast<uintptr_t>(low) + size};
+    g_bounds = test::BoundsOfThread();
     g_steps = g_equal = g_only_ours = g_nobodys = g_different = 0;
     ASSERT_EQ(_dl_find_object(reinterpret_cast<void*>(&_Unwind_RaiseException), &g_libgcc), 0);
     struct sigaction action = {};

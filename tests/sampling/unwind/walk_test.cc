@@ -3,7 +3,6 @@
 
 #include <alloca.h>
 #include <gtest/gtest.h>
-#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,21 +17,14 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/thread_bounds.h"
+
 namespace heapprof {
 namespace {
 
 constexpr uint32_t kMax = 256;
 
-StackBounds BoundsOfThread() {
-  pthread_attr_t attributes;
-  void* low;
-  size_t size;
-  pthread_getattr_np(pthread_self(), &attributes);
-  pthread_attr_getstack(&attributes, &low, &size);
-  pthread_attr_destroy(&attributes);
-  auto start = reinterpret_cast<uintptr_t>(low);
-  return {start, start + size};
-}
+using test::BoundsOfThread;
 
 // The PCs of one walk. An array in place: captures are made in signal handlers too.
 class Pcs {

@@ -1,0 +1,31 @@
+// A stack as words by address, for steps over what was written down.
+#ifndef HEAPPROF_TESTS_SAMPLING_UNWIND_RECORDED_STACK_H_
+#define HEAPPROF_TESTS_SAMPLING_UNWIND_RECORDED_STACK_H_
+
+#include <stdint.h>
+
+#include <map>
+
+#include "sampling/unwind/full_step_x86_64.h"
+
+namespace heapprof::unwind {
+
+struct RecordedStack {
+  std::map<uintptr_t, uintptr_t> words;
+  bool Read(uintptr_t address, uintptr_t* value) {
+    auto found = words.find(address);
+    if (found == words.end()) return false;
+    *value = found->second;
+    return true;
+  }
+  WordReader reader() {
+    return {[](void* of, uintptr_t address, uintptr_t* value) {
+              return static_cast<RecordedStack*>(of)->Read(address, value);
+            },
+            this};
+  }
+};
+
+}  // namespace heapprof::unwind
+
+#endif  // HEAPPROF_TESTS_SAMPLING_UNWIND_RECORDED_STACK_H_
