@@ -44,6 +44,47 @@ TEST_P(Fork, HandlersThatAllocate) {
   ExpectRunsWell(run.get());
 }
 
+TEST_P(Fork, ManyChildrenOfAllocatingThreads) {
+  const int children = 1000 * SoakFactor();
+  auto run = Hazard({Program("forks"), "many", std::to_string(children)}, "", 60 * SoakFactor());
+  ExpectRunsWell(run.get());
+  EXPECT_EQ(run->Profiles().size(), Bare() ? 0u : static_cast<size_t>(children) / 1000 + 1);
+}
+
+// A child that went on with its parent's countdown, or its random numbers, would be sampled where its
+// siblings are.
+TEST(ForkSeeds, SiblingsAreSampledAtDifferentPoints) {
+  ProgramRun run({Program("forks"), "seeds"}, "sample_interval=512k");
+  ExpectWell(run.Execute());
+  int different = 0;
+  ASSERT_EQ(sscanf(run.result().out.c_str(), "different %d", &different), 1) << run.result().out;
+  // 64 draws out of 32768 on average: the chance that three pairs are equal is below 1e-5
+  EXPECT_GE(different, 62);
+}
+
+TEST_P(Fork, ChildrenOfOtherCallsDumpUnderTheirPid) {
+  auto run = Hazard({Program("forks"), "others"});
+  ExpectRunsWell(run.get());
+  if (Bare()) return;
+  for (const char* kind : {"daemon", "_Fork", "clone"}) {
+    SCOPED_TRACE(kind);
+    const size_t at = run->result().out.find(std::string(kind) + " ");
+    ASSERT_NE(at, std::string::npos) << run->result().out;
+    const std::string pid = std::to_string(atoi(run->result().out.c_str() + at + strlen(kind) + 1));
+    std::vector<HeapProfile> own;
+    for (const std::string& path : FindProfiles(run->dir().path())) {
+      if (path.find("/h." + pid + ".") != std::string::npos) own.push_back(ReadProfile(path));
+    }
+    ASSERT_EQ(own.size(), 2u);
+    EXPECT_NE(own[1].Comments().find("pid: " + pid), std::string::npos) << own[1].Comments();
+    if (GetParam() == "1") {
+      const Totals once_by_each{2, 2 * 123456, 0, 0};
+      EXPECT_EQ(own[1].AtLeaf("alloc_in_child"), once_by_each);
+    }
+  }
+  EXPECT_EQ(run->Profiles().size(), 7u);
+}
+
 TEST_P(Fork, SpawnedChildrenLeaveTheParentAlone) {
   // children that only vfork and exec run no code of exit: dump_at_exit is the parent's alone
   auto run =
