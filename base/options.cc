@@ -108,6 +108,12 @@ bool CopyPath(Span value, char* path) {
   return true;
 }
 
+// "stderr" is what there is without: the empty path.
+bool CopyLogPath(Span value, char* path) {
+  if (value.Is("stderr")) value.size = 0;
+  return CopyPath(value, path);
+}
+
 bool ParseLeakCheck(Span value, LeakCheck* check) {
   if (value.Is("0")) {
     *check = LeakCheck::kOff;
@@ -185,12 +191,13 @@ Verdict SetOption(Span key, Span value, Options* options) {
   if (key.Is("leak_check")) return verdict(ParseLeakCheck(value, &options->leak_check));
   if (key.Is("exitcode")) return verdict(ParseExitCode(value, &options->exitcode));
   if (key.Is("suppressions")) return verdict(CopyPath(value, options->suppressions));
-  if (key.Is("log_path")) return verdict(CopyPath(value, options->log_path));
+  if (key.Is("log_path")) return verdict(CopyLogPath(value, options->log_path));
   return Verdict::kUnknown;
 }
 
-// Cuts the next "key=value" off `*text`. The value's quotes are taken off. False at the end.
-bool NextPair(const char** text, Span* key, Span* value, bool* has_value) {
+// Cuts the next "key=value" off `*text`. The value's quotes are taken off; `*closed` tells whether both are
+// there. False at the end.
+bool NextPair(const char** text, Span* key, Span* value, bool* has_value, bool* closed) {
   const char* at = *text;
   while (*at != '\0' && IsSeparator(*at)) ++at;
   if (*at == '\0') return false;
@@ -198,6 +205,7 @@ bool NextPair(const char** text, Span* key, Span* value, bool* has_value) {
   while (*at != '\0' && *at != '=' && !IsSeparator(*at)) ++at;
   key->size = static_cast<size_t>(at - key->data);
   *has_value = *at == '=';
+  *closed = true;
   *value = {at, 0};
   if (*has_value) {
     ++at;
@@ -206,7 +214,8 @@ bool NextPair(const char** text, Span* key, Span* value, bool* has_value) {
       value->data = at;
       while (*at != '\0' && *at != quote) ++at;
       value->size = static_cast<size_t>(at - value->data);
-      if (*at == quote) ++at;
+      *closed = *at == quote;
+      if (*closed) ++at;
     } else {
       value->data = at;
       while (*at != '\0' && !IsSeparator(*at)) ++at;
@@ -223,17 +232,19 @@ void SayComplaint(const char* line) { Say(line); }
 
 void ParseOptions(const char* text, const char* source, Options* options, OptionComplaint complain) {
   Span key, value;
-  bool has_value;
-  while (NextPair(&text, &key, &value, &has_value)) {
-    Verdict verdict = has_value ? SetOption(key, value, options) : Verdict::kBad;
+  bool has_value, closed;
+  while (NextPair(&text, &key, &value, &has_value, &closed)) {
+    Verdict verdict = has_value && closed ? SetOption(key, value, options) : Verdict::kBad;
     if (verdict == Verdict::kGood) continue;
-    if (!has_value) {
+    if (!has_value || !closed) {
       Options scratch;
       if (SetOption(key, {"", 0}, &scratch) == Verdict::kUnknown) verdict = Verdict::kUnknown;
     }
     Text<512> line;
     line.Str(source).Str(": ");
-    if (verdict == Verdict::kUnknown) {
+    if (verdict == Verdict::kBad && !closed) {
+      line.Str("the quote of option '").Str(key.data, key.size).Str("' is not closed: it is ignored");
+    } else if (verdict == Verdict::kUnknown) {
       line.Str("unknown option '").Str(key.data, key.size).Str("' is ignored; heapprof(1) lists the options");
     } else {
       line.Str("bad value '").Str(value.data, value.size < 200 ? value.size : 200).Str("' of option '");
@@ -245,11 +256,11 @@ void ParseOptions(const char* text, const char* source, Options* options, Option
 
 void ParseSanitizerOptions(const char* text, Options* options) {
   Span key, value;
-  bool has_value;
-  while (NextPair(&text, &key, &value, &has_value)) {
-    if (!has_value) continue;
+  bool has_value, closed;
+  while (NextPair(&text, &key, &value, &has_value, &closed)) {
+    if (!has_value || !closed) continue;
     bool on;
-    if (key.Is("log_path")) CopyPath(value, options->log_path);
+    if (key.Is("log_path")) CopyLogPath(value, options->log_path);
     if (key.Is("suppressions")) CopyPath(value, options->suppressions);
     if (key.Is("exitcode")) ParseExitCode(value, &options->exitcode);
     if (key.Is("detect_leaks") && ParseBool(value, &on) && !on) options->leak_check = LeakCheck::kOff;
@@ -293,6 +304,10 @@ void InitOptions(const char* program_defaults, char** envp, bool secure) {
   }
   // A privileged program that merely carries the library gets no handler that a stranger's kill could reach.
   if (g_options.dump_signal < 0) g_options.dump_signal = secure ? 0 : SIGUSR2;
+  if (g_options.cpu_signal != 0 && g_options.cpu_signal == g_options.dump_signal) {
+    g_options.cpu_signal = 0;
+    Say("cpu_signal is ignored: the same signal is dump_signal");
+  }
 }
 
 }  // namespace heapprof

@@ -97,6 +97,11 @@ TEST_F(Report, LogPathTakesTheReport) {
   EXPECT_EQ(SumOf(ParseReport(ReadFile(dir_ / logs[0]))), (LeakSum{8030, 12}));
 }
 
+TEST_F(Report, LogPathStderrIsNoFile) {
+  const Result result = Run("log_path=stderr");
+  EXPECT_NE(result.err.find("detected memory leaks"), std::string::npos) << result.Describe();
+}
+
 TEST_F(Report, LogPathThatCannotBeWrittenIsTold) {
   const Result result = Run("log_path=/nowhere/at/all");
   EXPECT_EQ(result.exit_status, kLeaks);

@@ -46,19 +46,20 @@ TEST_P(Options, OneLineNamesIt) {
   EXPECT_EQ(run.Profiles().size(), 1u);  // the default of dump_signal stands
 }
 
-INSTANTIATE_TEST_SUITE_P(Bad, Options,
-                         testing::Values(BadOption{"no_such_option=1", "no_such_option"},
-                                         BadOption{"sample_interval=many", "many"},
-                                         BadOption{"sample_interval=-1", "sample_interval"},
-                                         BadOption{"sample_interval=", "sample_interval"},
-                                         BadOption{"sample_interval=99999999999999999999", "sample_interval"},
-                                         BadOption{"max_frames=0", "max_frames"},
-                                         BadOption{"dump_signal=SIGNOTHING", "SIGNOTHING"},
-                                         BadOption{"dump_signal=9", "dump_signal"},
-                                         BadOption{"dump_signal=SIGKILL", "dump_signal"},
-                                         BadOption{"dump_at_exit=maybe", "maybe"},
-                                         BadOption{"metadata_limit=12q", "12q"},
-                                         BadOption{"cpu_hz=0", "cpu_hz"}, BadOption{"seed", "seed"}));
+INSTANTIATE_TEST_SUITE_P(
+    Bad, Options,
+    testing::Values(
+        BadOption{"no_such_option=1", "no_such_option"}, BadOption{"sample_interval=many", "many"},
+        BadOption{"sample_interval=-1", "sample_interval"}, BadOption{"sample_interval=", "sample_interval"},
+        BadOption{"sample_interval=99999999999999999999", "sample_interval"},
+        BadOption{"max_frames=0", "max_frames"}, BadOption{"dump_signal=SIGNOTHING", "SIGNOTHING"},
+        BadOption{"dump_signal=9", "dump_signal"}, BadOption{"dump_signal=SIGKILL", "dump_signal"},
+        BadOption{"dump_at_exit=maybe", "maybe"}, BadOption{"metadata_limit=12q", "12q"},
+        BadOption{"cpu_hz=0", "cpu_hz"}, BadOption{"seed", "seed"},
+        BadOption{"max_frames=1025", "max_frames"}, BadOption{"metadata_limit=1023k", "metadata_limit"},
+        BadOption{"exitcode=256", "exitcode"}, BadOption{"seed=18446744073709551616", "seed"},
+        BadOption{"sample_interval='4k", "quote of option 'sample_interval'"},
+        BadOption{"cpu_signal=USR2", "cpu_signal"}));
 
 TEST(OptionSyntax, SeparatorsAndQuotes) {
   ProgramRun run({Program("plain"), "secure", "signal"}, "");
@@ -68,6 +69,17 @@ TEST(OptionSyntax, SeparatorsAndQuotes) {
   EXPECT_TRUE(run.Said().empty()) << run.result().err;
   EXPECT_NE(run.result().out.find("interval 3072"), std::string::npos) << run.result().out;
   EXPECT_EQ(run.Profiles().size(), 2u);
+}
+
+TEST(OptionSyntax, ValuesAtTheirBounds) {
+  ProgramRun run(
+      {Program("plain"), "secure", "signal"},
+      "max_frames=1:max_frames=1024:metadata_limit=1m:cpu_hz=4000:seed=18446744073709551615:exitcode=255:"
+      "cpu_signal=64:log_path=stderr:suppressions=:sample_interval=140737488355328");
+  ExpectWell(run.Execute(), kStatus);
+  EXPECT_TRUE(run.Said().empty()) << run.result().err;
+  EXPECT_NE(run.result().out.find("interval 140737488355328"), std::string::npos) << run.result().out;
+  EXPECT_EQ(run.Profiles().size(), 1u);
 }
 
 TEST(OptionSyntax, EmptyIsFine) {
