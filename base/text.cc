@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/raw_syscall.h"
+#include "base/write_signals.h"
 
 namespace heapprof {
 
@@ -61,7 +62,8 @@ void Say(const TextWriter& text) {
   Text<1024> line;
   line.Str("heapprof: ").Str(text.data(), text.size() < 900 ? text.size() : 900).Char('\n');
   constexpr int kStderr = 2;
-  RawWrite(kStderr, line.data(), line.size());
+  WriteSignalsHeld held;
+  held.TakeBack(RawWrite(kStderr, line.data(), line.size()));
 }
 
 void Say(const char* text) {

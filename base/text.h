@@ -53,7 +53,8 @@ class Text : public TextWriter {
 // The text of a positive errno value ("No space left on device"), in C locale; "error N" for rare ones.
 const char* ErrnoText(int error);
 
-// Writes "heapprof: <text>\n" to stderr in one write. errors are ignored: there is nobody else to tell.
+// Writes "heapprof: <text>\n" to stderr in one write. Errors are ignored, there is nobody else to tell, and
+// raise no signal.
 void Say(const TextWriter& text);
 void Say(const char* text);
 

@@ -14,6 +14,7 @@
 #include "base/options.h"
 #include "base/raw_syscall.h"
 #include "base/text.h"
+#include "base/write_signals.h"
 
 namespace heapprof::leak {
 namespace {
@@ -62,8 +63,10 @@ int Raise(int fd) {
 }
 
 bool WriteAll(int fd, const char* data, size_t size) {
+  WriteSignalsHeld held;
   while (size > 0) {
     ssize_t done = RawWrite(fd, data, size);
+    held.TakeBack(done);
     if (done == -EINTR) continue;
     if (done <= 0) return false;
     data += done;

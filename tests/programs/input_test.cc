@@ -236,6 +236,30 @@ TEST(Surroundings, ClosedStandardDescriptors) {
   EXPECT_EQ(run.Profiles().size(), 2u);
 }
 
+// What the library has to say is not worth the program's life.
+TEST(Surroundings, StderrThatNobodyReads) {
+  ProgramRun run({Program("plain"), "fails", "signal"}, "no_such_option=1:output=/nowhere/h");
+  run.command().before_exec = [] {
+    int ends[2];
+    if (pipe(ends) != 0 || dup2(ends[1], 2) != 2) _exit(125);
+    close(ends[0]);
+    close(ends[1]);
+    signal(SIGPIPE, SIG_DFL);
+  };
+  ExpectWell(run.Execute(), kStatus);
+}
+
+TEST(Surroundings, StderrThatMayNotGrow) {
+  ProgramRun run({Program("plain"), "fails", "signal"}, "no_such_option=1:output=/nowhere/h");
+  const std::string log = run.dir() / "log";
+  run.command().before_exec = [&log] {
+    const rlimit nothing{0, 0};
+    const int fd = open(log.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || dup2(fd, 2) != 2 || setrlimit(RLIMIT_FSIZE, &nothing) != 0) _exit(125);
+  };
+  ExpectWell(run.Execute(), kStatus);
+}
+
 TEST(Surroundings, AddressSpaceLimit) {
   for (const char* interval : {"512k", "1"}) {
     SCOPED_TRACE(interval);
