@@ -58,7 +58,9 @@ HEAPPROF_API int heapprof_stats(struct heapprof_stats* stats) {
   now.cpu_timer_fallbacks = cpu.fallbacks;
   now.dumps = dumps.dumps;
   now.failed_dumps = dumps.failed_dumps;
-  memcpy(stats, &now, stats->size < sizeof(now) ? stats->size : sizeof(now));
+  const size_t known = now.size < sizeof(now) ? now.size : sizeof(now);
+  memcpy(stats, &now, known);
+  memset(reinterpret_cast<char*>(stats) + known, 0, now.size - known);
   return 0;
 }
 

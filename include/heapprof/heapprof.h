@@ -24,14 +24,15 @@ int heapprof_dump_heap(const char* path);
 /* Writes the profile `name` ("heap", "allocs", "threadcreate", or one that the program has made) to the
  * descriptor `fd`. debug 0: gzip'd profile.proto; debug 1: text with symbols; that of the heap has the
  * allocator's statistics unless called from a handler. 0 means complete:
- * short writes are retried. [signal-safe]
+ * short writes are retried, and as long as a pipe is full the call waits for its reader, with the thread's
+ * signals. [signal-safe]
  * Errors: -ENOENT no such profile, -EINVAL bad debug, -EBADF, -EPIPE (raises no SIGPIPE), -EFBIG (raises no
  * SIGXFSZ), ... of the write. */
 int heapprof_write_profile(const char* name, int fd, int debug);
 
 /* Sets the mean number of bytes between samples: 0 = off, 1 = every allocation. Takes effect in every thread
  * at once; samples already taken keep the interval they were taken with, so that estimates stay unbiased.
- * Errors: none today; 0 is returned. */
+ * More than 2^47 counts as that. Errors: none today; 0 is returned. */
 int heapprof_set_sample_interval(size_t bytes);
 
 /* The mean number of bytes between samples now in force. [signal-safe] */
@@ -84,14 +85,14 @@ size_t heapprof_profile_count(const heapprof_profile* profile);
 
 /* Adds `key` with the stack of the caller, whose first `skip` frames are left out: 0 begins with the caller
  * of this function. Not for signal handlers. Errors: -EEXIST the key is in the profile; -EPERM the profile is
- * built in; -EINVAL profile is NULL; -ENOMEM. */
+ * built in; -EINVAL profile is NULL or skip negative; -ENOMEM. */
 int heapprof_profile_add(heapprof_profile* profile, const void* key, int skip);
 
 /* Takes `key` out; nothing happens if it is not there. Not for signal handlers. Errors: -EPERM, -EINVAL. */
 int heapprof_profile_remove(heapprof_profile* profile, const void* key);
 
 /* What the profiler did so far. `size` is set by the caller to sizeof(struct heapprof_stats), so that the
- * structure may grow. */
+ * structure may grow: a library that is older than the header sets the fields it does not know to 0. */
 struct heapprof_stats {
   size_t size;
   uint64_t samples;             /* allocations recorded */

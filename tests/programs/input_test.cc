@@ -169,6 +169,15 @@ TEST_F(Output, FilesAreForTheOwnerOnly) {
   EXPECT_EQ(info.st_mode & 07777, 0600u);
 }
 
+TEST_F(Output, EveryRefusalHasItsErrno) {
+  ProgramRun run({Program("api_errors")}, "sample_interval=1");
+  ExpectWell(run.Execute());
+  EXPECT_EQ(run.Said().size(), 7u)
+      << run.result().err;  // dumps to paths are told of, writes to descriptors are not
+  EXPECT_EQ(run.Profiles().size(), 1u);
+  EXPECT_EQ(ListDir(run.dir().path()).size(), 1u);
+}
+
 // What an attacker may have put where the dump goes.
 class Planted : public Output {
  protected:
