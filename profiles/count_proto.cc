@@ -6,8 +6,9 @@
 namespace heapprof {
 namespace {
 
-constexpr uint64_t kOverflowLocation = 1, kTruncatedLocation = 2, kLostLocation = 3, kFirstLocation = 4;
-constexpr uint64_t kOverflowFunction = 1, kTruncatedFunction = 2, kLostFunction = 3;
+constexpr uint64_t kOverflowLocation = 1, kTruncatedLocation = 2, kLostLocation = 3, kOutsideLocation = 4,
+                   kFirstLocation = 5;
+constexpr uint64_t kOverflowFunction = 1, kTruncatedFunction = 2, kLostFunction = 3, kOutsideFunction = 4;
 
 void WriteHeader(const CountProfile& profile, ProfileBuilder* builder) {
   builder->AddSampleType(profile.type, "count");
@@ -44,11 +45,11 @@ void WriteEntry(const CountProfile& profile, uint32_t id, ProfileBuilder* builde
   builder->EndSample();
 }
 
-void WriteLost(const CountProfile& profile, ProfileBuilder* builder) {
-  if (profile.lost == 0) return;
+void WriteStackless(const CountProfile& profile, uint64_t count, uint64_t location, ProfileBuilder* builder) {
+  if (count == 0) return;
   builder->StartSample();
-  builder->SampleLocations(nullptr, 0, 0, kLostLocation);
-  WriteValues(profile, profile.lost, builder);
+  builder->SampleLocations(nullptr, 0, 0, location);
+  WriteValues(profile, count, builder);
   builder->EndSample();
 }
 
@@ -56,6 +57,7 @@ void WriteLocations(const StackCounts& counts, const ModuleTable& modules, Profi
   WriteUnknownFrame(kOverflowLocation, kOverflowFunction, kOverflowFrame, builder);
   WriteUnknownFrame(kTruncatedLocation, kTruncatedFunction, kTruncatedFrame, builder);
   WriteUnknownFrame(kLostLocation, kLostFunction, kLostFrame, builder);
+  WriteUnknownFrame(kOutsideLocation, kOutsideFunction, kOutsideFrame, builder);
   uint32_t count = counts.location_count();
   for (uint32_t i = 1; i <= count; i++) {
     uint64_t address = counts.AddressOf(i);
@@ -74,7 +76,8 @@ int WriteCountProto(const CountProfile& profile, ByteSink* sink, CountProtoWorks
   for (uint32_t i = 0; i < entries && builder.error() == 0; i++) {
     WriteEntry(profile, profile.order != nullptr ? profile.order[i] : i + 1, &builder);
   }
-  WriteLost(profile, &builder);
+  WriteStackless(profile, profile.lost, kLostLocation, &builder);
+  WriteStackless(profile, profile.outside, kOutsideLocation, &builder);
   // Without /proc the table is empty and locations stay bare addresses: still a profile.
   modules.Read();
   WriteMappings(modules, &builder);

@@ -1,6 +1,6 @@
 // The proto form of a profile that counts stacks: CPU time, thread creation, custom profiles.
 //
-// Ids in the file: location = id in the StackCounts + 3, after those that stand for what is not known.
+// Ids in the file: location = id in the StackCounts + 4, after those that stand for what is not known.
 // Entries stand in the order in which their stacks were first seen. Entries grow while they are read, so
 // locations come last: each that a sample names is then in the file.
 //
@@ -22,6 +22,7 @@ struct CountProtoWorkspace {
 };
 
 inline constexpr char kLostFrame[] = "[lost samples]";
+inline constexpr char kOutsideFrame[] = "[thread exit]";
 
 struct CountProfile {
   const StackCounts* counts;  // value = in - out; entries of value 0 are left out
@@ -32,7 +33,9 @@ struct CountProfile {
   int64_t period;
   int64_t start;     // nanoseconds since the epoch
   int64_t duration;  // nanoseconds; 0: a snapshot
-  uint64_t lost;     // counts without a stack: a sample of their own
+  // Counts without a stack: samples of their own. Those of `outside` are of the kernel's work at threads'
+  // ends.
+  uint64_t lost, outside;
   // The entries to write, in this order; nullptr: all, in the order of their ids.
   const uint32_t* order;
   uint32_t order_count;

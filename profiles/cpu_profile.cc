@@ -48,6 +48,7 @@ void WriteCpuComments(const void* argument, ProfileBuilder* builder) {
   WriteComment("cpu-hz", static_cast<uint64_t>(profile.hz), builder);
   WriteComment("cpu-clock", KindName(profile.kind), builder);
   WriteComment("samples", profile.samples, builder);
+  WriteComment("effective-samples", profile.effective, builder);
   WriteComment("lost-samples", profile.lost, builder);
   WriteComment("truncated-stacks", profile.truncated, builder);
   WriteComment("periods-at-thread-ends", profile.ended, builder);
@@ -56,9 +57,10 @@ void WriteCpuComments(const void* argument, ProfileBuilder* builder) {
 
 int WriteTo(int fd, const cpu::CpuProfile& profile) {
   DescriptorSink sink(fd);
-  return WriteCountProto({profile.stacks, "samples", "cpu", "nanoseconds", profile.period, profile.start,
-                          profile.duration, profile.lost, nullptr, 0, WriteCpuComments, &profile},
-                         &sink, static_cast<CountProtoWorkspace*>(g_memory.workspace()));
+  return WriteCountProto(
+      {profile.stacks, "samples", "cpu", "nanoseconds", profile.period, profile.start, profile.duration,
+       profile.lost, profile.outside, nullptr, 0, WriteCpuComments, &profile},
+      &sink, static_cast<CountProtoWorkspace*>(g_memory.workspace()));
 }
 
 int WriteToFile(const cpu::CpuProfile& profile) {

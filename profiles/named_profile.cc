@@ -91,8 +91,8 @@ class Order {
 
 int WriteProto(const NamedProfile& profile, const StackCounts& counts, const Order& order, ByteSink* sink,
                CountProtoWorkspace* workspace) {
-  return WriteCountProto({&counts, profile.name, nullptr, nullptr, 1, RawRealtimeNanos(), 0, 0, order.ids(),
-                          order.count(), nullptr, nullptr},
+  return WriteCountProto({&counts, profile.name, nullptr, nullptr, 1, RawRealtimeNanos(), 0, 0, 0,
+                          order.ids(), order.count(), nullptr, nullptr},
                          sink, workspace);
 }
 

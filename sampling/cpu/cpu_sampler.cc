@@ -66,12 +66,13 @@ uint32_t TakeProcessPeriods(Session* session) {
 }
 
 // The periods that this tick stands for; 0: it is none of ours, or others told of them.
-uint32_t TakePeriods(const siginfo_t& info, Session* session) {
+uint32_t TakePeriods(const siginfo_t& info, Session* session, uint64_t* clock_id) {
   if (info.si_code == SI_KERNEL && g_clocks.kind() == ClockKind::kProcessTimer) {
     return TakeProcessPeriods(session);
   }
   ThreadClock* clock = g_clocks.ClockOf(info);
   if (clock == nullptr) return 0;
+  *clock_id = clock->id;
   uint64_t given = clock->given.load(std::memory_order_relaxed);
   uint64_t periods;
   if (info.si_code == SI_TIMER) {
@@ -90,8 +91,9 @@ void OnTick(int, siginfo_t* info, void* context) {
   InFlight in_flight;
   Session* session = in_flight.session();
   if (session == nullptr) return;
-  uint32_t periods = TakePeriods(*info, session);
-  if (periods != 0) session->RecordTick(*static_cast<const ucontext_t*>(context), periods);
+  uint64_t clock = 0;
+  uint32_t periods = TakePeriods(*info, session, &clock);
+  if (periods != 0) session->RecordTick(*static_cast<const ucontext_t*>(context), periods, clock);
 }
 
 // The program's own use of the signal is left alone. 0 or -EEXIST.
@@ -141,8 +143,9 @@ void OnThreadEnd(void* value) {
   }
   InFlight in_flight;
   if (in_flight.session() == nullptr) return;
-  auto periods = static_cast<uint32_t>(g_clocks.Remove(RawGetTid()));
-  if (periods != 0) in_flight.session()->RecordEnd(t_end.function, periods);
+  ThreadClocks::Rest rest = g_clocks.Remove(RawGetTid());
+  if (rest.periods == 0) return;
+  in_flight.session()->RecordEnd(t_end.function, static_cast<uint32_t>(rest.periods), rest.clock);
 }
 
 }  // namespace
@@ -152,7 +155,7 @@ int Start(int hz) {
   if (g_session != nullptr) return -EBUSY;
   int error = TakeSignal();
   if (error != 0) return error;
-  Session* session = Session::Make();
+  Session* session = Session::Make(MostThreads());
   if (session == nullptr) return -ENOMEM;
   session->hz = hz;
   session->pid = RawGetPid();
@@ -183,14 +186,23 @@ int Stop(void (*use)(const CpuProfile&, void*), void* argument) {
   g_active.store(nullptr, std::memory_order_seq_cst);
   int64_t duration = RawMonotonicNanos() - session->start_monotonic;
   TellFallback();
-  g_clocks.StopAll();
   WaitForHandlers();
+  g_clocks.StopAll(session->collector_tid());
   session->JoinCollector();
+  uint64_t outside = 0;
+  if (g_clocks.kind() == ClockKind::kProcessTimer) {
+    session->ChargeRestOfProcess(TakeProcessPeriods(session));
+  } else {
+    g_clocks.ForEachRest([session](const ThreadClocks::Rest& rest) {
+      session->ChargeRest(rest.function, rest.periods, rest.clock);
+    });
+    outside = g_clocks.OutsidePeriods();
+  }
   g_samples.fetch_add(session->samples(), std::memory_order_relaxed);
   g_lost.fetch_add(session->lost(), std::memory_order_relaxed);
   use({&session->stacks(), g_clocks.kind(), session->hz, session->period, session->start, duration,
-       session->samples(), session->lost(), session->truncated(),
-       session->ended.load(std::memory_order_relaxed)},
+       session->samples(), session->lost(), session->truncated(), outside, session->ended(),
+       session->effective_samples()},
       argument);
   g_clocks.Close();
   g_session = nullptr;
@@ -204,7 +216,7 @@ void ThreadBegins(void* (*function)(void*)) {
   t_end.function = reinterpret_cast<uintptr_t>(function);
   if (g_have_key) pthread_setspecific(g_key, &t_end);
   InFlight in_flight;
-  if (in_flight.session() != nullptr) g_clocks.Add(RawGetTid(), true);
+  if (in_flight.session() != nullptr) g_clocks.AddNew(t_end.function);
 }
 
 bool PauseForExec() {

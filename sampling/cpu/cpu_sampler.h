@@ -5,8 +5,9 @@
 // The handler only walks the stack and appends a record. The collector, a thread that Start makes and Stop
 // joins, merges equal stacks, so that memory follows the number of distinct stacks, not time. A tick stands
 // for as many periods of its thread's CPU time as have passed since the last (thread_clock.h), so that totals
-// are those of the CPU clocks; CPU time of a thread that ends before a tick told of it is recorded under the
-// function that the thread was started with.
+// are those of the CPU clocks. What no tick has told of when a thread or the profile ends is recorded where
+// the thread's last tick was, or, if it had none, under the function that the thread was started with; what
+// the process used beyond what its threads' clocks say is what the kernel did after them, at threads' ends.
 //
 // Thread-safety: Start and Stop are called by one at a time, with all signals blocked (profiles/cpu_profile
 // holds a lock); the rest from any thread. Signal-safety: yes, all. Allocates: mmap only, within
@@ -34,7 +35,9 @@ struct CpuProfile {
   uint64_t samples;  // ticks recorded
   uint64_t lost;     // periods that found no room in the buffer
   uint64_t truncated;
-  uint64_t ended;  // periods told of by the ends of threads
+  uint64_t outside;    // periods of the kernel's work at threads' ends, which no clock tells of
+  uint64_t ended;      // periods told of by the ends of threads, and by that of the profile
+  uint64_t effective;  // samples of equal weight that would scatter as much
 };
 
 // Begins a profile. 0; -EBUSY: one runs; -EINVAL: hz outside 1..4000; -EEXIST: the program uses SIGPROF or

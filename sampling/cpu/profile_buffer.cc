@@ -15,11 +15,13 @@ bool ProfileBuffer::Write(const Record& record) {
   At(at + 1).store(static_cast<uint64_t>(record.time), std::memory_order_relaxed);
   At(at + 2).store(uint64_t{record.labels} << 32 | record.weight, std::memory_order_relaxed);
   At(at + 3).store(record.hash, std::memory_order_relaxed);
+  At(at + 4).store(record.clock, std::memory_order_relaxed);
   for (uint32_t i = 0; i < record.depth; ++i) {
     At(at + kHeaderWords + i).store(record.pcs[i], std::memory_order_relaxed);
   }
   // release: the record before the word that says it is there.
-  At(at).store(kReady | (record.truncated ? kTruncated : 0) | record.depth, std::memory_order_release);
+  uint64_t flags = kReady | (record.truncated ? kTruncated : 0) | (record.end ? kEnd : 0);
+  At(at).store(flags | record.depth, std::memory_order_release);
   return true;
 }
 
@@ -34,7 +36,9 @@ bool ProfileBuffer::Read(Record* record, uintptr_t* pcs, uint32_t max) {
   record->labels = static_cast<uint32_t>(labels_weight >> 32);
   record->weight = static_cast<uint32_t>(labels_weight);
   record->hash = At(at + 3).load(std::memory_order_relaxed);
+  record->clock = At(at + 4).load(std::memory_order_relaxed);
   record->truncated = (first & kTruncated) != 0;
+  record->end = (first & kEnd) != 0;
   record->depth = depth < max ? depth : max;
   record->pcs = pcs;
   for (uint32_t i = 0; i < record->depth; ++i) {

@@ -1,7 +1,7 @@
 // The profile buffer: what the handlers of the CPU sampler write, and the collector reads.
 //
-// A ring of 64-bit words. A record of a stack with d frames takes 4 + d words:
-//     [ready | truncated | d] [time] [labels, weight] [hash] [pc 1] ... [pc d]
+// A ring of 64-bit words. A record of a stack with d frames takes 5 + d words:
+//     [ready | truncated | end | d] [time] [labels, weight] [hash] [clock] [pc 1] ... [pc d]
 // A writer takes room by moving `reserved_`, fills in all but the first word, and stores that one last. The
 // reader goes from record to record, stops at a first word of 0, and writes zeros behind itself before it
 // gives the room back: so a word is 0 from the moment that room is taken until it is written.
@@ -28,7 +28,9 @@ struct Record {
   uint32_t weight;  // the periods of CPU time that it stands for
   uint32_t depth;
   bool truncated;
-  uint64_t hash;  // of the PCs
+  bool end;        // what no tick told of when the thread ended; the stack is the function it began with
+  uint64_t hash;   // of the PCs
+  uint64_t clock;  // ThreadClock::id of the thread's; 0: it has none
   // The PC that was executed, then return addresses.
   const uintptr_t* pcs;
 };
@@ -58,8 +60,9 @@ class ProfileBuffer {
   uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
 
  private:
-  static constexpr uint64_t kReady = uint64_t{1} << 63, kTruncated = uint64_t{1} << 62;
-  static constexpr uint32_t kHeaderWords = 4;
+  static constexpr uint64_t kReady = uint64_t{1} << 63, kTruncated = uint64_t{1} << 62,
+                            kEnd = uint64_t{1} << 61;
+  static constexpr uint32_t kHeaderWords = 5;
 
   Word& At(uint64_t position) { return words_[position & mask_]; }
 

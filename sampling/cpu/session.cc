@@ -38,6 +38,7 @@ struct Session::Walk {
   Scratch* scratch;
   const ucontext_t* context;
   uint32_t weight;
+  uint64_t clock;
 };
 
 namespace {
@@ -60,17 +61,19 @@ size_t RoundUpToLine(size_t size) { return (size + 63) / 64 * 64; }
 
 }  // namespace
 
-Session* Session::Make() {
+Session* Session::Make(size_t threads) {
   size_t words = BufferWords();
   size_t scratch_size = Scratch::Size(GetOptions().max_frames);
   size_t head = RoundUpToLine(sizeof(Session));
   size_t buffer = words * sizeof(ProfileBuffer::Word);
-  size_t bytes = head + buffer + scratch_size * ScratchCount();
+  size_t last = RoundUpToLine((threads + 1) * sizeof(Last));
+  size_t bytes = head + buffer + last + scratch_size * ScratchCount();
   char* memory = static_cast<char*>(MapMetadata(bytes));
   if (memory == nullptr) return nullptr;
   auto* session = new (memory) Session(reinterpret_cast<ProfileBuffer::Word*>(memory + head), words);
   session->bytes_ = bytes;
-  session->scratch_ = memory + head + buffer;
+  session->last_ = reinterpret_cast<Last*>(memory + head + buffer);
+  session->scratch_ = memory + head + buffer + last;
   session->scratch_size_ = scratch_size;
   session->scratch_count_ = ScratchCount();
   if (session->stacks_.Init()) return session;
@@ -101,27 +104,26 @@ void Session::RunWalk(void* argument) {
   uintptr_t* pcs = walk->scratch->pcs;
   WalkResult result =
       WalkStackFromContext(*walk->context, CurrentThread().stack, pcs, GetOptions().max_frames);
-  walk->session->buffer_.Write(
-      {RawMonotonicNanos(), CurrentLabels(), walk->weight, result.depth, result.truncated, result.hash, pcs});
+  walk->session->buffer_.Write({RawMonotonicNanos(), CurrentLabels(), walk->weight, result.depth,
+                                result.truncated, false, result.hash, walk->clock, pcs});
 }
 
-void Session::RecordTick(const ucontext_t& context, uint32_t weight) {
+void Session::RecordTick(const ucontext_t& context, uint32_t weight, uint64_t clock) {
   Scratch* scratch = TakeScratch();
   if (scratch == nullptr) {
     buffer_.CountLost(weight);
     return;
   }
-  Walk walk = {this, scratch, &context, weight};
+  Walk walk = {this, scratch, &context, weight, clock};
   CallOnStack(RunWalk, &walk, reinterpret_cast<char*>(scratch) + scratch_size_);
   // release: our use of it before the next one's.
   scratch->busy.store(false, std::memory_order_release);
   if (buffer_.used() > buffer_.capacity() / 4) WakeCollector();
 }
 
-void Session::RecordEnd(uintptr_t function, uint32_t weight) {
-  ended.fetch_add(weight, std::memory_order_relaxed);
-  buffer_.Write({RawMonotonicNanos(), CurrentLabels(), weight, function == 0 ? 0u : 1u, function == 0,
-                 MixBits(function), &function});
+void Session::RecordEnd(uintptr_t function, uint32_t weight, uint64_t clock) {
+  buffer_.Write({RawMonotonicNanos(), CurrentLabels(), weight, function == 0 ? 0u : 1u, function == 0, true,
+                 MixBits(function), clock, &function});
 }
 
 void Session::WakeCollector() {
@@ -129,16 +131,45 @@ void Session::WakeCollector() {
   RawSyscall(SYS_futex, reinterpret_cast<long>(&wake_), FUTEX_WAKE_PRIVATE, 1);
 }
 
+uint32_t* Session::LastOf(uint64_t clock) {
+  Last* last = &last_[clock >> 32];
+  auto count = static_cast<uint32_t>(clock);
+  if (last->count != count) *last = {count, 0};
+  return &last->entry;
+}
+
+void Session::Charge(const Record& record) {
+  uint32_t* last = LastOf(record.clock);
+  uint32_t entry = record.end ? *last : 0;
+  if (entry == 0) {
+    entry = stacks_.FindOrAdd({record.pcs, record.depth, record.truncated, true, record.hash, record.labels});
+    ++samples_;
+    if (record.truncated) ++truncated_;
+  }
+  if (record.end) {
+    ended_ += record.weight;
+  } else {
+    last_entry_ = *last = entry;
+  }
+  stacks_.At(entry)->in.fetch_add(record.weight, std::memory_order_relaxed);
+  periods_ += record.weight;
+  squares_ += uint64_t{record.weight} * record.weight;
+}
+
+void Session::ChargeRest(uintptr_t function, uint64_t weight, uint64_t clock) {
+  Charge({0, 0, static_cast<uint32_t>(weight), function == 0 ? 0u : 1u, function == 0, true,
+          MixBits(function), clock, &function});
+}
+
+void Session::ChargeRestOfProcess(uint64_t weight) {
+  if (last_entry_ != 0) stacks_.At(last_entry_)->in.fetch_add(weight, std::memory_order_relaxed);
+}
+
 void Session::Drain() {
   uint32_t max = GetOptions().max_frames;
   auto* pcs = static_cast<uintptr_t*>(alloca(max * sizeof(uintptr_t)));
   Record record;
-  while (buffer_.Read(&record, pcs, max)) {
-    uint32_t id = stacks_.FindOrAdd({pcs, record.depth, record.truncated, true, record.hash, record.labels});
-    stacks_.At(id)->in.fetch_add(record.weight, std::memory_order_relaxed);
-    ++samples_;
-    if (record.truncated) ++truncated_;
-  }
+  while (buffer_.Read(&record, pcs, max)) Charge(record);
 }
 
 void Session::RunCollector(void* argument) {

@@ -20,7 +20,8 @@ namespace heapprof::cpu {
 class Session {
  public:
   // Zeroed mapped memory that is a session, its collector not started; nullptr: no memory.
-  static Session* Make();
+  // `threads`: the most clocks there will be.
+  static Session* Make(size_t threads);
   // The collector has ended, and no handler is inside.
   void Free();
 
@@ -30,15 +31,25 @@ class Session {
   void ForgetCollectorAfterFork() { collector_.ForgetAfterFork(); }
   int collector_tid() const { return collector_.tid(); }
 
-  // Records the place that a tick's handler interrupted, for `weight` periods.
-  void RecordTick(const ucontext_t& context, uint32_t weight);
-  // Records `weight` periods of a thread that ends, under the function it was started with.
-  void RecordEnd(uintptr_t function, uint32_t weight);
+  // Records the place that a tick's handler interrupted, for `weight` periods of the thread with this clock.
+  void RecordTick(const ucontext_t& context, uint32_t weight, uint64_t clock);
+  // Records what no tick has told of in a thread that ends: under the place that its last tick told of, or,
+  // if there was none, under the function it was started with.
+  void RecordEnd(uintptr_t function, uint32_t weight, uint64_t clock);
+  // The same for a thread that goes on. The collector has ended.
+  void ChargeRest(uintptr_t function, uint64_t weight, uint64_t clock);
+  // What no tick of the process' clock has told of: under the last place that one told of.
+  void ChargeRestOfProcess(uint64_t weight);
 
   const StackCounts& stacks() const { return stacks_; }
   uint64_t lost() const { return buffer_.lost(); }
   uint64_t samples() const { return samples_; }
   uint64_t truncated() const { return truncated_; }
+  uint64_t ended() const { return ended_; }
+  // As many samples of equal weight would scatter as much as those of this profile.
+  uint64_t effective_samples() const {
+    return squares_ == 0 ? 0 : static_cast<uint64_t>(__uint128_t{periods_} * periods_ / squares_);
+  }
 
  private:
   struct Scratch;
@@ -49,13 +60,24 @@ class Session {
   static void RunCollector(void* session);
   Scratch* TakeScratch();
   void Drain();
+  void Charge(const Record& record);
+  uint32_t* LastOf(uint64_t clock);
   void WakeCollector();
 
   ProfileBuffer buffer_;
   StackCounts stacks_;
   RawThread collector_;
   void (*sweep_)();
-  uint64_t samples_, truncated_;  // the collector's
+  // The collector's.
+  uint64_t samples_, truncated_, ended_;
+  uint64_t periods_, squares_;  // the sums of all weights and of their squares
+  // For each number of a clock, where its last tick was: the clock's count, and the entry of stacks_.
+  struct Last {
+    uint32_t count, entry;
+  };
+  Last* last_;
+  uint32_t last_entry_;  // of any thread; 0: none
+
   size_t bytes_;
   char* scratch_;
   size_t scratch_size_, scratch_count_;
@@ -66,7 +88,6 @@ class Session {
   int hz, pid;
   int64_t period, start, start_monotonic;
   std::atomic<uint64_t> process_given;  // periods, where ticks come from the process' clock
-  std::atomic<uint64_t> ended;
 };
 
 }  // namespace heapprof::cpu

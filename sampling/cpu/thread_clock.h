@@ -27,13 +27,16 @@ inline constexpr int kTickSignal = SIGPROF;
 inline constexpr int64_t kNanosPerSecond = 1'000'000'000;
 
 struct alignas(64) ThreadClock {
-  int tid;    // 0: free
-  int timer;  // the kernel's id; -1: none
-  int event;  // a descriptor; -1: none
+  // Its number in the high half, and below it a count that no other clock of the profile has.
+  uint64_t id;
+  uintptr_t function;  // that the thread was started with; 0: not known
+  int tid;             // 0: free
+  int timer;           // the kernel's id; -1: none
+  int event;           // a descriptor; -1: none
   uint32_t next;
-  uint64_t event_id;  // the kernel's, as the program may close descriptors that it does not know
-  int64_t first;      // nanoseconds of the thread's CPU time
-  // Periods that were recorded, or counted as lost.
+  uint64_t event_id;     // the kernel's, as the program may close descriptors that it does not know
+  int64_t begin, first;  // nanoseconds of the thread's CPU time
+  // Periods that were recorded, or counted as lost; once all clocks are stopped, those left to record.
   std::atomic<uint64_t> given;
 };
 

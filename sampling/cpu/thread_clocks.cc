@@ -110,6 +110,7 @@ uint32_t ThreadClocks::Take(int tid) {
     return 0;
   }
   ThreadClock& clock = At(number);
+  clock.id = uint64_t{number} << 32 | ++taken_;
   clock.tid = tid;
   clock.timer = clock.event = -1;
   clock.given.store(0, std::memory_order_relaxed);
@@ -163,7 +164,7 @@ void ThreadClocks::FallBack() {
   SetProcessTimer(period_);
 }
 
-void ThreadClocks::Add(int tid, bool born) {
+void ThreadClocks::Add(int tid, bool born, uintptr_t function) {
   SignalsBlocked blocked;
   SpinLockHolder hold(&lock_);
   if (kind() == ClockKind::kProcessTimer) return;
@@ -173,7 +174,9 @@ void ThreadClocks::Add(int tid, bool born) {
   }
   uint32_t number = Take(tid);
   if (number == 0) return FallBack();
+  At(number).function = function;
   int64_t now = born ? 0 : ThreadCpuNanos(tid);
+  At(number).begin = now;
   At(number).first = now + 1 + static_cast<int64_t>(Random() % static_cast<uint64_t>(period_));
   int error = now < 0 ? -ESRCH : StartClock(number);
   if (error == 0) return;
@@ -182,25 +185,35 @@ void ThreadClocks::Add(int tid, bool born) {
 }
 
 void ThreadClocks::AddAll(int except) {
+  told_ = 0;
+  process_begin_ = ProcessCpuNanos();
   bool read = ForEachNumberIn("/proc/self/task", [&](int tid) {
-    if (tid != except) Add(tid, false);
+    if (tid != except) Add(tid, false, 0);
   });
-  if (!read) Add(RawGetTid(), false);
+  if (!read) Add(RawGetTid(), false, 0);
 }
 
-uint64_t ThreadClocks::Remove(int tid) {
-  SignalsBlocked blocked;
-  SpinLockHolder hold(&lock_);
-  uint32_t number = Find(tid);
-  if (number == 0) return 0;
-  const ThreadClock& clock = At(number);
-  int64_t now = ThreadCpuNanos(0);
+// The periods due at CPU time `now` of its thread that no tick has told of.
+uint64_t ThreadClocks::PeriodsLeft(const ThreadClock& clock, int64_t now) {
+  if (now < 0) return 0;  // the thread is dead
   // A thread whose first tick was not at random has its last one so.
   if (clock.event >= 0) now += static_cast<int64_t>(Random() % static_cast<uint64_t>(period_));
   uint64_t due = PeriodsDue(clock.first, period_, now);
   uint64_t given = clock.given.load(std::memory_order_relaxed);
-  Release(number);
   return due > given ? due - given : 0;
+}
+
+ThreadClocks::Rest ThreadClocks::Remove(int tid) {
+  SignalsBlocked blocked;
+  SpinLockHolder hold(&lock_);
+  uint32_t number = Find(tid);
+  if (number == 0) return {0, 0, 0};
+  const ThreadClock& clock = At(number);
+  int64_t now = ThreadCpuNanos(0);
+  told_ += now - clock.begin;
+  Rest rest = {clock.id, clock.function, PeriodsLeft(clock, now)};
+  Release(number);
+  return rest;
 }
 
 void ThreadClocks::Sweep() {
@@ -211,13 +224,26 @@ void ThreadClocks::Sweep() {
   }
 }
 
-void ThreadClocks::StopAll() {
+void ThreadClocks::StopAll(int own) {
   SignalsBlocked blocked;
   SpinLockHolder hold(&lock_);
   if (kind() == ClockKind::kProcessTimer) SetProcessTimer(0);
   for (uint32_t number = 1; number <= used_; ++number) {
-    if (At(number).tid != 0) Release(number);
+    ThreadClock& clock = At(number);
+    if (clock.tid == 0) continue;
+    int64_t now = ThreadCpuNanos(clock.tid);
+    if (now >= 0) told_ += now - clock.begin;
+    uint64_t left = PeriodsLeft(clock, now);
+    StopClock(&clock);
+    clock.given.store(left, std::memory_order_relaxed);
   }
+  outside_ = ProcessCpuNanos() - process_begin_ - told_ - ThreadCpuNanos(own);
+}
+
+uint64_t ThreadClocks::OutsidePeriods() {
+  // Down or up by chance, so that it is right on average.
+  int64_t periods = (outside_ + static_cast<int64_t>(Random() % static_cast<uint64_t>(period_))) / period_;
+  return periods > 0 ? static_cast<uint64_t>(periods) : 0;
 }
 
 ThreadClock* ThreadClocks::ClockOf(const siginfo_t& info) {

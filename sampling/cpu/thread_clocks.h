@@ -20,6 +20,7 @@
 
 #include <atomic>
 
+#include "base/raw_syscall.h"
 #include "base/spinlock.h"
 #include "sampling/cpu/thread_clock.h"
 
@@ -37,17 +38,36 @@ class ThreadClocks {
   int Open(int64_t period, size_t capacity, uint32_t session);
   // Gives each thread that exists a clock, but `except`.
   void AddAll(int except);
-  // Gives `tid` a clock. `born`: it has just begun, so that its CPU time counts from 0.
-  void Add(int tid, bool born);
-  // Ends the clock of a thread that ends, in that thread. Returns the periods of CPU time that no tick has
-  // told of.
-  uint64_t Remove(int tid);
+  // Gives the calling thread a clock, which has just begun with `function`, so that its CPU time counts from
+  // 0.
+  void AddNew(uintptr_t function) { Add(RawGetTid(), true, function); }
+  // Ends the clock of a thread that ends, in that thread. Returns it, with the periods of CPU time that no
+  // tick has told of.
+  struct Rest {
+    uint64_t clock;  // its id; 0: it had none
+    uintptr_t function;
+    uint64_t periods;
+  };
+  Rest Remove(int tid);
   // Ends the clocks of threads that are dead.
   void Sweep();
-  // Stops all clocks: no tick begins after it.
-  void StopAll();
+  // Stops all clocks: no tick begins after it. `own`: a thread whose CPU time is not the program's.
+  void StopAll(int own);
+  // Then: what no tick has told of, each thread's given to use(Rest).
+  template <typename Use>
+  void ForEachRest(Use use) {
+    for (uint32_t number = 1; number <= used_; ++number) {
+      const ThreadClock& clock = At(number);
+      uint64_t periods = clock.given.load(std::memory_order_relaxed);
+      if (clock.tid != 0 && periods != 0) use(Rest{clock.id, clock.function, periods});
+    }
+  }
   // Gives the memory back; no handler asks any more.
   void Close();
+
+  // And the periods that the process has used but no clock: what the kernel does when a thread ends, and
+  // threads that had no clock.
+  uint64_t OutsidePeriods();
 
   // For a tick's handler: the clock that sent `info`; nullptr: none of ours.
   ThreadClock* ClockOf(const siginfo_t& info);
@@ -77,7 +97,9 @@ class ThreadClocks {
   ThreadClock& At(uint32_t number) { return clocks_[number]; }
   uint32_t* ChainOf(int tid) { return &memory_->chains[static_cast<uint32_t>(tid) % kChains]; }
   uint32_t Find(int tid);
+  void Add(int tid, bool born, uintptr_t function);
   uint32_t Take(int tid);
+  uint64_t PeriodsLeft(const ThreadClock& clock, int64_t now);
   void Release(uint32_t number);
   int StartClock(uint32_t number);
   void FallBack();
@@ -88,8 +110,12 @@ class ThreadClocks {
   int64_t period_ = 0;
   std::atomic<ClockKind> kind_{ClockKind::kThreadTimers};
   int64_t process_base_ = 0;
+  int64_t process_begin_ = 0;  // process CPU time when the profile began
+  int64_t told_ = 0;           // what the clocks that have ended saw of it
+  int64_t outside_ = 0;
   uint64_t random_ = 0;
   uint32_t session_ = 0;
+  uint32_t taken_ = 0;  // clocks ever given
   size_t bytes_ = 0;
   Memory* memory_ = nullptr;
   ThreadClock* clocks_ = nullptr;

@@ -1,9 +1,14 @@
 // Threads and functions with known shares of CPU time, under a CPU profile.
-//   shares FILE HZ MILLISECONDS     prints the CPU time by getrusage, in milliseconds
-//   births FILE HZ THREADS          threads that live for three milliseconds of CPU time
+// Each prints the CPU time of the process by getrusage, in nanoseconds, as "all".
+//   shares FILE HZ MILLISECONDS     prints what each function used too, by its thread's clock
+//   births FILE HZ THREADS          threads that live for one, three and six milliseconds of CPU time, in
+//   turn;
+//                                   prints what those of each start function used
 //   labels FILE HZ MILLISECONDS     two labels, each with half of the time; a thread inherits
+#include <pthread.h>
 #include <stdlib.h>
 
+#include <atomic>
 #include <string>
 #include <thread>
 #include <vector>
@@ -12,39 +17,82 @@
 
 namespace {
 
+// What Light has used in all threads.
+std::atomic<int64_t> g_light{0};
+
 NOINLINE void Light(int64_t nanos) { BurnFor(nanos); }
 NOINLINE void Heavy(int64_t nanos) { BurnFor(nanos); }
 
 // A quarter of the time in Light, the rest in Heavy, in turns of 5 to 12 milliseconds that keep no step with
-// the kernel's ticks.
-__attribute__((always_inline)) inline void BothFor(int64_t nanos) {
+// the kernel's ticks. Returns what the thread has used in all its life: the machine's other work may have
+// made a turn longer than it was meant to be.
+__attribute__((always_inline)) inline int64_t BothFor(int64_t nanos) {
   uint32_t random = 7;
+  int64_t light = 0;
   for (const int64_t end = ThreadNanos() + nanos; ThreadNanos() < end;) {
     random = random * 1664525 + 1013904223;
     const int64_t turn = 5'000'000 + (random >> 8) % 7'000'000;
+    const int64_t begin = ThreadNanos();
     Light(turn / 4);
+    light += ThreadNanos() - begin;
     Heavy(turn / 4 * 3);
   }
+  g_light.fetch_add(light);
+  return ThreadNanos();
 }
 
-NOINLINE void Ten(int64_t nanos) { BothFor(nanos); }
-NOINLINE void Twenty(int64_t nanos) { BothFor(nanos); }
-NOINLINE void Thirty(int64_t nanos) { BothFor(nanos); }
-NOINLINE void Forty(int64_t nanos) { BothFor(nanos); }
+NOINLINE void Ten(int64_t nanos, int64_t* used) { *used = BothFor(nanos); }
+NOINLINE void Twenty(int64_t nanos, int64_t* used) { *used = BothFor(nanos); }
+NOINLINE void Thirty(int64_t nanos, int64_t* used) { *used = BothFor(nanos); }
+NOINLINE void Forty(int64_t nanos, int64_t* used) { *used = BothFor(nanos); }
 
 void Shares(int64_t nanos) {
+  int64_t used[4] = {};
   std::vector<std::thread> threads;
-  threads.emplace_back(Ten, nanos / 10);
-  threads.emplace_back(Twenty, nanos / 10 * 2);
-  threads.emplace_back(Thirty, nanos / 10 * 3);
-  threads.emplace_back(Forty, nanos / 10 * 4);
+  threads.emplace_back(Ten, nanos / 10, &used[0]);
+  threads.emplace_back(Twenty, nanos / 10 * 2, &used[1]);
+  threads.emplace_back(Thirty, nanos / 10 * 3, &used[2]);
+  threads.emplace_back(Forty, nanos / 10 * 4, &used[3]);
   for (std::thread& thread : threads) thread.join();
+  const char* const names[] = {"Ten", "Twenty", "Thirty", "Forty"};
+  for (int i = 0; i < 4; ++i) printf("%s %ld\n", names[i], static_cast<long>(used[i]));
+  printf("Light %ld\n", static_cast<long>(g_light.load()));
 }
 
-NOINLINE void ShortLife() { BurnFor(3'000'000); }
+// Start functions as libc knows them: what std::thread passes is one function for all.
+NOINLINE void Live(int64_t nanos, void* used) {
+  BurnFor(nanos);
+  *static_cast<int64_t*>(used) = ThreadNanos();
+}
+void* LiveForOne(void* used) {
+  Live(1'000'000, used);
+  return nullptr;
+}
+void* LiveForThree(void* used) {
+  Live(3'000'000, used);
+  return nullptr;
+}
+void* LiveForSix(void* used) {
+  Live(6'000'000, used);
+  return nullptr;
+}
 
 void Births(int64_t count) {
-  for (int64_t i = 0; i < count; ++i) std::thread(ShortLife).join();
+  struct {
+    const char* name;
+    void* (*function)(void*);
+    int64_t nanos;
+  } lives[] = {
+      {"LiveForOne", LiveForOne, 0}, {"LiveForThree", LiveForThree, 0}, {"LiveForSix", LiveForSix, 0}};
+  for (int64_t i = 0; i < count; ++i) {
+    auto& life = lives[i % 3];
+    pthread_t thread;
+    int64_t used = 0;
+    CHECK(pthread_create(&thread, nullptr, life.function, &used) == 0);
+    CHECK(pthread_join(thread, nullptr) == 0);
+    life.nanos += used;
+  }
+  for (const auto& life : lives) printf("%s %ld\n", life.name, static_cast<long>(life.nanos));
 }
 
 NOINLINE void Labelled(int64_t nanos) { BurnFor(nanos); }
@@ -80,6 +128,6 @@ int main(int argc, char** argv) {
   const int64_t used = UsageNanos() - before;
   CHECK(heapprof_stop_cpu_profile() == 0);
   CHECK(close(fd) == 0);
-  printf("%ld\n", static_cast<long>(used / 1'000'000));
+  printf("all %ld\n", static_cast<long>(used));
   Finish();
 }

@@ -35,7 +35,7 @@ class CountProtoTest : public testing::Test {
     return id;
   }
   CountProfile Cpu(int64_t period) {
-    return {counts_.get(), "samples", "cpu",   "nanoseconds", period, 1'000'000'007, 5'000, 0,
+    return {counts_.get(), "samples", "cpu",   "nanoseconds", period, 1'000'000'007, 5'000, 0, 0,
             nullptr,       0,         nullptr, nullptr};
   }
   pb::Profile Write(const CountProfile& profile) {
@@ -131,10 +131,13 @@ TEST_F(CountProtoTest, LossesAreASampleOfTheirOwn) {
   Add({kOurs}, 1);
   CountProfile profile = Cpu(100);
   profile.lost = 7;
+  profile.outside = 2;
   pb::Profile p = Write(profile);
-  ASSERT_EQ(p.sample_size(), 2);
+  ASSERT_EQ(p.sample_size(), 3);
   EXPECT_EQ(Values(p.sample(1)), (std::vector<int64_t>{7, 700}));
   EXPECT_EQ(Frames(p, p.sample(1)), (std::vector<std::string>{"[lost samples]"}));
+  EXPECT_EQ(Values(p.sample(2)), (std::vector<int64_t>{2, 200}));
+  EXPECT_EQ(Frames(p, p.sample(2)), (std::vector<std::string>{"[thread exit]"}));
 }
 
 TEST_F(CountProtoTest, ATruncatedStackSaysSoAtItsRoot) {
