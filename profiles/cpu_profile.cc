@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "base/call_on_stack.h"
@@ -29,6 +30,7 @@ OwnerLock g_lock;
 // Guarded by the lock.
 DumpMemory g_memory;
 int g_fd = kToFile;
+struct stat g_fd_file = {};  // what g_fd was when the profile began
 uint64_t g_files_written = 0;
 
 const char* KindName(cpu::ClockKind kind) {
@@ -80,9 +82,13 @@ int WriteToFile(const cpu::CpuProfile& profile) {
 }
 
 int Start(int fd, int hz) {
+  struct stat file = {};
+  if (fd != kToFile && RawSyscall(SYS_fstat, fd, reinterpret_cast<long>(&file)) != 0) return -EBADF;
   int error = cpu::Start(hz);
-  if (error == 0) g_fd = fd;
-  return error;
+  if (error != 0) return error;
+  g_fd = fd;
+  g_fd_file = file;
+  return 0;
 }
 
 int Stop() {
@@ -94,6 +100,24 @@ int Stop() {
   };
   int error = cpu::Stop(write, &result);
   return error != 0 ? error : result;
+}
+
+// At exit nobody is left to stop a profile that goes to a descriptor. That may have been closed, and another
+// file may have its number now.
+int StopAtExit() {
+  if (!cpu::Running()) return 0;
+  if (g_fd == kToFile) return Stop();
+  struct stat file = {};
+  Text<160> line;
+  line.Str("the CPU profile that descriptor ").Dec(g_fd).Str(" was to get is not written: ");
+  if (RawSyscall(SYS_fstat, g_fd, reinterpret_cast<long>(&file)) != 0 || file.st_dev != g_fd_file.st_dev ||
+      file.st_ino != g_fd_file.st_ino) {
+    Say(line.Str("it was closed"));
+    return -EBADF;
+  }
+  int error = Stop();
+  if (error != 0) Say(line.Str(ErrnoText(-error)));
+  return error;
 }
 
 // What is to be done under the lock, on a stack of our own: a handler may have a small one.
@@ -164,7 +188,7 @@ void InstallCpuTriggers() {
 
 void StopCpuProfileAtExit() {
   if (!cpu::Running()) return;
-  Perform({[](const Work&) { return g_fd == kToFile && cpu::Running() ? Stop() : 0; }, kToFile, 0, 0});
+  Perform({[](const Work&) { return StopAtExit(); }, kToFile, 0, 0});
 }
 
 void CpuProfileAfterForkInChild() {

@@ -16,8 +16,7 @@ int StopCpuProfile();
 
 // Does what the options cpu_at_start and cpu_signal ask for. Called once, when libc can be called.
 void InstallCpuTriggers();
-// Stops a profile that goes to a file. One that goes to a descriptor is not written: its owner may have
-// closed that meanwhile.
+// Stops the profile that runs and writes it; to a descriptor only if that is still the file that it was.
 void StopCpuProfileAtExit();
 // The child has no profile, but begins one if all of its parent's life is profiled (cpu_at_start).
 void CpuProfileAfterForkInChild();

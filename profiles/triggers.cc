@@ -184,7 +184,7 @@ void InstallTriggers() {
   g_memory.Map(WorkspaceSize());
   if (options.dump_signal > 0) InstallHandler(options.dump_signal, OnDumpSignal);
   InstallCpuTriggers();
-  if (options.dump_at_exit || options.cpu_at_start || options.cpu_signal > 0) at_quick_exit(DumpAtExit);
+  at_quick_exit(DumpAtExit);
 }
 
 void TriggersAfterForkInChild() {

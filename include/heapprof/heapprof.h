@@ -39,10 +39,10 @@ int heapprof_set_sample_interval(size_t bytes);
 size_t heapprof_sample_interval(void);
 
 /* Begins a CPU profile of all threads, `hz` samples per second of CPU time and thread (1..4000). It is kept
- * in memory, and written to `fd` (gzip'd profile.proto) by heapprof_stop_cpu_profile; keep the descriptor
- * open until then. [signal-safe] Errors: -EBUSY a CPU profile runs; -EINVAL hz; -EBADF fd; -EEXIST the
- * program uses SIGPROF or ITIMER_PROF itself; -ENOMEM; -EAGAIN no thread could be made to collect the
- * samples. */
+ * in memory, and written to `fd` (gzip'd profile.proto) by heapprof_stop_cpu_profile, or by exit and
+ * quick_exit if nobody stops it; keep the descriptor open until then. [signal-safe] Errors: -EBUSY a CPU
+ * profile runs; -EINVAL hz; -EBADF fd; -EEXIST the program uses SIGPROF or ITIMER_PROF itself; -ENOMEM;
+ * -EAGAIN no thread could be made to collect the samples. */
 int heapprof_start_cpu_profile(int fd, int hz);
 
 /* Ends the CPU profile that runs, whoever started it, and writes it. 0 means complete. [signal-safe]

@@ -10,6 +10,8 @@
 //   bigfork        prints the time of forks with a large resident set, in microseconds
 //   bysignal       two profiles, each begun and ended by SIGUSR1, and one that the program's end ends
 //   burn MS        just a load
+//   unstopped N    begins a profile that it never stops, and ends: 0 by return, 1 by exit in a function, 2 by
+//                  quick_exit, 3 with the descriptor closed, 4 with another file under its number
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/time.h>
@@ -253,6 +255,22 @@ void BySignal() {
   CHECK(raise(SIGUSR1) == 0);
 }
 
+NOINLINE void Unstopped() { BurnFor(100'000'000); }
+
+// Threads burn until the end.
+void EndWithoutStop(int how) {
+  const int fd = OpenNew("unstopped.cpu.pb.gz");
+  CHECK(heapprof_start_cpu_profile(fd, 1000) == 0);
+  static Burners* const burners = new Burners(2);
+  CHECK(burners != nullptr);
+  Unstopped();
+  if (how >= 3) CHECK(close(fd) == 0);
+  if (how == 4) CHECK(OpenNew("other") == fd);
+  Finish();
+  if (how == 1) exit(0);
+  if (how == 2) quick_exit(0);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -272,6 +290,10 @@ int main(int argc, char** argv) {
   if (mode == "threads") Threads(count);
   if (mode == "bigfork") BigFork();
   if (mode == "bysignal") BySignal();
+  if (mode == "unstopped") {
+    EndWithoutStop(count);
+    return 0;
+  }
   if (mode == "burn") BurnFor(count * int64_t{1'000'000});
   Finish();
 }

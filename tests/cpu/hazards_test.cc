@@ -129,6 +129,31 @@ TEST(CpuHazards, ASignalStartsAndStops) {
   EXPECT_EQ(profiles[1].In("Between") + profiles[1].In("FirstPart"), 0);
 }
 
+TEST(CpuHazards, AProfileThatNobodyStopsIsWrittenWhenTheProgramEnds) {
+  for (int how : {0, 1, 2}) {
+    ProgramRun run = Hazard("unstopped", how, "sample_interval=64k");
+    ExpectWell(run.Execute());
+    EXPECT_TRUE(run.Said().empty()) << run.result().err;
+    const auto profiles = CpuProfiles(run);
+    ASSERT_EQ(profiles.size(), 1u);
+    EXPECT_GT(profiles[0].In("Unstopped"), 80) << how;
+    EXPECT_GT(profiles[0].Total(), profiles[0].In("Unstopped")) << "threads that ran on";
+  }
+}
+
+TEST(CpuHazards, AProfileIsNotWrittenIntoWhatHasItsDescriptorLater) {
+  for (int how : {3, 4}) {
+    ProgramRun run = Hazard("unstopped", how, "sample_interval=64k");
+    ExpectWell(run.Execute());
+    ASSERT_EQ(run.Said().size(), 1u) << run.result().err;
+    EXPECT_NE(run.Said()[0].find("it was closed"), std::string::npos) << run.Said()[0];
+    EXPECT_EQ(ReadFile(run.dir() / "unstopped.cpu.pb.gz"), "");
+    if (how == 4) {
+      EXPECT_EQ(ReadFile(run.dir() / "other"), "");
+    }
+  }
+}
+
 TEST(CpuHazards, AProgramsOwnSigprofIsLeftAloneAndSaidSo) {
   ProgramRun run = Hazard("burn", 20, "cpu_at_start=1");
   run.command().argv = {"/usr/bin/python3", "-c",
