@@ -20,7 +20,8 @@ enum class LockRank : uint8_t {
   kLiveShard = 4,
   kLabels = 5,
   kCpuClocks = 6,
-  kNamed = 7
+  kNamed = 7,
+  kCpuStacks = 8
 };
 
 class SpinLock {

@@ -29,7 +29,7 @@ void WriteValues(const CountProfile& profile, uint64_t count, ProfileBuilder* bu
 }
 
 void WriteEntry(const CountProfile& profile, uint32_t id, ProfileBuilder* builder) {
-  const StackCount& entry = profile.counts->at(id);
+  const CountedStack& entry = profile.counts->at(id);
   uint64_t value = ValueOf(entry);
   if (value == 0) return;
   builder->StartSample();

@@ -72,7 +72,7 @@ class Order {
 
  private:
   static bool IsBefore(const StackCounts& counts, uint32_t a, uint32_t b) {
-    const StackCount &x = counts.at(a), &y = counts.at(b);
+    const CountedStack &x = counts.at(a), &y = counts.at(b);
     uint32_t depth = x.depth < y.depth ? x.depth : y.depth;
     for (uint32_t i = 0; i < depth; ++i) {
       uint64_t at_x = counts.AddressOf(counts.LocationsOf(x)[i]);
@@ -122,7 +122,7 @@ void WriteTextLabels(uint32_t set, TextStream* out) {
 
 void WriteEntry(const StackCounts& counts, const Order::Place& place, const ModuleTable& modules,
                 const FrameSymbols& symbols, TextStream* out) {
-  const StackCount& entry = counts.at(place.id);
+  const CountedStack& entry = counts.at(place.id);
   const uint32_t* locations = counts.LocationsOf(entry);
   out->UDec(place.value).Str(" @");
   for (uint32_t i = 0; i < entry.depth; ++i) out->Str(" ").Hex(ReturnAddressOf(locations[i]));

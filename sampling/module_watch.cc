@@ -4,15 +4,21 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/signals_blocked.h"
 #include "base/spinlock.h"
 #include "sampling/bucket_table.h"
+#include "sampling/cpu/cpu_sampler.h"
 #include "sampling/modules.h"
+#include "sampling/named_profiles.h"
 #include "sampling/retired_modules.h"
 #include "sampling/unwind/cfi.h"
 #include "sampling/unwind/walk.h"
 
 namespace heapprof {
 namespace {
+
+// Locks are held here for milliseconds where many stacks are recorded, among them that of the allocation's
+// slow path: no handler of the program may run in this thread meanwhile, and allocate, or fork.
 
 // What was mapped when we last looked, and room for the next look.
 struct Snapshots {
@@ -49,14 +55,23 @@ bool IsStillThere(const Module& module, const ModuleTable& now) {
          strcmp(found.path, module.path) == 0;
 }
 
+bool AreAnyStacks() { return BucketCount() != 0 || AnyProfileHasStacks() || cpu::Running(); }
+
+bool IsInStacks(uint64_t start, uint64_t limit) {
+  return HaveLocationsIn(start, limit) || AnyProfileLocationIn(start, limit) ||
+         cpu::AnyLocationIn(start, limit);
+}
+
 void RetireWhatHasGone(const Module* known, uint32_t count, const ModuleTable& now) {
   for (uint32_t i = 0; i < count; ++i) {
     const Module& module = known[i];
     if (module.inode == 0 || IsStillThere(module, now)) continue;
     // Asked for first, so that a module in no stack takes no address.
-    if (!HaveLocationsIn(module.start, module.limit)) continue;
+    if (!IsInStacks(module.start, module.limit)) continue;
     if (const RetiredModule* entry = FindOrAddRetiredModule(module)) {
       MoveLocations(module.start, module.limit, entry->start);
+      MoveProfileLocations(module.start, module.limit, entry->start);
+      cpu::MoveLocations(module.start, module.limit, entry->start);
     }
   }
 }
@@ -72,8 +87,9 @@ bool ReadInto(int workspace, uint32_t* count) {
 }  // namespace
 
 void BeforeUnload() {
-  if (BucketCount() == 0) return;
+  if (!AreAnyStacks()) return;
   LoaderCounts counts = CountLoads();
+  SignalsBlocked blocked;
   SpinLockHolder hold(&g_lock);
   if (g_snapshots == nullptr) {
     g_snapshots = static_cast<Snapshots*>(MapMetadata(sizeof(Snapshots)));
@@ -89,6 +105,7 @@ void BeforeUnload() {
 
 void AfterUnload() {
   LoaderCounts counts = CountLoads();
+  SignalsBlocked blocked;
   SpinLockHolder hold(&g_lock);
   if (counts.unloads == g_seen_unloads) return;
   unwind::TakeModuleSnapshot();
@@ -108,6 +125,7 @@ void ReadModules() {
   // _dl_find_object is always up to date: each pthread_create would take the lock, which all threads share,
   // for nothing.
   if constexpr (!unwind::kNeedsModuleSnapshot) return;
+  SignalsBlocked blocked;
   SpinLockHolder hold(&g_lock);
   unwind::TakeModuleSnapshot();
 }

@@ -8,8 +8,9 @@
 namespace heapprof {
 
 // Before and after libc's dlclose. BeforeUnload remembers what is mapped, if that changed since it last did;
-// AfterUnload retires what has gone, if anything has. Nothing is done as long as no stack is recorded, but
-// for the walk's rules, which are forgotten.
+// AfterUnload retires what has gone, if anything has: in the heap's stacks, those of named profiles, and
+// those of a CPU profile that runs. Nothing is done as long as no stack is recorded, but for the walk's
+// rules, which are forgotten.
 void BeforeUnload();
 void AfterUnload();
 

@@ -204,6 +204,33 @@ void RecordThreadCreation(const CallerFrame& caller) {
   CountIn(&g_thread_create, stack);
 }
 
+// The profiles that count stacks, each given to use(StackCounts*).
+template <typename Use>
+static void ForEachCounts(Use use) {
+  size_t total = ProfileTotal();
+  for (size_t i = 0; i < total; ++i) {
+    // acquire: pairs with the release that published it.
+    if (StackCounts* counts = ProfileAt(i)->counts.load(std::memory_order_acquire)) use(counts);
+  }
+}
+
+bool AnyProfileHasStacks() {
+  bool any = false;
+  ForEachCounts([&](StackCounts*) { any = true; });
+  return any;
+}
+
+bool AnyProfileLocationIn(uint64_t start, uint64_t limit) {
+  bool any = false;
+  ForEachCounts([&](StackCounts* counts) { any = any || counts->AnyLocationIn(start, limit); });
+  return any;
+}
+
+void MoveProfileLocations(uint64_t start, uint64_t limit, uint64_t to) {
+  SpinLockHolder hold(&g_lock);
+  ForEachCounts([=](StackCounts* counts) { counts->MoveLocations(start, limit, to); });
+}
+
 void LockNamedProfilesForFork() { g_lock.LockForFork(); }
 
 void UnlockNamedProfilesAfterFork(bool in_child) { g_lock.UnlockAfterFork(in_child); }

@@ -60,6 +60,11 @@ int RemoveFromProfile(NamedProfile* profile, const void* key);
 // The caller is about to make a thread.
 void RecordThreadCreation(const CallerFrame& caller);
 
+// Of modules that dlclose unmaps; see sampling/module_watch.h. The first: whether any profile has a stack.
+bool AnyProfileHasStacks();
+bool AnyProfileLocationIn(uint64_t start, uint64_t limit);
+void MoveProfileLocations(uint64_t start, uint64_t limit, uint64_t to);
+
 void LockNamedProfilesForFork();
 void UnlockNamedProfilesAfterFork(bool in_child);
 

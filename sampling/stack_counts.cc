@@ -7,8 +7,12 @@ namespace {
 
 constexpr uint32_t kFirstHeads = 512;
 
+constexpr uint64_t kNoHash = 0;
+
 uint64_t EntryHash(const StackCounts::Key& key) {
-  return MixBits(key.hash ^ (uint64_t{key.labels} << 32) ^ (uint64_t{key.truncated} << 31) ^ key.depth);
+  uint64_t hash =
+      MixBits(key.hash ^ (uint64_t{key.labels} << 32) ^ (uint64_t{key.truncated} << 31) ^ key.depth);
+  return hash == kNoHash ? 1 : hash;
 }
 
 }  // namespace
@@ -37,7 +41,7 @@ void StackCounts::GrowHeads() {
   if (!heads_.Grow(kFirstHeads, &old)) return;  // chains grow longer, that is all
   uint32_t count = count_.load(std::memory_order_relaxed);
   for (uint32_t id = kOverflow + 1; id <= count; ++id) {
-    StackCount* entry = entries_.At(id);
+    CountedStack* entry = entries_.At(id);
     uint32_t* head = heads_.At(entry->hash);
     entry->next = *head;
     *head = id;
@@ -61,7 +65,7 @@ bool StackCounts::Add(const Key& key, uint64_t hash) {
     *words_.At(words + i) = location;
   }
   next_word_ = words + key.depth;
-  StackCount* entry = entries_.At(id);
+  CountedStack* entry = entries_.At(id);
   entry->hash = hash;
   entry->words = words;
   entry->depth = key.depth;
@@ -78,12 +82,37 @@ bool StackCounts::Add(const Key& key, uint64_t hash) {
 uint32_t StackCounts::FindOrAdd(const Key& key) {
   uint64_t hash = EntryHash(key);
   for (uint32_t id = *heads_.At(hash); id != 0;) {
-    const StackCount& entry = *entries_.At(id);
+    const CountedStack& entry = *entries_.At(id);
     if (entry.hash == hash && entry.depth == key.depth && entry.labels == key.labels) return id;
     id = entry.next;
   }
   if (count_.load(std::memory_order_relaxed) >= heads_.size) GrowHeads();
   return Add(key, hash) ? count_.load(std::memory_order_relaxed) : kOverflow;
+}
+
+bool StackCounts::AnyLocationIn(uint64_t start, uint64_t limit) const {
+  uint32_t count = location_count();
+  for (uint32_t location = 1; location <= count; ++location) {
+    if (AddressOf(location) - start < limit - start) return true;
+  }
+  return false;
+}
+
+void StackCounts::MoveLocations(uint64_t start, uint64_t limit, uint64_t to) {
+  uint32_t count = count_.load(std::memory_order_relaxed);
+  for (uint32_t id = kOverflow + 1; id <= count; ++id) {
+    CountedStack* entry = entries_.At(id);
+    const uint32_t* locations = LocationsOf(*entry);
+    for (uint32_t i = 0; i < entry->depth; ++i) {
+      // No stack has this hash. The chain that the entry is in stays as it is.
+      if (AddressOf(locations[i]) - start < limit - start) entry->hash = kNoHash;
+    }
+  }
+  uint32_t locations = location_count();
+  for (uint32_t location = 1; location <= locations; ++location) {
+    uint64_t address = AddressOf(location);
+    if (address - start < limit - start) addresses_.Move(location, to + (address - start));
+  }
 }
 
 }  // namespace heapprof

@@ -6,8 +6,8 @@
 // time, from a signal handler that interrupted the writer too. Entry 1 takes what finds no memory. A stack is
 // known by the 64-bit hash of its PCs and its depth (see sampling/stack_table.h).
 //
-// Thread-safety: one writer at a time (FindOrAdd); any number of readers. The counts are the callers' to add
-// to. Signal-safety: reading. Allocates: mmap only, within metadata_limit.
+// Thread-safety: one writer at a time (FindOrAdd, MoveLocations); any number of readers. The counts are the
+// callers' to add to. Signal-safety: reading. Allocates: mmap only, within metadata_limit.
 #ifndef HEAPPROF_SAMPLING_STACK_COUNTS_H_
 #define HEAPPROF_SAMPLING_STACK_COUNTS_H_
 
@@ -21,7 +21,7 @@
 
 namespace heapprof {
 
-struct StackCount {
+struct CountedStack {
   uint64_t hash;
   uint32_t words;  // where its location ids are
   uint32_t depth;
@@ -32,7 +32,7 @@ struct StackCount {
 };
 
 // in - out.
-inline uint64_t ValueOf(const StackCount& entry) {
+inline uint64_t ValueOf(const CountedStack& entry) {
   // acquire: `out` first, so that the `in` read after it includes what was taken out.
   uint64_t out = entry.out.load(std::memory_order_acquire);
   uint64_t in = entry.in.load(std::memory_order_relaxed);
@@ -61,12 +61,18 @@ class StackCounts {
 
   // The id of the entry; kOverflow when there is no memory for a new one.
   uint32_t FindOrAdd(const Key& key);
-  StackCount* At(uint32_t id) { return entries_.At(id); }
+  CountedStack* At(uint32_t id) { return entries_.At(id); }
+
+  // Whether some location lies in [start, limit).
+  bool AnyLocationIn(uint64_t start, uint64_t limit) const;
+  // Moves those locations to `to`. Entries that have one are found no more, as their PCs may soon mean other
+  // code; the ids stay.
+  void MoveLocations(uint64_t start, uint64_t limit, uint64_t to);
 
   // Entries have the ids 1..count().
   uint32_t count() const { return count_.load(std::memory_order_acquire); }
-  const StackCount& at(uint32_t id) const { return *entries_.At(id); }
-  const uint32_t* LocationsOf(const StackCount& entry) const {
+  const CountedStack& at(uint32_t id) const { return *entries_.At(id); }
+  const uint32_t* LocationsOf(const CountedStack& entry) const {
     return entry.depth == 0 ? nullptr : words_.At(entry.words);
   }
   // Locations have the ids 1..location_count(); addresses as profiles have them.
@@ -78,7 +84,7 @@ class StackCounts {
   bool Add(const Key& key, uint64_t hash);
 
   AddressTable<9, 2048, 1024> addresses_;
-  ChunkedArray<StackCount, 8, 4096> entries_;
+  ChunkedArray<CountedStack, 8, 4096> entries_;
   ChunkedArray<uint32_t, 13, 4096> words_;
   IdIndex heads_;
   uint32_t next_word_;

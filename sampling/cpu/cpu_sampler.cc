@@ -219,6 +219,16 @@ void ThreadBegins(void* (*function)(void*)) {
   if (in_flight.session() != nullptr) g_clocks.AddNew(t_end.function);
 }
 
+bool AnyLocationIn(uint64_t start, uint64_t limit) {
+  InFlight in_flight;
+  return in_flight.session() != nullptr && in_flight.session()->AnyLocationIn(start, limit);
+}
+
+void MoveLocations(uint64_t start, uint64_t limit, uint64_t to) {
+  InFlight in_flight;
+  if (in_flight.session() != nullptr) in_flight.session()->MoveLocations(start, limit, to);
+}
+
 bool PauseForExec() {
   InFlight in_flight;
   // A child of vfork sees the session of its parent, whose clocks are none of its business.

@@ -165,6 +165,7 @@ void Session::ChargeRestOfProcess(uint64_t weight) {
   if (last_entry_ != 0) stacks_.At(last_entry_)->in.fetch_add(weight, std::memory_order_relaxed);
 }
 
+// Under the lock.
 void Session::Drain() {
   uint32_t max = GetOptions().max_frames;
   auto* pcs = static_cast<uintptr_t*>(alloca(max * sizeof(uintptr_t)));
@@ -172,12 +173,26 @@ void Session::Drain() {
   while (buffer_.Read(&record, pcs, max)) Charge(record);
 }
 
+bool Session::AnyLocationIn(uint64_t start, uint64_t limit) {
+  SpinLockHolder hold(&lock_);
+  Drain();
+  return stacks_.AnyLocationIn(start, limit);
+}
+
+void Session::MoveLocations(uint64_t start, uint64_t limit, uint64_t to) {
+  SpinLockHolder hold(&lock_);
+  stacks_.MoveLocations(start, limit, to);
+}
+
 void Session::RunCollector(void* argument) {
   auto* session = static_cast<Session*>(argument);
   constexpr int kRoundsPerSweep = 20;
   for (int round = 1;; ++round) {
     bool stopping = session->stopping_.load(std::memory_order_acquire);
-    session->Drain();
+    {
+      SpinLockHolder hold(&session->lock_);
+      session->Drain();
+    }
     if (stopping) return;
     if (round % kRoundsPerSweep == 0) session->sweep_();
     timespec limit = {0, 50'000'000};

@@ -1,7 +1,7 @@
 // The memory and the counters of one CPU profile, and the collector's work on them.
 //
-// Thread-safety: Record from any thread; Collect by the collector. Signal-safety: Record. Allocates: mmap
-// only.
+// Thread-safety: Record and the calls for dlclose from any thread. Signal-safety: Record. Allocates: mmap
+// only. Lock: kCpuStacks.
 #ifndef HEAPPROF_SAMPLING_CPU_SESSION_H_
 #define HEAPPROF_SAMPLING_CPU_SESSION_H_
 
@@ -11,6 +11,7 @@
 
 #include <atomic>
 
+#include "base/spinlock.h"
 #include "sampling/cpu/profile_buffer.h"
 #include "sampling/cpu/raw_thread.h"
 #include "sampling/stack_counts.h"
@@ -41,6 +42,11 @@ class Session {
   // What no tick of the process' clock has told of: under the last place that one told of.
   void ChargeRestOfProcess(uint64_t weight);
 
+  // Of modules that dlclose unmaps; see sampling/module_watch.h. What the buffer holds is taken out first.
+  // The caller has all signals blocked.
+  bool AnyLocationIn(uint64_t start, uint64_t limit);
+  void MoveLocations(uint64_t start, uint64_t limit, uint64_t to);
+
   const StackCounts& stacks() const { return stacks_; }
   uint64_t lost() const { return buffer_.lost(); }
   uint64_t samples() const { return samples_; }
@@ -55,7 +61,8 @@ class Session {
   struct Scratch;
   struct Walk;
 
-  Session(ProfileBuffer::Word* words, size_t capacity) : buffer_(words, capacity) {}
+  Session(ProfileBuffer::Word* words, size_t capacity)
+      : buffer_(words, capacity), lock_(LockRank::kCpuStacks) {}
   static void RunWalk(void* walk);
   static void RunCollector(void* session);
   Scratch* TakeScratch();
@@ -65,6 +72,8 @@ class Session {
   void WakeCollector();
 
   ProfileBuffer buffer_;
+  // Held by who reads the buffer and writes what follows: the collector, or dlclose.
+  SpinLock lock_;
   StackCounts stacks_;
   RawThread collector_;
   void (*sweep_)();

@@ -74,5 +74,28 @@ TEST_F(Named, ThreadcreateHoldsTheStacksThatMadeThreads) {
   EXPECT_TRUE(Has(stack, "main"));
 }
 
+// The second library's code lies where the first's was; each keeps its own name.
+TEST(Replaced, ALibraryThatIsGoneKeepsItsNameInAllProfiles) {
+  TempDir dir;
+  const Result result =
+      RunProgram({{Program("replaced_in_profile"), HEAP_HAZARDS "/plugin.so", HEAP_HAZARDS "/other_plugin.so",
+                   dir / "cpu", dir / "named", dir / "threads"},
+                  {{"HEAPPROF_OPTIONS", "sample_interval=0:cpu_clock=timer"}},
+                  dir.path(),
+                  60,
+                  nullptr});
+  ExpectWell(result);
+  EXPECT_NE(result.out.find("same place"), std::string::npos) << "the loader chose another address";
+  CountProfile cpu(ReadFile(dir / "cpu")), named(ReadFile(dir / "named")), threads(ReadFile(dir / "threads"));
+  for (const CountProfile* profile : {&cpu, &named, &threads}) ASSERT_EQ(profile->error(), "");
+  // 300 and 150 of 450 ms. A tick may be late; half way to what it would be if one were taken for the other.
+  EXPECT_NEAR(static_cast<double>(cpu.In("plugin_call")), 300, 75);
+  EXPECT_NEAR(static_cast<double>(cpu.In("other_call")), 150, 75);
+  EXPECT_EQ(named.In("plugin_call"), 6);
+  EXPECT_EQ(named.In("other_call"), 4);
+  EXPECT_EQ(threads.In("plugin_call"), 3);
+  EXPECT_EQ(threads.In("other_call"), 2);
+}
+
 }  // namespace
 }  // namespace heapprof::test

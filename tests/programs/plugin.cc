@@ -33,6 +33,9 @@ __attribute__((visibility("default"))) int plugin_tls() {
   return ++t_calls;
 }
 
+// Calls back, from a frame of its own.
+__attribute__((visibility("default"), noinline)) int plugin_call(int (*function)()) { return function() + 1; }
+
 __attribute__((visibility("default"))) void plugin_throw(int depth) {
   std::string held(static_cast<size_t>(50 + depth), 'h');
   if (depth == 0) throw std::runtime_error("from the plug-in");

@@ -110,7 +110,7 @@ TEST(NamedProfiles, SkipLeavesOutTheFirstFrames) {
   for (size_t skip : {0, 1, 1000}) ASSERT_EQ(AddHere(profile, Key(skip), skip), 0);
   StackCounts* counts = profile->counts.load();
   ASSERT_EQ(counts->count(), 4u);
-  const StackCount &all = counts->at(2), &less = counts->at(3), &none = counts->at(4);
+  const CountedStack &all = counts->at(2), &less = counts->at(3), &none = counts->at(4);
   ASSERT_EQ(less.depth, all.depth - 1);
   EXPECT_EQ(none.depth, 0u);
   for (uint32_t i = 0; i < less.depth; ++i) {

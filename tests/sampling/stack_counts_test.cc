@@ -26,7 +26,7 @@ class StackCountsTest : public testing::Test {
         {pcs.data(), static_cast<uint32_t>(pcs.size()), false, exact_leaf, hash, labels});
   }
   std::vector<uint64_t> Addresses(uint32_t id) {
-    const StackCount& entry = counts_->at(id);
+    const CountedStack& entry = counts_->at(id);
     std::vector<uint64_t> addresses;
     for (uint32_t i = 0; i < entry.depth; ++i) {
       addresses.push_back(counts_->AddressOf(counts_->LocationsOf(entry)[i]));
@@ -63,6 +63,26 @@ TEST_F(StackCountsTest, ManyStacksAreAllFoundAgain) {
     ASSERT_EQ(Find({i * 16, i * 16 + 4, 0x999, i % 7}), ids[i]);
     ASSERT_EQ(Addresses(ids[i])[0], i * 16 - uint64_t{1});
   }
+}
+
+TEST_F(StackCountsTest, StacksOfAModuleThatIsGoneMoveAndAreFoundNoMore) {
+  // Not in the module: the call before its first instruction, and what lies behind it.
+  const uint32_t outside = Find({0x2000, 0x3001}), leaf = Find({0x2000, 0x1500}, 0, true),
+                 caller = Find({0x1500, 0x2001});
+  EXPECT_TRUE(counts_->AnyLocationIn(0x2000, 0x3000));
+  EXPECT_FALSE(counts_->AnyLocationIn(0x2001, 0x3000));
+  counts_->MoveLocations(0x2000, 0x3000, 0x900000);
+  EXPECT_EQ(Addresses(outside), (std::vector<uint64_t>{0x1fff, 0x3000}));
+  EXPECT_EQ(Addresses(leaf), (std::vector<uint64_t>{0x900000, 0x14ff}));
+  EXPECT_EQ(Addresses(caller), (std::vector<uint64_t>{0x14ff, 0x900000}));
+  EXPECT_FALSE(counts_->AnyLocationIn(0x2000, 0x3000));
+  EXPECT_EQ(Find({0x2000, 0x3001}), outside);
+  const uint32_t again = Find({0x2000, 0x1500}, 0, true);
+  EXPECT_NE(again, leaf);
+  EXPECT_EQ(Addresses(again), (std::vector<uint64_t>{0x2000, 0x14ff}));
+  // A growth of the index leaves it so.
+  for (uint32_t i = 0; i < 5000; ++i) Find({0x100000 + i * 16, 1});
+  EXPECT_EQ(Find({0x2000, 0x1500}, 0, true), again);
 }
 
 TEST_F(StackCountsTest, WhatFindsNoMemoryGoesToTheOverflowEntry) {

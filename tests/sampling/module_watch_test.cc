@@ -1,0 +1,45 @@
+#include "sampling/module_watch.h"
+
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/time.h>
+
+#include <atomic>
+
+#include "sampling/bucket_table.h"
+
+namespace heapprof {
+namespace {
+
+// A bucket of its own for each call, as an allocation of a size that was not seen yet has it.
+void AddBucket(uintptr_t pc, size_t size) { FindOrAddBucket({{&pc, 1, false, pc}, size, 1, 0}); }
+
+std::atomic<size_t> g_in_handlers{0};
+void Allocate(int) { AddBucket(0x1234, 1 + g_in_handlers.fetch_add(1)); }
+
+// What a handler of the program allocates is recorded under the lock that dlclose's look at all stacks holds.
+TEST(ModuleWatch, HandlersThatAllocateDoNotWaitForTheCodeTheyInterrupted) {
+  void* handle = dlopen(MODULE, RTLD_NOW | RTLD_LOCAL);
+  ASSERT_NE(handle, nullptr) << dlerror();
+  const auto in_module = reinterpret_cast<uintptr_t>(dlsym(handle, "watched_module"));
+  // So many stacks that each look takes milliseconds, one of them in the module.
+  for (uintptr_t i = 0; i < 300'000; ++i) AddBucket(0x10000 + i * 16, 1);
+  AddBucket(in_module + 1, 1);
+  BeforeUnload();
+  ASSERT_EQ(dlclose(handle), 0);
+
+  struct sigaction action = {}, old_action = {};
+  action.sa_handler = Allocate;
+  ASSERT_EQ(sigaction(SIGALRM, &action, &old_action), 0);
+  const itimerval often = {{0, 50}, {0, 50}}, never = {};
+  setitimer(ITIMER_REAL, &often, nullptr);
+  AfterUnload();
+  setitimer(ITIMER_REAL, &never, nullptr);
+  sigaction(SIGALRM, &old_action, nullptr);
+  EXPECT_GT(g_in_handlers.load(), 0u);
+  EXPECT_FALSE(HaveLocationsIn(in_module, in_module + 1)) << "it was looked at";
+}
+
+}  // namespace
+}  // namespace heapprof

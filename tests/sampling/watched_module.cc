@@ -1,0 +1,2 @@
+// A library to load and unload.
+extern "C" __attribute__((visibility("default"))) int watched_module() { return 1; }
