@@ -42,7 +42,7 @@ size_t heapprof_sample_interval(void);
  * in memory, and written to `fd` (gzip'd profile.proto) by heapprof_stop_cpu_profile, or by exit and
  * quick_exit if nobody stops it; keep the descriptor open until then. [signal-safe] Errors: -EBUSY a CPU
  * profile runs; -EINVAL hz; -EBADF fd; -EEXIST the program uses SIGPROF or ITIMER_PROF itself; -ENOMEM;
- * -EAGAIN no thread could be made to collect the samples. */
+ * -EAGAIN no thread could be made to collect the samples; -EPERM a seccomp filter forbids what is needed. */
 int heapprof_start_cpu_profile(int fd, int hz);
 
 /* Ends the CPU profile that runs, whoever started it, and writes it. 0 means complete. [signal-safe]

@@ -126,7 +126,8 @@ void TellFallback() {
   g_fallbacks.fetch_add(1, std::memory_order_relaxed);
   if (g_told_fallback) return;
   g_told_fallback = true;
-  Say("no CPU timer for each thread could be had (ulimit -i): one timer for the process, ITIMER_PROF, stands "
+  Say("no CPU timer for each thread could be had (ulimit -i, seccomp): one timer for the process, "
+      "ITIMER_PROF, stands "
       "in, which is less fair between threads");
 }
 
@@ -148,11 +149,18 @@ void OnThreadEnd(void* value) {
   in_flight.session()->RecordEnd(t_end.function, static_cast<uint32_t>(rest.periods), rest.clock);
 }
 
+void End(Session* session) {
+  g_clocks.Close();
+  g_session = nullptr;
+  session->Free();
+}
+
 }  // namespace
 
 int Start(int hz) {
   if (hz < kLeastHz || hz > kMostHz) return -EINVAL;
   if (g_session != nullptr) return -EBUSY;
+  if (ThreadCpuNanos(0) < 0) return -EPERM;
   int error = TakeSignal();
   if (error != 0) return error;
   Session* session = Session::Make(MostThreads());
@@ -174,8 +182,14 @@ int Start(int hz) {
   g_session = session;
   // Before the threads are looked for: one that begins meanwhile either sees the session or is found.
   g_active.store(session, std::memory_order_seq_cst);
-  g_clocks.AddAll(session->collector_tid());
-  return 0;
+  error = g_clocks.AddAll(session->collector_tid());
+  if (error == 0) return 0;
+  g_active.store(nullptr, std::memory_order_seq_cst);
+  WaitForHandlers();
+  g_clocks.StopAll(session->collector_tid());
+  session->JoinCollector();
+  End(session);
+  return error;
 }
 
 bool Running() { return g_active.load(std::memory_order_relaxed) != nullptr; }
@@ -204,9 +218,7 @@ int Stop(void (*use)(const CpuProfile&, void*), void* argument) {
        session->samples(), session->lost(), session->truncated(), outside, session->ended(),
        session->effective_samples()},
       argument);
-  g_clocks.Close();
-  g_session = nullptr;
-  session->Free();
+  End(session);
   return 0;
 }
 

@@ -41,7 +41,8 @@ struct CpuProfile {
 };
 
 // Begins a profile. 0; -EBUSY: one runs; -EINVAL: hz outside 1..4000; -EEXIST: the program uses SIGPROF or
-// ITIMER_PROF itself; -ENOMEM; -EAGAIN: no thread could be made.
+// ITIMER_PROF itself; -ENOMEM; -EAGAIN: no thread could be made; -EPERM, or what else a seccomp filter
+// answers: timers, the CPU clock or threads are forbidden.
 int Start(int hz);
 bool Running();
 // Ends it, and hands it to `use` before it is thrown away. -ENOENT: none runs.

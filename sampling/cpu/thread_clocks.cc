@@ -144,24 +144,26 @@ int ThreadClocks::StartClock(uint32_t number) {
   return StartTimer(clock, period_, static_cast<int>(session_ << kNumberBits | number));
 }
 
-void ThreadClocks::SetProcessTimer(int64_t period) {
+int ThreadClocks::SetProcessTimer(int64_t period) {
   itimerval value = {};
   value.it_interval.tv_sec = value.it_value.tv_sec = period / kNanosPerSecond;
   value.it_interval.tv_usec = value.it_value.tv_usec = period % kNanosPerSecond / 1000;
-  RawSyscall(SYS_setitimer, ITIMER_PROF, reinterpret_cast<long>(&value), 0);
+  return static_cast<int>(RawSyscall(SYS_setitimer, ITIMER_PROF, reinterpret_cast<long>(&value), 0));
 }
 
 // Under the lock. From here on ticks come from the process' clock, which the kernel gives to some thread that
-// runs: better than some threads without any.
+// runs: better than some threads without any. Where not even that one may be set, the threads that have
+// clocks keep them.
 void ThreadClocks::FallBack() {
   if (kind() == ClockKind::kProcessTimer) return;
+  error_ = SetProcessTimer(period_);
+  if (error_ != 0) return;
   for (uint32_t number = 1; number <= used_; ++number) {
     if (At(number).tid != 0) Release(number);
   }
   __atomic_store_n(&process_base_, ProcessCpuNanos(), __ATOMIC_RELAXED);
   // release: the base before the kind, for the handler.
   kind_.store(ClockKind::kProcessTimer, std::memory_order_release);
-  SetProcessTimer(period_);
 }
 
 void ThreadClocks::Add(int tid, bool born, uintptr_t function) {
@@ -184,13 +186,15 @@ void ThreadClocks::Add(int tid, bool born, uintptr_t function) {
   if (error != -ESRCH && error != -EINVAL) FallBack();
 }
 
-void ThreadClocks::AddAll(int except) {
+int ThreadClocks::AddAll(int except) {
+  error_ = 0;
   told_ = 0;
   process_begin_ = ProcessCpuNanos();
   bool read = ForEachNumberIn("/proc/self/task", [&](int tid) {
     if (tid != except) Add(tid, false, 0);
   });
   if (!read) Add(RawGetTid(), false, 0);
+  return error_;
 }
 
 // The periods due at CPU time `now` of its thread that no tick has told of.

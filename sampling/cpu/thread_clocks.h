@@ -36,8 +36,9 @@ class ThreadClocks {
   // Begins with `period` nanoseconds and room for `capacity` threads; none has a clock yet. The number of the
   // session keeps its signals apart from those of an earlier one. 0 or -ENOMEM.
   int Open(int64_t period, size_t capacity, uint32_t session);
-  // Gives each thread that exists a clock, but `except`.
-  void AddAll(int except);
+  // Gives each thread that exists a clock, but `except`. 0 or -errno: the process may set no timer of any
+  // kind (a seccomp filter).
+  int AddAll(int except);
   // Gives the calling thread a clock, which has just begun with `function`, so that its CPU time counts from
   // 0.
   void AddNew(uintptr_t function) { Add(RawGetTid(), true, function); }
@@ -103,7 +104,7 @@ class ThreadClocks {
   void Release(uint32_t number);
   int StartClock(uint32_t number);
   void FallBack();
-  void SetProcessTimer(int64_t period);
+  int SetProcessTimer(int64_t period);
   uint64_t Random();
 
   SpinLock lock_;
@@ -115,6 +116,7 @@ class ThreadClocks {
   int64_t outside_ = 0;
   uint64_t random_ = 0;
   uint32_t session_ = 0;
+  int error_ = 0;       // that kept ITIMER_PROF from standing in
   uint32_t taken_ = 0;  // clocks ever given
   size_t bytes_ = 0;
   Memory* memory_ = nullptr;

@@ -3,22 +3,10 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#include "tests/programs/hazard.h"
+#include "tests/cpu/cpu_profiles.h"
 
 namespace heapprof::test {
 namespace {
-
-std::vector<CountProfile> CpuProfiles(const ProgramRun& run) {
-  std::vector<CountProfile> profiles;
-  for (const std::string& name : ListDir(run.dir().path())) {
-    constexpr char kSuffix[] = ".cpu.pb.gz";
-    const size_t at = name.rfind(kSuffix);
-    if (at == std::string::npos || at + sizeof kSuffix - 1 != name.size()) continue;
-    profiles.emplace_back(ReadFile(run.dir() / name));
-    EXPECT_EQ(profiles.back().error(), "") << name;
-  }
-  return profiles;
-}
 
 constexpr char kAtStart[] = "cpu_at_start=1:cpu_hz=4000:cpu_clock=event:sample_interval=4k";
 

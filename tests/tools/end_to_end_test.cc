@@ -116,5 +116,85 @@ TEST(EndToEnd, ExitDump) {
   EXPECT_EQ(ExpectGoodProfiles(dir.path()).size(), 1u);
 }
 
+// The files of `folder` whose names end in `suffix`.
+std::vector<std::string> FilesOf(const std::string& folder, const std::string& suffix) {
+  std::vector<std::string> files;
+  for (const std::string& name : ListDir(folder)) {
+    if (name.size() > suffix.size() &&
+        name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0) {
+      files.push_back(folder + "/" + name);
+    }
+  }
+  return files;
+}
+
+TEST(EndToEnd, CpuAndHeapOfOneRun) {
+  if (!HaveProgram("/usr/bin/python3")) GTEST_SKIP() << "python3 is not installed";
+  TempDir dir;
+  Command command;
+  command.argv = {HEAPPROF_COMMAND,
+                  "run",
+                  "--cpu=1000",
+                  "--interval",
+                  "1k",
+                  "--exit-dump",
+                  "--output",
+                  dir / "py",
+                  "--",
+                  "/usr/bin/python3",
+                  "-c",
+                  "import time\nkeep = []\n"
+                  "while time.process_time() < 0.6: keep.append(str(len(keep)))\n"
+                  "print(time.process_time(), flush=True)\nimport os; os.close(1)"};
+  const Result result = RunProgram(command);
+  ASSERT_TRUE(result.ok()) << result.Describe();
+  EXPECT_EQ(result.err, "");
+  const CountProfile cpu(ReadFile(dir / "py.cpu.pb.gz"));
+  ASSERT_EQ(cpu.error(), "");
+  EXPECT_EQ(cpu.proto().period(), 1'000'000);
+  EXPECT_EQ(cpu.Comment("cpu-hz"), "1000");
+  EXPECT_EQ(cpu.Comment("lost-samples"), "0");
+  // What python used by its own clock, less the start of the program before ours, and its end.
+  EXPECT_GT(static_cast<double>(cpu.Total()), 0.95 * 1000 * atof(result.out.c_str()));
+  EXPECT_LT(static_cast<double>(cpu.Total()), 1.5 * 1000 * atof(result.out.c_str()));
+  EXPECT_GT(cpu.In("Py_BytesMain"), cpu.Total() / 2);
+  EXPECT_GT(ReadProfile(dir / "py.heap.pb.gz").In("Py_BytesMain").inuse_space, 0);
+
+  EXPECT_THAT(RunCommand({"top", "--cum", dir / "py.cpu.pb.gz"}).out, HasSubstr("Py_BytesMain\n"));
+  Command pprof;
+  pprof.argv = {HEAPPROF_PPROF, "-symbolize=none", "-top", "-cum", dir / "py.cpu.pb.gz"};
+  pprof.env = {{"PPROF_TMPDIR", dir.path()}};
+  const Result top = RunProgram(pprof);
+  EXPECT_THAT(top.out, HasSubstr("Type: cpu\n")) << top.Describe();
+  EXPECT_THAT(top.out, HasSubstr("Py_BytesMain\n"));
+}
+
+// g++ starts cc1plus and as, which have profiles of their own; without a rate 100.
+TEST(EndToEnd, CpuOfWhatAProgramStarts) {
+  if (!HaveProgram("/usr/bin/g++")) GTEST_SKIP() << "g++ is not installed";
+  TempDir dir;
+  WriteFile(dir / "in.cc",
+            "#include <map>\n#include <regex>\n#include <string>\n"
+            "bool f(const std::string& s) { return std::regex_match(s, std::regex(s)); }\n");
+  Command command;
+  command.directory = dir.path();
+  command.argv = {HEAPPROF_COMMAND, "run", "--cpu", "--output", dir / "%e.%p", "--no-symbolize", "--",
+                  "/usr/bin/g++",   "-O2", "-c",    "in.cc"};
+  const Result result = RunProgram(command);
+  ASSERT_TRUE(result.ok()) << result.Describe();
+  EXPECT_EQ(result.err, "");
+  EXPECT_EQ(FindProfiles(dir.path()).size(), 0u);
+  int of_compiler = 0;
+  for (const std::string& file : FilesOf(dir.path(), ".cpu.pb.gz")) {
+    const CountProfile cpu(ReadFile(file));
+    EXPECT_EQ(cpu.error(), "") << file;
+    EXPECT_EQ(cpu.proto().period(), 10'000'000);
+    if (file.rfind(dir / "cc1plus.", 0) != 0) continue;
+    ++of_compiler;
+    EXPECT_GT(cpu.Total(), 30) << "it took longer than 300 ms";
+  }
+  EXPECT_EQ(of_compiler, 1);
+}
+
 }  // namespace
 }  // namespace heapprof::test
