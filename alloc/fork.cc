@@ -3,6 +3,7 @@
 #include "alloc/init.h"
 #include "alloc/next.h"
 #include "alloc/slow_path.h"
+#include "base/signals_blocked.h"
 #include "leak/check.h"
 #include "profiles/triggers.h"
 #include "sampling/cpu/cpu_sampler.h"
@@ -27,22 +28,29 @@ struct Handlers {
 };
 Handlers g_jemalloc;  // set once, by jemalloc's start
 
-// The recorder's locks are leaves that are never held while jemalloc is called, nor the other way round; the
-// recorder's come first, so that no sample is half recorded when jemalloc stands still.
+uint64_t g_mask;  // the forking thread's signals; guarded by the locks
+
+// In the order of the locks' ranks, as dlclose holds several of them. They are leaves that are never held
+// while jemalloc is called, nor the other way round; they come first, so that no sample is half recorded when
+// jemalloc stands still. A handler of ours that stops a CPU profile would wait for them in vain.
 void Prepare() {
+  uint64_t mask = BlockSignals();
+  recorder::PrepareFork();
+  LockLabelsForFork();
   cpu::PrepareFork();
   LockNamedProfilesForFork();
-  LockLabelsForFork();
-  recorder::PrepareFork();
+  g_mask = mask;
   if (g_jemalloc.prepare != nullptr) g_jemalloc.prepare();
 }
 
 void Parent() {
   if (g_jemalloc.parent != nullptr) g_jemalloc.parent();
-  recorder::ParentAfterFork();
-  UnlockLabelsAfterFork(false);
+  uint64_t mask = g_mask;
   UnlockNamedProfilesAfterFork(false);
   cpu::ParentAfterFork();
+  UnlockLabelsAfterFork(false);
+  recorder::ParentAfterFork();
+  RestoreSignals(mask);
 }
 
 void Child() {
@@ -52,6 +60,7 @@ void Child() {
   UnlockNamedProfilesAfterFork(true);
   TriggersAfterForkInChild();
   leak::CheckAfterForkInChild();
+  RestoreSignals(g_mask);
 }
 
 }  // namespace

@@ -9,7 +9,6 @@
 
 #include "base/options.h"
 #include "base/raw_syscall.h"
-#include "base/signals_blocked.h"
 #include "base/text.h"
 #include "sampling/cpu/session.h"
 
@@ -27,7 +26,6 @@ Session* g_session = nullptr;  // Start's and Stop's
 uint32_t g_sessions = 0;
 std::atomic<uint64_t> g_samples{0}, g_lost{0}, g_fallbacks{0};
 bool g_told_fallback = false;
-uint64_t g_mask_before_fork = 0;  // guarded by the clocks' lock
 
 pthread_key_t g_key;
 bool g_have_key = false;
@@ -254,18 +252,9 @@ void ResumeAfterExec() {
   if (in_flight.session() != nullptr) g_clocks.ResumeAfterExec();
 }
 
-void PrepareFork() {
-  // A handler that stops the profile would wait for the lock in vain.
-  uint64_t mask = BlockSignals();
-  g_clocks.LockForFork();
-  g_mask_before_fork = mask;
-}
+void PrepareFork() { g_clocks.LockForFork(); }
 
-void ParentAfterFork() {
-  uint64_t mask = g_mask_before_fork;
-  g_clocks.UnlockAfterForkInParent();
-  RestoreSignals(mask);
-}
+void ParentAfterFork() { g_clocks.UnlockAfterForkInParent(); }
 
 bool ChildAfterFork() {
   bool had_one = g_active.load(std::memory_order_relaxed) != nullptr;
@@ -277,7 +266,6 @@ bool ChildAfterFork() {
     g_session->Free();
     g_session = nullptr;
   }
-  RestoreSignals(g_mask_before_fork);
   return had_one;
 }
 

@@ -61,6 +61,7 @@ void MoveLocations(uint64_t start, uint64_t limit, uint64_t to);
 bool PauseForExec();
 void ResumeAfterExec();
 
+// All signals are blocked around these.
 void PrepareFork();
 void ParentAfterFork();
 // A child has no profile; true: its parent had one.

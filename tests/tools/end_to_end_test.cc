@@ -174,12 +174,12 @@ TEST(EndToEnd, CpuOfWhatAProgramStarts) {
   if (!HaveProgram("/usr/bin/g++")) GTEST_SKIP() << "g++ is not installed";
   TempDir dir;
   WriteFile(dir / "in.cc",
-            "#include <map>\n#include <regex>\n#include <string>\n"
-            "bool f(const std::string& s) { return std::regex_match(s, std::regex(s)); }\n");
+            "#include <map>\n#include <string>\n"
+            "bool f(const std::string& s) { return std::map<std::string, int>{{s, 1}}.empty(); }\n");
   Command command;
   command.directory = dir.path();
-  command.argv = {HEAPPROF_COMMAND, "run", "--cpu", "--output", dir / "%e.%p", "--no-symbolize", "--",
-                  "/usr/bin/g++",   "-O2", "-c",    "in.cc"};
+  command.argv = {HEAPPROF_COMMAND, "run", "--cpu",        "--output", dir / "%e.%p",
+                  "--no-symbolize", "--",  "/usr/bin/g++", "-c",       "in.cc"};
   const Result result = RunProgram(command);
   ASSERT_TRUE(result.ok()) << result.Describe();
   EXPECT_EQ(result.err, "");
@@ -191,7 +191,7 @@ TEST(EndToEnd, CpuOfWhatAProgramStarts) {
     EXPECT_EQ(cpu.proto().period(), 10'000'000);
     if (file.rfind(dir / "cc1plus.", 0) != 0) continue;
     ++of_compiler;
-    EXPECT_GT(cpu.Total(), 30) << "it took longer than 300 ms";
+    EXPECT_GT(cpu.Total(), 10) << "it took longer than 100 ms";
   }
   EXPECT_EQ(of_compiler, 1);
 }
