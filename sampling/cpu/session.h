@@ -54,7 +54,8 @@ class Session {
   uint64_t ended() const { return ended_; }
   // As many samples of equal weight would scatter as much as those of this profile.
   uint64_t effective_samples() const {
-    return squares_ == 0 ? 0 : static_cast<uint64_t>(__uint128_t{periods_} * periods_ / squares_);
+    auto periods = static_cast<double>(periods_);
+    return squares_ == 0 ? 0 : static_cast<uint64_t>(periods * periods / static_cast<double>(squares_));
   }
 
  private:
