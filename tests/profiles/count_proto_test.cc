@@ -152,7 +152,8 @@ TEST_F(CountProtoTest, WithoutAScaledTypeThereIsOneValueAndWhatWasTakenOutIsSubt
   uint32_t gone = Add({kLibcs}, 2);
   counts_->At(kept)->out += 2;
   counts_->At(gone)->out += 2;
-  pb::Profile p = Write({counts_.get(), "files", nullptr, nullptr, 1, 1, 0, 0, nullptr, 0, nullptr, nullptr});
+  pb::Profile p =
+      Write({counts_.get(), "files", nullptr, nullptr, 1, 1, 0, 0, 0, nullptr, 0, nullptr, nullptr});
   ASSERT_EQ(p.sample_type_size(), 1);
   EXPECT_EQ(Text(p, p.sample_type(0).type()), "files");
   EXPECT_EQ(Text(p, p.period_type().type()), "files");
