@@ -9,6 +9,7 @@
 
 #include "base/options.h"
 #include "base/raw_syscall.h"
+#include "base/signals_blocked.h"
 #include "base/text.h"
 #include "sampling/cpu/session.h"
 
@@ -17,7 +18,8 @@ namespace {
 
 // The session that handlers record into. A handler counts itself into g_in_flight before it looks, and Stop
 // takes the session away before it looks at the count (both sequentially consistent): so either the handler
-// sees no session, or Stop sees the handler and waits for it.
+// sees no session, or Stop sees the handler and waits for it. Others who do so have all signals blocked: a
+// handler that stops the profile would wait for the code it interrupted.
 std::atomic<Session*> g_active{nullptr};
 std::atomic<int> g_in_flight{0};
 
@@ -140,6 +142,8 @@ void OnThreadEnd(void* value) {
     pthread_setspecific(g_key, value);
     return;
   }
+  if (!Running()) return;
+  SignalsBlocked blocked;
   InFlight in_flight;
   if (in_flight.session() == nullptr) return;
   ThreadClocks::Rest rest = g_clocks.Remove(RawGetTid());
@@ -225,6 +229,9 @@ void InitThreadEnds() { g_have_key = pthread_key_create(&g_key, OnThreadEnd) == 
 void ThreadBegins(void* (*function)(void*)) {
   t_end.function = reinterpret_cast<uintptr_t>(function);
   if (g_have_key) pthread_setspecific(g_key, &t_end);
+  // A profile that begins after this finds the thread in the list of all.
+  if (!Running()) return;
+  SignalsBlocked blocked;
   InFlight in_flight;
   if (in_flight.session() != nullptr) g_clocks.AddNew(t_end.function);
 }
@@ -240,6 +247,7 @@ void MoveLocations(uint64_t start, uint64_t limit, uint64_t to) {
 }
 
 bool PauseForExec() {
+  SignalsBlocked blocked;
   InFlight in_flight;
   // A child of vfork sees the session of its parent, whose clocks are none of its business.
   if (in_flight.session() == nullptr || in_flight.session()->pid != RawGetPid()) return false;
@@ -248,6 +256,7 @@ bool PauseForExec() {
 }
 
 void ResumeAfterExec() {
+  SignalsBlocked blocked;
   InFlight in_flight;
   if (in_flight.session() != nullptr) g_clocks.ResumeAfterExec();
 }

@@ -9,6 +9,7 @@
 //   threads N      N threads at once, each with 5 ms of CPU time; prints the CPU time by getrusage
 //   bigfork        prints the time of forks with a large resident set, in microseconds
 //   bysignal       two profiles, each begun and ended by SIGUSR1, and one that the program's end ends
+//   births N       N signals that begin or end a profile, to threads that have just begun or are about to end
 //   burn MS        just a load
 //   unstopped N    begins a profile that it never stops, and ends: 0 by return, 1 by exit in a function, 2 by
 //                  quick_exit, 3 with the descriptor closed, 4 with another file under its number
@@ -255,6 +256,26 @@ void BySignal() {
   CHECK(raise(SIGUSR1) == 0);
 }
 
+void SignalsAtBirth(int count) {
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> makers;
+  for (int i = 0; i < 3; ++i) {
+    makers.emplace_back([&stop] {
+      while (!stop.load()) std::thread(Spin).join();
+    });
+  }
+  sigset_t usr1;
+  sigemptyset(&usr1);
+  sigaddset(&usr1, SIGUSR1);
+  CHECK(pthread_sigmask(SIG_BLOCK, &usr1, nullptr) == 0);
+  for (int i = 0; i < count; ++i) {
+    CHECK(kill(getpid(), SIGUSR1) == 0);
+    BurnFor(200'000);
+  }
+  stop = true;
+  for (std::thread& maker : makers) maker.join();
+}
+
 NOINLINE void Unstopped() { BurnFor(100'000'000); }
 
 // Threads burn until the end.
@@ -294,6 +315,7 @@ int main(int argc, char** argv) {
     EndWithoutStop(count);
     return 0;
   }
+  if (mode == "births") SignalsAtBirth(count);
   if (mode == "burn") BurnFor(count * int64_t{1'000'000});
   Finish();
 }

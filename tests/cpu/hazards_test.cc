@@ -117,6 +117,13 @@ TEST(CpuHazards, ASignalStartsAndStops) {
   EXPECT_EQ(profiles[1].In("Between") + profiles[1].In("FirstPart"), 0);
 }
 
+TEST(CpuHazards, ASignalMayStartAndStopInAThreadThatJustBeginsOrEnds) {
+  ProgramRun run = Hazard("births", 2000 * SoakFactor(), "", 60);
+  run.command().env[1].second = "output=" + (run.dir() / "h") + ":cpu_signal=USR1:cpu_clock=timer";
+  ExpectWell(run.Execute());
+  EXPECT_TRUE(run.Said().empty()) << run.result().err;
+}
+
 TEST(CpuHazards, AProfileThatNobodyStopsIsWrittenWhenTheProgramEnds) {
   for (int how : {0, 1, 2}) {
     ProgramRun run = Hazard("unstopped", how, "sample_interval=64k");
