@@ -96,6 +96,13 @@ TEST_P(Stacks, SmallestSignalStack) {
   EXPECT_EQ(run->Profiles().size(), Bare() ? 0u : 40u);
 }
 
+// By painting it. A walk, a record and a dump have to fit where the program thought of malloc alone.
+TEST_P(Stacks, LittleOfTheProgramsStackIsUsed) {
+  auto run = Hazard({Program("stack_use")});
+  ExpectRunsWell(run.get());
+  EXPECT_EQ(run->Profiles().size(), Bare() ? 0u : 3u);
+}
+
 TEST_P(Stacks, SmallestSignalStackAndFailingDumps) {
   auto run = Hazard({Program("small_altstack")}, "output=/nowhere/at/all.%n");
   if (Bare()) run->command().env.clear();
