@@ -18,11 +18,7 @@
 #include "tools/process.h"
 
 namespace heapprof::tools {
-namespace {
 
-using Clock = std::chrono::steady_clock;
-
-// "SIGUSR2", "USR2", "12"; 0 or "none" is none. Errors: Failure.
 int SignalNumber(const std::string& text) {
   if (text == "none") return 0;
   char* end;
@@ -35,6 +31,10 @@ int SignalNumber(const std::string& text) {
   }
   throw Failure("no signal is called " + Printable(text));
 }
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
 
 // Sees the files that get their names in a folder from now on.
 class FolderWatch {

@@ -19,6 +19,9 @@ struct DumpRequest {
 // Errors: Failure.
 void Dump(const DumpRequest& request);
 
+// "SIGUSR2", "USR2", "12"; 0 or "none" is none. Errors: Failure.
+int SignalNumber(const std::string& text);
+
 }  // namespace heapprof::tools
 
 #endif  // HEAPPROF_TOOLS_DUMP_H_

@@ -32,6 +32,14 @@ std::string CheckHz(const std::string& text) {
   return good ? "" : "'" + Printable(text) + "' is no rate of 1 to 4000 samples a second";
 }
 
+// The bounds are the library's (base/options.h): what it would refuse is wrong usage here.
+std::string CheckFrames(const std::string& text) {
+  constexpr unsigned long kMostFrames = 1024;
+  const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+  const bool good = digits && text.size() <= 4 && std::stoul(text) >= 1 && std::stoul(text) <= kMostFrames;
+  return good ? "" : "'" + Printable(text) + "' is no number of 1 to 1024 frames";
+}
+
 struct CommandLine {
   std::string interval, output, max_frames, signal, cpu_hz;
   std::vector<std::string> options;
@@ -53,7 +61,8 @@ CLI::App* AddRun(CLI::App* app, CommandLine* line) {
   run->add_flag("--cpu{100}", line->cpu_hz,
                 "Write a CPU profile when the program ends, too; --cpu=HZ samples HZ times a second")
       ->check(CheckHz);
-  run->add_option("--max-frames", line->max_frames, "Frames kept of a stack")->check(CheckSize);
+  run->add_option("--max-frames", line->max_frames, "Frames kept of a stack, at most 1024")
+      ->check(CheckFrames);
   run->add_option("--dump-signal", line->signal,
                   "The signal that makes the program write a profile; 0 = none");
   run->add_option("--option", line->options, "Any option of the library, KEY=VALUE (may be repeated)")
@@ -107,6 +116,7 @@ std::vector<OptionPair> LibraryOptions(const CommandLine& line) {
   add("cpu_at_start", line.cpu_hz.empty() ? "" : "1");
   add("cpu_hz", line.cpu_hz);
   add("max_frames", line.max_frames);
+  if (!line.signal.empty()) SignalNumber(line.signal);  // refuses what is none
   add("dump_signal", line.signal);
   add("verbose", line.verbose ? "1" : "");
   return pairs;
@@ -153,12 +163,17 @@ int Main(std::vector<std::string> words) {
   AddFlameCommand(&app);
   AddAddresses(&app);
   const std::vector<std::string> program = CutProgram(&words);
+  const std::string first = words.empty() ? "" : words.front();
   try {
     std::reverse(words.begin(), words.end());  // as CLI11 wants them
     app.parse(words);
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
+    // The library's own words would leave out which.
+    if (app.get_subcommands().empty() && !first.empty() && first[0] != '-') {
+      throw Failure(Printable(first) + " is no command; see heapprof --help");
+    }
     throw Failure(Printable(FirstLine(error.what())) + "; see heapprof --help");
   }
   if (run->parsed()) {

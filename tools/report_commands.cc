@@ -82,7 +82,8 @@ void AddDiff(CLI::App* app, int* status) {
   command->add_flag("--json", request->json, "JSON instead of text");
   constexpr size_t kLines = 20;
   request->limit = kLines;
-  command->add_option("--limit", request->limit, "Functions and stacks to show (default 20); 0 = all");
+  command->add_option("--limit", request->limit, "Functions and stacks to show (default 20); 0 = all")
+      ->check(CLI::Range(0L, 1L << 30));
   auto growth = std::make_shared<std::string>();
   command->add_flag("--fail-on-growth", *growth,
                     "Exit with status 1 when anything grew significantly; =SIZE: by SIZE or more, surely");
@@ -149,15 +150,18 @@ void AddReportCommands(CLI::App* app, int* status) {
   add_file(top);
   constexpr size_t kRows = 40;
   top->limit = kRows;
-  command->add_option("--limit", top->limit, "Lines to show (default 40); 0 = all");
+  command->add_option("--limit", top->limit, "Lines to show (default 40); 0 = all")
+      ->check(CLI::Range(0L, 1L << 30));
   command->add_flag_callback(
       "--cum", [top = top.get()] { top->order = Order::kCumulative; }, "Order by the cumulative value");
 
   auto tree = AddReport(app, "tree", "The calls as a tree, from the root", Tree, &command);
   add_file(tree);
   tree->min_percent = 0.5;
-  command->add_option("--min-percent", tree->min_percent,
-                      "Leave out branches below this share of the total (default 0.5)");
+  command
+      ->add_option("--min-percent", tree->min_percent,
+                   "Leave out branches below this share of the total (default 0.5)")
+      ->check(CLI::Range(0.0, 100.0));
 
   auto peek = AddReport(app, "peek", "The callers and callees of the functions that match", Peek, &command);
   command->add_option("REGEX", peek->regex, "An expression for the function's name")->required();

@@ -146,6 +146,9 @@ TEST_F(Report, WrongRequestsEndInOneLine) {
          path_ + " has no sample type cpu; it has alloc_objects, alloc_space, inuse_objects, inuse_space");
   expect({"top", "--focus", "("}, "--focus: no regular expression: missing ): (");
   expect({"top", "--tag", "side"}, "--tag side is not KEY=VALUE");
+  expect({"top", "--limit", "-1"}, "--limit: Value -1 not in range 0 to 1073741824; see heapprof --help");
+  expect({"tree", "--min-percent", "101"},
+         "--min-percent: Value 101 not in range 0.000000 to 100.000000; see heapprof --help");
 }
 
 }  // namespace

@@ -77,6 +77,28 @@ TEST(Run, QuotesThatDoNotCloseAreRefused) {
   EXPECT_EQ(result.err, "heapprof: HEAPPROF_OPTIONS: the quote of output is not closed\n");
 }
 
+TEST(Run, OptionsThatTheLibraryWouldRefuseAreWrongUsage) {
+  const std::vector<std::pair<std::string, std::string>> wrong = {
+      {"--interval", "5q"},     {"--interval", "-1"},      {"--max-frames", "0"},    {"--max-frames", "1025"},
+      {"--max-frames", "many"}, {"--dump-signal", "NONE"}, {"--dump-signal", "999"}, {"--option", "verbose"}};
+  for (const auto& [option, value] : wrong) {
+    const Result result = RunProgram(RunOf({option, value, "--", "true"}));
+    EXPECT_EQ(result.exit_status, 2) << option << " " << value;
+    EXPECT_EQ(result.err.rfind("heapprof: ", 0), 0u) << result.err;
+    EXPECT_EQ(result.err.find('\n') + 1, result.err.size()) << result.err;
+  }
+  EXPECT_EQ(OptionsGiven(RunOf({"--max-frames", "1024", "--dump-signal", "none"})),
+            "max_frames=1024:dump_signal=none");
+}
+
+TEST(Run, AWordThatIsNoCommandIsNamed) {
+  Command command;
+  command.argv = {HEAPPROF_COMMAND, "rum", "--", "true"};
+  const Result result = RunProgram(command);
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_EQ(result.err, "heapprof: rum is no command; see heapprof --help\n");
+}
+
 TEST(Run, PassesStatusSignalsAndArgumentsOn) {
   EXPECT_EQ(RunProgram(RunOf({"--", "/bin/sh", "-c", "exit 37"})).exit_status, 37);
   EXPECT_EQ(RunProgram(RunOf({"--", "/bin/sh", "-c", "kill -TERM $$"})).signal, SIGTERM);
