@@ -4,17 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <atomic>
+
 #define ASKED extern "C" __attribute__((visibility("default")))
 
 namespace {
 
-void* g_kept[64];
-unsigned g_count;
+std::atomic<char*> g_kept[64];
+std::atomic<unsigned> g_count{0};
 
-void Allocate(const char* name) {
-  free(g_kept[g_count % 64]);
-  g_kept[g_count++ % 64] = strdup(name);
-}
+// Any thread that calls a function for the first time comes here, without a lock.
+void Allocate(const char* name) { free(g_kept[g_count++ % 64].exchange(strdup(name))); }
 
 }  // namespace
 
