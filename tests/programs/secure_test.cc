@@ -30,7 +30,7 @@ void AsRoot(std::vector<std::string> argv) {
 
 // A copy of plain_static in `dir`.
 std::string Copy(const TempDir& dir, Privilege privilege) {
-  const std::string path = dir / "plain_static";
+  std::string path = dir / "plain_static";
   std::filesystem::copy_file(Program("plain_static"), path);
   if (privilege == Privilege::kSetUserId) {
     AsRoot({"chown", "0:0", path});
