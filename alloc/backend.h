@@ -55,6 +55,8 @@ inline int AlignFlag(size_t alignment) { return __builtin_ctzl(alignment); }
 
 // The blocks jemalloc gives to small requests are aligned to this; more must be asked for.
 inline constexpr size_t kNaturalAlignment = 8;
+// ... but every block of at least so many bytes is aligned to this (jemalloc's quantum).
+inline constexpr size_t kQuantum = 16;
 
 }  // namespace heapprof
 

@@ -28,7 +28,12 @@ size_t Min(size_t a, size_t b) { return a < b ? a : b; }
 // A block for an answer of Decide. `flags` are those of hpje_mallocx.
 void* AllocateSample(size_t size, int flags, uint64_t interval, const CallerFrame& caller) {
   size_t alignment = Max(recorder::SampleAlignment(), size_t{1} << (flags & kLgAlignMask));
-  void* block = hpje_mallocx(size == 0 ? 1 : size, (flags & ~kLgAlignMask) | AlignFlag(alignment));
+  void* block;
+  if (alignment <= kQuantum && (flags & ~kLgAlignMask) == 0) {
+    block = hpje_malloc(Max(size, kQuantum));  // its short way in, and the block is aligned all the same
+  } else {
+    block = hpje_mallocx(size == 0 ? 1 : size, (flags & ~kLgAlignMask) | AlignFlag(alignment));
+  }
   if (block == nullptr) {
     recorder::Forget();
     return NoMemory();
