@@ -8,6 +8,7 @@
 #define HEAPPROF_BASE_SPINLOCK_H_
 
 #include <stdint.h>
+#include <sys/single_threaded.h>
 
 #include <atomic>
 
@@ -23,6 +24,21 @@ enum class LockRank : uint8_t {
   kNamed = 7,
   kCpuStacks = 8
 };
+
+// Whether libc knows of one thread only, whatever made the others (thrd_create, SIGEV_THREAD and so on). Only
+// a thread that is alone sees true, so that nothing it does races; a signal handler apart. Threads made by a
+// bare clone(), as the profiler's own, are not counted: it says nothing of data that those use.
+inline bool IsOnlyThread() { return __libc_single_threaded != 0; }
+
+// Adds one, without a locked instruction where there is nobody to lock out. Not for counters that a handler
+// may count up between.
+inline void CountUp(std::atomic<uint64_t>* counter) {
+  if (IsOnlyThread()) {
+    counter->store(counter->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  } else {
+    counter->fetch_add(1, std::memory_order_relaxed);
+  }
+}
 
 class SpinLock {
  public:
@@ -66,6 +82,19 @@ class SpinLock {
       Unlock();
     }
   }
+  // Lock and Unlock for what only libc's threads use: a plain store while there is one. Each of the two asks
+  // anew, so that a lock taken before the second thread came is given back as the many need it.
+  void LockAmongThreads() {
+    if (!IsOnlyThread() || state_.load(std::memory_order_relaxed) != kUnlocked) return Lock();
+    CheckRankBeforeLock();
+    state_.store(kLocked, std::memory_order_relaxed);
+    NoteHeld(true);
+  }
+  void UnlockAmongThreads() {
+    if (!IsOnlyThread()) return Unlock();
+    NoteHeld(false);
+    state_.store(kUnlocked, std::memory_order_relaxed);
+  }
   LockRank rank() const { return rank_; }
 
  private:
@@ -95,6 +124,17 @@ class SpinLockHolder {
   ~SpinLockHolder() { lock_->Unlock(); }
   SpinLockHolder(const SpinLockHolder&) = delete;
   SpinLockHolder& operator=(const SpinLockHolder&) = delete;
+
+ private:
+  SpinLock* lock_;
+};
+
+class HolderAmongThreads {
+ public:
+  explicit HolderAmongThreads(SpinLock* lock) : lock_(lock) { lock_->LockAmongThreads(); }
+  ~HolderAmongThreads() { lock_->UnlockAmongThreads(); }
+  HolderAmongThreads(const HolderAmongThreads&) = delete;
+  HolderAmongThreads& operator=(const HolderAmongThreads&) = delete;
 
  private:
   SpinLock* lock_;

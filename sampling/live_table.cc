@@ -103,7 +103,7 @@ bool Insert(uintptr_t address, uint32_t bucket, uint32_t tag, uint32_t* stale) {
   *stale = 0;
   uint64_t hash = Hash(address);
   Shard& shard = ShardOf(hash);
-  SpinLockHolder hold(&shard.lock);
+  HolderAmongThreads hold(&shard.lock);
   uint32_t count = shard.count.load(std::memory_order_relaxed);
   Slot* slots = shard.slots.load(std::memory_order_relaxed);
   uint64_t size = slots == nullptr ? 0 : uint64_t{shard.mask.load(std::memory_order_relaxed)} + 1;
@@ -126,11 +126,19 @@ bool Insert(uintptr_t address, uint32_t bucket, uint32_t tag, uint32_t* stale) {
   return true;
 }
 
+void Prefetch(uintptr_t address) {
+  uint64_t hash = Hash(address);
+  const Shard& shard = ShardOf(hash);
+  // Whatever the two are of, the address is not touched.
+  const Slot* slots = shard.slots.load(std::memory_order_relaxed);
+  __builtin_prefetch(slots + HomeOf(hash, shard.mask.load(std::memory_order_relaxed)), 1);
+}
+
 bool Ignore(uintptr_t address) {
   if (Find(address) == 0) return false;
   uint64_t hash = Hash(address);
   Shard& shard = ShardOf(hash);
-  SpinLockHolder hold(&shard.lock);
+  HolderAmongThreads hold(&shard.lock);
   Slot* slot = Probe(shard.slots.load(std::memory_order_relaxed), shard.mask.load(std::memory_order_relaxed),
                      hash, address);
   if (slot->address.load(std::memory_order_relaxed) != address) return false;
@@ -168,12 +176,14 @@ uint32_t Find(uintptr_t address) {
   }
 }
 
-uint32_t Remove(uintptr_t address) {
-  if (Find(address) == 0) return 0;
+uint32_t Remove(uintptr_t address, bool expected) {
+  // A miss needs no lock, and a thread that is alone no search before its own.
+  if (!expected && !IsOnlyThread() && Find(address) == 0) return 0;
   uint64_t hash = Hash(address);
   Shard& shard = ShardOf(hash);
-  SpinLockHolder hold(&shard.lock);
+  HolderAmongThreads hold(&shard.lock);
   Slot* slots = shard.slots.load(std::memory_order_relaxed);
+  if (slots == nullptr) return 0;
   uint32_t mask = shard.mask.load(std::memory_order_relaxed);
   Slot* slot = Probe(slots, mask, hash, address);
   if (slot->address.load(std::memory_order_relaxed) != address) return 0;

@@ -22,8 +22,11 @@ inline constexpr uint32_t kEpochMask = kIgnoredTag - 1;
 // was not seen) is replaced, and its bucket returned in *stale (0: none).
 bool Insert(uintptr_t address, uint32_t bucket, uint32_t tag, uint32_t* stale);
 
-// Takes the entry out. 0: there is none.
-uint32_t Remove(uintptr_t address);
+// Takes the entry out. 0: there is none. `expected`: most likely there is one.
+uint32_t Remove(uintptr_t address, bool expected = false);
+
+// `address` will be inserted soon.
+void Prefetch(uintptr_t address);
 
 // The bucket of a live sample; 0: none.
 uint32_t Find(uintptr_t address);

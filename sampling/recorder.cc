@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/options.h"
+#include "base/spinlock.h"
 #include "sampling/bucket_table.h"
 #include "sampling/heap_tables.h"
 #include "sampling/labels.h"
@@ -87,7 +88,8 @@ uint64_t NewCountdown(ThreadState* thread) {
   return thread->interval == 1 ? 0 : thread->sampler.NextCountdown(thread->interval);
 }
 
-void CountFree(uint32_t bucket) { MutableBucket(bucket)->frees.fetch_add(1, std::memory_order_relaxed); }
+// Inside: a handler's frees are not counted meanwhile.
+void CountFree(uint32_t bucket) { CountUp(&MutableBucket(bucket)->frees); }
 
 }  // namespace
 
@@ -140,6 +142,7 @@ void Forget() { CurrentThread().sampling = false; }
 
 void RecordAllocation(const void* block, size_t size, uint64_t interval, const CallerFrame& caller) {
   ThreadState& thread = CurrentThread();
+  live::Prefetch(reinterpret_cast<uintptr_t>(block));  // there by the end of the walk
   uint32_t max = GetOptions().max_frames;
   auto* pcs = static_cast<uintptr_t*>(alloca(max * sizeof(uintptr_t)));
   WalkResult walk = WalkStack(caller, thread.stack, pcs, max);
@@ -152,7 +155,7 @@ void RecordAllocation(const void* block, size_t size, uint64_t interval, const C
   if (id != 0) {
     Bucket* bucket = MutableBucket(id);
     lost = bucket->stack == kOverflowStack;
-    bucket->allocations.fetch_add(1, std::memory_order_relaxed);
+    CountUp(&bucket->allocations);
     uint32_t stale;
     uint32_t tag =
         g_leak_epoch.load(std::memory_order_relaxed) | (thread.ignored != 0 ? live::kIgnoredTag : 0);
@@ -176,11 +179,11 @@ bool RecordFree(const void* block) {
   // freed when its address is handed out again.
   if (thread.inside) return false;
   thread.inside = true;
-  uint32_t id = live::Remove(reinterpret_cast<uintptr_t>(block));
+  uint32_t id =
+      live::Remove(reinterpret_cast<uintptr_t>(block), g_exact.load(std::memory_order_relaxed));
+  if (id != 0) CountFree(id);
   thread.inside = false;
-  if (id == 0) return false;
-  CountFree(id);
-  return true;
+  return id != 0;
 }
 
 bool IsSample(const void* block, size_t* size) {
