@@ -32,9 +32,10 @@ uint64_t HeadsBytes(uint32_t count) {
 }
 
 uint64_t KeyHash(const BucketKey& key) {
-  return MixBits(key.stack.hash ^
-                 MixBits(key.size * 0x9e3779b97f4a7c15 + key.interval + key.stack.truncated) ^
-                 (uint64_t{key.labels} << 40));
+  // Keys that differ in one of the four have different sums: the factors are odd.
+  const uint64_t rest = (uint64_t{key.labels} << 1) | (key.stack.truncated ? 1 : 0);
+  return MixBits(key.stack.hash + key.size * 0x9e3779b97f4a7c15 + key.interval * 0xc2b2ae3d27d4eb4f +
+                 rest * 0x165667b19e3779f9);
 }
 
 bool Matches(const Bucket& bucket, const BucketKey& key, uint64_t hash) {

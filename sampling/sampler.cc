@@ -7,12 +7,6 @@
 
 namespace heapprof {
 
-uint64_t MixBits(uint64_t x) {
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-  return x ^ (x >> 31);
-}
-
 void Sampler::Seed(uint64_t seed) {
   constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;
   state[0] = MixBits(seed + kGolden);

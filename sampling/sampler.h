@@ -27,7 +27,11 @@ struct Sampler {
 };
 
 // Distributes the bits of x; splitmix64's finisher (Steele, Lea, Flood).
-uint64_t MixBits(uint64_t x);
+inline uint64_t MixBits(uint64_t x) {
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+  return x ^ (x >> 31);
+}
 
 // From the kernel; for seeds.
 uint64_t TrueRandom();

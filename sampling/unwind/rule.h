@@ -40,9 +40,11 @@ class Rule {
     return Rule((kind << kKindShift) | static_cast<uint32_t>(a));
   }
 
-  // The frame saved rbp at CFA + b, or at rbp + b. False: b does not fit.
+  // The frame saved rbp at CFA + b, or at rbp + b. False: b does not fit, or lies outside the frame, which
+  // takes from the walk's loop a comparison.
   constexpr bool SetFpSaved(int64_t b, bool at_fp) {
     if (b < -kMaxFpOffset || b >= kMaxFpOffset) return false;
+    if (kind() == kSp && !at_fp && (b < -a() || b > -8)) return false;
     if (word_ == ((kFp << kKindShift) | 16) && b == -16 && !at_fp) {
       word_ = kPlainFp;
       return true;
@@ -56,9 +58,7 @@ class Rule {
   constexpr int64_t a() const { return is_plain_fp() ? 16 : static_cast<int32_t>(word_); }
   constexpr bool fp_saved() const { return (word_ & kFpSaved) != 0 || is_plain_fp(); }
   constexpr bool fp_saved_at_fp() const { return (word_ & kFpSavedAtFp) != 0; }
-  constexpr int64_t b() const {
-    return is_plain_fp() ? -16 : static_cast<int64_t>(word_ << (32 - kFpBits)) >> (32 + 32 - kFpBits);
-  }
+  constexpr int64_t b() const { return is_plain_fp() ? -16 : FpOffset(); }
   constexpr uint64_t word() const { return word_; }
   constexpr bool is_set() const { return word_ != 0; }
 
@@ -69,10 +69,15 @@ class Rule {
   constexpr bool is_plain_fp() const { return word_ == kPlainFp; }
   // CFA = rsp + a, rbp kept.
   constexpr uint64_t plain_sp_a() const { return word_; }
-  // CFA = rsp + a, rbp saved at CFA + b.
+  // CFA = rsp + a, rbp saved at CFA + b, -a <= b <= -8.
   constexpr bool is_sp_with_fp_saved() const { return (word_ >> kFlagShift) == 1; }
+  constexpr uint64_t framed_sp_a() const { return static_cast<uint32_t>(word_); }
+  constexpr int64_t framed_sp_b() const { return FpOffset(); }
 
  private:
+  constexpr int64_t FpOffset() const {
+    return static_cast<int64_t>(word_ << (32 - kFpBits)) >> (32 + 32 - kFpBits);
+  }
   static constexpr uint64_t kPlainFp = 1;
   static constexpr int kFpShift = 32, kFpBits = 26, kFlagShift = 58, kKindShift = 60;
   static constexpr uint64_t kFpSaved = uint64_t{1} << 58, kFpSavedAtFp = uint64_t{1} << 59;

@@ -18,7 +18,8 @@ CacheEntry g_entries[kEntries];  // 0 is never handed out: "none" in the index
 std::atomic<uint16_t> g_index[1 << kIndexBits];
 std::atomic<uint32_t> g_handed_out{0};
 // For the key of all ones alone, which no generation makes of a PC, and then without a rule.
-CacheEntry g_sentinel = {{~Rule::Of(Rule::kNoRule).word()}, {Rule::Of(Rule::kNoRule).word()}, {&g_sentinel}};
+CacheEntry g_sentinel = {
+    {~Rule::Of(Rule::kNoRule).word()}, {Rule::Of(Rule::kNoRule).word()}, {&g_sentinel}, {&g_sentinel}};
 std::atomic<uint64_t> g_generation{0};
 SeenModules g_seen;
 
@@ -69,6 +70,28 @@ Rule LookUp(uintptr_t return_address) {
   return RuleFromCfi(tables, pc);
 }
 
+// Not in the first slot of its key.
+__attribute__((noinline)) CacheHit FindRuleElsewhere(uintptr_t return_address) {
+  uint64_t key = CacheKey(return_address, CacheGeneration());
+  for (uint64_t probe = 1; probe < kMostProbes; ++probe) {
+    uint32_t number = IndexSlot(key, probe)->load(std::memory_order_relaxed);
+    if (number == 0) break;
+    CacheEntry* entry = &g_entries[number];
+    if (Rule rule = entry->For(key); rule.is_set()) return {entry, rule};
+  }
+
+  Rule rule = LookUp(return_address);
+  if (rule.kind() == Rule::kNoCfi) return {&g_sentinel, rule};
+  key = CacheKey(return_address, CacheGeneration());  // which the look-up may have begun
+  CacheEntry* entry = EntryFor(key);
+  if (entry == &g_sentinel) return {entry, rule};
+  entry->next.store(&g_sentinel, std::memory_order_relaxed);
+  entry->other.store(&g_sentinel, std::memory_order_relaxed);
+  entry->word.store(rule.word(), std::memory_order_relaxed);
+  entry->check.store(key ^ rule.word(), std::memory_order_release);
+  return {entry, rule};
+}
+
 }  // namespace
 
 uint64_t CacheGeneration() { return g_generation.load(std::memory_order_relaxed) << kGenerationShift; }
@@ -89,27 +112,17 @@ void StartNewGeneration() {
 
 CacheHit FindRule(uintptr_t return_address) {
   uint64_t key = CacheKey(return_address, CacheGeneration());
-  for (uint64_t probe = 0; probe < kMostProbes; ++probe) {
-    uint32_t number = IndexSlot(key, probe)->load(std::memory_order_relaxed);
-    if (number == 0) break;
-    CacheEntry* entry = &g_entries[number];
-    if (Rule rule = entry->For(key); rule.is_set()) return {entry, rule};
-  }
-
-  Rule rule = LookUp(return_address);
-  if (rule.kind() == Rule::kNoCfi) return {&g_sentinel, rule};
-  key = CacheKey(return_address, CacheGeneration());  // which the look-up may have begun
-  CacheEntry* entry = EntryFor(key);
-  if (entry == &g_sentinel) return {entry, rule};
-  entry->next.store(&g_sentinel, std::memory_order_relaxed);
-  entry->word.store(rule.word(), std::memory_order_relaxed);
-  entry->check.store(key ^ rule.word(), std::memory_order_release);
-  return {entry, rule};
+  CacheEntry* entry = &g_entries[IndexSlot(key, 0)->load(std::memory_order_relaxed)];
+  Rule rule = entry->For(key);
+  return __builtin_expect(rule.is_set(), 1) ? CacheHit{entry, rule} : FindRuleElsewhere(return_address);
 }
 
 CacheHit FindRuleAfter(CacheEntry* last, uintptr_t return_address) {
   CacheHit hit = FindRule(return_address);
-  if (last != &g_sentinel && hit.entry != &g_sentinel) last->next.store(hit.entry, std::memory_order_relaxed);
+  if (last != &g_sentinel && hit.entry != &g_sentinel) {
+    last->other.store(last->next.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    last->next.store(hit.entry, std::memory_order_relaxed);
+  }
   return hit;
 }
 

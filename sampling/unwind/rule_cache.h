@@ -3,14 +3,14 @@
 // An entry holds key ^ rule beside rule, so that a mixture of two writers' words is seen as a miss:
 //     check ^ rule == key   only if both words belong to key (or to keys with the same rule).
 // The key is the look-up address ^ generation; a changed set of modules starts a new generation, which
-// empties the table at once. Each entry also points at the entry that followed it last: a walk compares that
-// entry with the return address it has just read, instead of waiting for hash and table (the processor
-// guesses right).
+// empties the table at once. Each entry also points at the two entries that followed it last: a walk compares
+// them with the return address it has just read, instead of waiting for hash and table (the processor guesses
+// right).
 //
 // Thread-safety: yes. Signal-safety: yes. Allocates: never. Locks: none.
-// Invariants: (1) `next` of an entry that is for a key, and of the sentinel, points at such an entry or the
-// sentinel, never elsewhere and never nowhere; (2) a word is only used together with the check that was read
-// for it.
+// Invariants: (1) `next` and `other` of an entry that is for a key, and of the sentinel, point at such an
+// entry or the sentinel, never elsewhere and never nowhere; (2) a word is only used together with the check
+// that was read for it.
 #ifndef HEAPPROF_SAMPLING_UNWIND_RULE_CACHE_H_
 #define HEAPPROF_SAMPLING_UNWIND_RULE_CACHE_H_
 
@@ -26,6 +26,7 @@ struct alignas(32) CacheEntry {
   std::atomic<uint64_t> check;
   std::atomic<uint64_t> word;
   std::atomic<CacheEntry*> next;
+  std::atomic<CacheEntry*> other;  // what `next` was before
 
   // The rule, if this entry is for `key`; an unset rule otherwise. What `next` points at is for some key once
   // the check was: acquire pairs with the release that filled the entry in.
@@ -52,7 +53,7 @@ inline uint64_t CacheKey(uintptr_t return_address, uint64_t generation) {
   return return_address ^ generation;
 }
 
-// An entry that is for no key that occurs; `next` of entries that nothing followed yet, and of itself.
+// An entry that is for no key that occurs; what follows entries that nothing followed yet, and itself.
 CacheEntry* Sentinel();
 
 void StartNewGeneration();

@@ -12,7 +12,6 @@ namespace heapprof {
 namespace {
 
 using unwind::CacheEntry;
-using unwind::CacheHit;
 using unwind::kWord;
 using unwind::LoadWord;
 using unwind::Registers;
@@ -116,10 +115,8 @@ inline WalkResult Walk(const Registers& start, uintptr_t context, const StackBou
   if (!IsStack(start.sp)) return out.Result(true, false);
 
   const uint64_t generation = unwind::CacheGeneration();
-  CacheEntry* const sentinel = unwind::Sentinel();
   StackWindow window(start.sp, bounds);
   bool in_handler = false;
-  CacheEntry* entry = sentinel;
   // `pc` is what the cache is asked for, an address behind the instruction in question. Every word in
   // [sp, end) may be read; all are scalars so that they stay in processor registers.
   uintptr_t pc = start.pc + (exact ? 1 : 0), sp = start.sp, fp = start.fp;
@@ -133,18 +130,8 @@ inline WalkResult Walk(const Registers& start, uintptr_t context, const StackBou
     sp = r.sp;
   }
   uintptr_t end = window.EndAt(sp);
+  auto [entry, rule] = unwind::FindRule(pc);
   for (;;) {
-    CacheEntry* guess = entry->next.load(std::memory_order_relaxed);
-    Rule rule(guess->word.load(std::memory_order_relaxed));
-    uint64_t check = guess->check.load(std::memory_order_acquire);
-    if (__builtin_expect((check ^ rule.word() ^ generation) == pc, 1)) {
-      entry = guess;
-    } else {
-      CacheHit hit = unwind::FindRuleAfter(entry, pc);
-      entry = hit.entry;
-      rule = hit.rule;
-    }
-
     uintptr_t cfa;
     if (__builtin_expect(rule.is_plain(), 1)) {
       if (rule.is_plain_fp()) {
@@ -156,10 +143,11 @@ inline WalkResult Walk(const Registers& start, uintptr_t context, const StackBou
         if (__builtin_expect(cfa > end, 0)) goto rarely;
       }
     } else if (rule.is_sp_with_fp_saved()) {
-      cfa = sp + static_cast<uintptr_t>(rule.a());
-      const uintptr_t slot = cfa + static_cast<uintptr_t>(rule.b());
-      if (__builtin_expect(cfa > end || slot < sp || slot > cfa - kWord, 0)) goto rarely;
-      fp = LoadWord(slot);
+      cfa = sp + rule.framed_sp_a();
+      if (__builtin_expect(cfa > end, 0)) goto rarely;
+      fp = LoadWord(cfa + static_cast<uintptr_t>(rule.framed_sp_b()));
+    } else if (rule.kind() == Rule::kEnd) {
+      return out.Result(false, in_handler);
     } else {
     rarely:
       Registers r = {pc, sp, fp};
@@ -167,18 +155,33 @@ inline WalkResult Walk(const Registers& start, uintptr_t context, const StackBou
       if (step == Step::kEnd || step == Step::kLost || out.full()) {
         return out.Result(step == Step::kLost, in_handler);
       }
-      out.Add(r.pc);
       in_handler |= step == Step::kInterrupted;
+      out.Add(r.pc);
       pc = r.pc + (step == Step::kInterrupted ? 1 : 0);
       sp = r.sp;
       fp = r.fp;
       end = window.EndAt(sp);
-      continue;
+      goto next;
     }
     pc = LoadWord(cfa - kWord);
     sp = cfa;
     if (pc == 0 || out.full()) return out.Result(false, in_handler);
     out.Add(pc);
+
+  next:
+    const uint64_t key = unwind::CacheKey(pc, generation);
+    CacheEntry* guess = entry->next.load(std::memory_order_relaxed);
+    rule = guess->For(key);
+    if (__builtin_expect(!rule.is_set(), 0)) {
+      guess = entry->other.load(std::memory_order_relaxed);
+      rule = guess->For(key);
+      if (!rule.is_set()) {
+        unwind::CacheHit hit = unwind::FindRuleAfter(entry, pc);
+        guess = hit.entry;
+        rule = hit.rule;
+      }
+    }
+    entry = guess;
   }
 }
 

@@ -74,16 +74,18 @@ TEST(RuleCacheTest, CodeOfNobodyIsLookedUpEachTime) {
   EXPECT_EQ(hit.rule.kind(), Rule::kNoCfi);
 }
 
-TEST(RuleCacheTest, WhatFollowedLastIsRemembered) {
+TEST(RuleCacheTest, TheTwoThatFollowedLastAreRemembered) {
   const std::vector<uintptr_t> pcs = Pcs(3);
   CacheEntry* first = FindRule(pcs[0]).entry;
   CacheEntry* second = FindRuleAfter(first, pcs[1]).entry;
   EXPECT_EQ(first->next.load(), second);
   CacheEntry* third = FindRuleAfter(first, pcs[2]).entry;
   EXPECT_EQ(first->next.load(), third);
+  EXPECT_EQ(first->other.load(), second);
   EXPECT_EQ(Sentinel()->next.load(), Sentinel());
   FindRuleAfter(Sentinel(), pcs[0]);
   EXPECT_EQ(Sentinel()->next.load(), Sentinel());
+  EXPECT_EQ(Sentinel()->other.load(), Sentinel());
 }
 
 }  // namespace

@@ -26,6 +26,19 @@ TEST(RuleTest, AnOffsetThatDoesNotFitIsRefused) {
   EXPECT_FALSE(rule.SetFpSaved(-(1 << 25) - 1, false));
 }
 
+TEST(RuleTest, WhatARuleOfRspSavedLiesInItsFrame) {
+  for (int64_t b : {-40, -24, 8, 0, -7}) {
+    Rule rule = Rule::Of(Rule::kSp, 16);
+    EXPECT_FALSE(rule.SetFpSaved(b, false)) << b;
+  }
+  for (int64_t b : {-16, -8}) {
+    Rule rule = Rule::Of(Rule::kSp, 16);
+    ASSERT_TRUE(rule.SetFpSaved(b, false));
+    EXPECT_TRUE(rule.is_sp_with_fp_saved());
+    EXPECT_EQ(rule.b(), b);
+  }
+}
+
 TEST(RuleTest, OnlyTheUnsetRuleIsTheWordZero) {
   EXPECT_EQ(Rule().word(), 0u);
   for (auto kind : {Rule::kSp, Rule::kFp, Rule::kEnd, Rule::kNoCfi}) EXPECT_NE(Rule::Of(kind).word(), 0u);
