@@ -62,32 +62,54 @@ std::optional<uint64_t> ElfFile::first_load_address() const {
   return std::nullopt;
 }
 
-std::optional<ElfSymbol> ElfFile::FindIn(const Elf64_Shdr& table, const Elf64_Shdr& strings,
-                                         std::string_view name) const {
-  const uint64_t count = table.sh_size / sizeof(Elf64_Sym);
-  const auto* symbols = Table<Elf64_Sym>(table.sh_offset, count);
-  const auto* text = Table<char>(strings.sh_offset, strings.sh_size);
-  if (symbols == nullptr || text == nullptr) return std::nullopt;
-  for (uint64_t i = 0; i < count; ++i) {
-    if (symbols[i].st_shndx == SHN_UNDEF || symbols[i].st_name >= strings.sh_size) continue;
-    const std::string_view rest(text + symbols[i].st_name, strings.sh_size - symbols[i].st_name);
-    // The name must end in the table, where its NUL stands.
-    if (rest.size() > name.size() && rest[name.size()] == '\0' && rest.substr(0, name.size()) == name) {
-      return ElfSymbol{symbols[i].st_value, symbols[i].st_size};
+namespace {
+
+// The name must end in the table, where its NUL stands.
+bool IsName(std::string_view rest, std::string_view name) {
+  return rest.size() > name.size() && rest[name.size()] == '\0' && rest.substr(0, name.size()) == name;
+}
+
+}  // namespace
+
+template <typename Visit>
+void ElfFile::ForEachSymbol(const Visit& visit) const {
+  const auto* sections = Table<Elf64_Shdr>(header().e_shoff, header().e_shnum);
+  for (int i = 0; sections != nullptr && i < header().e_shnum; ++i) {
+    const Elf64_Shdr& table = sections[i];
+    if (table.sh_type != SHT_SYMTAB && table.sh_type != SHT_DYNSYM) continue;
+    if (table.sh_link >= header().e_shnum) continue;
+    const Elf64_Shdr& strings = sections[table.sh_link];
+    const uint64_t count = table.sh_size / sizeof(Elf64_Sym);
+    const auto* symbols = Table<Elf64_Sym>(table.sh_offset, count);
+    const auto* text = Table<char>(strings.sh_offset, strings.sh_size);
+    if (symbols == nullptr || text == nullptr) continue;
+    for (uint64_t k = 0; k < count; ++k) {
+      if (symbols[k].st_name >= strings.sh_size) continue;
+      const std::string_view rest(text + symbols[k].st_name, strings.sh_size - symbols[k].st_name);
+      if (visit(symbols[k], rest)) return;
     }
   }
-  return std::nullopt;
 }
 
 std::optional<ElfSymbol> ElfFile::FindSymbol(std::string_view name) const {
-  const auto* sections = Table<Elf64_Shdr>(header().e_shoff, header().e_shnum);
-  for (int i = 0; sections != nullptr && i < header().e_shnum; ++i) {
-    const Elf64_Shdr& section = sections[i];
-    if (section.sh_type != SHT_SYMTAB && section.sh_type != SHT_DYNSYM) continue;
-    if (section.sh_link >= header().e_shnum) continue;
-    if (const auto found = FindIn(section, sections[section.sh_link], name)) return found;
-  }
-  return std::nullopt;
+  std::optional<ElfSymbol> found;
+  ForEachSymbol([&](const Elf64_Sym& symbol, std::string_view rest) {
+    if (symbol.st_shndx == SHN_UNDEF || !IsName(rest, name)) return false;
+    found = ElfSymbol{symbol.st_value, symbol.st_size};
+    return true;
+  });
+  return found;
+}
+
+std::string_view ElfFile::FirstMentioned(const std::vector<std::string_view>& names) const {
+  std::string_view found;
+  ForEachSymbol([&](const Elf64_Sym&, std::string_view rest) {
+    for (std::string_view name : names) {
+      if (IsName(rest, name)) found = name;
+    }
+    return !found.empty();
+  });
+  return found;
 }
 
 int ElfClass(const std::string& path, uint16_t* machine) {

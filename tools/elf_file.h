@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace heapprof::tools {
 
@@ -36,6 +37,8 @@ class ElfFile {
 
   // Looks in .symtab and .dynsym for a symbol that is defined in this file.
   std::optional<ElfSymbol> FindSymbol(std::string_view name) const;
+  // The first of `names` that .symtab or .dynsym has, defined or only referred to; "" if none.
+  std::string_view FirstMentioned(const std::vector<std::string_view>& names) const;
 
  private:
   ElfFile(const char* data, size_t size) : data_(data), size_(size) {}
@@ -43,8 +46,9 @@ class ElfFile {
   // The table of `count` entries at `offset`, nullptr if it does not lie in the file.
   template <typename T>
   const T* Table(uint64_t offset, uint64_t count) const;
-  std::optional<ElfSymbol> FindIn(const Elf64_Shdr& table, const Elf64_Shdr& strings,
-                                  std::string_view name) const;
+  // Calls visit(symbol, rest of the table of strings from its name on) for all symbols until it returns true.
+  template <typename Visit>
+  void ForEachSymbol(const Visit& visit) const;
 
   const char* data_;
   size_t size_;

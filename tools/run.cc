@@ -87,6 +87,26 @@ std::string WhyNotPreloaded(const std::string& file) {
   return "";
 }
 
+// The sanitizer that `file` was built with, "" if none. Its runtime is an allocator of its own, which must come
+// first, or it sees nothing.
+std::string SanitizerOf(const std::string& file) {
+  const auto elf = ElfFile::Open(file);
+  if (!elf) return "";
+  const std::vector<std::pair<std::string_view, const char*>> sanitizers = {
+      {"__asan_init", "AddressSanitizer"},
+      {"__lsan_init", "LeakSanitizer"},
+      {"__tsan_init", "ThreadSanitizer"},
+      {"__msan_init", "MemorySanitizer"},
+      {"__hwasan_init", "HWAddressSanitizer"}};
+  std::vector<std::string_view> names;
+  for (const auto& [name, sanitizer] : sanitizers) names.push_back(name);
+  const std::string_view mentioned = elf->FirstMentioned(names);
+  for (const auto& [name, sanitizer] : sanitizers) {
+    if (name == mentioned) return sanitizer;
+  }
+  return "";
+}
+
 void SetEnvironment(const char* name, const std::string& value) {
   if (setenv(name, value.c_str(), 1) != 0) throw Failure(std::string(name) + ": " + ErrorText(errno));
 }
@@ -133,7 +153,12 @@ void Run(const RunRequest& request) {
     Tell("warning: " + Printable(executed) + " " + obstacle + ": it runs without the profiler");
   }
 
-  SetEnvironment("LD_PRELOAD", preloaded.empty() ? library : library + ":" + preloaded);
+  const std::string sanitizer = executed.empty() ? "" : SanitizerOf(executed);
+  if (!sanitizer.empty()) {
+    Tell("warning: " + Printable(executed) + " is built with " + sanitizer + ": it runs without heapprof");
+  } else {
+    SetEnvironment("LD_PRELOAD", preloaded.empty() ? library : library + ":" + preloaded);
+  }
   if (!options.empty()) SetEnvironment("HEAPPROF_OPTIONS", options);
   MakeRoomBesideAuditors();
   const auto become = [&] {
