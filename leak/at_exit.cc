@@ -98,6 +98,7 @@ void Publish(const MemorySink& report) {
   }
 }
 
+// On stderr, and in the log where a report is expected.
 void SayWhyNot(int error) {
   Text<256> line;
   line.Str("no leak check: ");
@@ -109,6 +110,11 @@ void SayWhyNot(int error) {
     line.Str(ErrnoText(-error));
   }
   Say(line);
+  if (g_log_path[0] == '\0') return;
+  MemorySink report;
+  Text<256> text;
+  text.Str("heapprof: ").Str(line.data()).Str("\n");
+  if (report.Write(text.data(), text.size()) == 0) Publish(report);
 }
 
 // exit() writes out what streams hold, and does not wait for the lock of one that another thread is in; so do
@@ -126,7 +132,7 @@ __attribute__((destructor(101))) void AtExit() {
   if (g_on) CheckOnce();
 }
 
-void CheckOnStack(void* found, const SavedRegisters& caller) {
+void CheckOnStack(void* not_clean, const SavedRegisters& caller) {
   const Options& options = GetOptions();
   MemorySink report;
   CheckRequest request;
@@ -138,11 +144,12 @@ void CheckOnStack(void* found, const SavedRegisters& caller) {
   if (ExpandPattern(options.output, number, ".leak.pb.gz", &profile)) request.profile = profile.data();
   if (int error = RunCheck(request, caller, &result)) {
     SayWhyNot(error);
+    *static_cast<bool*>(not_clean) = true;  // nobody has looked
     return;
   }
   Publish(report);
   bool any = result.leaked_blocks + result.live_blocks > 0;
-  *static_cast<bool*>(found) = any;
+  *static_cast<bool*>(not_clean) = any;
   if (!any || request.profile == nullptr) return;
   Text<kPathCapacity + 128> line;
   if (result.profile_error != 0) {
@@ -174,9 +181,9 @@ void InstallLeakCheck() {
 }
 
 bool CheckAndReport() {
-  bool found = false;
-  OnCheckStack(CheckOnStack, &found);
-  return found;
+  bool not_clean = false;
+  OnCheckStack(CheckOnStack, &not_clean);
+  return not_clean;
 }
 
 void CheckOnce() {

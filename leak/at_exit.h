@@ -10,7 +10,8 @@ namespace heapprof::leak {
 // once by alloc/init, when options are parsed and libc can be called.
 void InstallLeakCheck();
 
-// The whole check with its report, its files and its line about what went wrong. True if there are leaks.
+// The whole check with its report, its files and its line about what went wrong. True if there are leaks, or
+// if it could not be made.
 bool CheckAndReport();
 
 // At exit, or by __lsan_do_leak_check: once in a process. Ends the process with the option exitcode if there

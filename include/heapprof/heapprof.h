@@ -150,9 +150,10 @@ int heapprof_register_root_region(const void* start, size_t size);
 int heapprof_unregister_root_region(const void* start, size_t size);
 
 /* The check of the option leak_check, now instead of at exit: ends the process with the option exitcode if
- * there are leaks. */
+ * there are leaks, or if nobody can tell since not every block was recorded. */
 void heapprof_do_leak_check(void);
-/* The same, as often as it is called, and the program goes on. Returns 1 if there are leaks, else 0. */
+/* The same, as often as it is called, and the program goes on. Returns 1 if there are leaks or nobody can
+ * tell, else 0. */
 int heapprof_do_recoverable_leak_check(void);
 
 /* A program may define this to give suppressions of its own, one "leak:PATTERN" a line. LeakSanitizer's

@@ -185,17 +185,51 @@ TEST_F(Report, CleanProgramLeavesNoProfile) {
   EXPECT_EQ(FilesWith("leak.pb.gz").size(), 0u);
 }
 
-TEST_F(Report, SampledProgramIsNotChecked) {
+TEST_F(Report, SampledProgramIsNotCheckedAndNotClean) {
   const Result result = Run("sample_interval=4k");
-  EXPECT_EQ(result.exit_status, kOwnStatus);
+  EXPECT_EQ(result.exit_status, kLeaks);
   EXPECT_NE(result.err.find("heapprof: no leak check: not every allocation was recorded"), std::string::npos);
 }
 
 TEST_F(Report, ExhaustedTablesAreToldNotTakenForLeaks) {
-  Command command = Checked(dir_, {Program("leak_scenarios"), "long_list"}, "metadata_limit=1m");
+  // The table of live blocks is full: nothing can be said of what is not in it, and that is no clean bill.
+  const std::string why = "heapprof: no leak check: not every allocation was recorded";
+  Command command = Checked(dir_, {Program("leak_scenarios"), "long_list"},
+                            "metadata_limit=1m:log_path=" + (dir_ / "log"));
   const Result result = RunProgram(command);
-  EXPECT_EQ(result.exit_status, 0) << result.Describe();
-  EXPECT_NE(result.err.find("no leak check: not every allocation was recorded"), std::string::npos);
+  EXPECT_EQ(result.exit_status, kLeaks) << result.Describe();
+  EXPECT_EQ(result.err.find(why), 0u) << result.err;
+  ASSERT_EQ(FilesWith("log.").size(), 1u);
+  EXPECT_EQ(ReadFile(dir_ / FilesWith("log.")[0]).find(why), 0u);
+  EXPECT_EQ(FilesWith("leak.pb.gz").size(), 0u);
+}
+
+TEST_F(Report, StacksThatFoundNoRoomAreToldAndTheirBlocksCounted) {
+  // 4,000 leaks of 4,000 stacks, far more than the tables of stacks may hold, while that of blocks may.
+  const Result result = RunProgram(Checked(dir_, {Program("leak_many_stacks")}, "metadata_limit=1m"));
+  EXPECT_EQ(result.exit_status, kLeaks) << result.err;
+  const std::vector<Leak> leaks = ParseReport(result.err);
+  EXPECT_EQ(SumOf(leaks), (LeakSum{4000 * 48, 4000})) << result.err;
+  uint64_t without_stack = 0;
+  for (const Leak& leak : leaks) {
+    if (leak.Has("[heapprof: metadata limit reached]")) without_stack += leak.blocks;
+  }
+  EXPECT_GT(without_stack, 0u);
+  EXPECT_LT(without_stack, 4000u);
+}
+
+// What ends a program past exit() ends it as ever: the check is exit()'s, as LeakSanitizer's is.
+TEST_F(Report, QuickExitAndItsLikeAreNotChecked) {
+  for (const char* way : {"_exit", "_Exit", "quick_exit", "abort"}) {
+    const Result result = RunProgram(Checked(dir_, {Program("leak_known"), way}));
+    EXPECT_EQ(result.err, "") << way;
+    if (std::string(way) == "abort") {
+      EXPECT_EQ(result.signal, SIGABRT) << result.Describe();
+    } else {
+      EXPECT_EQ(result.exit_status, kOwnStatus) << way << ": " << result.Describe();
+    }
+  }
+  EXPECT_TRUE(ListDir(dir_.path()).empty());
 }
 
 TEST_F(Report, StaticLibraryChecksAsWell) {

@@ -48,11 +48,17 @@ NOINLINE void Deep() {
 
 }  // namespace
 
-int main() {
+// An argument names another way to end than returning.
+int main(int argc, char** argv) {
   Deep();
   char bytes[64 << 10];
   memset(bytes, 0, sizeof bytes);
   asm volatile("" : : "r"(bytes) : "memory");
   printf("written before the end\n");  // to a pipe: held until the end
+  const char* way = argc > 1 ? argv[1] : "";
+  if (strcmp(way, "_exit") == 0) _exit(5);
+  if (strcmp(way, "_Exit") == 0) _Exit(5);
+  if (strcmp(way, "quick_exit") == 0) quick_exit(5);
+  if (strcmp(way, "abort") == 0) abort();
   return 5;
 }
