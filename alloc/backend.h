@@ -17,7 +17,6 @@ void* hpje_malloc(size_t size);
 void* hpje_calloc(size_t count, size_t size);
 void* hpje_realloc(void* block, size_t size);
 void hpje_free(void* block);
-size_t hpje_malloc_usable_size(const void* block);
 
 void* hpje_mallocx(size_t size, int flags);
 void* hpje_rallocx(void* block, size_t size, int flags);

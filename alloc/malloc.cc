@@ -97,9 +97,7 @@ HEAPPROF_EXPORT void* pvalloc(size_t size) noexcept {
 }
 
 HEAPPROF_EXPORT size_t malloc_usable_size(void* block) noexcept {
-  if (block == nullptr) return 0;
-  if (heapprof::IsEarlyBlock(block)) return heapprof::EarlyBlockSize(block);
-  return hpje_malloc_usable_size(block);
+  return block == nullptr ? 0 : heapprof::UsableSize(block);
 }
 
 // C23. The size is not trusted: a block may come from calloc or realloc, and a sample's size class is larger.

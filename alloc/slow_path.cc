@@ -125,6 +125,15 @@ void* Reallocate(void* block, size_t size, int flags, const CallerFrame& caller)
   return fresh;
 }
 
+size_t UsableSize(const void* block) {
+  if (IsEarlyBlock(block)) return EarlyBlockSize(block);
+  size_t usable = hpje_sallocx(block, 0), size;
+  if (MaybeSample(block) && PassesFilter(block) && recorder::IsSample(block, &size)) {
+    usable = Min(usable, hpje_nallocx(Max(size, 1), 0));
+  }
+  return usable;
+}
+
 bool PrepareFree(void* block) {
   if (block == nullptr || IsEarlyBlock(block)) return false;
   if (MaybeSample(block) && PassesFilter(block)) RecordFreeOfSample(block);

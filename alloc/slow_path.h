@@ -68,6 +68,11 @@ inline void* Allocate(size_t size, size_t alignment, int flags, const CallerFram
 // `flags` are those of hpje_rallocx, alignment included.
 void* Reallocate(void* block, size_t size, int flags, const CallerFrame& caller);
 
+// The bytes that the program may use of a block. A sample has those of any other block of its size, though
+// its alignment has given it more: programs that trim what they need not (redis does) would else have their
+// samples trimmed, and so replaced by blocks that are none, and show as freed. jemalloc's sallocx tells all.
+size_t UsableSize(const void* block);
+
 // True: the block is out of the live table or was not in it, and may go to the backend. False: it is null or
 // of the early heap, and there is nothing to do.
 bool PrepareFree(void* block);

@@ -1,7 +1,6 @@
 // Blocks that the fast path takes from the thread's cache and gives back to it, in jemalloc's place:
 // jemalloc's own counts go on as if it had done so, and what it switches off stays off.
 #include <gtest/gtest.h>
-#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,8 @@
 #include "tests/alloc/intervals.h"
 
 extern "C" int mallctl(const char* name, void* old, size_t* old_size, void* fresh, size_t fresh_size);
+extern "C" size_t sallocx(const void* block,
+                          int flags);  // not malloc_usable_size, which hides what samples have more
 
 namespace heapprof::test {
 namespace {
@@ -37,7 +38,7 @@ TEST_P(CachedBlocks, JemallocsCountsOfTheThreadCoverEachOfThem) {
     uint64_t allocated = Counter("thread.allocated"), freed = Counter("thread.deallocated"), usable = 0;
     for (void*& block : blocks) {
       block = malloc(size);
-      usable += malloc_usable_size(block);
+      usable += sallocx(block, 0);
     }
     EXPECT_EQ(Counter("thread.allocated") - allocated, usable) << size;
     for (void* block : blocks) free(block);
@@ -51,7 +52,7 @@ TEST_P(CachedBlocks, OperatorsAreCountedTheSame) {
     for (int i = 0; i < 1000; ++i) {
       void* one = ::operator new(size);
       void* other = ::operator new(size);
-      usable += malloc_usable_size(one) + malloc_usable_size(other);
+      usable += sallocx(one, 0) + sallocx(other, 0);
       ::operator delete(one, size);
       ::operator delete(other);
     }
@@ -115,7 +116,7 @@ TEST_P(CachedBlocks, AThreadWithoutACacheGoesByJemalloc) {
     uint64_t allocated = Counter("thread.allocated"), usable = 0;
     for (int i = 0; i < 1000; ++i) {
       void* block = malloc(i);
-      usable += malloc_usable_size(block);
+      usable += sallocx(block, 0);
       free(block);
     }
     EXPECT_EQ(Counter("thread.allocated") - allocated, usable);

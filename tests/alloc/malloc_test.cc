@@ -140,6 +140,24 @@ TEST_P(MallocTest, UsableSizeIsConstantForABlocksLife) {
   }
 }
 
+TEST_P(MallocTest, SamplesHaveNoMoreUsableBytesThanOthers) {
+  // A program that gives back what it does not need must not tell samples from other blocks.
+  for (size_t size : {0, 1, 8, 9, 100, 500, 4000, 5000, 20000, 300000}) {
+    heapprof_set_sample_interval(0);
+    void* plain = malloc(size);
+    const size_t usable = malloc_usable_size(plain);
+    free(plain);
+    heapprof_set_sample_interval(GetParam());
+    // So many bytes that some are samples, at any interval.
+    const size_t rounds = std::min<size_t>(8 * GetParam() / (size + 1), 100000) + 10;
+    for (size_t i = 0; i < rounds; ++i) {
+      void* block = malloc(size);
+      ASSERT_EQ(malloc_usable_size(block), usable) << size;
+      free(block);
+    }
+  }
+}
+
 TEST_P(MallocTest, PvallocRoundsUpAndDoesNotWrap) {
   for (size_t size : {size_t{0}, size_t{1}, size_t{4096}, size_t{4097}}) {
     void* block = pvalloc(size);
