@@ -194,8 +194,8 @@ TEST_F(Report, SampledProgramIsNotCheckedAndNotClean) {
 TEST_F(Report, ExhaustedTablesAreToldNotTakenForLeaks) {
   // The table of live blocks is full: nothing can be said of what is not in it, and that is no clean bill.
   const std::string why = "heapprof: no leak check: not every allocation was recorded";
-  Command command = Checked(dir_, {Program("leak_scenarios"), "long_list"},
-                            "metadata_limit=1m:log_path=" + (dir_ / "log"));
+  Command command =
+      Checked(dir_, {Program("leak_scenarios"), "long_list"}, "metadata_limit=1m:log_path=" + (dir_ / "log"));
   const Result result = RunProgram(command);
   EXPECT_EQ(result.exit_status, kLeaks) << result.Describe();
   EXPECT_EQ(result.err.find(why), 0u) << result.err;
