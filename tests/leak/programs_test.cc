@@ -100,5 +100,29 @@ INSTANTIATE_TEST_SUITE_P(Programs, Real,
                                          std::vector<std::string>{"g++", "-c", "a.cc", "-o", "a.o"}),
                          NameOf);
 
+TEST(Programs, RedisFromStartToShutdownAgreesWithValgrind) {
+  ASSERT_TRUE(HaveProgram("valgrind"));
+  ASSERT_TRUE(HaveProgram("redis-server")) << "install the package redis-server";
+  TempDir dir;
+  const std::string socket = dir / "socket";
+  const std::vector<std::string> argv = {"redis-server", "--port", "0",     "--unixsocket", socket,
+                                         "--save",       "",       "--dir", dir.path()};
+  const auto run = [&](const Command& command) {
+    Process server(command);
+    EXPECT_TRUE(server.WaitForOutput("ready to accept connections at")) << server.so_far().Describe();
+    RunProgram({{"redis-cli", "-s", socket, "shutdown", "nosave"}, {}, "", 100, {}});
+    return server.Wait();
+  };
+  Command valgrind;
+  valgrind.argv = {"valgrind", "--leak-check=full", "--log-file=" + (dir / "vg.%p")};
+  valgrind.argv.insert(valgrind.argv.end(), argv.begin(), argv.end());
+  valgrind.timeout_seconds = 200;
+  const Result theirs = run(valgrind);
+  ASSERT_TRUE(theirs.ok()) << theirs.Describe();
+  const Result ours = run(Checked(dir, argv, "exitcode=0:log_path=" + (dir / "log")));
+  ASSERT_TRUE(ours.ok()) << ours.Describe();
+  EXPECT_EQ(FoundByUs(dir), LostByValgrind(dir));
+}
+
 }  // namespace
 }  // namespace heapprof::test
