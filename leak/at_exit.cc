@@ -76,10 +76,10 @@ void ReadSuppressions(const Options& options) {
 
 // The report, to log_path.PID, whole or not at all, or to stderr. An empty one makes an empty file, which
 // tells that the check was made.
-void Publish(const MemorySink& report) {
+void Publish(const char* report, size_t size) {
   if (g_log_path[0] == '\0') {
     DescriptorSink sink(2);
-    if (report.size() > 0) sink.Write(report.data(), report.size());
+    if (size > 0) sink.Write(report, size);
     return;
   }
   Text<kPathCapacity> path;
@@ -88,13 +88,13 @@ void Publish(const MemorySink& report) {
   int error = path.cut() ? -ENAMETOOLONG : file.Open(path.data());
   if (error == 0) {
     DescriptorSink sink(file.fd());
-    error = file.Close(report.size() > 0 ? sink.Write(report.data(), report.size()) : 0);
+    error = file.Close(size > 0 ? sink.Write(report, size) : 0);
   }
   if (error != 0) {
     Text<kPathCapacity + 128> line;
     Say(line.Str("cannot write the leak report ").Str(path.data()).Str(": ").Str(ErrnoText(-error)));
     DescriptorSink sink(2);
-    if (report.size() > 0) sink.Write(report.data(), report.size());
+    if (size > 0) sink.Write(report, size);
   }
 }
 
@@ -111,10 +111,9 @@ void SayWhyNot(int error) {
   }
   Say(line);
   if (g_log_path[0] == '\0') return;
-  MemorySink report;
   Text<256> text;
   text.Str("heapprof: ").Str(line.data()).Str("\n");
-  if (report.Write(text.data(), text.size()) == 0) Publish(report);
+  Publish(text.data(), text.size());
 }
 
 // exit() writes out what streams hold, and does not wait for the lock of one that another thread is in; so do
@@ -147,7 +146,7 @@ void CheckOnStack(void* not_clean, const SavedRegisters& caller) {
     *static_cast<bool*>(not_clean) = true;  // nobody has looked
     return;
   }
-  Publish(report);
+  Publish(report.data(), report.size());
   bool any = result.leaked_blocks + result.live_blocks > 0;
   *static_cast<bool*>(not_clean) = any;
   if (!any || request.profile == nullptr) return;
@@ -171,7 +170,8 @@ void InstallLeakCheck() {
   g_on = options.leak_check != LeakCheck::kOff && !HasSanitizer();
   if (options.leak_check != LeakCheck::kOff && !g_on) {
     // Where we are preloaded the allocations are ours, and the sanitizer finds no leaks either.
-    Say("no leak check: the program has a sanitizer of its own, which must run without libheapprof preloaded, "
+    Say("no leak check: the program has a sanitizer of its own, which must run without libheapprof "
+        "preloaded, "
         "as heapprof check has it");
   }
   if (!g_on) return;

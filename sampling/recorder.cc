@@ -179,8 +179,7 @@ bool RecordFree(const void* block) {
   // freed when its address is handed out again.
   if (thread.inside) return false;
   thread.inside = true;
-  uint32_t id =
-      live::Remove(reinterpret_cast<uintptr_t>(block), g_exact.load(std::memory_order_relaxed));
+  uint32_t id = live::Remove(reinterpret_cast<uintptr_t>(block), g_exact.load(std::memory_order_relaxed));
   if (id != 0) CountFree(id);
   thread.inside = false;
   return id != 0;

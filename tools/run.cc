@@ -87,8 +87,8 @@ std::string WhyNotPreloaded(const std::string& file) {
   return "";
 }
 
-// The sanitizer that `file` was built with, "" if none. Its runtime is an allocator of its own, which must come
-// first, or it sees nothing.
+// The sanitizer that `file` was built with, "" if none. Its runtime is an allocator of its own, which must
+// come first, or it sees nothing.
 std::string SanitizerOf(const std::string& file) {
   const auto elf = ElfFile::Open(file);
   if (!elf) return "";
