@@ -11,6 +11,8 @@
 namespace heapprof {
 
 std::atomic<uint32_t> g_samples_of_page[1 << kFilterBits];
+// ASK_FILTER in fast_path_x86_64.S has these as numbers.
+static_assert(kPageMask == 4095 && kFilterBits == 12 && sizeof(g_samples_of_page[0]) == 4);
 
 namespace {
 

@@ -171,8 +171,7 @@ void InstallLeakCheck() {
   if (options.leak_check != LeakCheck::kOff && !g_on) {
     // Where we are preloaded the allocations are ours, and the sanitizer finds no leaks either.
     Say("no leak check: the program has a sanitizer of its own, which must run without libheapprof "
-        "preloaded, "
-        "as heapprof check has it");
+        "preloaded, as heapprof check has it");
   }
   if (!g_on) return;
   TextWriter log_path(g_log_path, sizeof g_log_path);
