@@ -71,6 +71,24 @@ class AddressTable {
   // Gives an id another address. The index still leads here for the old one, which this entry then denies.
   void Move(uint32_t id, uint64_t address) { addresses_.At(id)->store(address, std::memory_order_relaxed); }
 
+  // Both by is_in(address): whether there is such an address; and all such ones, moved by `distance`.
+  template <typename IsIn>
+  bool Any(IsIn is_in) const {
+    uint32_t total = count();
+    for (uint32_t id = 1; id <= total; ++id) {
+      if (is_in(AddressOf(id))) return true;
+    }
+    return false;
+  }
+  template <typename IsIn>
+  void MoveAll(uint64_t distance, IsIn is_in) {
+    uint32_t total = count();
+    for (uint32_t id = 1; id <= total; ++id) {
+      uint64_t address = AddressOf(id);
+      if (is_in(address)) Move(id, address + distance);
+    }
+  }
+
   // Ids are 1..count().
   uint32_t count() const { return count_.load(std::memory_order_acquire); }
   uint64_t AddressOf(uint32_t id) const { return addresses_.At(id)->load(std::memory_order_relaxed); }

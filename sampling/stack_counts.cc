@@ -91,11 +91,7 @@ uint32_t StackCounts::FindOrAdd(const Key& key) {
 }
 
 bool StackCounts::AnyLocationIn(uint64_t start, uint64_t limit) const {
-  uint32_t count = location_count();
-  for (uint32_t location = 1; location <= count; ++location) {
-    if (AddressOf(location) - start < limit - start) return true;
-  }
-  return false;
+  return addresses_.Any([=](uint64_t address) { return address - start < limit - start; });
 }
 
 void StackCounts::MoveLocations(uint64_t start, uint64_t limit, uint64_t to) {
@@ -108,11 +104,7 @@ void StackCounts::MoveLocations(uint64_t start, uint64_t limit, uint64_t to) {
       if (AddressOf(locations[i]) - start < limit - start) entry->hash = kNoHash;
     }
   }
-  uint32_t locations = location_count();
-  for (uint32_t location = 1; location <= locations; ++location) {
-    uint64_t address = AddressOf(location);
-    if (address - start < limit - start) addresses_.Move(location, to + (address - start));
-  }
+  addresses_.MoveAll(to - start, [=](uint64_t address) { return address - start < limit - start; });
 }
 
 }  // namespace heapprof

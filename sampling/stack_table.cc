@@ -91,19 +91,11 @@ static bool IsCallIn(uint64_t return_address, uint64_t start, uint64_t limit) {
 }
 
 bool AnyLocationIn(uint64_t start, uint64_t limit) {
-  uint32_t count = LocationCount();
-  for (uint32_t id = 1; id <= count; ++id) {
-    if (IsCallIn(LocationReturnAddress(id), start, limit)) return true;
-  }
-  return false;
+  return g_locations.Any([=](uint64_t address) { return IsCallIn(address, start, limit); });
 }
 
 void MoveLocationAddresses(uint64_t start, uint64_t limit, uint64_t to) {
-  uint32_t count = LocationCount();
-  for (uint32_t id = 1; id <= count; ++id) {
-    uint64_t address = LocationReturnAddress(id);
-    if (IsCallIn(address, start, limit)) g_locations.Move(id, to + (address - start));
-  }
+  g_locations.MoveAll(to - start, [=](uint64_t address) { return IsCallIn(address, start, limit); });
 }
 
 bool RetireStackIn(uint32_t stack, uint64_t start, uint64_t limit) {
