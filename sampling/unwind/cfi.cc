@@ -134,17 +134,22 @@ void OpenUnwindTables() { g_closed.store(false, std::memory_order_relaxed); }
 
 #if __GLIBC_PREREQ(2, 35)
 bool FindUnwindTables(uintptr_t pc, UnwindTables* tables) {
-  dl_find_object module;
+  dl_find_object code, header;
   if (g_closed.load(std::memory_order_relaxed)) return false;
-  if (_dl_find_object(reinterpret_cast<void*>(pc), &module) != 0 || module.dlfo_eh_frame == nullptr)
-    return false;
-  *tables = {reinterpret_cast<uintptr_t>(module.dlfo_map_start),
-             reinterpret_cast<uintptr_t>(module.dlfo_map_end),
-             reinterpret_cast<uintptr_t>(module.dlfo_eh_frame)};
-  if (tables->eh_frame_hdr >= tables->hi && g_static_hi != 0) {
+  if (_dl_find_object(reinterpret_cast<void*>(pc), &code) != 0 || code.dlfo_eh_frame == nullptr) return false;
+  tables->eh_frame_hdr = reinterpret_cast<uintptr_t>(code.dlfo_eh_frame);
+  tables->code_lo = tables->lo = reinterpret_cast<uintptr_t>(code.dlfo_map_start);
+  tables->code_hi = tables->hi = reinterpret_cast<uintptr_t>(code.dlfo_map_end);
+  if (tables->eh_frame_hdr >= tables->lo && tables->eh_frame_hdr < tables->hi) return true;
+  if (g_static_hi != 0) {
     tables->lo = g_static_lo;
     tables->hi = g_static_hi;
+    return true;
   }
+  // The loader knows each segment of a program with holes by itself.
+  if (_dl_find_object(code.dlfo_eh_frame, &header) != 0) return false;
+  tables->lo = reinterpret_cast<uintptr_t>(header.dlfo_map_start);
+  tables->hi = reinterpret_cast<uintptr_t>(header.dlfo_map_end);
   return true;
 }
 

@@ -14,10 +14,12 @@
 
 namespace heapprof::unwind {
 
-// The memory that a module's unwind tables may lie in, and its .eh_frame_hdr.
+// A module's .eh_frame_hdr, and the memory that it and its tables may lie in. Where a program's segments have
+// holes between them (linked for larger pages than these) that is another segment than the code's.
 struct UnwindTables {
   uintptr_t lo, hi;
   uintptr_t eh_frame_hdr;
+  uintptr_t code_lo, code_hi;  // the module, or its segment, that the PC lies in
 };
 
 // The tables of the module that `pc` lies in, by the loader's own lock-free look-up; with a glibc before 2.35

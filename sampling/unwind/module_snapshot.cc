@@ -9,7 +9,7 @@ namespace {
 
 // The module of a program header table; false: it has no code, or no unwind tables.
 bool TablesOf(const dl_phdr_info& info, UnwindTables* tables) {
-  *tables = {UINTPTR_MAX, 0, 0};
+  *tables = {UINTPTR_MAX, 0, 0, 0, 0};
   for (int i = 0; i < info.dlpi_phnum; ++i) {
     const ElfW(Phdr)& header = info.dlpi_phdr[i];
     const uintptr_t start = info.dlpi_addr + header.p_vaddr;
@@ -20,6 +20,8 @@ bool TablesOf(const dl_phdr_info& info, UnwindTables* tables) {
       tables->eh_frame_hdr = start;
     }
   }
+  tables->code_lo = tables->lo;
+  tables->code_hi = tables->hi;
   return tables->eh_frame_hdr != 0 && tables->lo < tables->hi;
 }
 

@@ -25,8 +25,8 @@ class SeenModules {
       const uintptr_t lo = seen_[i].lo.load(std::memory_order_relaxed);
       const uintptr_t hi = seen_[i].hi.load(std::memory_order_relaxed);
       const uintptr_t header = seen_[i].header.load(std::memory_order_relaxed);
-      if (tables.hi <= lo || tables.lo >= hi) continue;
-      if (tables.lo == lo && tables.hi == hi && tables.eh_frame_hdr == header) return false;
+      if (tables.code_hi <= lo || tables.code_lo >= hi) continue;
+      if (tables.code_lo == lo && tables.code_hi == hi && tables.eh_frame_hdr == header) return false;
       count_.store(0, std::memory_order_relaxed);
       return true;
     }
@@ -34,9 +34,9 @@ class SeenModules {
     if (slot < kMost) {
       // Until all three are there the entry overlaps with nothing: `hi` last.
       seen_[slot].hi.store(0, std::memory_order_relaxed);
-      seen_[slot].lo.store(tables.lo, std::memory_order_relaxed);
+      seen_[slot].lo.store(tables.code_lo, std::memory_order_relaxed);
       seen_[slot].header.store(tables.eh_frame_hdr, std::memory_order_relaxed);
-      seen_[slot].hi.store(tables.hi, std::memory_order_release);
+      seen_[slot].hi.store(tables.code_hi, std::memory_order_release);
     }
     return false;
   }

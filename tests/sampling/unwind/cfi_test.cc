@@ -1,6 +1,5 @@
 #include "sampling/unwind/cfi.h"
 
-#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <string.h>
 
@@ -87,18 +86,11 @@ TEST(CfiProgramTest, WhatIsUnknownIsNoRule) {
   EXPECT_EQ(RuleAt(kCie, {0x0e, 0x80}, 0).kind(), Rule::kNoRule);           // cut off in the middle
 }
 
-UnwindTables TablesOf(void* address) {
-  dl_find_object object;
-  EXPECT_EQ(_dl_find_object(address, &object), 0);
-  return {reinterpret_cast<uintptr_t>(object.dlfo_map_start),
-          reinterpret_cast<uintptr_t>(object.dlfo_map_end),
-          reinterpret_cast<uintptr_t>(object.dlfo_eh_frame)};
-}
-
 TEST(CfiTest, MutatedTablesNeverLeadOutOfTheirMemory) {
   // A copy of libc's unwind tables in a buffer that ends where the tables end, with bytes changed at random:
   // the sanitizers and the guard page see any read outside.
-  UnwindTables libc = TablesOf(reinterpret_cast<void*>(&strlen));
+  UnwindTables libc;
+  ASSERT_TRUE(FindUnwindTables(reinterpret_cast<uintptr_t>(&strlen), &libc));
   auto header = reinterpret_cast<const uint8_t*>(libc.eh_frame_hdr);
   constexpr size_t kSize = 64 << 10;
   ASSERT_GT(libc.hi - libc.eh_frame_hdr, kSize);
@@ -110,7 +102,7 @@ TEST(CfiTest, MutatedTablesNeverLeadOutOfTheirMemory) {
     for (int i = 0; i < 20; ++i)
       copy[random() % (round % 2 == 0 ? 64 : kSize)] = static_cast<uint8_t>(random());
     auto at = reinterpret_cast<uintptr_t>(copy.data());
-    UnwindTables tables = {at, at + kSize, at};
+    UnwindTables tables = {at, at + kSize, at, at, at + kSize};
     Rule rule = RuleFromCfi(tables, at + random() % (1 << 20) - (1 << 19));
     known += rule.kind() != Rule::kNoCfi;
   }

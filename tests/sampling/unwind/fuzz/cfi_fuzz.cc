@@ -60,7 +60,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   memcpy(module, input.data_, module_size);
   input.Skip(module_size);
   const auto lo = reinterpret_cast<uintptr_t>(module);
-  const UnwindTables tables = {lo, lo + module_size, lo};
+  const UnwindTables tables = {lo, lo + module_size, lo, lo, lo + module_size};
 
   CfiRow row;
   const uintptr_t pc = lo + offset % (module_size + 16);
