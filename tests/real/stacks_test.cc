@@ -51,9 +51,11 @@ TEST_F(WholeStacks, StressNg) {
   Expect({"stress-ng", "--quiet", "--qsort", "1", "--qsort-size", "1024", "--qsort-ops", "1"});
 }
 
+// Code that its compiler makes at run time may use the frame pointer for something else, and has no unwind
+// tables: nobody walks that. Its built-in functions keep frame pointers.
 TEST_F(WholeStacks, Node) {
   REQUIRE_PROGRAM("node", "nodejs");
-  Expect({"node", "-e", "let a = []; for (let i = 0; i < 1e4; i++) a.push({x: '' + i}); JSON.stringify(a)"});
+  Expect({"node", "--jitless", "-e", "console.log(JSON.stringify([1, 2, 3].map(x => ({x: '' + x}))))"});
 }
 
 TEST_F(WholeStacks, Python) {
