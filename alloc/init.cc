@@ -55,6 +55,10 @@ void FindNext(const char* name, Function* function) {
 }  // namespace
 
 void FindNextFunctions() {
+  // First, as a search that fails allocates: in the midst of our start nobody records that block, and what it
+  // points to would look lost.
+  if (FindNextInStaticProgram != nullptr) FindNextInStaticProgram();
+  if (g_next.pthread_create != nullptr) return;
   FindNext("pthread_create", &g_next.pthread_create);
   FindNext("dlopen", &g_next.dlopen);
   FindNext("dlclose", &g_next.dlclose);
@@ -63,7 +67,6 @@ void FindNextFunctions() {
   FindNext("execvpe", &g_next.execvpe);
   FindNext("fexecve", &g_next.fexecve);
   FindNext("execveat", &g_next.execveat);
-  if (g_next.pthread_create == nullptr && FindNextInStaticProgram != nullptr) FindNextInStaticProgram();
 }
 
 namespace {

@@ -30,19 +30,21 @@ struct ThreadStart {
   void* argument;
   uintptr_t stack_low;  // 0: libc allocates the stack
   size_t stack_size;
+  bool guarded;        // by libc
   uint32_t labels;     // of the thread that made it
   ArgumentSlot* held;  // the argument, where the leak check finds it until the thread has it
 };
 
 void ReportStack(const ThreadStart& start, uintptr_t frame) {
-  if (start.stack_low != 0 && frame - start.stack_low < start.stack_size) {
+  // libc keeps the thread's descriptor, which is what pthread_self() points at, on top of its stack.
+  uintptr_t self = pthread_self();
+  const bool own = start.stack_low != 0 && frame - start.stack_low < start.stack_size;
+  NoteThreadStack(self, {own ? start.stack_low : 0, start.stack_size, start.guarded});
+  if (own) {
     recorder::ThreadBegins(start.stack_low, start.stack_low + start.stack_size);
     return;
   }
-  // libc keeps the thread's descriptor, which is what pthread_self() points at, on top of its stack.
   constexpr uintptr_t kFrameTail = 2 * sizeof(void*);  // saved frame pointer and return address
-  uintptr_t self = pthread_self();
-  NoteThreadStack(self);
   uintptr_t high = self - frame < start.stack_size ? self : frame + kFrameTail;
   uintptr_t low = high > start.stack_size ? high - start.stack_size : 0;
   recorder::ThreadBegins(low, high);
@@ -62,9 +64,12 @@ void* Trampoline(void* block) {
 void ReadAttributes(const pthread_attr_t* attributes, ThreadStart* start) {
   start->stack_low = 0;
   start->stack_size = g_default_stack_size;
+  start->guarded = true;
   if (attributes == nullptr) return;
   void* address = nullptr;
   size_t size = 0;
+  size_t guard = 0;
+  start->guarded = pthread_attr_getguardsize(attributes, &guard) != 0 || guard != 0;
   // Without a stack of the program's own libc answers with the size below address 0.
   if (pthread_attr_getstack(attributes, &address, &size) != 0) return;
   uintptr_t low = reinterpret_cast<uintptr_t>(address);

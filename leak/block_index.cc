@@ -101,4 +101,25 @@ bool BlockIndex::Build() {
   return true;
 }
 
+void BlockIndex::NoteUnreadable(const MemoryMap& map) {
+  constexpr uintptr_t kChunkBytes = uintptr_t{1} << kChunkShift;
+  for (size_t i = 0; i < chunk_count_; ++i) {
+    if (chunks_[i] == nullptr) continue;
+    uintptr_t begin = (first_chunk_ + i) << kChunkShift, end = begin + kChunkBytes;
+    // Everything but the readable mappings.
+    for (uintptr_t at = begin; at < end;) {
+      const Mapping* mapping = map.FindFrom(at);
+      if (mapping != nullptr && mapping->start <= at && mapping->readable) {
+        at = mapping->end;
+        continue;
+      }
+      uintptr_t next = end;
+      if (mapping != nullptr) next = mapping->start > at ? mapping->start : mapping->end;
+      for (; at < next && at < end; at += uintptr_t{1} << kPageShift) {
+        chunks_[i]->pages[(at >> kPageShift) & (kPagesPerChunk - 1)].unreadable = 1;
+      }
+    }
+  }
+}
+
 }  // namespace heapprof::leak

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "leak/memory_map.h"
+
 namespace heapprof::leak {
 
 class BlockIndex {
@@ -28,6 +30,8 @@ class BlockIndex {
 
   // From the live table. False: no memory.
   bool Build();
+  // Notes which pages cannot be read.
+  void NoteUnreadable(const MemoryMap& map);
 
   uint32_t count() const { return count_; }
   uintptr_t start(uint32_t block) const { return blocks_[block].start; }
@@ -37,6 +41,16 @@ class BlockIndex {
   uint64_t size(uint32_t block) const {
     uint32_t size = blocks_[block].size;
     return size != kLarge ? size : LargeSize(block);
+  }
+
+  // Whether all of the block's memory can be read.
+  bool IsReadable(uint32_t block) const {
+    uintptr_t start = blocks_[block].start, last = start + size(block) - (size(block) != 0 ? 1 : 0);
+    for (uintptr_t page = start >> kPageShift; page <= last >> kPageShift; ++page) {
+      const Chunk* chunk = chunks_[(page >> (kChunkShift - kPageShift)) - first_chunk_];
+      if (chunk->pages[page & (kPagesPerChunk - 1)].unreadable != 0) return false;
+    }
+    return true;
   }
 
   // False: certainly no pointer to a block.
@@ -80,7 +94,7 @@ class BlockIndex {
     // A block of no bytes is pointed to by its address. That of an array of none, of which only the count is
     // there, by the address behind it.
     if (offset == 0) return true;
-    return offset == sizeof(uint64_t) && blocks_[block].size == sizeof(uint64_t) &&
+    return offset == sizeof(uint64_t) && blocks_[block].size == sizeof(uint64_t) && IsReadable(block) &&
            *reinterpret_cast<const uint64_t*>(blocks_[block].start) == 0;
   }
 
@@ -100,7 +114,7 @@ class BlockIndex {
   struct Page {
     uint64_t begins[kGrains / 64];
     uint32_t before;
-    uint32_t filled;
+    uint32_t unreadable;  // 1: a part of the page cannot be read
   };
   struct Chunk {
     Page pages[kPagesPerChunk];

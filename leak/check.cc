@@ -88,6 +88,7 @@ class Check {
     BlockIndex index;
     if (int failure = map.Read()) return failure;
     if (!index.Build()) return -ENOMEM;
+    index.NoteUnreadable(map);
     Marking marking(&index, &map);
     if (!marking.Init()) return -ENOMEM;
     marking.Start(BlockState::kReached);

@@ -1,6 +1,9 @@
 #include "leak/marking.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
 
 #include "base/raw_syscall.h"
 
@@ -13,6 +16,31 @@ constexpr uintptr_t kWord = sizeof(uintptr_t);
 uintptr_t AlignDown(uintptr_t value, uintptr_t to) { return value & ~(to - 1); }
 uintptr_t AlignUp(uintptr_t value, uintptr_t to) { return AlignDown(value + to - 1, to); }
 uintptr_t Least(uintptr_t a, uintptr_t b) { return a < b ? a : b; }
+uintptr_t Most(uintptr_t a, uintptr_t b) { return a > b ? a : b; }
+
+// Whether the process has a userfaultfd(2), whose page faults a thread may answer that is stopped.
+bool HasUserfault() {
+  constexpr char kLink[] = "anon_inode:[userfaultfd]";
+  constexpr size_t kLength = sizeof(kLink) - 1;
+  int folder = RawOpen("/proc/thread-self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  if (folder < 0) return true;
+  alignas(dirent64) char entries[4096];
+  bool found = false;
+  long got;
+  while (!found &&
+         (got = RawSyscall(SYS_getdents64, folder, reinterpret_cast<long>(entries), sizeof(entries))) > 0) {
+    for (long at = 0; at < got && !found;) {
+      auto* entry = reinterpret_cast<dirent64*>(entries + at);
+      at += entry->d_reclen;
+      char link[kLength + 1];
+      long size = RawSyscall(SYS_readlinkat, folder, reinterpret_cast<long>(entry->d_name),
+                             reinterpret_cast<long>(link), sizeof(link));
+      found = size == static_cast<long>(kLength) && memcmp(link, kLink, kLength) == 0;
+    }
+  }
+  RawClose(folder);
+  return found;
+}
 
 }  // namespace
 
@@ -20,17 +48,16 @@ Marking::~Marking() {
   if (states_ != nullptr) RawUnmap(states_, index_->count() + 1);
   if (work_ != nullptr) RawUnmap(work_, (size_t{index_->count()} + 1) * sizeof(uint32_t));
   if (copy_ != nullptr) RawUnmap(copy_, kCopyBytes);
-  if (pages_ != nullptr) RawUnmap(pages_, kPageEntries * sizeof(uint64_t));
-  if (page_map_ >= 0) RawClose(page_map_);
+  if (memory_ >= 0) RawClose(memory_);
 }
 
 bool Marking::Init() {
   states_ = static_cast<BlockState*>(RawMapTable(index_->count() + 1));
   work_ = static_cast<uint32_t*>(RawMapTable((size_t{index_->count()} + 1) * sizeof(uint32_t)));
   copy_ = static_cast<char*>(RawMap(kCopyBytes));
-  pages_ = static_cast<uint64_t*>(RawMap(kPageEntries * sizeof(uint64_t)));
-  page_map_ = RawOpen("/proc/thread-self/../../pagemap", O_RDONLY | O_CLOEXEC, 0);
-  return states_ != nullptr && work_ != nullptr && copy_ != nullptr && pages_ != nullptr;
+  memory_ = RawOpen("/proc/thread-self/mem", O_RDONLY | O_CLOEXEC, 0);
+  faults_wait_ = HasUserfault();
+  return pages_.Init() && states_ != nullptr && work_ != nullptr && copy_ != nullptr;
 }
 
 void Marking::Take(uint32_t block) {
@@ -87,47 +114,39 @@ void Marking::Flood() {
 void Marking::ScanBlock(uint32_t block) {
   uintptr_t start = index_->start(block);
   uintptr_t end = AlignDown(start + index_->size(block), kWord);
-  if (end - start >= kPage) {
-    // A program may have taken the rights from pages of a block, a guard below a stack of its own.
-    const Mapping* mapping = map_->Find(start);
-    if (mapping == nullptr || !mapping->readable || mapping->end < end) {
-      ScanCarefully(start, end);
-      return;
-    }
-    if (end - start >= kSparseBytes) {
-      ScanPresent(start, end);
-      return;
-    }
+  if (start >= end) return;
+  // A program may have taken the rights from pages of a block: a guard below a stack of its own, a secret.
+  if (end - start >= kSparseBytes || faults_wait_ || !index_->IsReadable(block)) {
+    AddRange(start, end);
+    return;
   }
   ScanWords(reinterpret_cast<const uintptr_t*>(start), reinterpret_cast<const uintptr_t*>(end));
 }
 
-// The part of [start, end) whose pages were ever touched.
-void Marking::ScanPresent(uintptr_t start, uintptr_t end) {
-  constexpr uint64_t kPresentOrSwapped = uint64_t{3} << 62;
-  for (uintptr_t at = start; at < end;) {
-    uintptr_t first = at / kPage;
-    size_t count = Least((end + kPage - 1) / kPage - first, kPageEntries);
-    ssize_t got =
-        page_map_ < 0 ? 0 : RawPread(page_map_, pages_, count * sizeof(uint64_t), first * sizeof(uint64_t));
-    if (got <= 0) {
-      ScanCarefully(at, end);
+void Marking::ScanMapped(const Mapping& mapping, uintptr_t start, uintptr_t end) {
+  // Large ranges without rights are address space that was reserved.
+  constexpr uintptr_t kMostUnreadable = 64 << 20;
+  if (!mapping.readable && (mapping.end - mapping.start > kMostUnreadable || !pages_.exact())) return;
+  while (start < end) {
+    AddressRange run = pages_.Next(start, end, mapping.shared);
+    if (mapping.readable) {
+      ScanCarefully(run.start, run.end);
+    } else if (!ReadUnreadable(run.start, run.end)) {
       return;
     }
-    count = static_cast<size_t>(got) / sizeof(uint64_t);
-    for (size_t i = 0; i < count;) {
-      if ((pages_[i] & kPresentOrSwapped) == 0) {
-        ++i;
-        continue;
-      }
-      size_t next = i + 1;
-      while (next < count && (pages_[next] & kPresentOrSwapped) != 0) ++next;
-      uintptr_t from = (first + i) * kPage, to = Least((first + next) * kPage, end);
-      ScanCarefully(from > at ? from : at, to);
-      i = next;
-    }
-    at = (first + count) * kPage;
+    start = run.end;
   }
+}
+
+bool Marking::ReadUnreadable(uintptr_t start, uintptr_t end) {
+  while (start < end) {
+    ssize_t got = memory_ < 0 ? -1 : RawPread(memory_, copy_, Least(end - start, kCopyBytes), start);
+    if (got <= 0) return false;
+    auto* words = reinterpret_cast<const uintptr_t*>(copy_);
+    ScanWords(words, words + static_cast<size_t>(got) / kWord);
+    start += AlignUp(static_cast<size_t>(got), kWord);
+  }
+  return true;
 }
 
 void Marking::ScanCarefully(uintptr_t start, uintptr_t end) {
@@ -155,11 +174,9 @@ void Marking::ScanCarefully(uintptr_t start, uintptr_t end) {
 void Marking::AddRange(uintptr_t start, uintptr_t end) {
   start = AlignUp(start, kWord);
   end = AlignDown(end, kWord);
-  if (start >= end) return;
-  if (end - start >= kSparseBytes) {
-    ScanPresent(start, end);
-  } else {
-    ScanCarefully(start, end);
+  for (const Mapping* mapping = map_->FindFrom(start); mapping != nullptr && mapping->start < end;
+       mapping = map_->FindFrom(mapping->end)) {
+    ScanMapped(*mapping, Most(start, mapping->start), Least(end, mapping->end));
   }
 }
 

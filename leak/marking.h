@@ -2,9 +2,8 @@
 // read.
 //
 // Conservative: any word at a multiple of 8 that points to or into a block keeps it. The roots are read by
-// calls that fail instead of faulting, as a thread that could not be stopped may unmap them; blocks are read
-// directly where the map shows that they can be. Pages that were never touched are passed over in large
-// ranges.
+// calls that fail instead of faulting, and only where they hold data (data_pages.h); blocks are read directly
+// where the map shows that they can be. What a program made unreadable is read as a debugger does.
 //
 // Thread-safety: none needed, the world is stopped. Signal-safety: yes. Allocates: mmap only: 5 bytes a
 // block. Invariant: a block is put on the work list at most once in each pass, so the list's bound is the
@@ -16,6 +15,7 @@
 #include <stdint.h>
 
 #include "leak/block_index.h"
+#include "leak/data_pages.h"
 #include "leak/memory_map.h"
 
 namespace heapprof::leak {
@@ -38,7 +38,10 @@ class Marking {
   // False: no memory.
   bool Init();
 
-  // Roots, for the next Flood. `end` is exclusive.
+  // Whether memory that is read-only now, but was written to, can be told from a file's.
+  bool KnowsWrittenPages() const { return pages_.exact(); }
+
+  // Roots, for the next Flood. `end` is exclusive; what is not mapped is passed over.
   void AddRange(uintptr_t start, uintptr_t end);
   void AddWord(uintptr_t word) {
     if (index_->InRange(word)) Enqueue(word);
@@ -77,12 +80,13 @@ class Marking {
   void Take(uint32_t block);
   void ScanWords(const uintptr_t* word, const uintptr_t* end);
   void ScanBlock(uint32_t block);
-  void ScanPresent(uintptr_t start, uintptr_t end);
+  // The part of [start, end), which lies in `mapping`, that holds data.
+  void ScanMapped(const Mapping& mapping, uintptr_t start, uintptr_t end);
   void ScanCarefully(uintptr_t start, uintptr_t end);
+  bool ReadUnreadable(uintptr_t start, uintptr_t end);
 
   static constexpr size_t kCopyBytes = 64 << 10;
-  static constexpr size_t kSparseBytes = 1 << 20;  // from here on untouched pages are asked for
-  static constexpr size_t kPageEntries = 4096;
+  static constexpr size_t kSparseBytes = 1 << 20;  // from here on untouched pages of a block are asked for
 
   const BlockIndex* index_;
   const MemoryMap* map_;
@@ -90,9 +94,10 @@ class Marking {
   uint32_t* work_ = nullptr;
   size_t work_size_ = 0;
   char* copy_ = nullptr;
-  uint64_t* pages_ = nullptr;
-  int page_map_ = -1;
+  DataPages pages_;
+  int memory_ = -1;  // /proc/PID/mem, which reads unreadable pages too
   bool copy_refused_ = false;
+  bool faults_wait_ = false;  // somebody in this process answers page faults (userfaultfd)
   struct Candidate {
     uintptr_t word;
     uint32_t block;

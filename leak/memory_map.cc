@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include <initializer_list>
+
 #include "base/raw_syscall.h"
 
 namespace heapprof::leak {
@@ -62,7 +64,10 @@ bool MemoryMap::AddLine(const char* line, size_t size) {
   }
   while (path != nullptr && *path == ' ') ++path;
   if (path == nullptr) path = "";
-  mapping.anonymous = path[0] != '/' || StartsWith(path, "/dev/zero") || StartsWith(path, "/memfd:");
+  mapping.anonymous = path[0] != '/';
+  for (const char* memory : {"/dev/zero", "/memfd:", "/SYSV", "/anon_hugepage", "/dev/shm/"}) {
+    if (StartsWith(path, memory)) mapping.anonymous = true;
+  }
   const char* name = strrchr(path, '/');
   mapping.loader = name != nullptr && (StartsWith(name + 1, "ld-linux") || StartsWith(name + 1, "ld-2."));
   mappings_[count_++] = mapping;
@@ -103,7 +108,7 @@ int MemoryMap::Read() {
   return error;
 }
 
-const Mapping* MemoryMap::Find(uintptr_t address) const {
+const Mapping* MemoryMap::FindFrom(uintptr_t address) const {
   size_t low = 0, high = count_;
   while (low < high) {
     size_t middle = (low + high) / 2;
@@ -113,7 +118,17 @@ const Mapping* MemoryMap::Find(uintptr_t address) const {
       high = middle;
     }
   }
-  return low < count_ && mappings_[low].start <= address ? &mappings_[low] : nullptr;
+  return low < count_ ? &mappings_[low] : nullptr;
+}
+
+const Mapping* MemoryMap::Find(uintptr_t address) const {
+  const Mapping* mapping = FindFrom(address);
+  return mapping != nullptr && mapping->start <= address ? mapping : nullptr;
+}
+
+const Mapping* MemoryMap::Below(const Mapping& mapping) const {
+  const Mapping* below = &mapping - 1;
+  return &mapping != mappings_ && below->end == mapping.start ? below : nullptr;
 }
 
 }  // namespace heapprof::leak

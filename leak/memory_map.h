@@ -31,6 +31,10 @@ class MemoryMap {
   const Mapping& at(size_t index) const { return mappings_[index]; }
   // The mapping of an address, or nullptr.
   const Mapping* Find(uintptr_t address) const;
+  // That mapping, or else the first above it; nullptr: there is none.
+  const Mapping* FindFrom(uintptr_t address) const;
+  // The mapping that ends where `mapping`, one of these, begins; nullptr: there is none.
+  const Mapping* Below(const Mapping& mapping) const;
 
  private:
   bool AddLine(const char* line, size_t size);

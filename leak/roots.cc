@@ -129,6 +129,18 @@ class RootFinder {
     return std::min(mapping.end, (control_block + g_descriptor_size + kPageMask) & ~kPageMask);
   }
 
+  // The lower end of that stack. Without a guard page the program's memory may lie below it in the same
+  // mapping. Of a stack that is not known what is in use counts, and no more.
+  uintptr_t LowOf(const Mapping& mapping, uintptr_t control_block, uintptr_t stack_pointer) const {
+    ThreadStack known;
+    bool is_known = FindThreadStack(control_block, &known);
+    if (is_known && known.low != 0) return std::max(known.low, mapping.start);
+    const Mapping* guard = map_.Below(mapping);
+    if (guard != nullptr && !guard->readable && !(is_known && !known.guarded)) return mapping.start;
+    if (!is_known) return stack_pointer;
+    return std::max(mapping.start, TopOf(mapping, control_block) - known.size);
+  }
+
   // jemalloc caches there which blocks lie where.
   AddressRange AllocatorsPart(uintptr_t control_block) const {
     uintptr_t start = control_block - g_thread_data_below;
@@ -150,7 +162,7 @@ class RootFinder {
     if (stack == control && stack_pointer < control_block) {
       marking_->AddRange(stack_pointer, hole.start);
       marking_->AddRange(hole.end, TopOf(*stack, control_block));
-      excluded_.Add(stack->start, TopOf(*stack, control_block));
+      excluded_.Add(LowOf(*stack, control_block, stack_pointer), TopOf(*stack, control_block));
       return;
     }
     // On a coroutine's stack, or on a signal's. Where that is a block, the stack pointer keeps it; where it
@@ -164,13 +176,19 @@ class RootFinder {
   void AddEndedThreads() {
     for (size_t i = 0; i < ThreadStackCount(); ++i) {
       uintptr_t control_block = ThreadStackAt(i);
+      ThreadStack known;
       if (control_block == 0 || IsAlive(control_block)) continue;
+      // What the program made is its memory again.
+      if (!FindThreadStack(control_block, &known) || known.low != 0) continue;
       const Mapping* stack = map_.Find(control_block);
       if (stack == nullptr || !stack->readable || !IsControlBlock(control_block)) continue;
+      // libc keeps the table of thread-local storage with the stack, for the next thread.
+      constexpr uintptr_t kTable = sizeof(uintptr_t);
+      marking_->AddRange(control_block + kTable, control_block + kTable + sizeof(uintptr_t));
       int tid = -1;
       RawReadOwnMemory(reinterpret_cast<const void*>(control_block + g_tid_offset), &tid, sizeof(tid));
       if (tid >= 0) marking_->AddRange(control_block, control_block + g_descriptor_size);  // -1: joined
-      excluded_.Add(stack->start, TopOf(*stack, control_block));
+      excluded_.Add(LowOf(*stack, control_block, control_block), TopOf(*stack, control_block));
     }
   }
 
@@ -199,8 +217,9 @@ class RootFinder {
     size_t next = 0;
     for (size_t i = 0; i < map_.count(); ++i) {
       const Mapping& mapping = map_.at(i);
-      if (!mapping.readable || !mapping.writable) continue;
-      if (mapping.shared && !mapping.anonymous) continue;  // of a file or a device
+      if (mapping.shared && !(mapping.anonymous && mapping.readable)) continue;  // of a file or a device
+      // What was written while that was allowed counts; where it cannot be told, all but code does.
+      if (!mapping.writable && mapping.executable && !marking_->KnowsWrittenPages()) continue;
       if (!own_known_ && mapping.anonymous) continue;
       uintptr_t at = mapping.start;
       while (next < excluded_.count() && excluded_.data()[next].end <= at) ++next;

@@ -7,7 +7,14 @@ namespace {
 
 // Open addressing; control blocks are few even where threads are many, as libc uses stacks again.
 constexpr size_t kStackBits = 14, kStacks = size_t{1} << kStackBits;
-std::atomic<uintptr_t> g_stacks[kStacks];
+struct Entry {
+  std::atomic<uintptr_t> control_block;  // 0: free
+  std::atomic<uintptr_t> extent;
+};
+Entry g_stacks[kStacks];
+
+// The lowest bits of an extent, which is a size or, with kOwn, an address.
+constexpr uintptr_t kOwn = 1, kGuarded = 2, kMarks = 15;
 
 std::atomic<void*> g_arguments[kArgumentSlots];
 char g_nothing;  // stands for a null argument, so that its slot is taken
@@ -16,22 +23,52 @@ static_assert(sizeof(std::atomic<void*>) == sizeof(void*));
 
 }  // namespace
 
-void NoteThreadStack(uintptr_t control_block) {
-  constexpr int kMostProbes =
-      64;  // a table that is nearly full forgets: its stacks are then the program's memory
+namespace {
+
+// The entry of a control block, or where it may be added: look again who has it. nullptr: no room.
+Entry* FindEntry(uintptr_t control_block) {
+  // A table that is nearly full forgets: stacks without an entry are then the program's memory.
+  constexpr int kMostProbes = 64;
   size_t at = control_block * 0x9e3779b97f4a7c15 >> (64 - kStackBits);
   for (int probe = 0; probe < kMostProbes; ++probe, at = (at + 1) % kStacks) {
-    uintptr_t there = g_stacks[at].load(std::memory_order_relaxed);
-    if (there == control_block) return;
-    if (there == 0) {
-      if (g_stacks[at].compare_exchange_strong(there, control_block, std::memory_order_relaxed)) return;
-      if (there == control_block) return;
+    uintptr_t there = g_stacks[at].control_block.load(std::memory_order_acquire);
+    if (there == control_block || there == 0) return &g_stacks[at];
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+void NoteThreadStack(uintptr_t control_block, const ThreadStack& stack) {
+  uintptr_t extent = stack.low != 0 ? ((stack.low + kMarks) & ~kMarks) | kOwn : stack.size & ~kMarks;
+  if (stack.low == 0 && stack.guarded) extent |= kGuarded;
+  while (Entry* entry = FindEntry(control_block)) {
+    uintptr_t there = 0;
+    if (entry->control_block.load(std::memory_order_relaxed) != control_block &&
+        !entry->control_block.compare_exchange_strong(there, control_block, std::memory_order_acq_rel) &&
+        there != control_block) {
+      continue;  // somebody else was faster
     }
+    entry->extent.store(extent, std::memory_order_release);
+    return;
   }
 }
 
+bool FindThreadStack(uintptr_t control_block, ThreadStack* stack) {
+  const Entry* entry = FindEntry(control_block);
+  if (entry == nullptr || entry->control_block.load(std::memory_order_acquire) != control_block) return false;
+  uintptr_t extent = entry->extent.load(std::memory_order_acquire);
+  if (extent == 0) return false;
+  bool own = (extent & kOwn) != 0;
+  uintptr_t value = extent & ~kMarks;
+  *stack = {own ? value : 0, own ? 0 : value, (extent & kGuarded) != 0};
+  return true;
+}
+
 size_t ThreadStackCount() { return kStacks; }
-uintptr_t ThreadStackAt(size_t index) { return g_stacks[index].load(std::memory_order_relaxed); }
+uintptr_t ThreadStackAt(size_t index) {
+  return g_stacks[index].control_block.load(std::memory_order_relaxed);
+}
 
 ArgumentSlot* HoldThreadArgument(void* argument) {
   void* value = argument != nullptr ? argument : &g_nothing;

@@ -1,9 +1,10 @@
-// The stacks that libc made for threads, of threads that have ended too.
+// The stacks of threads, those that libc made of threads that have ended too.
 //
 // libc keeps the stack of a thread that ended for the next one: memory of the program's by its looks, full of
 // stale pointers. A stack is known by the thread's control block, which lies at its upper end.
 //
-// Thread-safety: yes. Signal-safety: yes. Allocates: never.
+// Thread-safety: yes; of two stacks with one control block, which follow each other, the later one counts.
+// Signal-safety: yes. Allocates: never.
 #ifndef HEAPPROF_SAMPLING_THREAD_STACKS_H_
 #define HEAPPROF_SAMPLING_THREAD_STACKS_H_
 
@@ -12,8 +13,16 @@
 
 namespace heapprof {
 
-// Called in a new thread whose stack libc made; `control_block` is what pthread_self() is.
-void NoteThreadStack(uintptr_t control_block);
+struct ThreadStack {
+  uintptr_t low;  // where a stack of the program's begins; 0: libc made it
+  size_t size;    // of libc's, as asked for; from the end of the control block's page down
+  bool guarded;   // libc put pages without rights below it
+};
+
+// Called in a new thread; `control_block` is what pthread_self() is.
+void NoteThreadStack(uintptr_t control_block, const ThreadStack& stack);
+// False: no such stack was noted.
+bool FindThreadStack(uintptr_t control_block, ThreadStack* stack);
 
 // How many there have been: a bound for the index below.
 size_t ThreadStackCount();

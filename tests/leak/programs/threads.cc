@@ -101,6 +101,7 @@ void* UseArgument(void* argument) {
 }
 void* ReturnBlock(void*) { return Block(1337); }
 
+#ifdef TLS_LIBRARY
 // A library with general-dynamic thread-local storage.
 void** DynamicSlot() {
   static void** (*slot)();
@@ -120,6 +121,7 @@ void* DynamicAndEnd(void*) {
   CallAndWipe([] { *DynamicSlot() = Block(1337); });
   return nullptr;
 }
+#endif
 
 ucontext_t g_main, g_coroutine;
 void OnCoroutine() {
@@ -159,6 +161,7 @@ const Scenario kList[] = {
     {"tls_static_main", [] { CallAndWipe([] { t_kept = Block(1337); }); }},
     {"tls_static_thread", [] { StartAndLeave(WithThreadLocal); }},
     {"tls_static_of_ended", [] { RunToEnd(ThreadLocalAndEnd); }},
+#ifdef TLS_LIBRARY
     {"tls_dynamic_main", [] { CallAndWipe([] { *DynamicSlot() = Block(1337); }); }},
     {"tls_dynamic_main_dropped",
      [] {
@@ -167,6 +170,7 @@ const Scenario kList[] = {
      }},
     {"tls_dynamic_thread", [] { StartAndLeave(WithDynamic); }},
     {"tls_dynamic_of_ended", [] { RunToEnd(DynamicAndEnd); }},
+#endif
     {"key_main",
      [] {
        MakeKeys(1, nullptr);
