@@ -51,6 +51,16 @@ TEST_P(Fork, ManyChildrenOfAllocatingThreads) {
   EXPECT_EQ(run->Profiles().size(), Bare() ? 0u : static_cast<size_t>(children) / 1000 + 1);
 }
 
+// libc's fork takes its list of streams: who has that waits for a stream, and who has the stream for memory.
+TEST_P(Fork, BesideThreadsThatAllocateUnderLocksOfStreams) {
+  for (const char* how : {"fork", "forkpty", "daemon"}) {
+    SCOPED_TRACE(how);
+    auto run =
+        Hazard({Program("fork_streams"), how, std::to_string(20 * SoakFactor())}, "", 60 * SoakFactor());
+    ExpectRunsWell(run.get());
+  }
+}
+
 // A child that went on with its parent's countdown, or its random numbers, would be sampled where its
 // siblings are.
 TEST(ForkSeeds, SiblingsAreSampledAtDifferentPoints) {
