@@ -1,4 +1,4 @@
-#include "alloc/init.h"
+#include "alloc/entry/init.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -9,22 +9,22 @@
 
 #include <new>
 
-#include "alloc/backend.h"
-#include "alloc/early_heap.h"
-#include "alloc/fork.h"
-#include "alloc/next.h"
+#include "alloc/backend/backend.h"
+#include "alloc/backend/early_heap.h"
+#include "alloc/entry/sample_filter.h"
+#include "alloc/entry/slow_path.h"
 #include "alloc/process_start.h"
-#include "alloc/sample_filter.h"
-#include "alloc/slow_path.h"
-#include "alloc/threads.h"
+#include "alloc/wrappers/fork.h"
+#include "alloc/wrappers/next.h"
+#include "alloc/wrappers/threads.h"
 #include "base/options.h"
-#include "base/raw_syscall.h"
+#include "base/system/raw_syscall.h"
 #include "base/text.h"
 #include "leak/at_exit.h"
-#include "leak/roots.h"
-#include "leak/source_lines.h"
-#include "profiles/heap_profile.h"
+#include "leak/report/source_lines.h"
+#include "leak/search/roots.h"
 #include "profiles/triggers.h"
+#include "profiles/write/heap_profile.h"
 #include "sampling/recorder.h"
 #include "sampling/unwind/cfi.h"
 

@@ -7,7 +7,7 @@
 #include <unwind.h>
 
 #include "bench/walk_depth.h"
-#include "sampling/caller_frame.h"
+#include "sampling/unwind/caller_frame.h"
 #include "sampling/unwind/walk.h"
 
 namespace {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times stack walks inside the C++ compiler: tests/real/walk_probe.cc preloaded into cc1plus.
+"""Times stack walks inside the C++ compiler: tests/system/real/walk_probe.cc preloaded into cc1plus.
 
 Runs ours, libunwind's cached unw_backtrace and the bare reading of the clock in turn, and prints for each
 interval the least and the median of the nanoseconds a stack, less what reading the clock takes at least.

@@ -6,8 +6,8 @@
 #include "heapprof/heapprof.h"
 #include "leak/at_exit.h"
 #include "leak/check.h"
-#include "leak/roots.h"
-#include "sampling/quarantine.h"
+#include "leak/quarantine.h"
+#include "leak/search/roots.h"
 #include "sampling/recorder.h"
 
 #define HEAPPROF_API __attribute__((visibility("default")))

@@ -9,10 +9,10 @@
 #include <atomic>
 
 #include "base/options.h"
-#include "base/raw_syscall.h"
+#include "base/system/raw_syscall.h"
 #include "base/text.h"
 #include "leak/check.h"
-#include "leak/roots.h"
+#include "leak/search/roots.h"
 #include "profiles/dump_file.h"
 #include "proto/descriptor_sink.h"
 #include "sampling/recorder.h"

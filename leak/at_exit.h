@@ -7,7 +7,7 @@
 namespace heapprof::leak {
 
 // Reads the suppressions and remembers where the report goes, as the program may change its folder. Called
-// once by alloc/init, when options are parsed and libc can be called.
+// once by alloc/entry/init, when options are parsed and libc can be called.
 void InstallLeakCheck();
 
 // The whole check with its report, its files and its line about what went wrong. True if there are leaks, or

@@ -7,21 +7,21 @@
 
 #include <atomic>
 
-#include "base/call_on_stack.h"
-#include "base/raw_syscall.h"
+#include "base/system/call_on_stack.h"
+#include "base/system/raw_syscall.h"
 #include "base/text.h"
-#include "leak/block_index.h"
-#include "leak/classes.h"
-#include "leak/frame_names.h"
-#include "leak/leak_profile.h"
-#include "leak/leak_report.h"
-#include "leak/marking.h"
-#include "leak/memory_map.h"
-#include "leak/roots.h"
+#include "leak/report/classes.h"
+#include "leak/report/frame_names.h"
+#include "leak/report/leak_profile.h"
+#include "leak/report/leak_report.h"
+#include "leak/search/block_index.h"
+#include "leak/search/marking.h"
+#include "leak/search/memory_map.h"
+#include "leak/search/roots.h"
 #include "profiles/dump_file.h"
-#include "sampling/live_table.h"
+#include "sampling/heap/live_table.h"
 #include "sampling/recorder.h"
-#include "sampling/stop_world.h"
+#include "sampling/stop/stop_world.h"
 
 namespace heapprof::leak {
 namespace {

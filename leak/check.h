@@ -9,10 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "leak/findings.h"
-#include "leak/memory_sink.h"
-#include "leak/suppressions.h"
-#include "sampling/stop_signal.h"
+#include "leak/report/findings.h"
+#include "leak/report/memory_sink.h"
+#include "leak/report/suppressions.h"
+#include "sampling/stop/stop_signal.h"
 
 namespace heapprof::leak {
 

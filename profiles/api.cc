@@ -7,9 +7,9 @@
 #include "profiles/cpu_profile.h"
 #include "profiles/triggers.h"
 #include "sampling/cpu/cpu_sampler.h"
-#include "sampling/heap_tables.h"
-#include "sampling/labels.h"
+#include "sampling/heap/heap_tables.h"
 #include "sampling/recorder.h"
+#include "sampling/thread/labels.h"
 
 #define HEAPPROF_API __attribute__((visibility("default")))
 

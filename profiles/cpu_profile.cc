@@ -6,17 +6,17 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "base/call_on_stack.h"
+#include "base/lock/owner_lock.h"
 #include "base/options.h"
-#include "base/owner_lock.h"
-#include "base/raw_syscall.h"
-#include "base/signals_blocked.h"
+#include "base/system/call_on_stack.h"
+#include "base/system/raw_syscall.h"
+#include "base/system/signals_blocked.h"
 #include "base/text.h"
-#include "profiles/count_proto.h"
 #include "profiles/dump_file.h"
 #include "profiles/dump_memory.h"
-#include "profiles/proto_parts.h"
 #include "profiles/triggers.h"
+#include "profiles/write/count_proto.h"
+#include "profiles/write/proto_parts.h"
 #include "proto/descriptor_sink.h"
 #include "sampling/cpu/cpu_sampler.h"
 

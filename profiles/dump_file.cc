@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "base/raw_syscall.h"
+#include "base/system/raw_syscall.h"
 
 namespace heapprof {
 

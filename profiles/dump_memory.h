@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "base/raw_syscall.h"
+#include "base/system/raw_syscall.h"
 
 namespace heapprof {
 

@@ -2,8 +2,8 @@
 #include <errno.h>
 
 #include "heapprof/heapprof.h"
-#include "sampling/caller_frame.h"
-#include "sampling/named_profiles.h"
+#include "sampling/counts/named_profiles.h"
+#include "sampling/unwind/caller_frame.h"
 
 #define HEAPPROF_API __attribute__((visibility("default")))
 

@@ -6,19 +6,19 @@
 
 #include <atomic>
 
-#include "base/call_on_stack.h"
+#include "base/lock/owner_lock.h"
 #include "base/options.h"
-#include "base/owner_lock.h"
-#include "base/raw_syscall.h"
-#include "base/signals_blocked.h"
+#include "base/system/call_on_stack.h"
+#include "base/system/raw_syscall.h"
+#include "base/system/signals_blocked.h"
 #include "base/text.h"
 #include "profiles/cpu_profile.h"
 #include "profiles/dump_file.h"
 #include "profiles/dump_memory.h"
-#include "profiles/heap_profile.h"
-#include "profiles/named_profile.h"
+#include "profiles/write/heap_profile.h"
+#include "profiles/write/named_profile.h"
 #include "proto/descriptor_sink.h"
-#include "sampling/named_profiles.h"
+#include "sampling/counts/named_profiles.h"
 #include "sampling/unwind/walk.h"
 
 namespace heapprof {

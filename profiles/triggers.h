@@ -8,8 +8,8 @@
 
 namespace heapprof {
 
-// Installs the signal handler and the exit hooks that the options ask for. Called once by alloc/init, when
-// options are parsed and libc can be called.
+// Installs the signal handler and the exit hooks that the options ask for. Called once by alloc/entry/init,
+// when options are parsed and libc can be called.
 void InstallTriggers();
 
 // The child's part of fork: the file counter starts anew and a dump that the parent had under way is

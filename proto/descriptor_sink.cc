@@ -4,8 +4,8 @@
 #include <poll.h>
 #include <sys/syscall.h>
 
-#include "base/raw_syscall.h"
-#include "base/write_signals.h"
+#include "base/system/raw_syscall.h"
+#include "base/system/write_signals.h"
 
 namespace heapprof {
 namespace {

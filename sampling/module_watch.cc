@@ -3,14 +3,14 @@
 #include <link.h>
 #include <string.h>
 
-#include "base/arena.h"
-#include "base/signals_blocked.h"
-#include "base/spinlock.h"
-#include "sampling/bucket_table.h"
+#include "base/lock/spinlock.h"
+#include "base/memory/arena.h"
+#include "base/system/signals_blocked.h"
+#include "sampling/counts/named_profiles.h"
 #include "sampling/cpu/cpu_sampler.h"
-#include "sampling/modules.h"
-#include "sampling/named_profiles.h"
-#include "sampling/retired_modules.h"
+#include "sampling/heap/bucket_table.h"
+#include "sampling/modules/modules.h"
+#include "sampling/modules/retired_modules.h"
 #include "sampling/unwind/cfi.h"
 #include "sampling/unwind/walk.h"
 

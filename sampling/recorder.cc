@@ -3,16 +3,17 @@
 #include <alloca.h>
 #include <sys/resource.h>
 
-#include "base/arena.h"
+#include "base/hash.h"
+#include "base/lock/spinlock.h"
+#include "base/memory/arena.h"
 #include "base/options.h"
-#include "base/spinlock.h"
-#include "sampling/bucket_table.h"
-#include "sampling/heap_tables.h"
-#include "sampling/labels.h"
-#include "sampling/live_table.h"
+#include "sampling/heap/bucket_table.h"
+#include "sampling/heap/heap_tables.h"
+#include "sampling/heap/live_table.h"
+#include "sampling/heap/sampler.h"
 #include "sampling/module_watch.h"
-#include "sampling/sampler.h"
-#include "sampling/thread_state.h"
+#include "sampling/thread/labels.h"
+#include "sampling/thread/thread_state.h"
 #include "sampling/unwind/walk.h"
 
 // glibc: where the kernel put argc; everything of the main thread's stack that a walk visits lies below.

@@ -6,15 +6,15 @@
 #include <string>
 #include <vector>
 
-#include "tools/addresses.h"
-#include "tools/check.h"
-#include "tools/dump.h"
-#include "tools/failure.h"
-#include "tools/flame.h"
-#include "tools/inflate.h"
-#include "tools/info.h"
-#include "tools/report_commands.h"
-#include "tools/run.h"
+#include "tools/base/failure.h"
+#include "tools/flame/flame.h"
+#include "tools/process/check.h"
+#include "tools/process/dump.h"
+#include "tools/process/run.h"
+#include "tools/reader/inflate.h"
+#include "tools/report/info.h"
+#include "tools/report/report_commands.h"
+#include "tools/symbols/addresses.h"
 
 namespace heapprof::tools {
 namespace {

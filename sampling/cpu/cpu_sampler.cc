@@ -8,8 +8,8 @@
 #include <sys/time.h>
 
 #include "base/options.h"
-#include "base/raw_syscall.h"
-#include "base/signals_blocked.h"
+#include "base/system/raw_syscall.h"
+#include "base/system/signals_blocked.h"
 #include "base/text.h"
 #include "sampling/cpu/session.h"
 

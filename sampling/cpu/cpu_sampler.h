@@ -17,8 +17,8 @@
 
 #include <stdint.h>
 
+#include "sampling/counts/stack_counts.h"
 #include "sampling/cpu/thread_clocks.h"
-#include "sampling/stack_counts.h"
 
 namespace heapprof::cpu {
 

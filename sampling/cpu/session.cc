@@ -7,13 +7,13 @@
 
 #include <new>
 
-#include "base/arena.h"
-#include "base/call_on_stack.h"
+#include "base/hash.h"
+#include "base/memory/arena.h"
 #include "base/options.h"
-#include "base/raw_syscall.h"
-#include "sampling/labels.h"
-#include "sampling/sampler.h"
-#include "sampling/thread_state.h"
+#include "base/system/call_on_stack.h"
+#include "base/system/raw_syscall.h"
+#include "sampling/thread/labels.h"
+#include "sampling/thread/thread_state.h"
 #include "sampling/unwind/walk.h"
 
 namespace heapprof::cpu {

@@ -11,10 +11,10 @@
 
 #include <atomic>
 
-#include "base/spinlock.h"
+#include "base/lock/spinlock.h"
+#include "base/thread/raw_thread.h"
+#include "sampling/counts/stack_counts.h"
 #include "sampling/cpu/profile_buffer.h"
-#include "sampling/cpu/raw_thread.h"
-#include "sampling/stack_counts.h"
 
 namespace heapprof::cpu {
 

@@ -9,7 +9,7 @@
 
 #include <algorithm>
 
-#include "base/raw_syscall.h"
+#include "base/system/raw_syscall.h"
 
 namespace heapprof::cpu {
 namespace {

@@ -7,11 +7,12 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 
-#include "base/arena.h"
+#include "base/hash.h"
+#include "base/memory/arena.h"
 #include "base/options.h"
-#include "base/raw_syscall.h"
-#include "base/signals_blocked.h"
-#include "sampling/sampler.h"
+#include "base/system/raw_syscall.h"
+#include "base/system/signals_blocked.h"
+#include "sampling/heap/sampler.h"
 
 namespace heapprof::cpu {
 namespace {
@@ -291,6 +292,6 @@ void ThreadClocks::ForgetAfterFork() {
   lock_.ResetAfterFork();
 }
 
-uint64_t ThreadClocks::Random() { return MixBits(random_ += 0x9e3779b97f4a7c15); }
+uint64_t ThreadClocks::Random() { return MixBits(random_ += kGoldenRatio); }
 
 }  // namespace heapprof::cpu

@@ -20,8 +20,8 @@
 
 #include <atomic>
 
-#include "base/raw_syscall.h"
-#include "base/spinlock.h"
+#include "base/lock/spinlock.h"
+#include "base/system/raw_syscall.h"
 #include "sampling/cpu/thread_clock.h"
 
 namespace heapprof::cpu {

@@ -1,5 +1,6 @@
 #include "sampling/unwind/rule_cache.h"
 
+#include "base/hash.h"
 #include "sampling/unwind/cfi.h"
 #include "sampling/unwind/seen_modules.h"
 
@@ -25,10 +26,7 @@ SeenModules g_seen;
 
 constexpr uint64_t kIndexMask = (uint64_t{1} << kIndexBits) - 1;
 
-uint64_t IndexOf(uint64_t key) {
-  constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;
-  return (key * kGolden) >> (64 - kIndexBits);
-}
+uint64_t IndexOf(uint64_t key) { return (key * kGoldenRatio) >> (64 - kIndexBits); }
 
 std::atomic<uint16_t>* IndexSlot(uint64_t key, uint64_t probe) {
   return &g_index[(IndexOf(key) + probe) & kIndexMask];

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "base/raw_syscall.h"
+#include "base/system/raw_syscall.h"
 #include "sampling/unwind/walk.h"
 
 namespace heapprof::unwind {

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <ucontext.h>
 
-#include "sampling/caller_frame.h"
+#include "sampling/unwind/caller_frame.h"
 
 namespace heapprof {
 

@@ -8,7 +8,7 @@
 
 #include <vector>
 
-#include "tests/programs/program.h"
+#include "tests/system/programs/program.h"
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <initializer_list>
 #include <new>
 
-#include "tests/programs/program.h"
+#include "tests/system/programs/program.h"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // A program that was built for jemalloc: it brings settings in malloc_conf, prof:true among them.
-#include "tests/programs/program.h"
+#include "tests/system/programs/program.h"
 
 extern "C" {
 extern const char* malloc_conf;

@@ -2,7 +2,7 @@
 // has every other default form call these two, so none of the pool's blocks may reach the library.
 #include <new>
 
-#include "tests/programs/program.h"
+#include "tests/system/programs/program.h"
 
 namespace {
 

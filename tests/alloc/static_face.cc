@@ -3,7 +3,7 @@
 #include <malloc.h>
 #include <pthread.h>
 
-#include "tests/programs/program.h"
+#include "tests/system/programs/program.h"
 
 // Names that the library uses inside. In the archive they are local, so these are other functions.
 extern "C" int hpje_malloc() { return 1; }

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "alloc/backend.h"
+#include "alloc/backend/backend.h"
 #include "base/options.h"
-#include "base/own_mappings.h"
-#include "leak/suppressions.h"
+#include "base/system/own_mappings.h"
+#include "leak/report/suppressions.h"
 #include "tests/support/elf_symbols.h"
 #include "tests/support/subprocess.h"
 #include "tests/support/under.h"

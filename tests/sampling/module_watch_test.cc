@@ -7,7 +7,7 @@
 
 #include <atomic>
 
-#include "sampling/bucket_table.h"
+#include "sampling/heap/bucket_table.h"
 
 namespace heapprof {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/options.h"
-#include "sampling/heap_tables.h"
+#include "sampling/heap/heap_tables.h"
 
 namespace heapprof {
 namespace {

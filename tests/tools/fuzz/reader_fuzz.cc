@@ -9,12 +9,12 @@
 #include <cstdlib>
 #include <string>
 
-#include "tools/diff.h"
-#include "tools/failure.h"
-#include "tools/merge.h"
-#include "tools/profile_writer.h"
-#include "tools/table.h"
-#include "tools/view.h"
+#include "tools/base/failure.h"
+#include "tools/profile/merge.h"
+#include "tools/profile/profile_writer.h"
+#include "tools/report/diff.h"
+#include "tools/report/table.h"
+#include "tools/report/view.h"
 
 namespace {
 

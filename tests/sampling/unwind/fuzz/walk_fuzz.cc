@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "sampling/caller_frame.h"
+#include "sampling/unwind/caller_frame.h"
 #include "sampling/unwind/walk.h"
 
 namespace {

@@ -1,0 +1,62 @@
+// The private jemalloc's names. alloc/backend/private_jemalloc.cmake renames every global symbol of
+// jemalloc 5.3.0 to hpje_<name>; only alloc/ calls them, directly and through no PLT.
+//
+// Thread-safety: yes, but for the two configuration strings, which are set before the first call.
+// Signal-safety: no. errno: hpje_malloc, hpje_calloc and hpje_realloc set ENOMEM; hpje_mallocx sets nothing.
+// Invariants: (1) a block leaves the live table (recorder::RecordFree) before it is given back here; (2) what
+// is not jemalloc's (alloc/backend/early_heap.h) never gets here.
+#ifndef HEAPPROF_ALLOC_BACKEND_BACKEND_H_
+#define HEAPPROF_ALLOC_BACKEND_BACKEND_H_
+
+#include <stddef.h>
+
+#pragma GCC visibility push(hidden)
+extern "C" {
+
+void* hpje_malloc(size_t size);
+void* hpje_calloc(size_t count, size_t size);
+void* hpje_realloc(void* block, size_t size);
+void hpje_free(void* block);
+
+void* hpje_mallocx(size_t size, int flags);
+void* hpje_rallocx(void* block, size_t size, int flags);
+size_t hpje_xallocx(void* block, size_t size, size_t extra, int flags);
+size_t hpje_sallocx(const void* block, int flags);
+void hpje_dallocx(void* block, int flags);
+void hpje_sdallocx(void* block, size_t size, int flags);
+size_t hpje_nallocx(size_t size, int flags);
+
+int hpje_mallctl(const char* name, void* old, size_t* old_size, void* fresh, size_t fresh_size);
+int hpje_mallctlnametomib(const char* name, size_t* mib, size_t* mib_length);
+int hpje_mallctlbymib(const size_t* mib, size_t mib_length, void* old, size_t* old_size, void* fresh,
+                      size_t fresh_size);
+void hpje_malloc_stats_print(void (*write)(void*, const char*), void* arg, const char* options);
+
+// Read once, by jemalloc's first call: the program's settings, and settings that stand over all others.
+extern const char* hpje_malloc_conf;
+extern const char* hpje_malloc_conf_2_conf_harder;
+
+// What jemalloc keeps of each thread. The size is that of Debian's build (checked by tests/leak).
+extern __thread char hpje_je_tsd_tls __attribute__((tls_model("initial-exec")));
+
+}  // extern "C"
+#pragma GCC visibility pop
+
+namespace heapprof {
+
+inline constexpr size_t kBackendThreadBytes = 2632;
+
+// The flags of hpje_mallocx, as jemalloc defines them.
+inline constexpr int kZeroFlag = 0x40;
+inline constexpr int kLgAlignMask = 0x3f;
+
+inline int AlignFlag(size_t alignment) { return __builtin_ctzl(alignment); }
+
+// The blocks jemalloc gives to small requests are aligned to this; more must be asked for.
+inline constexpr size_t kNaturalAlignment = 8;
+// ... but every block of at least so many bytes is aligned to this (jemalloc's quantum).
+inline constexpr size_t kQuantum = 16;
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_ALLOC_BACKEND_BACKEND_H_

@@ -1,0 +1,144 @@
+// Looks, while the library is built, whether the private jemalloc lies in memory as
+// alloc/backend/jemalloc_bins.h says, by watching what its functions do to the thread's record. Prints the
+// header that fast_path_x86_64.S includes: HEAPPROF_JEMALLOC_BINS is 1 or 0. What differed goes to stderr.
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "alloc/backend/jemalloc_bins.h"
+
+extern "C" {
+extern __thread char hpje_je_tsd_tls[] __attribute__((tls_model("initial-exec"), visibility("hidden")));
+extern uint8_t hpje_je_sz_size2index_tab[];
+extern size_t hpje_je_sz_index2size_tab[];
+void* hpje_malloc(size_t size);
+void hpje_free(void* block);
+void hpje_je_je_sdallocx_noflags(void* block, size_t size);
+size_t hpje_nallocx(size_t size, int flags);
+int hpje_mallctl(const char* name, void* old, size_t* old_size, void* fresh, size_t fresh_size);
+
+// What the private jemalloc calls of ours.
+int hpje_register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void)) {
+  return pthread_atfork(prepare, parent, child);
+}
+void* hpje_mmap(void* at, size_t size, int protection, int flags, int fd, off_t offset) {
+  return mmap(at, size, protection, flags, fd, offset);
+}
+int hpje_munmap(void* at, size_t size) { return munmap(at, size); }
+}
+
+namespace {
+
+int g_differences;
+
+#define EXPECT(condition)                                             \
+  do {                                                                \
+    if (!(condition)) {                                               \
+      fprintf(stderr, "jemalloc's layout: not so: %s\n", #condition); \
+      ++g_differences;                                                \
+    }                                                                 \
+  } while (0)
+
+constexpr int kBlocks = 1000;
+
+uint64_t Word(size_t offset) {
+  uint64_t value;
+  memcpy(&value, hpje_je_tsd_tls + offset, sizeof(value));
+  return value;
+}
+
+uint16_t Half(size_t offset) {
+  uint16_t value;
+  memcpy(&value, hpje_je_tsd_tls + offset, sizeof(value));
+  return value;
+}
+
+void CheckClass(size_t size) {
+  unsigned index = hpje_je_sz_size2index_tab[(size + 7) >> 3];
+  size_t usable = hpje_je_sz_index2size_tab[index];
+  size_t bin = JE_BINS + JE_BIN_SIZE * index;
+  EXPECT(usable == hpje_nallocx(size == 0 ? 1 : size, 0));
+
+  // After one block went through the cache there is one in it. Twice, should the first have set an event off.
+  hpje_free(hpje_malloc(size));
+  if (Word(JE_ALLOCATED) + usable >= Word(JE_ALLOCATED_LIMIT)) hpje_free(hpje_malloc(size));
+  if (Word(JE_DEALLOCATED) + usable >= Word(JE_DEALLOCATED_LIMIT)) hpje_free(hpje_malloc(size));
+  uint64_t top = Word(bin + JE_BIN_TOP), requests = Word(bin + JE_BIN_REQUESTS);
+  uint64_t allocated = Word(JE_ALLOCATED), freed = Word(JE_DEALLOCATED);
+  EXPECT(static_cast<uint16_t>(top) != Half(bin + JE_BIN_EMPTY));
+  EXPECT(allocated + usable < Word(JE_ALLOCATED_LIMIT) && freed + usable < Word(JE_DEALLOCATED_LIMIT));
+  if (g_differences != 0) return;  // the top may be no pointer
+  void* next = *reinterpret_cast<void**>(top);
+  void* block = hpje_malloc(size);
+  EXPECT(block == next);
+  EXPECT(Word(bin + JE_BIN_TOP) == top + 8);
+  EXPECT(Word(bin + JE_BIN_REQUESTS) == requests + 1);
+  EXPECT(Word(JE_ALLOCATED) == allocated + usable);
+
+  uint64_t address = reinterpret_cast<uintptr_t>(block);
+  size_t entry = JE_LEAVES + 16 * ((address >> JE_LEAF_SHIFT) & (JE_LEAF_COUNT - 1));
+  EXPECT(Word(entry) == (address >> JE_LEAF_SHIFT << JE_LEAF_SHIFT));
+  if (g_differences != 0) return;
+  uint64_t page = reinterpret_cast<const uint64_t*>(
+      Word(entry + 8))[(address & ((1ull << JE_LEAF_SHIFT) - 1)) >> JE_PAGE_SHIFT];
+  EXPECT((page & 1) == (usable < 16384));
+  EXPECT(page >> JE_CLASS_SHIFT == index);
+
+  if (size % 2 == 0) {
+    hpje_free(block);
+  } else {
+    hpje_je_je_sdallocx_noflags(block, size);
+  }
+  EXPECT(Word(bin + JE_BIN_TOP) == top && *reinterpret_cast<void**>(top) == block);
+  EXPECT(Word(JE_DEALLOCATED) == freed + usable);
+}
+
+// The low water mark follows the top down to empty, where the next block comes with a whole new batch; full
+// is where a block more sends half of them back.
+void CheckMarks(size_t size) {
+  static void* blocks[kBlocks];
+  unsigned index = hpje_je_sz_size2index_tab[(size + 7) >> 3];
+  size_t bin = JE_BINS + JE_BIN_SIZE * index;
+  int empty_seen = 0, full_seen = 0;
+  for (int i = 0; i < kBlocks; ++i) {
+    bool empty = Half(bin + JE_BIN_TOP) == Half(bin + JE_BIN_EMPTY);
+    bool lowest = Half(bin + JE_BIN_TOP) == Half(bin + JE_BIN_LOW_WATER);
+    uint64_t top = Word(bin + JE_BIN_TOP);
+    blocks[i] = hpje_malloc(size);
+    if (!empty) EXPECT(Word(bin + JE_BIN_TOP) == top + 8);
+    if (!empty && lowest) EXPECT(Half(bin + JE_BIN_LOW_WATER) == static_cast<uint16_t>(top + 8));
+    if (empty) EXPECT(Half(bin + JE_BIN_TOP) != Half(bin + JE_BIN_EMPTY));
+    empty_seen += empty;
+  }
+  for (int i = 0; i < kBlocks; ++i) {
+    bool full = Half(bin + JE_BIN_TOP) == Half(bin + JE_BIN_FULL);
+    uint64_t top = Word(bin + JE_BIN_TOP);
+    hpje_free(blocks[i]);
+    EXPECT(full ? Word(bin + JE_BIN_TOP) > top : Word(bin + JE_BIN_TOP) == top - 8);
+    full_seen += full;
+  }
+  EXPECT(empty_seen > 0 && full_seen > 0);
+}
+
+}  // namespace
+
+int main() {
+  hpje_free(hpje_malloc(1));
+  uint64_t *allocated = nullptr, *deallocated = nullptr;
+  size_t length = sizeof(allocated);
+  EXPECT(hpje_mallctl("thread.allocatedp", &allocated, &length, nullptr, 0) == 0);
+  EXPECT(hpje_mallctl("thread.deallocatedp", &deallocated, &length, nullptr, 0) == 0);
+  EXPECT(reinterpret_cast<char*>(allocated) == hpje_je_tsd_tls + JE_ALLOCATED);
+  EXPECT(reinterpret_cast<char*>(deallocated) == hpje_je_tsd_tls + JE_DEALLOCATED);
+  for (size_t size = 0; size <= JE_LOOKUP_MAX && g_differences == 0; size += size < 128 ? 1 : 61)
+    CheckClass(size);
+  if (g_differences == 0) CheckMarks(48);
+  // The limit of 0 for a thread out of the usual state: while its cache is off.
+  int off = 0;
+  EXPECT(hpje_mallctl("thread.tcache.enabled", nullptr, nullptr, &off, 1) == 0);
+  EXPECT(Word(JE_ALLOCATED_LIMIT) == 0 && Word(JE_DEALLOCATED_LIMIT) == 0);
+  printf("#define HEAPPROF_JEMALLOC_BINS %d\n", g_differences == 0);
+  return 0;
+}

@@ -1,0 +1,262 @@
+// malloc, free, and the operators that most programs live by, for x86-64.
+//
+// malloc counts the thread's bytes down (ThreadCountdown in sampling/recorder.h) and goes the slow way when the
+// countdown was not larger than the size, compared unsigned: so do absurd sizes, and every size, 0 too, when the
+// countdown is 0, which is how a thread begins. free goes the slow way unless a bit of g_sample_mask is set in
+// the address; so does a null pointer. Both leave by a jump: no frame of ours stands on the stack when jemalloc
+// or the slow path runs, and the slow path finds the program's frame under its own.
+//
+// Where the thread's cache has a block, or room for one, jemalloc's own way is some 30 instructions without a
+// call. It stands here in fewer (TAKE_CACHED, KEEP_CACHED, KEEP_CACHED_OF_SIZE), which is more than the countdown
+// and the test cost; whatever is out of the ordinary is jemalloc's, by a jump to its function. alloc/backend/jemalloc_bins.h
+// has the layout, and docs/decisions/0011-cached-blocks.md the reasons.
+//
+// It is assembly because gcc 12 does not fold subtraction, store and both comparisons into one `sub` to memory
+// (clang 14 does). tests/alloc/fast_path.golden pins the instruction counts.
+//
+// The operators are weak, so that a program that links libheapprof.a can replace them as the standard says.
+
+#include "alloc/backend/jemalloc_bins.h"
+#include "jemalloc_bins_checked.h"
+
+        .text
+
+.macro  BODY name
+        .type   \name, @function
+        .p2align 5
+\name:
+        .cfi_startproc
+.endm
+
+.macro  ENTRY name
+        .globl  \name
+        BODY    \name
+.endm
+
+.macro  END name
+        .cfi_endproc
+        .size   \name, . - \name
+.endm
+
+.macro  OPERATOR name
+        .weak   \name
+        BODY    \name
+.endm
+
+// Subtracts the size in \reg from the countdown. Sets the flags for jbe.
+.macro  COUNT_DOWN reg
+        movq    _ZN8heapprof11t_countdownE@gottpoff(%rip), %rax
+        subq    \reg, %fs:(%rax)
+.endm
+
+// Goes on if the address %rdi is certainly no sample's, at most by way of ASK_FILTER, which stands behind the body.
+.macro  UNLESS_SAMPLE
+        testl   %edi, _ZN8heapprof13g_sample_maskE(%rip)
+        je      8f
+7:
+.endm
+
+// A page-aligned block, where samples are page-aligned: often the first of a slab, which a loop is given again and
+// again. No sample if none lies on such a page (PassesFilter in alloc/entry/sample_filter.h).
+.macro  ASK_FILTER
+8:      cmpl    $4095, _ZN8heapprof13g_sample_maskE(%rip)
+        jne     hp_free_slow
+        movl    %edi, %eax
+        leaq    _ZN8heapprof17g_samples_of_pageE(%rip), %rdx
+        shrl    $12, %eax
+        andl    $4095, %eax
+        cmpl    $0, (%rdx,%rax,4)
+        je      7b
+        jmp     hp_free_slow
+.endm
+
+// The calling thread's record of jemalloc.
+.macro  RECORD_OF_THREAD reg
+        movq    %fs:0, \reg
+        addq    hpje_je_tsd_tls@gottpoff(%rip), \reg
+.endm
+
+// Returns a block of %rdi bytes out of the thread's cache, if there is one and no event is due; else falls through
+// with %rdi as it was.
+.macro  TAKE_CACHED
+#if HEAPPROF_JEMALLOC_BINS
+        cmpq    $JE_LOOKUP_MAX, %rdi
+        ja      2f
+        RECORD_OF_THREAD %rcx
+        leal    7(%rdi), %eax
+        leaq    hpje_je_sz_size2index_tab(%rip), %rsi
+        shrl    $3, %eax
+        leaq    hpje_je_sz_index2size_tab(%rip), %rdx
+        movzbl  (%rsi,%rax), %eax
+        movq    (%rdx,%rax,8), %rdx
+        leal    (%rax,%rax,2), %eax
+        leaq    JE_BINS(%rcx,%rax,8), %rsi
+        addq    JE_ALLOCATED(%rcx), %rdx
+        cmpq    JE_ALLOCATED_LIMIT(%rcx), %rdx
+        jae     2f
+        movq    JE_BIN_TOP(%rsi), %r8
+        cmpw    %r8w, JE_BIN_LOW_WATER(%rsi)
+        je      1f
+0:      movq    (%r8), %rax
+        addq    $8, %r8
+        movq    %rdx, JE_ALLOCATED(%rcx)
+        incq    JE_BIN_REQUESTS(%rsi)
+        movq    %r8, JE_BIN_TOP(%rsi)
+        ret
+1:      cmpw    %r8w, JE_BIN_EMPTY(%rsi)
+        je      2f
+        leal    8(%r8), %eax
+        movw    %ax, JE_BIN_LOW_WATER(%rsi)
+        jmp     0b
+2:
+#endif
+.endm
+
+// Returns after it has put the block %rdi, of size class \class (a 64-bit register, then overwritten), into the
+// thread's cache; jumps to \otherwise when it is full or an event is due. %rcx: the record.
+.macro  PUSH_CACHED class, class32, otherwise
+        leaq    hpje_je_sz_index2size_tab(%rip), %rax
+        movq    (%rax,\class,8), %r8
+        leal    (\class,\class,2), \class32
+        leaq    JE_BINS(%rcx,\class,8), \class
+        addq    JE_DEALLOCATED(%rcx), %r8
+        cmpq    JE_DEALLOCATED_LIMIT(%rcx), %r8
+        jae     \otherwise
+        movq    JE_BIN_TOP(\class), %rax
+        cmpw    %ax, JE_BIN_FULL(\class)
+        je      \otherwise
+        movq    %rdi, -8(%rax)
+        subq    $8, %rax
+        movq    %r8, JE_DEALLOCATED(%rcx)
+        movq    %rax, JE_BIN_TOP(\class)
+        ret
+.endm
+
+// Puts the block %rdi into the thread's cache and returns, or jumps to \otherwise.
+.macro  KEEP_CACHED otherwise
+#if HEAPPROF_JEMALLOC_BINS
+        RECORD_OF_THREAD %rcx
+        movq    %rdi, %rax
+        movq    %rdi, %rdx
+        shrq    $(JE_LEAF_SHIFT - 4), %rax
+        andq    $-(1 << JE_LEAF_SHIFT), %rdx
+        andl    $((JE_LEAF_COUNT - 1) << 4), %eax
+        cmpq    %rdx, JE_LEAVES(%rcx,%rax)
+        jne     \otherwise
+        movq    JE_LEAVES+8(%rcx,%rax), %rsi
+        movl    %edi, %edx
+        andl    $((1 << JE_LEAF_SHIFT) - 1), %edx
+        shrl    $JE_PAGE_SHIFT, %edx
+        movq    (%rsi,%rdx,8), %rdx
+        testb   $1, %dl
+        je      \otherwise
+        shrq    $JE_CLASS_SHIFT, %rdx
+        PUSH_CACHED %rdx, %edx, \otherwise
+#else
+        jmp     \otherwise
+#endif
+.endm
+
+// The same for a block whose size the program has told in %rsi.
+.macro  KEEP_CACHED_OF_SIZE otherwise
+#if HEAPPROF_JEMALLOC_BINS
+        cmpq    $JE_LOOKUP_MAX, %rsi
+        ja      \otherwise
+        RECORD_OF_THREAD %rcx
+        leal    7(%rsi), %eax
+        leaq    hpje_je_sz_size2index_tab(%rip), %rdx
+        shrl    $3, %eax
+        movzbl  (%rdx,%rax), %edx
+        PUSH_CACHED %rdx, %edx, \otherwise
+#else
+        jmp     \otherwise
+#endif
+.endm
+
+        .hidden hp_malloc_slow, hp_free_slow, hp_new_slow, hp_new_failed, hp_delete_replaced
+        .hidden hpje_malloc, hpje_free, hpje_je_je_sdallocx_noflags
+        .hidden hpje_je_tsd_tls, hpje_je_sz_size2index_tab, hpje_je_sz_index2size_tab
+        .hidden _ZN8heapprof13g_sample_maskE, _ZN8heapprof17g_samples_of_pageE
+        .type   hpje_je_tsd_tls, @tls_object
+
+// void* malloc(size_t size)
+        ENTRY   malloc
+        COUNT_DOWN %rdi
+        jbe     hp_malloc_slow
+        TAKE_CACHED
+        jmp     hpje_malloc
+        END     malloc
+
+// void free(void* block)
+        ENTRY   free
+        UNLESS_SAMPLE
+        KEEP_CACHED hpje_free
+        ASK_FILTER
+        END     free
+
+// void* operator new(size_t size)
+        OPERATOR _Znwm
+        .globl  hp_own_new
+        .hidden hp_own_new
+hp_own_new:
+        COUNT_DOWN %rdi
+        jbe     hp_new_slow
+        TAKE_CACHED
+        pushq   %rdi
+        .cfi_adjust_cfa_offset 8
+        call    hpje_malloc
+        popq    %rdi
+        .cfi_adjust_cfa_offset -8
+        testq   %rax, %rax
+        je      hp_new_failed
+        ret
+        END     _Znwm
+
+// void* operator new[](size_t size): the standard has it call operator new, which a program may replace.
+        OPERATOR _Znam
+        .globl  hp_own_array_new
+        .hidden hp_own_array_new
+hp_own_array_new:
+        jmp     *_Znwm@GOTPCREL(%rip)
+        END     _Znam
+
+// void operator delete(void* block)
+        OPERATOR _ZdlPv
+        .globl  hp_own_delete
+        .hidden hp_own_delete
+hp_own_delete:
+        UNLESS_SAMPLE
+        KEEP_CACHED hpje_free
+        ASK_FILTER
+        END     _ZdlPv
+
+// void operator delete[](void* block)
+        OPERATOR _ZdaPv
+        .globl  hp_own_array_delete
+        .hidden hp_own_array_delete
+hp_own_array_delete:
+        jmp     *_ZdlPv@GOTPCREL(%rip)
+        END     _ZdaPv
+
+// void operator delete(void* block, size_t size): jemalloc's sized free, when the block can be no sample, whose
+// size class another alignment has made larger, and the program has not replaced the unsized form.
+        OPERATOR _ZdlPvm
+        cmpb    $0, hp_delete_replaced(%rip)
+        jne     1f
+        UNLESS_SAMPLE
+        KEEP_CACHED_OF_SIZE hpje_je_je_sdallocx_noflags
+        ASK_FILTER
+1:      jmp     *_ZdlPv@GOTPCREL(%rip)
+        END     _ZdlPvm
+
+// void operator delete[](void* block, size_t size)
+        OPERATOR _ZdaPvm
+        cmpb    $0, hp_delete_replaced(%rip)
+        jne     1f
+        UNLESS_SAMPLE
+        KEEP_CACHED_OF_SIZE hpje_je_je_sdallocx_noflags
+        ASK_FILTER
+1:      jmp     *_ZdaPv@GOTPCREL(%rip)
+        END     _ZdaPvm
+
+        .section .note.GNU-stack, "", @progbits

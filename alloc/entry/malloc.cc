@@ -1,0 +1,107 @@
+// The malloc family, as the C standard, POSIX and glibc's manual have it; malloc and free themselves are in
+// fast_path_<arch>.S. Where they leave room, glibc 2.36 is followed: realloc(p, 0) frees, memalign rounds its
+// alignment up to a power of two; aligned_alloc is stricter and refuses what is no power of two.
+#include <errno.h>
+#include <limits.h>
+#include <malloc.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "alloc/backend/backend.h"
+#include "alloc/backend/early_heap.h"
+#include "alloc/entry/slow_path.h"
+
+using heapprof::Allocate;
+using heapprof::AllocateDue;
+using heapprof::CallerFrame;
+using heapprof::kNaturalAlignment;
+using heapprof::kZeroFlag;
+using heapprof::Spend;
+
+namespace {
+
+constexpr size_t kPage = 4096;
+
+void* Fail(int error) {
+  errno = error;
+  return nullptr;
+}
+
+bool IsPowerOfTwo(size_t value) { return value != 0 && (value & (value - 1)) == 0; }
+
+__attribute__((noinline)) void* CallocSlow(size_t size) {
+  return AllocateDue(size, kNaturalAlignment, kZeroFlag, HEAPPROF_CALLER_FRAME());
+}
+
+void* ReallocFrom(void* block, size_t size, const CallerFrame& caller) {
+  if (block == nullptr) return Allocate(size, kNaturalAlignment, 0, caller);
+  if (size == 0) {
+    free(block);
+    return nullptr;
+  }
+  return heapprof::Reallocate(block, size, 0, caller);
+}
+
+}  // namespace
+
+extern "C" {
+
+HEAPPROF_EXPORT void* calloc(size_t count, size_t size) noexcept {
+  size_t bytes;
+  if (__builtin_mul_overflow(count, size, &bytes)) return Fail(ENOMEM);
+  if (!Spend(bytes)) return CallocSlow(bytes);
+  return hpje_calloc(count, size);
+}
+
+HEAPPROF_EXPORT void* realloc(void* block, size_t size) noexcept {
+  return ReallocFrom(block, size, HEAPPROF_CALLER_FRAME());
+}
+
+HEAPPROF_EXPORT void* reallocarray(void* block, size_t count, size_t size) noexcept {
+  size_t bytes;
+  if (__builtin_mul_overflow(count, size, &bytes)) return Fail(ENOMEM);
+  return ReallocFrom(block, bytes, HEAPPROF_CALLER_FRAME());
+}
+
+HEAPPROF_EXPORT int posix_memalign(void** block, size_t alignment, size_t size) noexcept {
+  if (!IsPowerOfTwo(alignment) || alignment % sizeof(void*) != 0) return EINVAL;
+  int saved = errno;  // POSIX: the error is returned, and errno is not for it
+  void* fresh = Allocate(size, alignment, 0, HEAPPROF_CALLER_FRAME());
+  errno = saved;
+  if (fresh == nullptr) return ENOMEM;
+  *block = fresh;
+  return 0;
+}
+
+HEAPPROF_EXPORT void* aligned_alloc(size_t alignment, size_t size) noexcept {
+  if (!IsPowerOfTwo(alignment)) return Fail(EINVAL);
+  return Allocate(size, alignment, 0, HEAPPROF_CALLER_FRAME());
+}
+
+HEAPPROF_EXPORT void* memalign(size_t alignment, size_t size) noexcept {
+  constexpr size_t kLargest = size_t{1} << (sizeof(size_t) * CHAR_BIT - 1);
+  if (alignment > kLargest) return Fail(EINVAL);
+  size_t rounded = alignof(max_align_t);
+  while (rounded < alignment) rounded *= 2;
+  return Allocate(size, rounded, 0, HEAPPROF_CALLER_FRAME());
+}
+
+HEAPPROF_EXPORT void* valloc(size_t size) noexcept {
+  return Allocate(size, kPage, 0, HEAPPROF_CALLER_FRAME());
+}
+
+HEAPPROF_EXPORT void* pvalloc(size_t size) noexcept {
+  size_t padded;
+  if (__builtin_add_overflow(size, kPage - 1, &padded)) return Fail(ENOMEM);
+  return Allocate(padded & ~(kPage - 1), kPage, 0, HEAPPROF_CALLER_FRAME());
+}
+
+HEAPPROF_EXPORT size_t malloc_usable_size(void* block) noexcept {
+  return block == nullptr ? 0 : heapprof::UsableSize(block);
+}
+
+// C23. The size is not trusted: a block may come from calloc or realloc, and a sample's size class is larger.
+HEAPPROF_EXPORT void free_sized(void* block, size_t) noexcept { free(block); }
+HEAPPROF_EXPORT void free_aligned_sized(void* block, size_t, size_t) noexcept { free(block); }
+
+}  // extern "C"

@@ -1,0 +1,116 @@
+// What of operator new can throw: the retry loop of the new handler, and the nothrow forms that stop it. The
+// only file of the runtime that is compiled with exceptions.
+#include <new>
+
+#include "alloc/entry/slow_path.h"
+
+using heapprof::Allocate;
+using heapprof::AllocateDue;
+using heapprof::CallerFrame;
+using heapprof::kNaturalAlignment;
+
+#define HEAPPROF_OPERATOR __attribute__((visibility("default"), weak))
+
+// Our own definitions under names that no program can replace.
+#pragma GCC visibility push(hidden)
+extern "C" {
+void* hp_own_new(size_t size);
+void* hp_own_array_new(size_t size);
+void* hp_own_aligned_new(size_t size, std::align_val_t alignment);
+void* hp_own_aligned_array_new(size_t size, std::align_val_t alignment);
+}
+#pragma GCC visibility pop
+
+namespace {
+
+// [new.delete.single]: calls the handler until there is memory. Whatever the handler throws passes through,
+// and each attempt asks for the same alignment.
+void* Retry(size_t size, size_t alignment, const CallerFrame& caller) {
+  for (;;) {
+    std::new_handler handler = std::get_new_handler();
+    if (handler == nullptr) throw std::bad_alloc();
+    handler();
+    void* block = Allocate(size, alignment, 0, caller);
+    if (block != nullptr) return block;
+  }
+}
+
+void* New(size_t size, size_t alignment, const CallerFrame& caller) {
+  void* block = Allocate(size, alignment, 0, caller);
+  return block != nullptr ? block : Retry(size, alignment, caller);
+}
+
+}  // namespace
+
+extern "C" void* hp_new_slow(size_t size) {
+  CallerFrame caller = HEAPPROF_CALLER_FRAME();
+  void* block = AllocateDue(size, kNaturalAlignment, 0, caller);
+  return block != nullptr ? block : Retry(size, kNaturalAlignment, caller);
+}
+
+extern "C" void* hp_new_failed(size_t size) {
+  return Retry(size, kNaturalAlignment, HEAPPROF_CALLER_FRAME());
+}
+
+extern "C" void* hp_own_aligned_new(size_t size, std::align_val_t alignment) {
+  return New(size, static_cast<size_t>(alignment), HEAPPROF_CALLER_FRAME());
+}
+
+HEAPPROF_OPERATOR void* operator new(size_t size, std::align_val_t alignment)
+    __attribute__((alias("hp_own_aligned_new")));
+
+extern "C" void* hp_own_aligned_array_new(size_t size, std::align_val_t alignment) {
+  return ::operator new(size, alignment);
+}
+
+HEAPPROF_OPERATOR void* operator new[](size_t size, std::align_val_t alignment)
+    __attribute__((alias("hp_own_aligned_array_new")));
+
+// The nothrow forms go by way of the throwing ones when the program has replaced those, as the standard says;
+// else directly, so that the stack of a sample begins at the program.
+HEAPPROF_OPERATOR void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  CallerFrame caller = HEAPPROF_CALLER_FRAME();
+  void* (*basic)(size_t) = &::operator new;
+  try {
+    return basic == &hp_own_new ? New(size, kNaturalAlignment, caller) : basic(size);
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+HEAPPROF_OPERATOR void* operator new[](size_t size, const std::nothrow_t&) noexcept {
+  CallerFrame caller = HEAPPROF_CALLER_FRAME();
+  void* (*single)(size_t) = &::operator new;
+  void* (*basic)(size_t) = &::operator new[];
+  try {
+    bool own = single == &hp_own_new && basic == &hp_own_array_new;
+    return own ? New(size, kNaturalAlignment, caller) : basic(size);
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+HEAPPROF_OPERATOR void* operator new(size_t size, std::align_val_t alignment,
+                                     const std::nothrow_t&) noexcept {
+  CallerFrame caller = HEAPPROF_CALLER_FRAME();
+  void* (*basic)(size_t, std::align_val_t) = &::operator new;
+  try {
+    return basic == &hp_own_aligned_new ? New(size, static_cast<size_t>(alignment), caller)
+                                        : basic(size, alignment);
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+HEAPPROF_OPERATOR void* operator new[](size_t size, std::align_val_t alignment,
+                                       const std::nothrow_t&) noexcept {
+  CallerFrame caller = HEAPPROF_CALLER_FRAME();
+  void* (*single)(size_t, std::align_val_t) = &::operator new;
+  void* (*basic)(size_t, std::align_val_t) = &::operator new[];
+  try {
+    bool own = single == &hp_own_aligned_new && basic == &hp_own_aligned_array_new;
+    return own ? New(size, static_cast<size_t>(alignment), caller) : basic(size, alignment);
+  } catch (...) {
+    return nullptr;
+  }
+}

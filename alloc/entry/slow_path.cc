@@ -1,0 +1,155 @@
+#include "alloc/entry/slow_path.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "alloc/backend/early_heap.h"
+#include "alloc/entry/init.h"
+#include "alloc/entry/sample_filter.h"
+#include "leak/quarantine.h"
+
+namespace heapprof {
+
+std::atomic<uint32_t> g_samples_of_page[1 << kFilterBits];
+// ASK_FILTER in fast_path_x86_64.S has these as numbers.
+static_assert(kPageMask == 4095 && kFilterBits == 12 && sizeof(g_samples_of_page[0]) == 4);
+
+namespace {
+
+// Below this jemalloc never resizes in place; from here on blocks are whole pages.
+constexpr size_t kSmallestLarge = 16 << 10;
+
+void* NoMemory() {
+  errno = ENOMEM;
+  return nullptr;
+}
+
+size_t Max(size_t a, size_t b) { return a > b ? a : b; }
+size_t Min(size_t a, size_t b) { return a < b ? a : b; }
+
+// A block for an answer of Decide. `flags` are those of hpje_mallocx.
+void* AllocateSample(size_t size, int flags, uint64_t interval, const CallerFrame& caller) {
+  size_t alignment = Max(recorder::SampleAlignment(), size_t{1} << (flags & kLgAlignMask));
+  void* block;
+  if (alignment <= kQuantum && (flags & ~kLgAlignMask) == 0) {
+    block = hpje_malloc(Max(size, kQuantum));  // its short way in, and the block is aligned all the same
+  } else {
+    block = hpje_mallocx(size == 0 ? 1 : size, (flags & ~kLgAlignMask) | AlignFlag(alignment));
+  }
+  if (block == nullptr) {
+    recorder::Forget();
+    return NoMemory();
+  }
+  RecordSample(block, size, interval, caller);
+  return block;
+}
+
+bool ResizeInPlace(void* block, size_t old_usable, size_t size, int flags, bool to_be_sample) {
+  if (size < kSmallestLarge || old_usable < kSmallestLarge) return false;
+  size_t alignment = size_t{1} << (flags & kLgAlignMask);
+  if (to_be_sample) alignment = Max(alignment, recorder::SampleAlignment());
+  if ((reinterpret_cast<uintptr_t>(block) & (alignment - 1)) != 0) return false;
+  size_t wanted = hpje_nallocx(size, flags);
+  return wanted != 0 && hpje_xallocx(block, size, 0, flags) == wanted;
+}
+
+void* ReallocateEarly(void* block, size_t size, const CallerFrame& caller) {
+  void* fresh = Allocate(size, kNaturalAlignment, 0, caller);
+  if (fresh != nullptr) memcpy(fresh, block, Min(EarlyBlockSize(block), size));
+  return fresh;
+}
+
+}  // namespace
+
+void* AllocatePlain(size_t size, size_t alignment, int flags) {
+  if (alignment <= kNaturalAlignment && flags == 0) return hpje_malloc(size);
+  void* block = hpje_mallocx(size == 0 ? 1 : size, flags | AlignFlag(alignment));
+  return block != nullptr ? block : NoMemory();
+}
+
+void* AllocateDue(size_t size, size_t alignment, int flags, const CallerFrame& caller) {
+  if (!IsInitialized()) {
+    if (BeforeTls()) {
+      // What was subtracted from a countdown of zero must not let the next call pass.
+      t_plain_countdown.countdown = 0;
+      void* block = EarlyAllocate(size, alignment);
+      MarkNoCachedBlock(block);
+      return block;
+    }
+    Initialize();
+  }
+  uint64_t interval = recorder::Decide(size);
+  if (interval == 0) return AllocatePlain(size, alignment, flags);
+  return AllocateSample(size, flags | AlignFlag(alignment), interval, caller);
+}
+
+void* Reallocate(void* block, size_t size, int flags, const CallerFrame& caller) {
+  bool due = !Spend(size);
+  bool maybe_sample = MaybeSample(block);
+  if (!due && !maybe_sample) {
+    void* moved = hpje_rallocx(block, size, flags);
+    return moved != nullptr ? moved : NoMemory();
+  }
+  if (IsEarlyBlock(block)) {
+    t_plain_countdown.countdown += size;  // ReallocateEarly spends it
+    return ReallocateEarly(block, size, caller);
+  }
+  // A block that is not early came from an initialised library: the recorder can be asked.
+  size_t recorded_size;
+  bool was_sample = maybe_sample && PassesFilter(block) && recorder::IsSample(block, &recorded_size);
+  uint64_t interval = due ? recorder::Decide(size) : 0;
+  if (interval == 0 && !was_sample) {
+    void* moved = hpje_rallocx(block, size, flags);
+    return moved != nullptr ? moved : NoMemory();
+  }
+  size_t old_usable = hpje_sallocx(block, 0);
+  // Zeroing and a chosen arena or cache keep to the copying way.
+  if ((flags & ~kLgAlignMask) == 0 && ResizeInPlace(block, old_usable, size, flags, interval != 0)) {
+    if (interval != 0 && was_sample) {
+      RecordResize(block, size, interval, caller);
+    } else if (interval != 0) {
+      RecordSample(block, size, interval, caller);
+    } else {
+      RecordFreeOfSample(block);
+    }
+    return block;
+  }
+  void* fresh = nullptr;
+  if (interval != 0) {
+    fresh = AllocateSample(size, flags, interval, caller);
+  } else {
+    fresh = hpje_mallocx(size, flags);
+  }
+  if (fresh == nullptr) return NoMemory();
+  memcpy(fresh, block, Min(old_usable, size));
+  if (was_sample) RecordFreeOfSample(block);
+  hpje_dallocx(block, flags & ~(kLgAlignMask | kZeroFlag));
+  return fresh;
+}
+
+size_t UsableSize(const void* block) {
+  if (IsEarlyBlock(block)) return EarlyBlockSize(block);
+  size_t usable = hpje_sallocx(block, 0), size;
+  if (MaybeSample(block) && PassesFilter(block) && recorder::IsSample(block, &size)) {
+    usable = Min(usable, hpje_nallocx(Max(size, 1), 0));
+  }
+  return usable;
+}
+
+bool PrepareFree(void* block) {
+  if (block == nullptr || IsEarlyBlock(block)) return false;
+  if (MaybeSample(block) && PassesFilter(block)) RecordFreeOfSample(block);
+  return true;
+}
+
+}  // namespace heapprof
+
+using heapprof::AllocateDue;
+
+extern "C" void* hp_malloc_slow(size_t size) {
+  return AllocateDue(size, heapprof::kNaturalAlignment, 0, HEAPPROF_CALLER_FRAME());
+}
+
+extern "C" void hp_free_slow(void* block) {
+  if (heapprof::PrepareFree(block)) hpje_free(heapprof::quarantine::Exchange(block));
+}

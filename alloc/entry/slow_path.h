@@ -1,0 +1,82 @@
+// The slow path: what the fast path jumps to when a countdown has run out or an address may be a sample's.
+//
+// The hp_ functions are reached by jumps only, so that HEAPPROF_CALLER_FRAME() in them is the program's
+// frame. The heapprof:: functions take that frame and do the work for every other entry of the face.
+//
+// Thread-safety: yes. Signal-safety: as malloc, no. Allocates: what the program asked for, from the backend.
+// errno: ENOMEM is set by every function that returns nullptr for want of memory, and nothing else is
+// changed. Invariants: (1) a countdown has been spent (Spend) before AllocateDue is called; (2) a sample
+// leaves the live table before the backend gets the block back.
+#ifndef HEAPPROF_ALLOC_ENTRY_SLOW_PATH_H_
+#define HEAPPROF_ALLOC_ENTRY_SLOW_PATH_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "alloc/backend/backend.h"
+#include "sampling/recorder.h"
+
+// Marks the definitions of what leaves the library.
+#define HEAPPROF_EXPORT __attribute__((visibility("default")))
+
+#pragma GCC visibility push(hidden)
+extern "C" {
+void* hp_malloc_slow(size_t size);
+void hp_free_slow(void* block);
+void* hp_new_slow(size_t size);    // throws
+void* hp_new_failed(size_t size);  // throws; jemalloc had no memory for `size`
+// Nonzero until init has seen that operator delete(void*) and operator delete[](void*) are the library's own.
+extern unsigned char hp_delete_replaced;
+}
+#pragma GCC visibility pop
+
+namespace heapprof {
+
+// recorder.h's t_countdown under a second name: for an `extern thread_local` the compiler would test at every
+// use whether a constructor is due; an `extern __thread` is plain data, and that is what it is.
+extern __thread ThreadCountdown t_plain_countdown __asm__("_ZN8heapprof11t_countdownE")
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+// Counts `size` bytes down. False: the countdown ran out, and the slow path is due.
+inline bool Spend(size_t size) {
+  uint64_t before = t_plain_countdown.countdown;
+  t_plain_countdown.countdown = before - size;
+  return before > size;
+}
+
+// False: the block is certainly no sample, nor of the early heap.
+inline bool MaybeSample(const void* block) {
+  // relaxed: the mask only loses bits, and an old value is a stricter one for older blocks only; a block that
+  // was sampled under a new value was handed over with at least release semantics by the program.
+  return (reinterpret_cast<uintptr_t>(block) & __atomic_load_n(&g_sample_mask, __ATOMIC_RELAXED)) == 0;
+}
+
+// From the backend, not sampled. `alignment` is a power of two; `flags` 0 or kZeroFlag.
+void* AllocatePlain(size_t size, size_t alignment, int flags);
+
+// After a Spend that returned false: asks the recorder and allocates. `flags` are those of hpje_mallocx,
+// without an alignment.
+void* AllocateDue(size_t size, size_t alignment, int flags, const CallerFrame& caller);
+
+// Both: for the entries that are not worth an assembly path.
+inline void* Allocate(size_t size, size_t alignment, int flags, const CallerFrame& caller) {
+  if (!Spend(size)) return AllocateDue(size, alignment, flags, caller);
+  return AllocatePlain(size, alignment, flags);
+}
+
+// A block of `size` bytes with what `block` held. nullptr: `block` is as it was. size > 0, block not null.
+// `flags` are those of hpje_rallocx, alignment included.
+void* Reallocate(void* block, size_t size, int flags, const CallerFrame& caller);
+
+// The bytes that the program may use of a block. A sample has those of any other block of its size, though
+// its alignment has given it more: programs that trim what they need not (redis does) would else have their
+// samples trimmed, and so replaced by blocks that are none, and show as freed. jemalloc's sallocx tells all.
+size_t UsableSize(const void* block);
+
+// True: the block is out of the live table or was not in it, and may go to the backend. False: it is null or
+// of the early heap, and there is nothing to do.
+bool PrepareFree(void* block);
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_ALLOC_ENTRY_SLOW_PATH_H_

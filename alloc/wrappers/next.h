@@ -1,0 +1,31 @@
+// libc's own definitions of the functions that the library wraps.
+//
+// Looked up by Initialize; dlsym neither allocates nor needs libc's start for a symbol that exists.
+// Thread-safety: yes, after Initialize. Signal-safety: reading, yes. Allocates: never.
+#ifndef HEAPPROF_ALLOC_WRAPPERS_NEXT_H_
+#define HEAPPROF_ALLOC_WRAPPERS_NEXT_H_
+
+#include <pthread.h>
+
+namespace heapprof {
+
+struct NextFunctions {
+  int (*pthread_create)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+  void* (*dlopen)(const char*, int);
+  int (*dlclose)(void*);
+  int (*register_atfork)(void (*)(), void (*)(), void (*)(), void*);
+  int (*execve)(const char*, char* const[], char* const[]);
+  int (*execvpe)(const char*, char* const[], char* const[]);
+  int (*fexecve)(int, char* const[], char* const[]);
+  int (*execveat)(int, const char*, char* const[], char* const[], int);
+};
+extern NextFunctions g_next;
+
+void FindNextFunctions();
+
+// Defined in the archive only: sets those functions if the program has no loader, and none otherwise.
+void FindNextInStaticProgram() __attribute__((weak));
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_ALLOC_WRAPPERS_NEXT_H_

@@ -1,0 +1,120 @@
+#include "alloc/wrappers/threads.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include "alloc/backend/backend.h"
+#include "alloc/entry/init.h"
+#include "alloc/entry/slow_path.h"
+#include "alloc/wrappers/next.h"
+#include "base/system/raw_syscall.h"
+#include "sampling/counts/named_profiles.h"
+#include "sampling/cpu/cpu_sampler.h"
+#include "sampling/module_watch.h"
+#include "sampling/recorder.h"
+#include "sampling/stop/thread_stacks.h"
+#include "sampling/thread/labels.h"
+
+namespace heapprof {
+namespace {
+
+// glibc's choice for x86-64 when the limit says nothing.
+constexpr size_t kStackWithoutLimit = 2 << 20;
+size_t g_default_stack_size = kStackWithoutLimit;
+
+struct ThreadStart {
+  void* (*function)(void*);
+  void* argument;
+  uintptr_t stack_low;  // 0: libc allocates the stack
+  size_t stack_size;
+  bool guarded;        // by libc
+  uint32_t labels;     // of the thread that made it
+  ArgumentSlot* held;  // the argument, where the leak check finds it until the thread has it
+};
+
+void ReportStack(const ThreadStart& start, uintptr_t frame) {
+  // libc keeps the thread's descriptor, which is what pthread_self() points at, on top of its stack.
+  uintptr_t self = pthread_self();
+  const bool own = start.stack_low != 0 && frame - start.stack_low < start.stack_size;
+  NoteThreadStack(self, {own ? start.stack_low : 0, start.stack_size, start.guarded});
+  if (own) {
+    recorder::ThreadBegins(start.stack_low, start.stack_low + start.stack_size);
+    return;
+  }
+  constexpr uintptr_t kFrameTail = 2 * sizeof(void*);  // saved frame pointer and return address
+  uintptr_t high = self - frame < start.stack_size ? self : frame + kFrameTail;
+  uintptr_t low = high > start.stack_size ? high - start.stack_size : 0;
+  recorder::ThreadBegins(low, high);
+}
+
+// The call of the program's function is a jump: no frame of ours stays on the thread's stack.
+void* Trampoline(void* block) {
+  ThreadStart start = *static_cast<ThreadStart*>(block);
+  hpje_free(block);
+  ReleaseThreadArgument(start.held);
+  ReportStack(start, reinterpret_cast<uintptr_t>(__builtin_frame_address(0)));
+  InheritLabels(start.labels);
+  cpu::ThreadBegins(start.function);
+  return start.function(start.argument);
+}
+
+void ReadAttributes(const pthread_attr_t* attributes, ThreadStart* start) {
+  start->stack_low = 0;
+  start->stack_size = g_default_stack_size;
+  start->guarded = true;
+  if (attributes == nullptr) return;
+  void* address = nullptr;
+  size_t size = 0;
+  size_t guard = 0;
+  start->guarded = pthread_attr_getguardsize(attributes, &guard) != 0 || guard != 0;
+  // Without a stack of the program's own libc answers with the size below address 0.
+  if (pthread_attr_getstack(attributes, &address, &size) != 0) return;
+  uintptr_t low = reinterpret_cast<uintptr_t>(address);
+  if (low != 0 && low + size > low) {
+    start->stack_low = low;
+    start->stack_size = size;
+  } else if (pthread_attr_getstacksize(attributes, &size) == 0 && size != 0) {
+    start->stack_size = size;
+  }
+}
+
+}  // namespace
+
+void InitThreads() {
+  cpu::InitThreadEnds();
+  ReadModules();
+  rlimit limit = {};
+  if (RawSyscall(SYS_getrlimit, RLIMIT_STACK, reinterpret_cast<long>(&limit)) != 0) return;
+  if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur != 0) g_default_stack_size = limit.rlim_cur;
+}
+
+}  // namespace heapprof
+
+extern "C" {
+
+HEAPPROF_EXPORT int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
+                                   void* (*function)(void*), void* argument) noexcept {
+  heapprof::Initialize();
+  int saved = errno;
+  auto* start = static_cast<heapprof::ThreadStart*>(hpje_malloc(sizeof(heapprof::ThreadStart)));
+  errno = saved;
+  if (start == nullptr) return EAGAIN;
+  start->function = function;
+  start->argument = argument;
+  start->labels = heapprof::CurrentLabels();
+  start->held = heapprof::HoldThreadArgument(argument);
+  heapprof::ReadAttributes(attributes, start);
+  heapprof::ReadModules();
+  heapprof::RecordThreadCreation(HEAPPROF_CALLER_FRAME());
+  int error = heapprof::g_next.pthread_create(thread, attributes, heapprof::Trampoline, start);
+  if (error != 0) {
+    heapprof::ReleaseThreadArgument(start->held);
+    hpje_free(start);
+  }
+  return error;
+}
+
+}  // extern "C"

@@ -1,0 +1,18 @@
+// pthread_create as the program calls it.
+//
+// A new thread tells the recorder its stack bounds first thing, so that nobody has to ask libc for them
+// inside malloc (pthread_getattr_np allocates).
+//
+// Thread-safety: yes. Signal-safety: as the functions wrapped, no. Allocates: a block per thread that is
+// being created, by the backend directly: it is not the program's and is never sampled.
+#ifndef HEAPPROF_ALLOC_WRAPPERS_THREADS_H_
+#define HEAPPROF_ALLOC_WRAPPERS_THREADS_H_
+
+namespace heapprof {
+
+// Reads the stack size of threads that are created without one. Called by Initialize.
+void InitThreads();
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_ALLOC_WRAPPERS_THREADS_H_

@@ -1,0 +1,145 @@
+// A futex lock with a rank. For leaves of bounded hold time: nothing foreign is called under one.
+//
+// A thread takes locks in the order of their ranks, each rank once; debug builds abort on a violation. (Over
+// a fork all are taken: LockForFork.) Thread-safety: yes. Signal-safety: no for Lock (the interrupted code
+// may hold it), yes for TryLock. Allocates: never. Zero-initialised storage is an unlocked lock of rank
+// kFree.
+#ifndef HEAPPROF_BASE_LOCK_SPINLOCK_H_
+#define HEAPPROF_BASE_LOCK_SPINLOCK_H_
+
+#include <stdint.h>
+#include <sys/single_threaded.h>
+
+#include <atomic>
+
+namespace heapprof {
+
+enum class LockRank : uint8_t {
+  kModules = 1,
+  kThreadList = 2,
+  kStackInsert = 3,
+  kLiveShard = 4,
+  kLabels = 5,
+  kCpuClocks = 6,
+  kNamed = 7,
+  kCpuStacks = 8
+};
+
+// Whether libc knows of one thread only, whatever made the others (thrd_create, SIGEV_THREAD and so on). Only
+// a thread that is alone sees true, so that nothing it does races; a signal handler apart. Threads made by a
+// bare clone(), as the profiler's own, are not counted: it says nothing of data that those use.
+inline bool IsOnlyThread() { return __libc_single_threaded != 0; }
+
+// Adds one, without a locked instruction where there is nobody to lock out. Not for counters that a handler
+// may count up between.
+inline void CountUp(std::atomic<uint64_t>* counter) {
+  if (IsOnlyThread()) {
+    counter->store(counter->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  } else {
+    counter->fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+class SpinLock {
+ public:
+  constexpr explicit SpinLock(LockRank rank) : rank_(rank) {}
+  SpinLock(const SpinLock&) = delete;
+  SpinLock& operator=(const SpinLock&) = delete;
+
+  void Lock() {
+    CheckRankBeforeLock();
+    LockForFork();
+  }
+  void LockForFork() {
+    uint32_t expected = kUnlocked;
+    // acquire: what the last holder wrote is seen under the lock.
+    if (!state_.compare_exchange_strong(expected, kLocked, std::memory_order_acquire,
+                                        std::memory_order_relaxed)) {
+      LockSlow();
+    }
+    NoteHeld(true);
+  }
+  bool TryLock() {
+    if (!TryAcquire()) return false;
+    NoteHeld(true);
+    return true;
+  }
+  void Unlock() {
+    NoteHeld(false);
+    // release: what was written under the lock is seen by the next holder.
+    if (state_.exchange(kUnlocked, std::memory_order_release) == kContended) Wake();
+  }
+  // In a forked child, whose only thread held the lock over the fork: no waiter is left.
+  void ResetAfterFork() {
+    NoteHeld(false);
+    state_.store(kUnlocked, std::memory_order_relaxed);
+  }
+  // What LockForFork took, on either side of the fork.
+  void UnlockAfterFork(bool in_child) {
+    if (in_child) {
+      ResetAfterFork();
+    } else {
+      Unlock();
+    }
+  }
+  // Lock and Unlock for what only libc's threads use: a plain store while there is one. Each of the two asks
+  // anew, so that a lock taken before the second thread came is given back as the many need it.
+  void LockAmongThreads() {
+    if (!IsOnlyThread() || state_.load(std::memory_order_relaxed) != kUnlocked) return Lock();
+    CheckRankBeforeLock();
+    state_.store(kLocked, std::memory_order_relaxed);
+    NoteHeld(true);
+  }
+  void UnlockAmongThreads() {
+    if (!IsOnlyThread()) return Unlock();
+    NoteHeld(false);
+    state_.store(kUnlocked, std::memory_order_relaxed);
+  }
+  LockRank rank() const { return rank_; }
+
+ private:
+  static constexpr uint32_t kUnlocked = 0, kLocked = 1, kContended = 2;
+  bool TryAcquire() {
+    uint32_t expected = kUnlocked;
+    return state_.compare_exchange_strong(expected, kLocked, std::memory_order_acquire,
+                                          std::memory_order_relaxed);
+  }
+  void LockSlow();
+  void Wake();
+#ifdef NDEBUG
+  void CheckRankBeforeLock() const {}
+  void NoteHeld(bool) const {}
+#else
+  void CheckRankBeforeLock() const;
+  void NoteHeld(bool held) const;
+#endif
+
+  std::atomic<uint32_t> state_{kUnlocked};
+  LockRank rank_;
+};
+
+class SpinLockHolder {
+ public:
+  explicit SpinLockHolder(SpinLock* lock) : lock_(lock) { lock_->Lock(); }
+  ~SpinLockHolder() { lock_->Unlock(); }
+  SpinLockHolder(const SpinLockHolder&) = delete;
+  SpinLockHolder& operator=(const SpinLockHolder&) = delete;
+
+ private:
+  SpinLock* lock_;
+};
+
+class HolderAmongThreads {
+ public:
+  explicit HolderAmongThreads(SpinLock* lock) : lock_(lock) { lock_->LockAmongThreads(); }
+  ~HolderAmongThreads() { lock_->UnlockAmongThreads(); }
+  HolderAmongThreads(const HolderAmongThreads&) = delete;
+  HolderAmongThreads& operator=(const HolderAmongThreads&) = delete;
+
+ private:
+  SpinLock* lock_;
+};
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_BASE_LOCK_SPINLOCK_H_

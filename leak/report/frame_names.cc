@@ -1,0 +1,64 @@
+#include "leak/report/frame_names.h"
+
+#include <errno.h>
+
+#include <algorithm>
+#include <new>
+
+#include "base/system/raw_syscall.h"
+#include "sampling/heap/heap_tables.h"
+
+namespace heapprof::leak {
+namespace {
+
+// FrameSymbols asks by id, without a context. One check at a time.
+const uint64_t* g_addresses;
+uint64_t AddressOf(uint32_t id) { return g_addresses[id - 1]; }
+
+}  // namespace
+
+FrameNames::~FrameNames() {
+  if (space_ != nullptr) RawUnmap(space_, sizeof(Space));
+  if (addresses_ != nullptr) RawUnmap(addresses_, capacity_ * sizeof(uint64_t));
+}
+
+int FrameNames::Resolve(const Findings& findings) {
+  space_ = static_cast<Space*>(RawMap(sizeof(Space)));
+  uint32_t locations = LocationCount();
+  capacity_ = size_t{locations} + 1;
+  addresses_ = static_cast<uint64_t*>(RawMap(capacity_ * sizeof(uint64_t)));
+  if (space_ == nullptr || addresses_ == nullptr) return -ENOMEM;
+  // Each location once: marked at its id, then moved to the front.
+  for (const Finding& finding : findings) {
+    StackView stack = StackAt(finding.stack);
+    for (uint32_t i = 0; i < stack.depth; ++i) {
+      if (stack.locations[i] <= locations) {
+        addresses_[stack.locations[i]] = LocationReturnAddress(stack.locations[i]);
+      }
+    }
+  }
+  uint32_t count = 0;
+  for (size_t i = 1; i < capacity_; ++i) {
+    if (addresses_[i] != 0) addresses_[count++] = addresses_[i];
+  }
+  modules_ = new (modules_storage_) ModuleTable(&space_->modules);
+  modules_->Read();
+  std::sort(addresses_, addresses_ + count);
+  g_addresses = addresses_;
+  sources_.Ask(*modules_, addresses_, count);
+  return symbols_.Resolve(*modules_, AddressOf, count, space_->scratch);
+}
+
+void FrameNames::Lines(uint64_t return_address, void (*visit)(void* context, const FrameLine& line),
+                       void* context) const {
+  if (sources_.Lines(return_address, visit, context)) return;
+  const FrameSymbols::Frame* frame = symbols_.Find(return_address);
+  visit(context, {frame != nullptr && frame->start != 0 ? symbols_.Name(*frame) : "", "", 0});
+}
+
+const Module* FrameNames::ModuleOf(uint64_t return_address) const {
+  uint32_t index = modules_->Find(return_address - 1);
+  return index == ModuleTable::kNone ? nullptr : &modules_->at(index);
+}
+
+}  // namespace heapprof::leak

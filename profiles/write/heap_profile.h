@@ -1,0 +1,31 @@
+// Writes the profiles `heap` and `allocs` from the tables to a descriptor.
+//
+// Thread-safety: one writer at a time per workspace (profiles/triggers holds the dump lock).
+// Signal-safety: WriteHeapProto yes; WriteHeapText with `in_handler`. Allocates: never; all memory is the
+// workspace the caller maps, whose size does not depend on the profile's.
+#ifndef HEAPPROF_PROFILES_WRITE_HEAP_PROFILE_H_
+#define HEAPPROF_PROFILES_WRITE_HEAP_PROFILE_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace heapprof {
+
+enum class HeapProfileKind { kHeap, kAllocs };  // same data, another default sample type
+
+// Bytes of workspace that the functions below need; at most 2 MiB. Zeroed memory, 64-byte aligned.
+size_t HeapProfileWorkspaceSize();
+
+// gzip'd profile.proto. Returns 0 when the profile is complete, or -errno of the write.
+int WriteHeapProto(HeapProfileKind kind, int fd, void* workspace);
+
+// The legacy text form. `in_handler`: leave out the allocator's statistics, which take its locks.
+int WriteHeapText(HeapProfileKind kind, int fd, void* workspace, bool in_handler);
+
+// Set by alloc at start-up: writes the allocator's statistics, calling `write` with pieces of text.
+using AllocatorStatsPrinter = void (*)(void (*write)(void* arg, const char* text), void* arg);
+extern AllocatorStatsPrinter g_allocator_stats_printer;
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_PROFILES_WRITE_HEAP_PROFILE_H_

@@ -1,0 +1,94 @@
+#include "profiles/write/heap_proto.h"
+
+#include "base/system/raw_syscall.h"
+#include "profiles/write/proto_parts.h"
+
+namespace heapprof {
+namespace {
+
+constexpr uint64_t kOverflowLocation = 1, kTruncatedLocation = 2, kFirstLocation = 3;
+constexpr uint64_t kOverflowFunction = 1, kTruncatedFunction = 2;
+
+// Frames of allocators and of the profiler itself: pprof leaves out what matches and all nearer the leaf.
+constexpr char kDropFrames[] =
+    "malloc|calloc|realloc|reallocarray|free|(__)?posix_memalign|memalign|aligned_alloc|valloc|pvalloc|"
+    "operator new(\\[\\])?|operator delete(\\[\\])?|(std::__|__gnu_cxx::)new_allocator::(de)?allocate|"
+    "heapprof::.*";
+
+void WriteHeader(const HeapSource& source, HeapProfileKind kind, ProfileBuilder* builder) {
+  builder->AddSampleType("alloc_objects", "count");
+  builder->AddSampleType("alloc_space", "bytes");
+  builder->AddSampleType("inuse_objects", "count");
+  builder->AddSampleType("inuse_space", "bytes");
+  builder->SetPeriod("space", "bytes", static_cast<int64_t>(source.interval()));
+  builder->SetDefaultSampleType(kind == HeapProfileKind::kAllocs ? "alloc_space" : "inuse_space");
+  builder->SetDropFrames(kDropFrames);
+  builder->SetTimeNanos(RawRealtimeNanos());
+}
+
+void WriteBucket(const HeapSource& source, const Bucket& bucket, ProfileBuilder* builder) {
+  SampleCounts counts = ReadCounts(bucket);
+  if (counts.allocations == 0) return;  // its writer has not counted yet
+  HeapEstimate e = Estimate(counts, bucket.size, bucket.interval, RoundingOffset(bucket.key_hash));
+  builder->StartSample();
+  if (bucket.stack == kOverflowStack) {
+    builder->SampleLocations(nullptr, 0, 0, kOverflowLocation);
+  } else {
+    StackView stack = source.stack_at(bucket.stack);
+    bool whole = !stack.truncated && stack.depth <= ProfileBuilder::kMaxSampleLocations;
+    builder->SampleLocations(stack.locations, stack.depth, kFirstLocation - 1,
+                             whole ? 0 : kTruncatedLocation);
+  }
+  const int64_t values[] = {e.alloc_objects, e.alloc_bytes, e.inuse_objects, e.inuse_bytes};
+  builder->SampleValues(values, 4);
+  builder->SampleLabel("bytes", static_cast<int64_t>(bucket.size), "bytes");
+  WriteLabels(bucket.labels, builder);
+  builder->EndSample();
+}
+
+void WriteLocations(const HeapSource& source, const ModuleTable& modules, ProfileBuilder* builder) {
+  uint32_t count = source.location_count();
+  for (uint32_t i = 1; i <= count; i++) {
+    uint64_t address = source.location_return_address(i) - 1;
+    builder->AddLocation({i + kFirstLocation - 1, MappingId(modules, modules.Find(address)), address});
+  }
+}
+
+void WriteComments(const HeapSource& source, const ModuleTable& modules, ProfileBuilder* builder) {
+  WriteProcessComments(builder);
+  TableStats stats = source.stats();
+  WriteComment("sample-interval", source.interval(), builder);
+  WriteComment("samples", stats.samples, builder);
+  WriteComment("live-samples", stats.live_samples, builder);
+  WriteComment("lost-samples", stats.lost_samples, builder);
+  WriteComment("truncated-stacks", stats.truncated_stacks, builder);
+  WriteComment("buckets", stats.buckets, builder);
+  WriteComment("stacks", stats.stacks, builder);
+  WriteComment("metadata-bytes", stats.metadata_bytes, builder);
+  if (modules.dropped() != 0) WriteComment("dropped-mappings", modules.dropped(), builder);
+}
+
+}  // namespace
+
+int WriteHeapProtoFrom(const HeapSource& source, HeapProfileKind kind, ByteSink* sink,
+                       HeapProtoWorkspace* workspace) {
+  GzipStream gzip(sink, &workspace->gzip);
+  ProfileBuilder builder(&gzip, &workspace->builder);
+  ModuleTable modules(&workspace->modules);
+  WriteHeader(source, kind, &builder);
+  uint32_t buckets = source.bucket_count();
+  for (uint32_t id = 1; id <= buckets && builder.error() == 0; id++) {
+    if (const Bucket* bucket = source.bucket_at(id)) WriteBucket(source, *bucket, &builder);
+  }
+  // Without /proc the table is empty and locations stay bare addresses: still a profile.
+  modules.Read();
+  WriteMappings(modules, &builder);
+  WriteUnknownFrame(kOverflowLocation, kOverflowFunction, kOverflowFrame, &builder);
+  WriteUnknownFrame(kTruncatedLocation, kTruncatedFunction, kTruncatedFrame, &builder);
+  WriteLocations(source, modules, &builder);
+  WriteComments(source, modules, &builder);
+  int error = builder.Finish();
+  return error != 0 ? error : gzip.Finish();
+}
+
+}  // namespace heapprof

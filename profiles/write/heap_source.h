@@ -1,0 +1,40 @@
+// What a heap profile is written from: the recorder's tables, or, in a test, tables made up for it.
+//
+// The rules of sampling/heap/heap_tables.h hold for each of the functions: ids begin at 1, tables only grow,
+// a bucket that is not filled in yet is nullptr. Thread-safety and signal-safety: those of the functions; the
+// recorder's are both. Allocates: never.
+#ifndef HEAPPROF_PROFILES_WRITE_HEAP_SOURCE_H_
+#define HEAPPROF_PROFILES_WRITE_HEAP_SOURCE_H_
+
+#include <stdint.h>
+
+#include "profiles/write/scaling.h"
+#include "sampling/heap/heap_tables.h"
+
+namespace heapprof {
+
+struct HeapSource {
+  uint32_t (*bucket_count)();
+  const Bucket* (*bucket_at)(uint32_t id);
+  StackView (*stack_at)(uint32_t stack);
+  uint32_t (*location_count)();
+  uint64_t (*location_return_address)(uint32_t id);
+  TableStats (*stats)();
+  uint64_t (*interval)();  // the mean interval now in force; 0 = off
+};
+
+// The names of the frames that stand for what is not known.
+inline constexpr char kOverflowFrame[] = "[heapprof: metadata limit reached]";
+inline constexpr char kTruncatedFrame[] = "[truncated]";
+
+// Both counters of a bucket as of one moment, as far as that can be had without a lock.
+inline SampleCounts ReadCounts(const Bucket& bucket) {
+  // acquire: frees first, so that the allocations read after them include those that were freed.
+  uint64_t frees = bucket.frees.load(std::memory_order_acquire);
+  uint64_t allocations = bucket.allocations.load(std::memory_order_relaxed);
+  return {allocations, frees < allocations ? frees : allocations};
+}
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_PROFILES_WRITE_HEAP_SOURCE_H_

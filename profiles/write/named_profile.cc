@@ -1,0 +1,171 @@
+#include "profiles/write/named_profile.h"
+
+#include <errno.h>
+
+#include <algorithm>
+
+#include "base/system/raw_syscall.h"
+#include "profiles/write/count_proto.h"
+#include "profiles/write/frame_symbols.h"
+#include "profiles/write/text_profile.h"
+#include "sampling/thread/labels.h"
+
+namespace heapprof {
+namespace {
+
+struct TextWorkspace {
+  char text[TextStream::kBufferSize];
+  char scratch[FrameSymbols::kScratchSize];
+  ModuleTable::Workspace modules;
+};
+
+// One form is written at a time.
+union Workspace {
+  CountProtoWorkspace proto;
+  TextWorkspace text;
+};
+
+StackCounts g_no_counts;  // of a profile that has none yet
+
+// What FrameSymbols asks for by a plain function; guarded by the dump lock.
+const StackCounts* g_counts = nullptr;
+uint64_t ReturnAddressOf(uint32_t location) { return g_counts->AddressOf(location) + 1; }
+
+// The ids of entries whose value is not 0, sorted. Values may change while they are read: each is read once.
+class Order {
+ public:
+  struct Place {
+    uint64_t value;
+    uint32_t id;
+  };
+
+  ~Order() {
+    if (places_ != nullptr) RawUnmap(places_, bytes_);
+  }
+  Order() = default;
+  Order(const Order&) = delete;
+  Order& operator=(const Order&) = delete;
+
+  int Collect(const StackCounts& counts) {
+    uint32_t entries = counts.count();
+    bytes_ = (sizeof(Place) + sizeof(uint32_t)) * (size_t{entries} + 1);
+    places_ = static_cast<Place*>(RawMap(bytes_));
+    if (places_ == nullptr) return -ENOMEM;
+    ids_ = reinterpret_cast<uint32_t*>(places_ + entries + 1);
+    for (uint32_t id = 1; id <= entries; ++id) {
+      uint64_t value = ValueOf(counts.at(id));
+      if (value == 0) continue;
+      places_[count_++] = {value, id};
+      total_ += value;
+    }
+    std::sort(places_, places_ + count_, [&](const Place& a, const Place& b) {
+      return a.value != b.value ? a.value > b.value : IsBefore(counts, a.id, b.id);
+    });
+    for (uint32_t i = 0; i < count_; ++i) ids_[i] = places_[i].id;
+    return 0;
+  }
+  const Place* begin() const { return places_; }
+  const Place* end() const { return places_ + count_; }
+  const uint32_t* ids() const { return ids_; }
+  uint32_t count() const { return count_; }
+  uint64_t total() const { return total_; }
+
+ private:
+  static bool IsBefore(const StackCounts& counts, uint32_t a, uint32_t b) {
+    const CountedStack &x = counts.at(a), &y = counts.at(b);
+    uint32_t depth = x.depth < y.depth ? x.depth : y.depth;
+    for (uint32_t i = 0; i < depth; ++i) {
+      uint64_t at_x = counts.AddressOf(counts.LocationsOf(x)[i]);
+      uint64_t at_y = counts.AddressOf(counts.LocationsOf(y)[i]);
+      if (at_x != at_y) return at_x < at_y;
+    }
+    return x.depth != y.depth ? x.depth < y.depth : a < b;
+  }
+
+  Place* places_ = nullptr;
+  uint32_t* ids_ = nullptr;
+  size_t bytes_ = 0;
+  uint32_t count_ = 0;
+  uint64_t total_ = 0;
+};
+
+int WriteProto(const NamedProfile& profile, const StackCounts& counts, const Order& order, ByteSink* sink,
+               CountProtoWorkspace* workspace) {
+  return WriteCountProto({&counts, profile.name, nullptr, nullptr, 1, RawRealtimeNanos(), 0, 0, 0,
+                          order.ids(), order.count(), nullptr, nullptr},
+                         sink, workspace);
+}
+
+// A text as JSON has it, but for control characters, which become blanks.
+void WriteQuoted(const char* text, TextStream* out) {
+  out->Str("\"");
+  for (; *text != '\0'; ++text) {
+    char c = static_cast<unsigned char>(*text) < ' ' ? ' ' : *text;
+    if (c == '"' || c == '\\') out->Str("\\");
+    out->Str(&c, 1);
+  }
+  out->Str("\"");
+}
+
+void WriteTextLabels(uint32_t set, TextStream* out) {
+  LabelSetView labels = LabelSetAt(set);
+  if (labels.count == 0) return;
+  out->Str("# labels: {");
+  for (size_t i = 0; i < labels.count; ++i) {
+    if (i > 0) out->Str(", ");
+    WriteQuoted(labels.labels[i].key, out);
+    out->Str(":");
+    WriteQuoted(labels.labels[i].value, out);
+  }
+  out->Str("}\n");
+}
+
+void WriteEntry(const StackCounts& counts, const Order::Place& place, const ModuleTable& modules,
+                const FrameSymbols& symbols, TextStream* out) {
+  const CountedStack& entry = counts.at(place.id);
+  const uint32_t* locations = counts.LocationsOf(entry);
+  out->UDec(place.value).Str(" @");
+  for (uint32_t i = 0; i < entry.depth; ++i) out->Str(" ").Hex(ReturnAddressOf(locations[i]));
+  out->Str("\n");
+  WriteTextLabels(entry.labels, out);
+  if (place.id == StackCounts::kOverflow) out->Str("#\t").Str(kOverflowFrame).Str("\n");
+  for (uint32_t i = 0; i < entry.depth; ++i) {
+    WriteTextFrame(modules, symbols, ReturnAddressOf(locations[i]), out);
+  }
+  if (entry.truncated) out->Str("#\t").Str(kTruncatedFrame).Str("\n");
+  out->Str("\n");
+}
+
+int WriteText(const NamedProfile& profile, const StackCounts& counts, const Order& order, ByteSink* sink,
+              TextWorkspace* workspace) {
+  TextStream out(sink, workspace->text);
+  ModuleTable modules(&workspace->modules);
+  modules.Read();
+  FrameSymbols symbols;
+  if (int error = symbols.Resolve(modules, ReturnAddressOf, counts.location_count(), workspace->scratch)) {
+    return error;
+  }
+  out.Str(profile.name).Str(" profile: total ").UDec(order.total()).Str("\n");
+  for (const Order::Place& place : order) {
+    if (out.error() != 0) break;
+    WriteEntry(counts, place, modules, symbols, &out);
+  }
+  return out.Flush();
+}
+
+}  // namespace
+
+size_t NamedProfileWorkspaceSize() { return sizeof(Workspace); }
+
+int WriteNamedProfile(const NamedProfile& profile, int debug, ByteSink* sink, void* workspace) {
+  // acquire: pairs with the release that published it.
+  const StackCounts* counts = profile.counts.load(std::memory_order_acquire);
+  g_counts = counts != nullptr ? counts : &g_no_counts;
+  Order order;
+  if (int error = order.Collect(*g_counts)) return error;
+  auto* space = static_cast<Workspace*>(workspace);
+  return debug == 0 ? WriteProto(profile, *g_counts, order, sink, &space->proto)
+                    : WriteText(profile, *g_counts, order, sink, &space->text);
+}
+
+}  // namespace heapprof

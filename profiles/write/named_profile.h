@@ -1,0 +1,31 @@
+// Writes a profile of sampling/counts/named_profiles.h that counts stacks: "threadcreate", or a program's
+// own.
+//
+// Both forms are in descending order of the counts, equal ones in the order of their stacks' addresses. The
+// text form:
+//
+//     threadcreate profile: total 3
+//     2 @ 0x55d0c3 0x55d0f8
+//     # labels: {"request":"list"}
+//     #   0x55d0c3    main+0x23   /bin/program
+//
+// Thread-safety: one writer at a time (profiles/triggers holds the dump lock). Signal-safety: yes. Allocates:
+// never from the heap; maps 4 bytes an entry for the order, and the text form room for names, for the call.
+#ifndef HEAPPROF_PROFILES_WRITE_NAMED_PROFILE_H_
+#define HEAPPROF_PROFILES_WRITE_NAMED_PROFILE_H_
+
+#include <stddef.h>
+
+#include "proto/byte_sink.h"
+#include "sampling/counts/named_profiles.h"
+
+namespace heapprof {
+
+size_t NamedProfileWorkspaceSize();
+
+// debug 0: gzip'd profile.proto, 1: text. `workspace` is zeroed memory. 0, or -errno.
+int WriteNamedProfile(const NamedProfile& profile, int debug, ByteSink* sink, void* workspace);
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_PROFILES_WRITE_NAMED_PROFILE_H_

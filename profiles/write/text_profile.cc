@@ -1,0 +1,224 @@
+#include "profiles/write/text_profile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+
+#include "base/system/raw_syscall.h"
+#include "profiles/write/frame_symbols.h"
+
+namespace heapprof {
+namespace {
+
+static_assert(sizeof(HeapTextWorkspace::scratch) >= FrameSymbols::kScratchSize,
+              "symbols are read through it");
+
+// Stands for the stack of a bucket that has none, as readers want an address: this is never code.
+constexpr uint64_t kNoCode = 1;
+
+struct Record {
+  uint64_t inuse_bytes;  // the key of the order
+  SampleCounts counts;
+  uint32_t bucket;
+};
+
+uint64_t SaturatedProduct(uint64_t a, uint64_t b) {
+  uint64_t product;
+  // Readers take signed numbers.
+  return __builtin_mul_overflow(a, b, &product) || product > INT64_MAX ? INT64_MAX : product;
+}
+
+// All records, in mapped memory.
+class Records {
+ public:
+  ~Records() {
+    if (data_ != nullptr) RawUnmap(data_, bytes_);
+  }
+  Records() = default;
+  Records(const Records&) = delete;
+  Records& operator=(const Records&) = delete;
+
+  int Collect(const HeapSource& source);
+  const Record* begin() const { return data_; }
+  const Record* end() const { return data_ + count_; }
+  uint64_t interval() const { return interval_; }
+
+ private:
+  Record* data_ = nullptr;
+  size_t bytes_ = 0;
+  size_t count_ = 0;
+  uint64_t interval_ = 0;
+};
+
+int Records::Collect(const HeapSource& source) {
+  uint32_t buckets = source.bucket_count();
+  bytes_ = sizeof(Record) * (size_t{buckets} + 1);
+  data_ = static_cast<Record*>(RawMap(bytes_));
+  if (data_ == nullptr) return -ENOMEM;
+  uint64_t smallest = UINT64_MAX;
+  for (uint32_t id = 1; id <= buckets; id++) {
+    const Bucket* bucket = source.bucket_at(id);
+    if (bucket == nullptr) continue;
+    SampleCounts counts = ReadCounts(*bucket);
+    if (counts.allocations == 0) continue;  // its writer has not counted yet
+    smallest = std::min(smallest, bucket->interval);
+    data_[count_++] = {0, counts, id};
+  }
+  interval_ = count_ > 0 ? smallest : source.interval();
+  for (size_t i = 0; i < count_; i++) {
+    Record& record = data_[i];
+    const Bucket& bucket = *source.bucket_at(record.bucket);
+    record.counts = CountsAtInterval(record.counts, bucket.size, bucket.interval, interval_,
+                                     RoundingOffset(bucket.key_hash));
+    record.inuse_bytes = SaturatedProduct(record.counts.allocations - record.counts.frees, bucket.size);
+  }
+  std::sort(data_, data_ + count_, [](const Record& a, const Record& b) {
+    return a.inuse_bytes != b.inuse_bytes ? a.inuse_bytes > b.inuse_bytes : a.bucket < b.bucket;
+  });
+  return 0;
+}
+
+// "in use: bytes [allocated: bytes] @"
+void WriteCounts(uint64_t inuse, uint64_t inuse_bytes, uint64_t allocated, uint64_t allocated_bytes,
+                 TextStream* out) {
+  out->UDec(inuse).Str(": ").UDec(inuse_bytes).Str(" [").UDec(allocated).Str(": ").UDec(allocated_bytes);
+  out->Str("] @");
+}
+
+uint64_t SaturatedSum(uint64_t a, uint64_t b) { return std::min<uint64_t>(a + b, INT64_MAX); }
+
+void WriteHeader(const HeapSource& source, const Records& records, TextStream* out) {
+  uint64_t inuse = 0, inuse_bytes = 0, allocated = 0, allocated_bytes = 0;
+  for (const Record& record : records) {
+    inuse += record.counts.allocations - record.counts.frees;
+    allocated += record.counts.allocations;
+    inuse_bytes = SaturatedSum(inuse_bytes, record.inuse_bytes);
+    uint64_t size = source.bucket_at(record.bucket)->size;
+    allocated_bytes = SaturatedSum(allocated_bytes, SaturatedProduct(record.counts.allocations, size));
+  }
+  out->Str("heap profile: ");
+  WriteCounts(inuse, inuse_bytes, allocated, allocated_bytes, out);
+  out->Str(" heap/").UDec(2 * records.interval()).Str("\n");
+}
+
+void WriteRecord(const HeapSource& source, const Record& record, const ModuleTable& modules,
+                 const FrameSymbols& symbols, TextStream* out) {
+  const Bucket& bucket = *source.bucket_at(record.bucket);
+  WriteCounts(record.counts.allocations - record.counts.frees, record.inuse_bytes, record.counts.allocations,
+              SaturatedProduct(record.counts.allocations, bucket.size), out);
+  if (bucket.stack == kOverflowStack) {
+    out->Str(" ").Hex(kNoCode).Str("\n#\t").Hex(kNoCode).Str("\t").Str(kOverflowFrame).Str("\n\n");
+    return;
+  }
+  StackView stack = source.stack_at(bucket.stack);
+  for (uint32_t i = 0; i < stack.depth; i++) {
+    out->Str(" ").Hex(source.location_return_address(stack.locations[i]));
+  }
+  out->Str("\n");
+  for (uint32_t i = 0; i < stack.depth; i++) {
+    WriteTextFrame(modules, symbols, source.location_return_address(stack.locations[i]), out);
+  }
+  if (stack.truncated) out->Str("#\t").Str(kTruncatedFrame).Str("\n");
+  out->Str("\n");
+}
+
+// Puts "# " before each line of what the allocator prints, in whatever pieces it comes.
+struct CommentLines {
+  TextStream* out;
+  bool at_line_start = true;
+
+  static void Write(void* self, const char* text) { static_cast<CommentLines*>(self)->Write(text); }
+  void Write(const char* text) {
+    while (*text != '\0') {
+      const char* newline = strchr(text, '\n');
+      size_t size = newline != nullptr ? static_cast<size_t>(newline - text) + 1 : strlen(text);
+      if (at_line_start) out->Str("# ");
+      out->Str(text, size);
+      at_line_start = newline != nullptr;
+      text += size;
+    }
+  }
+};
+
+void WriteStatistics(const HeapSource& source, bool in_handler, TextStream* out) {
+  TableStats stats = source.stats();
+  out->Str("# samples = ").UDec(stats.samples).Str("\n# lost samples = ").UDec(stats.lost_samples);
+  out->Str("\n# truncated stacks = ").UDec(stats.truncated_stacks);
+  out->Str("\n# metadata bytes = ").UDec(stats.metadata_bytes).Str("\n");
+  if (!in_handler && g_allocator_stats_printer != nullptr) {
+    CommentLines lines{out};
+    g_allocator_stats_printer(CommentLines::Write, &lines);
+    if (!lines.at_line_start) out->Str("\n");
+  }
+  struct rusage usage = {};
+  RawSyscall(SYS_getrusage, RUSAGE_SELF, reinterpret_cast<long>(&usage));
+  out->Str("# MaxRSS = ").UDec(static_cast<uint64_t>(usage.ru_maxrss) * 1024).Str("\n");
+}
+
+// Copies a file; false if it held nothing.
+bool CopyFile(const char* path, TextStream* out) {
+  int fd = RawOpen(path, O_RDONLY | O_CLOEXEC, 0);
+  if (fd < 0) return false;
+  char piece[2048];
+  bool any = false;
+  for (;;) {
+    ssize_t got = RawRead(fd, piece, sizeof(piece));
+    if (got == -EINTR) continue;
+    if (got <= 0) break;
+    any = true;
+    out->Str(piece, static_cast<size_t>(got));
+  }
+  RawClose(fd);
+  return any;
+}
+
+}  // namespace
+
+void WriteTextFrame(const ModuleTable& modules, const FrameSymbols& symbols, uint64_t return_address,
+                    TextStream* out) {
+  out->Str("#\t").Hex(return_address);
+  const FrameSymbols::Frame* frame = symbols.Find(return_address);
+  if (frame != nullptr && frame->module != ModuleTable::kNone) {
+    const Module& module = modules.at(frame->module);
+    const char* path = module.path[0] != '\0' ? module.path : "[anonymous code]";
+    if (frame->start != 0) {
+      out->Str("\t").Str(symbols.Name(*frame)).Str("+").Hex(return_address - frame->start);
+      out->Str("\t").Str(path);
+    } else {
+      out->Str("\t").Str(path).Str("+").Hex(return_address - module.start + module.file_offset);
+    }
+  }
+  out->Str("\n");
+}
+
+AllocatorStatsPrinter g_allocator_stats_printer = nullptr;
+
+int WriteHeapTextFrom(const HeapSource& source, ByteSink* sink, HeapTextWorkspace* workspace,
+                      bool in_handler) {
+  TextStream out(sink, workspace->text);
+  Records records;
+  if (int error = records.Collect(source)) return error;
+  ModuleTable modules(&workspace->modules);
+  modules.Read();
+  // Locations last, as in the proto form: those of every record are then among them.
+  FrameSymbols symbols;
+  if (int error = symbols.Resolve(modules, source.location_return_address, source.location_count(),
+                                  workspace->scratch)) {
+    return error;
+  }
+  WriteHeader(source, records, &out);
+  for (const Record& record : records) {
+    if (out.error() != 0) break;
+    WriteRecord(source, record, modules, symbols, &out);
+  }
+  WriteStatistics(source, in_handler, &out);
+  out.Str("\nMAPPED_LIBRARIES:\n");
+  if (!CopyFile("/proc/self/maps", &out)) CopyFile("/proc/thread-self/maps", &out);
+  return out.Flush();
+}
+
+}  // namespace heapprof

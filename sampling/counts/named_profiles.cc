@@ -1,0 +1,238 @@
+#include "sampling/counts/named_profiles.h"
+
+#include <alloca.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/lock/spinlock.h"
+#include "base/memory/arena.h"
+#include "base/options.h"
+#include "sampling/heap/heap_tables.h"
+#include "sampling/thread/labels.h"
+#include "sampling/thread/thread_state.h"
+
+namespace heapprof {
+namespace {
+
+using Slot = NamedProfile::Slot;
+
+NamedProfile g_heap = {"heap", ProfileKind::kHeap, {0}, {nullptr}, nullptr, 0};
+NamedProfile g_allocs = {"allocs", ProfileKind::kAllocs, {0}, {nullptr}, nullptr, 0};
+NamedProfile g_thread_create = {"threadcreate", ProfileKind::kThreadCreate, {0}, {nullptr}, nullptr, 0};
+NamedProfile* const kBuiltIn[] = {&g_allocs, &g_heap, &g_thread_create};
+constexpr size_t kBuiltIns = sizeof(kBuiltIn) / sizeof(kBuiltIn[0]);
+// Names that stand for a profile with an interface of its own.
+constexpr char kCpu[] = "cpu";
+
+SpinLock g_lock(LockRank::kNamed);
+// Custom profiles, in the order of their making; written under the lock.
+std::atomic<NamedProfile*> g_custom[kMaxProfiles];
+std::atomic<size_t> g_custom_count{0};
+
+// The i-th of all.
+NamedProfile* ProfileAt(size_t i) {
+  return i < kBuiltIns ? kBuiltIn[i] : g_custom[i - kBuiltIns].load(std::memory_order_relaxed);
+}
+// acquire: a profile before the count that covers it.
+size_t ProfileTotal() { return kBuiltIns + g_custom_count.load(std::memory_order_acquire); }
+
+// The slot of `key`, or the free one where it would be.
+Slot* FindSlot(const NamedProfile& profile, const void* key) {
+  size_t at = MixBits(reinterpret_cast<uintptr_t>(key));
+  for (;; ++at) {
+    Slot* slot = &profile.slots[at & (profile.capacity - 1)];
+    if (slot->entry == 0 || slot->key == key) return slot;
+  }
+}
+
+// Under the lock: makes sure of a free slot beside those in use. At most half of the slots are.
+bool GrowSlots(NamedProfile* profile) {
+  constexpr size_t kFirst = 256;
+  size_t used = profile->count.load(std::memory_order_relaxed);
+  if (used + 1 <= profile->capacity / 2) return true;
+  Slot* old = profile->slots;
+  size_t old_capacity = profile->capacity;
+  size_t capacity = old_capacity == 0 ? kFirst : old_capacity * 4;
+  auto* fresh = static_cast<Slot*>(MapMetadata(capacity * sizeof(Slot)));
+  if (fresh == nullptr) return false;
+  profile->slots = fresh;
+  profile->capacity = capacity;
+  for (size_t i = 0; i < old_capacity; ++i) {
+    if (old[i].entry != 0) *FindSlot(*profile, old[i].key) = old[i];
+  }
+  if (old != nullptr) UnmapMetadata(old, old_capacity * sizeof(Slot));
+  return true;
+}
+
+// Frees a slot and moves those behind it that would no longer be found.
+void FreeSlot(NamedProfile* profile, Slot* freed) {
+  size_t mask = profile->capacity - 1;
+  auto hole = static_cast<size_t>(freed - profile->slots);
+  for (size_t at = (hole + 1) & mask; profile->slots[at].entry != 0; at = (at + 1) & mask) {
+    size_t home = MixBits(reinterpret_cast<uintptr_t>(profile->slots[at].key)) & mask;
+    if (((at - home) & mask) >= ((at - hole) & mask)) {
+      profile->slots[hole] = profile->slots[at];
+      hole = at;
+    }
+  }
+  profile->slots[hole] = {nullptr, 0};
+}
+
+// Under the lock. nullptr: no memory.
+StackCounts* CountsOf(NamedProfile* profile) {
+  StackCounts* counts = profile->counts.load(std::memory_order_relaxed);
+  if (counts != nullptr) return counts;
+  counts = static_cast<StackCounts*>(MapMetadata(sizeof(StackCounts)));
+  if (counts == nullptr) return nullptr;
+  if (!counts->Init()) {
+    UnmapMetadata(counts, sizeof(StackCounts));
+    return nullptr;
+  }
+  // release: what Init made before its address.
+  profile->counts.store(counts, std::memory_order_release);
+  return counts;
+}
+
+struct CallerStack {
+  uintptr_t* pcs;
+  uint32_t depth;
+  bool truncated;
+  uint64_t hash;
+};
+
+CallerStack WalkCaller(const CallerFrame& caller, size_t skip, uintptr_t* pcs) {
+  WalkResult walk = WalkStack(caller, CurrentThread().stack, pcs, GetOptions().max_frames);
+  uint32_t left_out = skip < walk.depth ? static_cast<uint32_t>(skip) : walk.depth;
+  uint32_t depth = walk.depth - left_out;
+  CallerStack stack = {pcs + left_out, depth, walk.truncated || depth == 0, depth};
+  for (uint32_t i = 0; i < stack.depth; ++i) stack.hash = MixBits(stack.hash * 31 + stack.pcs[i]);
+  return stack;
+}
+
+// Counts one more of `stack`. Under the lock. 0: no memory.
+uint32_t CountIn(NamedProfile* profile, const CallerStack& stack) {
+  StackCounts* counts = CountsOf(profile);
+  if (counts == nullptr) return 0;
+  uint32_t entry =
+      counts->FindOrAdd({stack.pcs, stack.depth, stack.truncated, false, stack.hash, CurrentLabels()});
+  counts->At(entry)->in.fetch_add(1, std::memory_order_relaxed);
+  return entry;
+}
+
+}  // namespace
+
+NamedProfile* LookupProfile(const char* name) {
+  size_t total = ProfileTotal();
+  for (size_t i = 0; name != nullptr && i < total; ++i) {
+    if (strcmp(ProfileAt(i)->name, name) == 0) return ProfileAt(i);
+  }
+  return nullptr;
+}
+
+int NewProfile(const char* name, NamedProfile** profile) {
+  size_t size = name == nullptr ? 0 : strlen(name);
+  if (size == 0 || size > NamedProfile::kMaxNameSize) return -EINVAL;
+  SpinLockHolder hold(&g_lock);
+  if (LookupProfile(name) != nullptr || strcmp(name, kCpu) == 0) return -EEXIST;
+  size_t count = g_custom_count.load(std::memory_order_relaxed);
+  if (ProfileTotal() >= kMaxProfiles) return -ENOSPC;
+  auto* made = static_cast<NamedProfile*>(MapMetadata(sizeof(NamedProfile)));
+  if (made == nullptr) return -ENOMEM;
+  memcpy(made->name, name, size + 1);
+  made->kind = ProfileKind::kCustom;
+  g_custom[count].store(made, std::memory_order_relaxed);
+  // release: the profile before the count that covers it.
+  g_custom_count.store(count + 1, std::memory_order_release);
+  *profile = made;
+  return 0;
+}
+
+size_t ListProfiles(NamedProfile** out, size_t capacity) {
+  size_t total = ProfileTotal();
+  NamedProfile* sorted[kMaxProfiles];
+  for (size_t i = 0; i < total; ++i) {
+    NamedProfile* profile = ProfileAt(i);
+    size_t at = i;
+    for (; at > 0 && strcmp(sorted[at - 1]->name, profile->name) > 0; --at) sorted[at] = sorted[at - 1];
+    sorted[at] = profile;
+  }
+  if (capacity > total) capacity = total;
+  for (size_t i = 0; i < capacity; ++i) out[i] = sorted[i];
+  return total;
+}
+
+uint64_t ProfileCount(const NamedProfile& profile) {
+  bool heap = profile.kind == ProfileKind::kHeap || profile.kind == ProfileKind::kAllocs;
+  return heap ? BucketCount() : profile.count.load(std::memory_order_relaxed);
+}
+
+int AddToProfile(NamedProfile* profile, const void* key, size_t skip, const CallerFrame& caller) {
+  if (profile->kind != ProfileKind::kCustom) return -EPERM;
+  auto* pcs = static_cast<uintptr_t*>(alloca(GetOptions().max_frames * sizeof(uintptr_t)));
+  CallerStack stack = WalkCaller(caller, skip, pcs);
+  SpinLockHolder hold(&g_lock);
+  if (!GrowSlots(profile)) return -ENOMEM;
+  Slot* slot = FindSlot(*profile, key);
+  if (slot->entry != 0) return -EEXIST;
+  uint32_t entry = CountIn(profile, stack);
+  if (entry == 0) return -ENOMEM;
+  *slot = {key, entry};
+  profile->count.fetch_add(1, std::memory_order_relaxed);
+  return 0;
+}
+
+int RemoveFromProfile(NamedProfile* profile, const void* key) {
+  if (profile->kind != ProfileKind::kCustom) return -EPERM;
+  SpinLockHolder hold(&g_lock);
+  if (profile->capacity == 0) return 0;
+  Slot* slot = FindSlot(*profile, key);
+  if (slot->entry == 0) return 0;
+  // release: the count in before the count out.
+  auto entry = static_cast<uint32_t>(slot->entry);
+  CountsOf(profile)->At(entry)->out.fetch_add(1, std::memory_order_release);
+  profile->count.fetch_sub(1, std::memory_order_relaxed);
+  FreeSlot(profile, slot);
+  return 0;
+}
+
+void RecordThreadCreation(const CallerFrame& caller) {
+  auto* pcs = static_cast<uintptr_t*>(alloca(GetOptions().max_frames * sizeof(uintptr_t)));
+  CallerStack stack = WalkCaller(caller, 0, pcs);
+  SpinLockHolder hold(&g_lock);
+  g_thread_create.count.fetch_add(1, std::memory_order_relaxed);
+  CountIn(&g_thread_create, stack);
+}
+
+// The profiles that count stacks, each given to use(StackCounts*).
+template <typename Use>
+static void ForEachCounts(Use use) {
+  size_t total = ProfileTotal();
+  for (size_t i = 0; i < total; ++i) {
+    // acquire: pairs with the release that published it.
+    if (StackCounts* counts = ProfileAt(i)->counts.load(std::memory_order_acquire)) use(counts);
+  }
+}
+
+bool AnyProfileHasStacks() {
+  bool any = false;
+  ForEachCounts([&](StackCounts*) { any = true; });
+  return any;
+}
+
+bool AnyProfileLocationIn(uint64_t start, uint64_t limit) {
+  bool any = false;
+  ForEachCounts([&](StackCounts* counts) { any = any || counts->AnyLocationIn(start, limit); });
+  return any;
+}
+
+void MoveProfileLocations(uint64_t start, uint64_t limit, uint64_t to) {
+  SpinLockHolder hold(&g_lock);
+  ForEachCounts([=](StackCounts* counts) { counts->MoveLocations(start, limit, to); });
+}
+
+void LockNamedProfilesForFork() { g_lock.LockForFork(); }
+
+void UnlockNamedProfilesAfterFork(bool in_child) { g_lock.UnlockAfterFork(in_child); }
+
+}  // namespace heapprof

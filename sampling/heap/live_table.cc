@@ -1,0 +1,228 @@
+#include "sampling/heap/live_table.h"
+
+#include <atomic>
+
+#include "base/hash.h"
+#include "base/lock/spinlock.h"
+#include "base/memory/arena.h"
+
+namespace heapprof::live {
+namespace {
+
+struct Slot {
+  std::atomic<uint64_t> address;  // 0: empty
+  std::atomic<uint32_t> bucket;
+  std::atomic<uint32_t> tag;
+};
+static_assert(sizeof(Slot) == 16);
+
+struct alignas(64) Shard {
+  constexpr Shard() : lock(LockRank::kLiveShard) {}
+  SpinLock lock;
+  std::atomic<uint32_t> version{0};  // odd while entries move
+  std::atomic<Slot*> slots{nullptr};
+  std::atomic<uint32_t> mask{0};
+  std::atomic<uint32_t> count{0};
+};
+
+constexpr int kShardBits = 6;
+constexpr uint32_t kShards = 1u << kShardBits;
+constexpr uint32_t kFirstSlots = 256;  // a page
+
+Shard g_shards[kShards];
+
+uint64_t Hash(uintptr_t address) { return address * kGoldenRatio; }
+Shard& ShardOf(uint64_t hash) { return g_shards[hash >> (64 - kShardBits)]; }
+// The bits below the shard's, so that a growing table uses ever lower ones.
+uint32_t HomeOf(uint64_t hash, uint32_t mask) { return static_cast<uint32_t>(hash >> 26) & mask; }
+
+Slot* Probe(Slot* slots, uint32_t mask, uint64_t hash, uintptr_t address) {
+  for (uint32_t at = HomeOf(hash, mask);; at = (at + 1) & mask) {
+    uint64_t there = slots[at].address.load(std::memory_order_relaxed);
+    if (there == address || there == 0) return &slots[at];
+  }
+}
+
+// Moves happen between the two calls; a reader who overlaps with them looks again.
+void BeginMove(Shard* shard) {
+  uint32_t version = shard->version.load(std::memory_order_relaxed);
+  shard->version.store(version + 1, std::memory_order_relaxed);
+  // The odd version before any move (a store-store order; on the reader's side an acquire fence).
+  std::atomic_thread_fence(std::memory_order_release);
+}
+void EndMove(Shard* shard) {
+  uint32_t version = shard->version.load(std::memory_order_relaxed);
+  // release: the moves before the even version.
+  shard->version.store(version + 1, std::memory_order_release);
+}
+
+bool Grow(Shard* shard) {
+  Slot* old_slots = shard->slots.load(std::memory_order_relaxed);
+  uint64_t old_size = old_slots == nullptr ? 0 : uint64_t{shard->mask.load(std::memory_order_relaxed)} + 1;
+  uint64_t size = old_size == 0 ? kFirstSlots : old_size * 2;
+  if (size > (uint64_t{1} << 31)) return false;
+  auto* slots = static_cast<Slot*>(MapMetadata(size * sizeof(Slot)));
+  if (slots == nullptr) return false;
+  uint32_t mask = static_cast<uint32_t>(size - 1);
+  for (uint64_t i = 0; i < old_size; ++i) {
+    uint64_t address = old_slots[i].address.load(std::memory_order_relaxed);
+    if (address == 0) continue;
+    Slot* slot = Probe(slots, mask, Hash(address), address);
+    slot->address.store(address, std::memory_order_relaxed);
+    slot->bucket.store(old_slots[i].bucket.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    slot->tag.store(old_slots[i].tag.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  }
+  BeginMove(shard);
+  shard->slots.store(slots, std::memory_order_relaxed);
+  // release: a reader who sees the larger mask sees the larger table.
+  shard->mask.store(mask, std::memory_order_release);
+  EndMove(shard);
+  // The addresses stay mapped: a reader that is still there reads zeros and then sees the version.
+  if (old_slots != nullptr) RetireMetadata(old_slots, old_size * sizeof(Slot));
+  return true;
+}
+
+// Closes the gap at `hole`: entries behind it that it cut off from their home move up (Knuth, 6.4, algorithm
+// R).
+void CloseGap(Slot* slots, uint32_t mask, uint32_t hole) {
+  for (uint32_t at = (hole + 1) & mask;; at = (at + 1) & mask) {
+    uint64_t address = slots[at].address.load(std::memory_order_relaxed);
+    if (address == 0) break;
+    uint32_t home = HomeOf(Hash(address), mask);
+    if (((at - home) & mask) < ((at - hole) & mask)) continue;  // its home lies behind the hole
+    slots[hole].bucket.store(slots[at].bucket.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    slots[hole].tag.store(slots[at].tag.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    slots[hole].address.store(address, std::memory_order_relaxed);
+    hole = at;
+  }
+  slots[hole].address.store(0, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+bool Insert(uintptr_t address, uint32_t bucket, uint32_t tag, uint32_t* stale) {
+  *stale = 0;
+  uint64_t hash = Hash(address);
+  Shard& shard = ShardOf(hash);
+  HolderAmongThreads hold(&shard.lock);
+  uint32_t count = shard.count.load(std::memory_order_relaxed);
+  Slot* slots = shard.slots.load(std::memory_order_relaxed);
+  uint64_t size = slots == nullptr ? 0 : uint64_t{shard.mask.load(std::memory_order_relaxed)} + 1;
+  if ((count + 1) * uint64_t{4} > size * 3) {
+    if (Grow(&shard)) {
+      slots = shard.slots.load(std::memory_order_relaxed);
+    } else if (count + 1 >= size) {
+      return false;  // one slot must stay empty: searches end there
+    }
+  }
+  Slot* slot = Probe(slots, shard.mask.load(std::memory_order_relaxed), hash, address);
+  if (slot->address.load(std::memory_order_relaxed) == address) {
+    *stale = slot->bucket.load(std::memory_order_relaxed);
+  } else {
+    shard.count.store(count + 1, std::memory_order_relaxed);
+  }
+  slot->bucket.store(bucket, std::memory_order_relaxed);
+  slot->tag.store(tag, std::memory_order_relaxed);
+  slot->address.store(address, std::memory_order_relaxed);
+  return true;
+}
+
+void Prefetch(uintptr_t address) {
+  uint64_t hash = Hash(address);
+  const Shard& shard = ShardOf(hash);
+  // Whatever the two are of, the address is not touched.
+  const Slot* slots = shard.slots.load(std::memory_order_relaxed);
+  __builtin_prefetch(slots + HomeOf(hash, shard.mask.load(std::memory_order_relaxed)), 1);
+}
+
+bool Ignore(uintptr_t address) {
+  if (Find(address) == 0) return false;
+  uint64_t hash = Hash(address);
+  Shard& shard = ShardOf(hash);
+  HolderAmongThreads hold(&shard.lock);
+  Slot* slot = Probe(shard.slots.load(std::memory_order_relaxed), shard.mask.load(std::memory_order_relaxed),
+                     hash, address);
+  if (slot->address.load(std::memory_order_relaxed) != address) return false;
+  slot->tag.fetch_or(kIgnoredTag, std::memory_order_relaxed);
+  return true;
+}
+
+uint32_t Find(uintptr_t address) {
+  uint64_t hash = Hash(address);
+  Shard& shard = ShardOf(hash);
+  for (;;) {
+    // acquire: the table of this version, not of an older one.
+    uint32_t version = shard.version.load(std::memory_order_acquire);
+    if ((version & 1) == 0) {
+      // mask before slots: a larger table under an older mask is searched short, and the version tells; a
+      // larger mask on a smaller table would read outside it.
+      uint32_t mask = shard.mask.load(std::memory_order_acquire);
+      Slot* slots = shard.slots.load(std::memory_order_acquire);
+      if (slots == nullptr) return 0;
+      uint32_t bucket = 0;
+      uint32_t probes = 0;
+      for (uint32_t at = HomeOf(hash, mask); probes <= mask; at = (at + 1) & mask, ++probes) {
+        uint64_t there = slots[at].address.load(std::memory_order_relaxed);
+        if (there == 0) break;
+        if (there == address) {
+          bucket = slots[at].bucket.load(std::memory_order_relaxed);
+          break;
+        }
+      }
+      // The reads above before the second look at the version.
+      std::atomic_thread_fence(std::memory_order_acquire);
+      if (shard.version.load(std::memory_order_relaxed) == version) return bucket;
+    }
+    __builtin_ia32_pause();
+  }
+}
+
+uint32_t Remove(uintptr_t address, bool expected) {
+  // A miss needs no lock, and a thread that is alone no search before its own.
+  if (!expected && !IsOnlyThread() && Find(address) == 0) return 0;
+  uint64_t hash = Hash(address);
+  Shard& shard = ShardOf(hash);
+  HolderAmongThreads hold(&shard.lock);
+  Slot* slots = shard.slots.load(std::memory_order_relaxed);
+  if (slots == nullptr) return 0;
+  uint32_t mask = shard.mask.load(std::memory_order_relaxed);
+  Slot* slot = Probe(slots, mask, hash, address);
+  if (slot->address.load(std::memory_order_relaxed) != address) return 0;
+  uint32_t bucket = slot->bucket.load(std::memory_order_relaxed);
+  BeginMove(&shard);
+  CloseGap(slots, mask, static_cast<uint32_t>(slot - slots));
+  EndMove(&shard);
+  shard.count.store(shard.count.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  return bucket;
+}
+
+uint64_t Count() {
+  uint64_t count = 0;
+  for (const Shard& shard : g_shards) count += shard.count.load(std::memory_order_relaxed);
+  return count;
+}
+
+void ForEach(void (*visit)(void* context, uintptr_t address, uint32_t bucket, uint32_t tag), void* context) {
+  for (const Shard& shard : g_shards) {
+    // mask before slots, as in Find.
+    uint32_t mask = shard.mask.load(std::memory_order_acquire);
+    const Slot* slots = shard.slots.load(std::memory_order_acquire);
+    if (slots == nullptr) continue;
+    for (uint64_t i = 0; i <= mask; ++i) {
+      uint64_t address = slots[i].address.load(std::memory_order_relaxed);
+      if (address == 0) continue;
+      visit(context, address, slots[i].bucket.load(std::memory_order_relaxed),
+            slots[i].tag.load(std::memory_order_relaxed));
+    }
+  }
+}
+
+void LockForFork() {
+  for (Shard& shard : g_shards) shard.lock.LockForFork();
+}
+
+void UnlockAfterFork(bool in_child) {
+  for (Shard& shard : g_shards) shard.lock.UnlockAfterFork(in_child);
+}
+
+}  // namespace heapprof::live

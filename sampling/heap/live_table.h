@@ -1,0 +1,48 @@
+// The live samples: address -> bucket.
+//
+// 64 shards, each open addressing with linear probing and 16 bytes a slot, under a lock of its own. A miss
+// takes no lock: the reader asks a shard's version before and after, which changes when entries move. The
+// reader is the one who frees `address`, so that nobody else inserts or removes that entry meanwhile.
+//
+// Thread-safety: yes. Signal-safety: not while the interrupted code is inside (the recorder's guard sees to
+// that). Allocates: mmap only. Locks: kLiveShard. Memory: 16 bytes a slot, load between 3/8 and 3/4.
+#ifndef HEAPPROF_SAMPLING_HEAP_LIVE_TABLE_H_
+#define HEAPPROF_SAMPLING_HEAP_LIVE_TABLE_H_
+
+#include <stdint.h>
+
+namespace heapprof::live {
+
+// What a slot knows of its block beside the bucket: the epoch of its birth, for the scopes of the leak check,
+// and whether that check is to pass it over.
+inline constexpr uint32_t kIgnoredTag = uint32_t{1} << 31;
+inline constexpr uint32_t kEpochMask = kIgnoredTag - 1;
+
+// False: no memory; the caller counts the block as not followed. A stale entry of the same address (its free
+// was not seen) is replaced, and its bucket returned in *stale (0: none).
+bool Insert(uintptr_t address, uint32_t bucket, uint32_t tag, uint32_t* stale);
+
+// Takes the entry out. 0: there is none. `expected`: most likely there is one.
+uint32_t Remove(uintptr_t address, bool expected = false);
+
+// `address` will be inserted soon.
+void Prefetch(uintptr_t address);
+
+// The bucket of a live sample; 0: none.
+uint32_t Find(uintptr_t address);
+
+// Sets kIgnoredTag. False: there is no such entry.
+bool Ignore(uintptr_t address);
+
+uint64_t Count();
+
+// Calls visit(context, address, bucket, tag) for every entry, without locks: for a stopped world. A writer
+// that was stopped while it moved entries leaves one of them twice, none is missing.
+void ForEach(void (*visit)(void* context, uintptr_t address, uint32_t bucket, uint32_t tag), void* context);
+
+void LockForFork();
+void UnlockAfterFork(bool in_child);
+
+}  // namespace heapprof::live
+
+#endif  // HEAPPROF_SAMPLING_HEAP_LIVE_TABLE_H_

@@ -1,0 +1,45 @@
+#include "sampling/heap/sampler.h"
+
+#include <math.h>
+#include <sys/syscall.h>
+
+#include "base/hash.h"
+#include "base/system/raw_syscall.h"
+
+namespace heapprof {
+
+void Sampler::Seed(uint64_t seed) {
+  state[0] = MixBits(seed + kGoldenRatio);
+  state[1] = MixBits(seed + 2 * kGoldenRatio) | 1;  // never both zero
+}
+
+uint64_t Sampler::NextRandom() {
+  auto rotate = [](uint64_t x, int k) { return (x << k) | (x >> (64 - k)); };
+  uint64_t a = state[0], b = state[1];
+  uint64_t result = a + b;
+  b ^= a;
+  state[0] = rotate(a, 24) ^ b ^ (b << 16);
+  state[1] = rotate(b, 37);
+  return result;
+}
+
+uint64_t Sampler::NextCountdown(uint64_t mean) {
+  // 53 bits, the high ones, which are the generator's best; plus one, so that U is in (0, 1].
+  constexpr double kUnit = 1.0 / (uint64_t{1} << 53);
+  double uniform = static_cast<double>((NextRandom() >> 11) + 1) * kUnit;
+  // At most 36.8 * 2^47: fits.
+  return static_cast<uint64_t>(-log(uniform) * static_cast<double>(mean)) + 1;
+}
+
+uint64_t TrueRandom() {
+  uint64_t value = 0;
+  constexpr long kNonBlocking = 1;  // GRND_NONBLOCK: an early boot must not hang in a malloc
+  if (RawSyscall(SYS_getrandom, reinterpret_cast<long>(&value), sizeof(value), kNonBlocking) ==
+      sizeof(value)) {
+    return value;
+  }
+  return MixBits(static_cast<uint64_t>(RawMonotonicNanos())) ^ reinterpret_cast<uintptr_t>(&value) ^
+         (static_cast<uint64_t>(RawGetTid()) << 32);
+}
+
+}  // namespace heapprof

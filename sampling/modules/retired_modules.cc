@@ -1,0 +1,63 @@
+#include "sampling/modules/retired_modules.h"
+
+#include <string.h>
+
+#include <atomic>
+
+#include "base/memory/arena.h"
+#include "sampling/modules/modules.h"
+
+namespace heapprof {
+namespace {
+
+constexpr uint64_t kPage = 4096;
+
+ChunkedArray<RetiredModule, 6, 64> g_retired;
+std::atomic<uint32_t> g_retired_count{0};
+uint64_t g_next_address = kRetiredBase;
+
+// A copy that lives for ever.
+const char* KeepText(const char* text) {
+  constexpr size_t kRoom = 64 << 10;
+  static char* room = nullptr;
+  static size_t left = 0;
+  size_t size = strlen(text) + 1;
+  if (size > left) {
+    room = size > kRoom ? nullptr : static_cast<char*>(MapMetadata(kRoom));
+    left = room == nullptr ? 0 : kRoom;
+    if (room == nullptr) return nullptr;
+  }
+  char* kept = room;
+  memcpy(kept, text, size);
+  room += size;
+  left -= size;
+  return kept;
+}
+
+}  // namespace
+
+uint32_t RetiredModuleCount() { return g_retired_count.load(std::memory_order_acquire); }
+const RetiredModule& RetiredModuleAt(uint32_t index) { return *g_retired.At(index); }
+
+const RetiredModule* FindOrAddRetiredModule(const Module& module) {
+  uint32_t count = g_retired_count.load(std::memory_order_relaxed);
+  const uint64_t size = module.limit - module.start;
+  for (uint32_t i = 0; i < count; ++i) {
+    const RetiredModule* entry = g_retired.At(i);
+    if (entry->limit - entry->start == size && entry->file_offset == module.file_offset &&
+        strcmp(entry->path, module.path) == 0 && strcmp(entry->build_id, module.build_id) == 0) {
+      return entry;
+    }
+  }
+  if (!g_retired.Reserve(count, 1)) return nullptr;
+  const char* path = KeepText(module.path);
+  const char* build_id = module.build_id[0] == '\0' ? "" : KeepText(module.build_id);
+  if (path == nullptr || build_id == nullptr) return nullptr;
+  *g_retired.At(count) = {g_next_address, g_next_address + size, module.file_offset, path, build_id};
+  g_next_address += size + kPage;
+  // release: the entry before the count that covers it.
+  g_retired_count.store(count + 1, std::memory_order_release);
+  return g_retired.At(count);
+}
+
+}  // namespace heapprof

@@ -1,9 +1,0 @@
-#include "sampling/quarantine.h"
-
-namespace heapprof::quarantine {
-
-std::atomic<bool> g_on{false};
-std::atomic<size_t> g_next{0};
-std::atomic<void*> g_blocks[kBlocks];
-
-}  // namespace heapprof::quarantine

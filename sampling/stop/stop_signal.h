@@ -1,0 +1,45 @@
+// The part of stop_world.h that knows the architecture: the signal's handler and where it finds the
+// registers.
+//
+// Thread-safety, signal-safety: yes. Allocates: never.
+#ifndef HEAPPROF_SAMPLING_STOP_STOP_SIGNAL_H_
+#define HEAPPROF_SAMPLING_STOP_STOP_SIGNAL_H_
+
+#include <signal.h>
+#include <stdint.h>
+
+#include "base/system/own_mappings.h"
+
+namespace heapprof {
+
+// The kernel's struct sigaction, which is not libc's.
+struct KernelSigaction {
+  void (*handler)(int, siginfo_t*, void*);
+  unsigned long flags;
+  void (*restorer)();
+  uint64_t mask;
+};
+
+// A handler with SA_SIGINFO, SA_RESTART and SA_ONSTACK, under which all signals are blocked.
+KernelSigaction StopAction(void (*handler)(int, siginfo_t*, void*));
+
+// What a handler's third argument says of the interrupted code.
+struct InterruptedCode {
+  uintptr_t stack_pointer, control_block;
+  AddressRange registers, vectors;
+};
+InterruptedCode ReadInterruptedCode(void* context);
+
+// Calls function(argument, frame) with the registers that a caller may still count on saved in `frame`, above
+// which the caller's stack begins.
+struct SavedRegisters {
+  uintptr_t rbx, rbp, r12, r13, r14, r15, stack_pointer;
+};
+void CallWithRegisters(void (*function)(void* argument, const SavedRegisters* registers), void* argument);
+
+// The calling thread's pthread_self(), without libc.
+uintptr_t ControlBlock();
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_SAMPLING_STOP_STOP_SIGNAL_H_

@@ -1,0 +1,86 @@
+#include <string.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+
+#include "sampling/stop/stop_signal.h"
+
+namespace heapprof {
+namespace {
+
+constexpr unsigned long kRestorer = 0x04000000;  // SA_RESTORER
+
+__attribute__((naked)) void RestoreSignal() {
+  asm volatile("movl %0, %%eax\n\tsyscall" : : "i"(SYS_rt_sigreturn));
+}
+
+// The kernel puts this into bytes that fxsave leaves to software (asm/sigcontext.h).
+struct SoftwareBytes {
+  uint32_t magic1, extended_size;
+};
+constexpr uint32_t kMagic1 = 0x46505853;
+constexpr size_t kFxsaveSize = 512, kSoftwareBytes = 464, kMostExtended = 64 << 10;
+
+AddressRange VectorRegisters(const void* state) {
+  if (state == nullptr) return {0, 0};
+  SoftwareBytes software;
+  memcpy(&software, static_cast<const char*>(state) + kSoftwareBytes, sizeof(software));
+  size_t size = kFxsaveSize;
+  if (software.magic1 == kMagic1 && software.extended_size >= kFxsaveSize &&
+      software.extended_size <= kMostExtended) {
+    size = software.extended_size;
+  }
+  auto start = reinterpret_cast<uintptr_t>(state);
+  return {start, start + size};
+}
+
+}  // namespace
+
+KernelSigaction StopAction(void (*handler)(int, siginfo_t*, void*)) {
+  return {handler, SA_SIGINFO | SA_RESTART | SA_ONSTACK | kRestorer, RestoreSignal, ~uint64_t{0}};
+}
+
+InterruptedCode ReadInterruptedCode(void* context) {
+  auto* user = static_cast<ucontext_t*>(context);
+  auto start = reinterpret_cast<uintptr_t>(&user->uc_mcontext.gregs);
+  return {static_cast<uintptr_t>(user->uc_mcontext.gregs[REG_RSP]),
+          ControlBlock(),
+          {start, start + sizeof(user->uc_mcontext.gregs)},
+          VectorRegisters(user->uc_mcontext.fpregs)};
+}
+
+__attribute__((naked)) void CallWithRegisters(void (*)(void*, const SavedRegisters*), void*) {
+  // rdi = function, rsi = argument. The stack pointer that is kept is the caller's after our return.
+  asm volatile(
+      "leaq 8(%rsp), %rax\n\t"
+      "pushq %rax\n\t"
+      ".cfi_adjust_cfa_offset 8\n\t"
+      "pushq %r15\n\t"
+      ".cfi_adjust_cfa_offset 8\n\t"
+      "pushq %r14\n\t"
+      ".cfi_adjust_cfa_offset 8\n\t"
+      "pushq %r13\n\t"
+      ".cfi_adjust_cfa_offset 8\n\t"
+      "pushq %r12\n\t"
+      ".cfi_adjust_cfa_offset 8\n\t"
+      "pushq %rbp\n\t"
+      ".cfi_adjust_cfa_offset 8\n\t"
+      "pushq %rbx\n\t"
+      ".cfi_adjust_cfa_offset 8\n\t"
+      "movq %rdi, %rax\n\t"
+      "movq %rsi, %rdi\n\t"
+      "movq %rsp, %rsi\n\t"
+      "subq $8, %rsp\n\t"
+      ".cfi_adjust_cfa_offset 8\n\t"
+      "callq *%rax\n\t"
+      "addq $64, %rsp\n\t"
+      ".cfi_adjust_cfa_offset -64\n\t"
+      "retq");
+}
+
+uintptr_t ControlBlock() {
+  uintptr_t block;
+  asm("movq %%fs:16, %0" : "=r"(block));
+  return block;
+}
+
+}  // namespace heapprof

@@ -1,0 +1,70 @@
+#include "tests/profiles/fake_tables.h"
+
+#include <algorithm>
+
+namespace heapprof {
+
+static FakeTables* g_latest = nullptr;
+
+struct FakeFunctions {
+  static uint32_t BucketCount() { return static_cast<uint32_t>(g_latest->by_id_.size()); }
+  static const Bucket* BucketAt(uint32_t id) { return g_latest->by_id_.at(id - 1); }
+  static StackView StackAt(uint32_t id) {
+    if (id == kOverflowStack) return {nullptr, 0, false};
+    const FakeTables::Stack& stack = g_latest->stacks_.at(id - 1);
+    return {stack.locations.data(), static_cast<uint32_t>(stack.locations.size()), stack.truncated};
+  }
+  static uint32_t LocationCount() { return static_cast<uint32_t>(g_latest->locations_.size()); }
+  static uint64_t ReturnAddress(uint32_t id) { return g_latest->locations_.at(id - 1); }
+  static TableStats Stats() { return g_latest->stats; }
+  static uint64_t Interval() { return g_latest->interval; }
+};
+
+FakeTables::FakeTables() { g_latest = this; }
+FakeTables::~FakeTables() { g_latest = nullptr; }
+
+uint32_t FakeTables::AddLocation(uint64_t return_address) {
+  locations_.push_back(return_address);
+  return static_cast<uint32_t>(locations_.size());
+}
+
+uint32_t FakeTables::AddStackOfIds(const std::vector<uint32_t>& ids, bool truncated) {
+  stacks_.push_back({ids, truncated});
+  return static_cast<uint32_t>(stacks_.size());
+}
+
+uint32_t FakeTables::AddStack(const std::vector<uint64_t>& return_addresses, bool truncated) {
+  std::vector<uint32_t> ids;
+  for (uint64_t address : return_addresses) {
+    auto found = std::find(locations_.begin(), locations_.end(), address);
+    ids.push_back(found != locations_.end() ? static_cast<uint32_t>(found - locations_.begin()) + 1
+                                            : AddLocation(address));
+  }
+  return AddStackOfIds(ids, truncated);
+}
+
+void FakeTables::AddBucket(uint32_t stack, uint64_t size, uint64_t interval, uint64_t allocations,
+                           uint64_t frees, uint64_t hash) {
+  Bucket& bucket = buckets_.emplace_back();
+  bucket.key_hash = hash;
+  bucket.stack_hash = 0;
+  bucket.size = size;
+  bucket.interval = interval;
+  bucket.stack = stack;
+  bucket.labels = 0;
+  bucket.allocations = allocations;
+  bucket.frees = frees;
+  by_id_.push_back(&bucket);
+}
+
+void FakeTables::AddUnfinishedBucket() { by_id_.push_back(nullptr); }
+
+const HeapSource& FakeTables::source() const {
+  static constexpr HeapSource kSource = {FakeFunctions::BucketCount,   FakeFunctions::BucketAt,
+                                         FakeFunctions::StackAt,       FakeFunctions::LocationCount,
+                                         FakeFunctions::ReturnAddress, FakeFunctions::Stats,
+                                         FakeFunctions::Interval};
+  return kSource;
+}
+
+}  // namespace heapprof

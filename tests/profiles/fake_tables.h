@@ -1,0 +1,50 @@
+// Tables of samples made up by a test, in place of the recorder's.
+#ifndef HEAPPROF_TESTS_PROFILES_FAKE_TABLES_H_
+#define HEAPPROF_TESTS_PROFILES_FAKE_TABLES_H_
+
+#include <stdint.h>
+
+#include <deque>
+#include <vector>
+
+#include "profiles/write/heap_source.h"
+
+namespace heapprof {
+
+// One object at a time: HeapSource has plain functions, which ask the latest.
+class FakeTables {
+ public:
+  FakeTables();
+  ~FakeTables();
+
+  // The id of a stack of return addresses, the leaf first.
+  uint32_t AddStack(const std::vector<uint64_t>& return_addresses, bool truncated = false);
+  // A stack of location ids that AddLocation gave.
+  uint32_t AddStackOfIds(const std::vector<uint32_t>& ids, bool truncated = false);
+  uint32_t AddLocation(uint64_t return_address);
+  // `hash` of 0 rounds down.
+  void AddBucket(uint32_t stack, uint64_t size, uint64_t interval, uint64_t allocations, uint64_t frees,
+                 uint64_t hash = 0);
+  // An id whose writer has not finished.
+  void AddUnfinishedBucket();
+
+  const HeapSource& source() const;
+
+  TableStats stats = {};
+  uint64_t interval = 512 << 10;
+
+ private:
+  friend struct FakeFunctions;
+  struct Stack {
+    std::vector<uint32_t> locations;
+    bool truncated;
+  };
+  std::deque<Bucket> buckets_;
+  std::vector<Bucket*> by_id_;
+  std::vector<Stack> stacks_;
+  std::vector<uint64_t> locations_;
+};
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_TESTS_PROFILES_FAKE_TABLES_H_

@@ -1,0 +1,77 @@
+#include "sampling/heap/live_table.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <random>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+namespace heapprof::live {
+namespace {
+
+TEST(LiveTableTest, BehavesLikeAMapOverRandomInsertsAndRemoves) {
+  std::mt19937_64 random(1);
+  std::unordered_map<uintptr_t, uint32_t> model;
+  std::vector<uintptr_t> keys;
+  uint64_t before = Count();
+  for (int i = 0; i < 200000; ++i) {
+    uintptr_t address = 0x10000000 + (random() % 50000) * 16;
+    if (random() % 2 == 0) {
+      uint32_t bucket = static_cast<uint32_t>(random() % 1000) + 1, stale = 0;
+      ASSERT_TRUE(Insert(address, bucket, 0, &stale));
+      auto found = model.find(address);
+      ASSERT_EQ(stale, found == model.end() ? 0u : found->second);
+      model[address] = bucket;
+    } else {
+      auto found = model.find(address);
+      uint32_t expected = found == model.end() ? 0u : found->second;
+      ASSERT_EQ(Find(address), expected);
+      ASSERT_EQ(Remove(address), expected);
+      if (found != model.end()) model.erase(found);
+    }
+    if (i % 10000 == 0) {
+      ASSERT_EQ(Count() - before, model.size());
+    }
+  }
+  for (auto [address, bucket] : model) EXPECT_EQ(Remove(address), bucket);
+  EXPECT_EQ(Count(), before);
+}
+
+TEST(LiveTableTest, OwnEntriesAreAlwaysFoundWhileOthersMoveThem) {
+  // Each thread looks up its own entries without a lock while the others insert and remove in the same
+  // shards.
+  constexpr int kThreads = 4, kRounds = 20000, kHeld = 64;
+  std::atomic<int> missed{0};
+  auto work = [&](uintptr_t thread) {
+    std::mt19937_64 random(thread);
+    std::vector<uintptr_t> held;
+    for (int i = 0; i < kRounds; ++i) {
+      uintptr_t address = (thread << 40) + (random() % 100000 + 1) * 16;
+      uint32_t stale;
+      if (Find(address) == 0) {
+        if (!Insert(address, static_cast<uint32_t>(thread), 0, &stale)) ++missed;
+        held.push_back(address);
+      }
+      for (size_t k = 0; k < held.size(); k += 7) {
+        if (Find(held[k]) != thread) ++missed;
+      }
+      if (held.size() > kHeld) {
+        std::swap(held[random() % held.size()], held.back());
+        if (Remove(held.back(), i % 2 == 0) != thread) ++missed;
+        held.pop_back();
+      }
+    }
+    for (uintptr_t address : held) {
+      if (Remove(address) != thread) ++missed;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int t = 1; t <= kThreads; ++t) threads.emplace_back(work, t);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(missed, 0);
+}
+
+}  // namespace
+}  // namespace heapprof::live

@@ -1,0 +1,64 @@
+// Leaks whose number, size and place are known to the test.
+#include <stdio.h>
+
+#include "tests/system/leak/programs/scenario.h"
+
+namespace {
+void* volatile g_kept;
+void* volatile g_sink;
+}  // namespace
+
+extern "C" {
+
+NOINLINE void LeakTen() {
+  for (int i = 0; i < 10; ++i) g_sink = malloc(100);
+  g_sink = nullptr;
+}
+
+static inline __attribute__((always_inline)) void* InnerBlock() { return malloc(30); }
+
+NOINLINE void LeakHeavy() {
+  auto** block = static_cast<void**>(calloc(1, 7000));
+  block[10] = InnerBlock();
+  g_sink = block;
+  g_sink = nullptr;
+}
+
+NOINLINE void Keep() { g_kept = malloc(5000); }
+
+#ifdef OWN_SUPPRESSIONS
+__attribute__((visibility("default"))) const char* __lsan_default_suppressions() {
+  return "leak:LeakHeavy\n";
+}
+#endif
+
+}  // extern "C"
+
+namespace {
+
+NOINLINE void Deep() {
+  char bytes[32 << 10];
+  memset(bytes, 0, sizeof bytes);
+  asm volatile("" : : "r"(bytes) : "memory");
+  LeakTen();
+  LeakHeavy();
+  Keep();
+  asm volatile("" : : "r"(bytes) : "memory");
+}
+
+}  // namespace
+
+// An argument names another way to end than returning.
+int main(int argc, char** argv) {
+  Deep();
+  char bytes[64 << 10];
+  memset(bytes, 0, sizeof bytes);
+  asm volatile("" : : "r"(bytes) : "memory");
+  printf("written before the end\n");  // to a pipe: held until the end
+  const char* way = argc > 1 ? argv[1] : "";
+  if (strcmp(way, "_exit") == 0) _exit(5);
+  if (strcmp(way, "_Exit") == 0) _Exit(5);
+  if (strcmp(way, "quick_exit") == 0) quick_exit(5);
+  if (strcmp(way, "abort") == 0) abort();
+  return 5;
+}

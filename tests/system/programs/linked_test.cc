@@ -1,0 +1,75 @@
+// One program as every linker may lay it out: for larger pages than this machine's, so that there are holes
+// between its segments, at a fixed address or not, with a loader or without.
+#include <gtest/gtest.h>
+
+#include "tests/system/programs/hazard.h"
+
+namespace heapprof::test {
+namespace {
+
+using Words = std::vector<std::string>;
+
+class Linked : public testing::TestWithParam<std::string> {
+ protected:
+  // The frames of the one stack that allocates in level3.
+  Words StackOf(const HeapProfile& profile) {
+    Words found;
+    for (const pb::Sample& sample : profile.proto().sample()) {
+      const Words stack = profile.Stack(sample);
+      if (stack.empty() || stack[0] != "level3") continue;
+      EXPECT_TRUE(found.empty()) << "a second stack";
+      found = stack;
+    }
+    return found;
+  }
+  // Links the program with `words`, runs it under the library, or with it inside, and looks at its profile.
+  void ExpectWholeStacks(const std::string& object, const Words& words, bool inside = false) {
+    std::string line;
+    for (const std::string& word : words) line += word + " ";
+    SCOPED_TRACE(line);
+    ProgramRun run({}, "sample_interval=1:dump_at_exit=1");
+    const std::string program = run.dir() / "levels";
+    Command link;
+    link.argv = {"gcc", "-fuse-ld=" + GetParam(), object, "-o", program};
+    link.argv.insert(link.argv.end(), words.begin(), words.end());
+    const Result linked = RunProgram(link);
+    ASSERT_TRUE(linked.ok()) << linked.Describe();
+    run.command().argv = {program};
+    if (inside) run.command().env.erase(run.command().env.begin());  // LD_PRELOAD
+    ExpectWell(run.Execute());
+    EXPECT_TRUE(run.Said().empty()) << run.result().err;
+    const std::vector<HeapProfile> profiles = run.Profiles();
+    ASSERT_EQ(profiles.size(), 1u);
+    const Words stack = StackOf(profiles[0]);
+    ASSERT_GE(stack.size(), 5u);
+    EXPECT_EQ(Words(stack.begin(), stack.begin() + 4), (Words{"level3", "level2", "level1", "main"}));
+    EXPECT_EQ(stack.back(), "_start");
+    if (!inside) {
+      EXPECT_NE(profiles[0].Comments().find("truncated-stacks: 0\n"), std::string::npos)
+          << profiles[0].Comments();
+    }
+  }
+  static std::string Pages(const std::string& size) { return "-Wl,-z,max-page-size=" + size; }
+};
+INSTANTIATE_TEST_SUITE_P(Linkers, Linked, testing::Values("bfd", "gold", "lld", "mold"), IntervalName);
+
+TEST_P(Linked, SegmentsWithHoles) {
+  for (const std::string size : {"4096", "16384", "65536", "2097152"}) {
+    ExpectWholeStacks(LEVELS_PIE, {"-pie", Pages(size)});
+    ExpectWholeStacks(LEVELS_FIXED, {"-no-pie", Pages(size)});
+  }
+}
+
+TEST_P(Linked, SegmentsWithHolesAndNoLoader) {
+  for (const std::string size : {"4096", "2097152"}) {
+    const Words library = {LIBRARY_ARCHIVE, "-Wl,--eh-frame-hdr", Pages(size), "-lstdc++", "-lm"};
+    Words fixed = library, movable = library;
+    fixed.push_back("-static");
+    movable.push_back("-static-pie");
+    ExpectWholeStacks(LEVELS_FIXED, fixed, true);
+    if (GetParam() != "gold") ExpectWholeStacks(LEVELS_PIE, movable, true);  // gold knows no -static-pie
+  }
+}
+
+}  // namespace
+}  // namespace heapprof::test

@@ -1,0 +1,275 @@
+// `heapprof symbolize` against llvm-symbolizer, and what it refuses.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <random>
+#include <sstream>
+
+#include "tests/support/files.h"
+#include "tests/support/profile.h"
+#include "tests/tools/made_profile.h"
+#include "tools/symbols/demangle.h"
+#include "tools/symbols/symbol_file.h"
+
+namespace heapprof::test {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr char kOracle[] = "llvm-symbolizer-14";
+constexpr uint64_t kBias = 0x7f0000000000;
+constexpr size_t kAddresses = 10'000;
+
+struct Frame {
+  std::string symbol, file;
+  int64_t line = 0;
+  bool operator==(const Frame& other) const {
+    return symbol == other.symbol && file == other.file && line == other.line;
+  }
+};
+
+std::ostream& operator<<(std::ostream& out, const Frame& frame) {
+  return out << frame.symbol << " " << frame.file << ":" << frame.line;
+}
+
+using Frames = std::vector<Frame>;
+
+std::string Normal(const std::string& path) {
+  return path.empty() || path == "??" ? "" : std::filesystem::path(path).lexically_normal().string();
+}
+
+Result Do(std::vector<std::string> argv) {
+  Command command;
+  command.argv = std::move(argv);
+  return RunProgram(command);
+}
+
+// Where the code of `file` is, as linked.
+std::pair<uint64_t, uint64_t> TextOf(const std::string& file) {
+  std::istringstream sections(Do({"readelf", "-SW", file}).out);
+  for (std::string line; std::getline(sections, line);) {
+    const size_t at = line.find(" .text ");
+    if (at == std::string::npos) continue;
+    std::istringstream fields(line.substr(at));
+    std::string name, type;
+    uint64_t address = 0, offset = 0, size = 0;
+    fields >> name >> type >> std::hex >> address >> offset >> size;
+    return {address, size};
+  }
+  return {0, 0};
+}
+
+std::vector<uint64_t> RandomAddresses(const std::string& file) {
+  const auto [begin, size] = TextOf(file);
+  std::vector<uint64_t> all(size);
+  for (uint64_t i = 0; i < size; ++i) all[i] = begin + i;
+  std::mt19937_64 random(5);
+  std::shuffle(all.begin(), all.end(), random);
+  all.resize(std::min<size_t>(all.size(), kAddresses));
+  return all;
+}
+
+// A profile with `file`, mapped as `mapped`, and a location for each address.
+void WriteLocations(const std::string& path, const std::string& file, const std::string& mapped,
+                    const std::string& build_id, const std::vector<uint64_t>& addresses) {
+  pb::Profile profile = MakeProfile();
+  profile.clear_location();
+  profile.clear_function();
+  profile.clear_sample();
+  // The segment that holds the code, as the loader maps it.
+  std::istringstream segments(Do({"readelf", "-lW", file}).out);
+  uint64_t offset = 0, address = 0, size = 0;
+  for (std::string line; std::getline(segments, line);) {
+    if (line.find("LOAD") == std::string::npos || line.find("R E") == std::string::npos) continue;
+    std::istringstream fields(line);
+    std::string type, physical;
+    fields >> type >> std::hex >> offset >> address >> physical >> size;
+  }
+  constexpr uint64_t kPage = 4096;
+  pb::Mapping* mapping = profile.mutable_mapping(0);
+  mapping->set_memory_start(kBias + (address & ~(kPage - 1)));
+  mapping->set_memory_limit(kBias + ((address + size + kPage - 1) & ~(kPage - 1)));
+  mapping->set_file_offset(offset & ~(kPage - 1));
+  mapping->set_filename(Intern(&profile, mapped));
+  mapping->set_build_id(Intern(&profile, build_id));
+  uint64_t id = 0;
+  for (const uint64_t at : addresses) {
+    pb::Location* location = profile.add_location();
+    location->set_id(++id);
+    location->set_mapping_id(1);
+    location->set_address(kBias + at);
+  }
+  WriteFile(path, Gzip(profile.SerializeAsString()));
+}
+
+// By address as linked; addresses without frames are left out.
+std::map<uint64_t, Frames> ReadFrames(const std::string& path) {
+  const HeapProfile profile = ReadProfile(path);
+  EXPECT_EQ(profile.error(), "");
+  std::map<uint64_t, const pb::Function*> functions;
+  for (const pb::Function& function : profile.proto().function()) functions[function.id()] = &function;
+  std::map<uint64_t, Frames> all;
+  for (const pb::Location& location : profile.proto().location()) {
+    for (const pb::Line& line : location.line()) {
+      const pb::Function& function = *functions.at(line.function_id());
+      all[location.address() - kBias].push_back(
+          {profile.Text(function.system_name()), Normal(profile.Text(function.filename())), line.line()});
+    }
+  }
+  return all;
+}
+
+std::map<uint64_t, Frames> AskOracle(const std::string& file, const std::vector<uint64_t>& addresses) {
+  TempDir dir;
+  std::ostringstream questions;
+  for (const uint64_t address : addresses) questions << "0x" << std::hex << address << "\n";
+  WriteFile(dir / "questions", questions.str());
+  const Result result =
+      Do({"/bin/sh", "-c",
+          std::string(kOracle) + " --no-demangle --functions=linkage --inlining --obj=\"$0\" < \"$1\"", file,
+          dir / "questions"});
+  EXPECT_TRUE(result.ok()) << result.Describe();
+  std::istringstream answers(result.out);
+  std::map<uint64_t, Frames> all;
+  for (const uint64_t address : addresses) {
+    Frames frames;
+    for (std::string symbol, place; std::getline(answers, symbol) && !symbol.empty();) {
+      std::getline(answers, place);
+      place.resize(place.rfind(':'));  // the column
+      const size_t colon = place.rfind(':');
+      frames.push_back({symbol.substr(0, symbol.find('@')), Normal(place.substr(0, colon)),
+                        std::stoll("0" + place.substr(colon + 1))});
+    }
+    if (!frames.empty() && frames[0].symbol != "??") all[address] = frames;
+  }
+  return all;
+}
+
+std::string BuildIdOf(const std::string& file) {
+  const auto elf = tools::SymbolFile::Open(file);
+  return elf == nullptr ? "" : elf->build_id();
+}
+
+class Symbolize : public testing::Test {
+ protected:
+  // Symbolizes random addresses of `shape`, a form of the file that the oracle is asked about, and compares.
+  void Compare(const std::string& original, const std::string& mapped,
+               const std::vector<std::string>& options) {
+    if (!HaveProgram(kOracle)) GTEST_SKIP() << kOracle << " is not installed";
+    const std::vector<uint64_t> addresses = RandomAddresses(original);
+    ASSERT_GT(addresses.size(), 9000u);
+    WriteLocations(dir_ / "in.pb.gz", original, mapped, BuildIdOf(original), addresses);
+    std::vector<std::string> words = {"symbolize", dir_ / "in.pb.gz", "-o", dir_ / "out.pb.gz"};
+    words.insert(words.end(), options.begin(), options.end());
+    const Result result = RunCommand(words);
+    ASSERT_TRUE(result.ok()) << result.Describe();
+    const auto mine = ReadFrames(dir_ / "out.pb.gz"), theirs = AskOracle(original, addresses);
+    EXPECT_GT(theirs.size(), addresses.size() / 2);
+    size_t different = 0;
+    for (const uint64_t address : addresses) {
+      const auto a = mine.find(address), b = theirs.find(address);
+      const Frames none;
+      const Frames& left = a == mine.end() ? none : a->second;
+      const Frames& right = b == theirs.end() ? none : b->second;
+      if (left == right || ++different > 3) continue;
+      ADD_FAILURE() << std::hex << address << "\n  ours   " << testing::PrintToString(left) << "\n  oracle "
+                    << testing::PrintToString(right);
+    }
+    EXPECT_EQ(different, 0u);
+  }
+
+  // The file with debug information in a separate one, DIR/name and DIR/name.debug.
+  void Strip(const std::string& original, const std::string& name) {
+    const std::string file = dir_ / name;
+    ASSERT_TRUE(Do({"objcopy", "--only-keep-debug", original, file + ".debug"}).ok());
+    ASSERT_TRUE(Do({"objcopy", "--strip-all", original, file}).ok());
+  }
+
+  TempDir dir_;
+  const std::string with_debug_ = HEAPPROF_SYMBOL_SUBJECT, plain_ = HEAPPROF_PLAIN_SUBJECT;
+};
+
+TEST_F(Symbolize, AgreesOnCodeWithDebugInformation) { Compare(with_debug_, with_debug_, {}); }
+
+TEST_F(Symbolize, AgreesOnCodeWithASymbolTableOnly) { Compare(plain_, plain_, {}); }
+
+TEST_F(Symbolize, FindsSeparateDebugFilesByBuildId) {
+  Strip(with_debug_, "subject.so");
+  const std::string id = BuildIdOf(with_debug_);
+  ASSERT_GT(id.size(), 8u);
+  std::filesystem::create_directories(dir_ / ("dbg/.build-id/" + id.substr(0, 2)));
+  std::filesystem::rename(dir_ / "subject.so.debug",
+                          dir_ / ("dbg/.build-id/" + id.substr(0, 2) + "/" + id.substr(2) + ".debug"));
+  Compare(with_debug_, dir_ / "subject.so", {"--debug-path", dir_ / "dbg"});
+  // The mapped file itself may be gone.
+  Compare(with_debug_, dir_ / "gone.so", {"--debug-path", dir_ / "dbg"});
+}
+
+TEST_F(Symbolize, FindsSeparateDebugFilesByDebugLink) {
+  Strip(with_debug_, "subject.so");
+  ASSERT_TRUE(
+      Do({"objcopy", "--add-gnu-debuglink=" + (dir_ / "subject.so.debug"), dir_ / "subject.so"}).ok());
+  std::filesystem::create_directories(dir_ / ".debug");
+  std::filesystem::rename(dir_ / "subject.so.debug", dir_ / ".debug/subject.so.debug");
+  Compare(with_debug_, dir_ / "subject.so", {});
+}
+
+TEST_F(Symbolize, RefusesAFileWithAnotherBuildId) {
+  WriteLocations(dir_ / "in.pb.gz", with_debug_, with_debug_, "00112233",
+                 {TextOf(with_debug_).first + 0x100});
+  const Result result = RunCommand({"symbolize", dir_ / "in.pb.gz", "-o", dir_ / "out.pb.gz"});
+  EXPECT_EQ(result.exit_status, 0) << result.Describe();
+  EXPECT_EQ(result.err, "heapprof: " + with_debug_ + " is not used: its build id is " +
+                            BuildIdOf(with_debug_) +
+                            ", the profile's is 00112233: it is another file than the one profiled\n");
+  EXPECT_TRUE(ReadFrames(dir_ / "out.pb.gz").empty());
+}
+
+TEST_F(Symbolize, SaysWhenABinaryCannotBeReadAndKeepsTheLocations) {
+  WriteFile(dir_ / "text", "no ELF file");
+  for (const auto& [file, why] : {std::pair(dir_ / "missing.so", std::string("No such file or directory")),
+                                  std::pair(dir_ / "text", std::string("it is no ELF file")),
+                                  std::pair(std::string("/dev/null"), std::string("it is no ELF file"))}) {
+    WriteLocations(dir_ / "in.pb.gz", with_debug_, file, "", {0x1000});
+    const Result result = RunCommand({"symbolize", dir_ / "in.pb.gz", "-o", dir_ / "out.pb.gz"});
+    EXPECT_EQ(result.exit_status, 0) << result.Describe();
+    EXPECT_EQ(result.err, "heapprof: " + file + " is not used: " + why + "\n");
+    EXPECT_EQ(ReadProfile(dir_ / "out.pb.gz").proto().location_size(), 1);
+  }
+}
+
+TEST_F(Symbolize, LeavesNothingBehindWhenItCannotWrite) {
+  WriteFile(dir_ / "in.pb.gz", Gzip(MakeProfile().SerializeAsString()));
+  const Result result = RunCommand({"symbolize", dir_ / "in.pb.gz", "-o", dir_ / "no/such/folder"});
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_THAT(result.err,
+              HasSubstr((dir_ / "no/such/folder") + " cannot be written: No such file or directory\n"));
+  // A whole profile goes through unchanged, and to standard output.
+  const Result out = RunCommand({"symbolize", "--quiet", dir_ / "in.pb.gz", "-o", "-"});
+  ASSERT_EQ(out.exit_status, 0);
+  const HeapProfile profile = ParseProfile(out.out);
+  EXPECT_EQ(profile.error(), "");
+  EXPECT_EQ(profile.proto().SerializeAsString(), MakeProfile().SerializeAsString());
+  EXPECT_EQ(ListDir(dir_.path()).size(), 1u);
+}
+
+TEST(Demangle, NamesOfCxxRustAndC) {
+  using tools::Demangle;
+  EXPECT_EQ(Demangle("_ZN3foo3barEi"), "foo::bar(int)");
+  EXPECT_EQ(Demangle("_Z3fooi.cold"), "foo(int) (.cold)");
+  EXPECT_EQ(Demangle("_ZN4core3fmt5Write9write_fmt17h0123456789abcdefE"), "core::fmt::Write::write_fmt");
+  EXPECT_EQ(Demangle("_RNvNtCs1234_7mycrate3foo3bar"), "mycrate::foo::bar");
+  EXPECT_EQ(Demangle("main"), "main");
+  EXPECT_EQ(Demangle("_Z"), "_Z");
+  EXPECT_EQ(Demangle("Run"), "Run");
+  // Endless nesting ends in the name itself, not in the stack.
+  const std::string deep = "_Z3foo" + std::string(60'000, 'P') + "i";
+  EXPECT_FALSE(Demangle(deep).empty());
+}
+
+}  // namespace
+}  // namespace heapprof::test

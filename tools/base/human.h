@@ -1,0 +1,38 @@
+// Figures for people: "1.5 MiB", "2.25 s", "12345".
+//
+// Thread-safety: functions without state; colours are decided once, by UseColours.
+#ifndef HEAPPROF_TOOLS_BASE_HUMAN_H_
+#define HEAPPROF_TOOLS_BASE_HUMAN_H_
+
+#include <string>
+#include <string_view>
+
+namespace heapprof::tools {
+
+// "1.5 MiB" and the like; one digit after the point, exact below 1 KiB.
+std::string HumanBytes(double bytes);
+
+// Sums of 64-bit values do not fit 64 bits in a hostile file, and need not in an honest one.
+std::string Decimal(__int128 value);
+
+// `unit` as in a profile: bytes and nanoseconds are scaled, all others are printed as they are.
+std::string HumanValue(double value, std::string_view unit);
+
+// "12.34%", "0%" exactly for nothing.
+std::string Percent(double part, double whole);
+
+// True when standard output is a terminal that can show colours, and NO_COLOR is not set.
+bool UseColours();
+
+enum class Colour { kBold, kDim, kRed, kGreen };
+// `text` in that colour where UseColours().
+std::string Coloured(std::string_view text, Colour colour);
+
+// A whole number of the size of a double or more, for JSON.
+std::string JsonNumber(double value);
+// A string with its quotes. Bytes that are no UTF-8 become U+FFFD.
+std::string JsonString(std::string_view text);
+
+}  // namespace heapprof::tools
+
+#endif  // HEAPPROF_TOOLS_BASE_HUMAN_H_

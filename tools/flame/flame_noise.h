@@ -1,0 +1,50 @@
+// How far sampling lets the change between two profiles scatter, stack by stack.
+//
+// Dumps of two processes are independent: what both hold varies, and the variances add up. Two dumps of one
+// process hold the same samples, but for those of what was allocated and freed in between. With A allocated,
+// I in use and F = A - I freed, and D the growth of each between the dumps, there varies at most
+//     of A:  DA
+//     of I:  I new - I base + 2 min(I base, DF)                                          (1)
+// The change of what is in use is what came and stayed less what was there and went. What went is not known,
+// but it was in use at first, and freed in between; what came and went in between is in neither dump.
+// Variances are proportional to the figures, so that (1) holds for them too. Thread-safety: reading, yes.
+#ifndef HEAPPROF_TOOLS_FLAME_FLAME_NOISE_H_
+#define HEAPPROF_TOOLS_FLAME_FLAME_NOISE_H_
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "tools/profile/profile.h"
+
+namespace heapprof::tools {
+
+// What stacks that end at one node hold, of one sample type.
+struct StackFigures {
+  double value = 0, base = 0;
+  double variance = 0, base_variance = 0;  // of the sampling, as estimate.h has it
+  // Of `value`, what estimate.h makes limits of: u, and the largest w (1 - p) with its variance.
+  double passed_by = 0, one_more = 0, one_more_variance = 0;
+};
+
+class ChangeNoise {
+ public:
+  // `type_names` are those of the figures.
+  ChangeNoise(const std::vector<std::string>& type_names, bool one_process);
+  struct Change {
+    double moved = 0;     // how much of the figures varies
+    double variance = 0;  // of that
+  };
+  // `figures` are those of one stack, one for each type.
+  Change Of(const StackFigures* figures, size_t type) const;
+
+ private:
+  double Moved(const StackFigures* figures, size_t type, double StackFigures::*now,
+               double StackFigures::*base) const;
+  bool one_process_;
+  std::vector<size_t> allocated_;  // for each type that counts what is in use its alloc_ type, else itself
+};
+
+}  // namespace heapprof::tools
+
+#endif  // HEAPPROF_TOOLS_FLAME_FLAME_NOISE_H_

@@ -1,0 +1,126 @@
+#include "tools/flame/flame_tree.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tools/estimate/estimate.h"
+
+namespace heapprof::tools {
+namespace {
+
+void AddSample(double value, const Contribution& part, bool is_base, StackFigures* figures) {
+  const double extra = part.weight * part.weight * part.missing;
+  if (is_base) {
+    figures->base += value;
+    figures->base_variance += part.samples * extra;
+    return;
+  }
+  figures->value += value;
+  figures->variance += part.samples * extra;
+  figures->passed_by += std::abs(value) - part.seen;
+  if (part.weight * part.missing > figures->one_more) {
+    figures->one_more = part.weight * part.missing;
+    figures->one_more_variance = extra;
+  }
+}
+
+}  // namespace
+
+uint32_t TextIndex::Number(std::string_view text) {
+  const auto [found, is_new] = numbers_.emplace(text, static_cast<uint32_t>(texts_.size()));
+  if (is_new) texts_.push_back(found->first);
+  return found->second;
+}
+
+size_t FlameTree::Slot(uint32_t parent, uint32_t function) const {
+  constexpr uint64_t kMix = 0x9e3779b97f4a7c15;  // 2^64 over the golden ratio: neighbours end far apart
+  const uint64_t key = ((uint64_t{parent} << 32) | function) * kMix;
+  const size_t mask = slots_.size() - 1;
+  for (size_t at = (key ^ (key >> 32)) & mask;; at = (at + 1) & mask) {
+    const uint32_t node = slots_[at];
+    if (node == 0 || (nodes_[node].parent == parent && nodes_[node].function == function)) return at;
+  }
+}
+
+void FlameTree::Grow() {
+  slots_.assign(slots_.size() * 2, 0);
+  for (uint32_t node = 1; node < nodes_.size(); ++node) {
+    slots_[Slot(nodes_[node].parent, nodes_[node].function)] = node;
+  }
+}
+
+uint32_t FlameTree::Child(uint32_t parent, uint32_t function) {
+  size_t slot = Slot(parent, function);
+  if (slots_[slot] != 0) return slots_[slot];
+  const auto node = static_cast<uint32_t>(nodes_.size());
+  nodes_.push_back({parent, function, kNone});
+  slots_[slot] = node;
+  if (nodes_.size() * 2 > slots_.size()) Grow();
+  return node;
+}
+
+std::vector<uint32_t> FlameTree::NumberFunctions(const FrameTable& frames) {
+  std::vector<uint32_t> numbers(frames.size());
+  for (uint32_t frame = 0; frame < frames.size(); ++frame) {
+    numbers[frame] = names_.Number(frames.name(frame));
+    if (numbers[frame] == functions_.size()) {
+      functions_.push_back({files_.Number(frames.source(frame)), modules_.Number(frames.module(frame))});
+    }
+  }
+  return numbers;
+}
+
+void FlameTree::Add(const Profile& profile, const std::vector<size_t>& types, bool is_base) {
+  const FrameTable frames(profile, Granularity::kFunction);
+  const std::vector<uint32_t> numbers = NumberFunctions(frames);
+  std::vector<Estimator> estimators;
+  for (const size_t type : types) {
+    estimators.emplace_back(profile, type);
+    if (!is_base) is_sampled_[estimators.size() - 1] = estimators.back().sampled();
+  }
+  // Untouched memory costs nothing, growing a large array does; few profiles have more stacks.
+  constexpr size_t kLikelyStacks = 1 << 20;
+  figures_.reserve(figures_.size() + std::min(profile.samples.size(), kLikelyStacks) * type_count_);
+  for (size_t i = 0; i < profile.samples.size(); ++i) {
+    const ProfileSample& sample = profile.samples[i];
+    uint32_t node = 0;
+    const Range<uint32_t> stack = profile.stack(sample);
+    for (size_t at = stack.size(); at-- > 0;) {
+      const Range<uint32_t> inlined = frames.frames_of(stack[at]);
+      for (size_t k = inlined.size(); k-- > 0;) node = Child(node, numbers[inlined[k]]);
+    }
+    if (nodes_[node].stack == kNone) {
+      nodes_[node].stack = static_cast<uint32_t>(stack_count());
+      figures_.resize(figures_.size() + type_count_);
+    }
+    const Range<int64_t> values = profile.values_of(i);
+    for (size_t type = 0; type < type_count_; ++type) {
+      StackFigures* figures = &figures_[nodes_[node].stack * type_count_ + type];
+      AddSample(static_cast<double>(values[types[type]]), estimators[type].Of(i), is_base, figures);
+    }
+  }
+}
+
+std::vector<uint32_t> FlameTree::Preorder() const {
+  // Children of one parent end up side by side, in the order of their functions' numbers.
+  std::vector<uint32_t> by_parent(node_count());
+  for (uint32_t i = 0; i < by_parent.size(); ++i) by_parent[i] = i + 1;
+  std::sort(by_parent.begin(), by_parent.end(), [this](uint32_t a, uint32_t b) {
+    return nodes_[a].parent != nodes_[b].parent ? nodes_[a].parent < nodes_[b].parent
+                                                : nodes_[a].function < nodes_[b].function;
+  });
+  std::vector<uint32_t> first(nodes_.size() + 1, 0);
+  for (const uint32_t node : by_parent) ++first[nodes_[node].parent + 1];
+  for (size_t i = 1; i < first.size(); ++i) first[i] += first[i - 1];
+  std::vector<uint32_t> order, left = {0};
+  order.reserve(node_count());
+  while (!left.empty()) {
+    const uint32_t node = left.back();
+    left.pop_back();
+    if (node != 0) order.push_back(node);
+    for (uint32_t i = first[node + 1]; i-- > first[node];) left.push_back(by_parent[i]);
+  }
+  return order;
+}
+
+}  // namespace heapprof::tools

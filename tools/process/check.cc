@@ -1,0 +1,73 @@
+#include "tools/process/check.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include "tools/base/failure.h"
+#include "tools/process/output_pattern.h"
+
+namespace heapprof::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string CheckExitCode(const std::string& text) {
+  constexpr size_t kMostDigits = 3;
+  constexpr int kMost = 255;
+  const bool digits = !text.empty() && text.size() <= kMostDigits &&
+                      text.find_first_not_of("0123456789") == std::string::npos;
+  return digits && std::stoi(text) <= kMost ? "" : "'" + Printable(text) + "' is no exit status of 0 to 255";
+}
+
+// The program may change its folder before it ends.
+std::string Absolute(const std::string& path) {
+  std::error_code error;
+  const fs::path absolute = fs::absolute(path, error);
+  if (error) throw Failure(Printable(path) + ": " + error.message());
+  return absolute.lexically_normal();
+}
+
+}  // namespace
+
+CLI::App* AddCheck(CLI::App* app, CheckRequest* request) {
+  CLI::App* check = app->add_subcommand("check",
+                                        "Run a program and look for memory leaks when it ends:\nheapprof "
+                                        "check [OPTIONS] -- PROGRAM [ARGUMENTS]");
+  check->add_option("--suppressions", request->suppressions,
+                    "A file of leaks to pass over: lines leak:PATTERN");
+  check->add_flag("--live", request->live, "List all that is still allocated, reached or not");
+  check->add_option("--log", request->log,
+                    "The report goes to this file, .PID appended, not to standard error");
+  check->add_option("--exitcode", request->exitcode, "Exit status if there are leaks; 0 = the program's own")
+      ->check(CheckExitCode);
+  check->add_option("--output", request->output,
+                    "Pattern of the leaks' profile: %p pid, %n count, %e program name");
+  check->add_option("--library", request->run.library,
+                    "The library to preload, if not the one beside this command");
+  check->prefix_command();
+  return check;
+}
+
+void Check(CheckRequest request) {
+  const auto add = [&](const char* key, const std::string& value) {
+    if (!value.empty()) request.run.options.push_back({key, value, ""});
+  };
+  if (!request.suppressions.empty()) {
+    request.suppressions = Absolute(request.suppressions);
+    if (access(request.suppressions.c_str(), R_OK) != 0) {
+      throw Failure("--suppressions " + Printable(request.suppressions) + ": " + ErrorText(errno));
+    }
+  }
+  add("leak_check", request.live ? "live" : "unreachable");
+  add("suppressions", request.suppressions);
+  add("log_path", request.log.empty() ? "" : Absolute(request.log));
+  add("exitcode", request.exitcode);
+  add("output", request.output);
+  request.run.must_preload = true;
+  request.run.symbolize = false;  // the report names what it finds by itself
+  Run(request.run);
+}
+
+}  // namespace heapprof::tools

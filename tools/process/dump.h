@@ -1,0 +1,27 @@
+// `heapprof dump`: makes a running program write its heap profile.
+#ifndef HEAPPROF_TOOLS_PROCESS_DUMP_H_
+#define HEAPPROF_TOOLS_PROCESS_DUMP_H_
+
+#include <string>
+
+namespace heapprof::tools {
+
+struct DumpRequest {
+  long pid = 0;
+  double timeout_seconds = 10;
+  std::string output;  // the pattern of the program's files; empty: read out of its environment
+  std::string signal;  // likewise
+  bool force = false;  // take the program's word for it that it carries the library
+};
+
+// Sends the signal, waits for the file, and prints its name. Never sends a signal that the process does not
+// catch: its default action would end the process.
+// Errors: Failure.
+void Dump(const DumpRequest& request);
+
+// "SIGUSR2", "USR2", "12"; 0 or "none" is none. Errors: Failure.
+int SignalNumber(const std::string& text);
+
+}  // namespace heapprof::tools
+
+#endif  // HEAPPROF_TOOLS_PROCESS_DUMP_H_

@@ -1,0 +1,167 @@
+#include "tools/process/process.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "tools/base/failure.h"
+#include "tools/process/process_memory.h"
+#include "tools/symbols/elf_file.h"
+
+namespace heapprof::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kOptionsVariable[] = "HEAPPROF_OPTIONS=";
+
+// Errors: Failure: the file cannot be read.
+std::string ReadWhole(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) throw Failure(path + ": " + ErrorText(errno));
+  std::string text;
+  char piece[16 << 10];
+  ssize_t got;
+  while ((got = read(fd, piece, sizeof piece)) > 0) text.append(piece, static_cast<size_t>(got));
+  const int error = errno;
+  close(fd);
+  if (got < 0) throw Failure(path + ": " + ErrorText(error));
+  return text;
+}
+
+bool IsLibraryName(const std::string& path) {
+  constexpr char kName[] = "libheapprof.so";
+  return fs::path(path).filename().string().rfind(kName, 0) == 0;
+}
+
+bool SameFile(const std::string& a, const std::string& b) {
+  struct stat left, right;
+  return stat(a.c_str(), &left) == 0 && stat(b.c_str(), &right) == 0 && left.st_dev == right.st_dev &&
+         left.st_ino == right.st_ino;
+}
+
+std::string Link(const std::string& path) {
+  std::error_code ignored;
+  return fs::read_symlink(path, ignored).string();
+}
+
+}  // namespace
+
+Process::Process(pid_t pid) : pid_(pid), pidfd_(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))) {
+  // EINVAL is a thread's id, which has no pidfd; kernels before 5.3 know none.
+  if ((pidfd_ < 0 && errno == ESRCH) || !fs::exists("/proc/" + std::to_string(pid))) {
+    throw Failure("there is no process " + std::to_string(pid));
+  }
+}
+
+Process::~Process() {
+  if (pidfd_ >= 0) close(pidfd_);
+}
+
+std::string Process::File(const char* name) const { return "/proc/" + std::to_string(pid_) + "/" + name; }
+
+bool Process::HasLibrary() const {
+  std::istringstream maps(ReadWhole(File("maps")));
+  std::string line;
+  while (std::getline(maps, line)) {
+    const size_t path = line.find('/');
+    if (path != std::string::npos && IsLibraryName(line.substr(path))) return true;
+  }
+  const auto program = ElfFile::Open(File("exe"));
+  return program && program->FindSymbol("heapprof_dump_heap").has_value();
+}
+
+std::string Process::Status(const char* field) const {
+  std::istringstream status(ReadWhole(File("status")));
+  std::string line;
+  const std::string start = std::string(field) + ":";
+  while (std::getline(status, line)) {
+    if (line.rfind(start, 0) == 0) return line.substr(std::min(line.size(), start.size() + 1));
+  }
+  return "";
+}
+
+bool Process::InMask(const char* field, int signal) const {
+  constexpr int kHex = 16;
+  return (std::strtoull(Status(field).c_str(), nullptr, kHex) >> (signal - 1) & 1) != 0;
+}
+
+bool Process::IsStopped() const {
+  const std::string state = Status("State");
+  return !state.empty() && (state[0] == 'T' || state[0] == 't');
+}
+
+pid_t Process::ProgramOf(pid_t pid) {
+  const std::string folder = "/proc/" + std::to_string(pid);
+  if (!SameFile(folder + "/exe", "/proc/self/exe")) return pid;
+  std::istringstream children(ReadWhole(folder + "/task/" + std::to_string(pid) + "/children"));
+  pid_t child = 0;
+  return children >> child && child > 0 ? child : pid;
+}
+
+pid_t Process::OwnPid() const {
+  std::istringstream pids(Status("NSpid"));
+  pid_t pid = pid_;
+  while (pids >> pid) {
+  }
+  return pid > 0 ? pid : pid_;
+}
+
+std::vector<std::string> Process::ProgramNames() const {
+  const std::string arguments = ReadWhole(File("cmdline"));
+  std::vector<std::string> names;
+  const auto add = [&](std::string name) {
+    if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end()) {
+      names.push_back(std::move(name));
+    }
+  };
+  const std::string first = arguments.substr(0, arguments.find('\0'));
+  add(first.substr(first.rfind('/') + 1));
+  add(fs::path(Link(File("exe"))).filename());
+  add(Status("Name"));
+  return names;
+}
+
+std::optional<std::string> Process::OptionsText() const {
+  const std::string environment = ReadWhole(File("environ"));
+  const bool written_over = environment.find_first_not_of('\0') == std::string::npos;
+  std::istringstream variables(environment);
+  std::string variable;
+  while (std::getline(variables, variable, '\0')) {
+    if (variable.rfind(kOptionsVariable, 0) == 0) return variable.substr(sizeof kOptionsVariable - 1);
+  }
+  if (!written_over) return "";
+  const auto found = ReadEnvironmentVariable(pid_, "HEAPPROF_OPTIONS");
+  return found;
+}
+
+std::string Process::FolderHere(const std::string& folder) const {
+  const std::string current = Link(File("cwd"));
+  std::string name = folder.empty() ? current : folder[0] == '/' ? folder : current + "/" + folder;
+  // Another root or mount namespace gives the same name to another folder.
+  std::string through_proc;
+  if (folder.empty() || folder[0] != '/') {
+    through_proc = File("cwd") + (folder.empty() ? "" : "/" + folder);
+  } else {
+    through_proc = File("root") + folder;
+  }
+  // A folder that is not there has its plain name, in messages.
+  return SameFile(name, through_proc) || access(through_proc.c_str(), F_OK) != 0 ? name : through_proc;
+}
+
+int Process::Send(int signal) const {
+  const long result =
+      pidfd_ >= 0 ? syscall(SYS_pidfd_send_signal, pidfd_, signal, nullptr, 0) : kill(pid_, signal);
+  return result == 0 ? 0 : errno;
+}
+
+}  // namespace heapprof::tools

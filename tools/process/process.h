@@ -1,0 +1,65 @@
+// Another process, as /proc shows it.
+//
+// Thread-safety: an object belongs to one thread. What it says was true when it was read; the process goes
+// on.
+#ifndef HEAPPROF_TOOLS_PROCESS_PROCESS_H_
+#define HEAPPROF_TOOLS_PROCESS_PROCESS_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace heapprof::tools {
+
+class Process {
+ public:
+  // Errors: Failure: there is no such process.
+  explicit Process(pid_t pid);
+  ~Process();
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  pid_t pid() const { return pid_; }
+  // A descriptor that becomes readable when the process ends; -1 where the kernel has none.
+  int pidfd() const { return pidfd_; }
+
+  // True if the shared library is mapped, or the program carries it (which only an unstripped program shows).
+  // Errors: Failure: the process may not be looked into.
+  bool HasLibrary() const;
+
+  bool Catches(int signal) const { return InMask("SigCgt", signal); }
+  // Sent, but not delivered yet: every thread blocks it, or the process is stopped.
+  bool HasPending(int signal) const { return InMask("ShdPnd", signal); }
+  bool IsStopped() const;
+
+  // The program that a `heapprof run` runs; the process itself where it is none.
+  static pid_t ProgramOf(pid_t pid);
+
+  // The pid in the process' own namespace, which its file names have.
+  pid_t OwnPid() const;
+  // What %e may be in its file names.
+  std::vector<std::string> ProgramNames() const;
+  // HEAPPROF_OPTIONS as it was when the program started. No value: its environment cannot be read, or was
+  // written over by the program (to show another title, as redis-server does) and is lost to its memory too.
+  std::optional<std::string> OptionsText() const;
+  // A name under which this process finds `folder`, which `pid` knows by that name ("" = its current folder).
+  std::string FolderHere(const std::string& folder) const;
+
+  // Errors: an errno value.
+  int Send(int signal) const;
+
+ private:
+  std::string File(const char* name) const;
+  std::string Status(const char* field) const;
+  bool InMask(const char* field, int signal) const;
+
+  pid_t pid_;
+  int pidfd_;
+};
+
+}  // namespace heapprof::tools
+
+#endif  // HEAPPROF_TOOLS_PROCESS_PROCESS_H_

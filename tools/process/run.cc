@@ -1,0 +1,186 @@
+#include "tools/process/run.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <ctime>
+#include <filesystem>
+
+#include "tools/base/failure.h"
+#include "tools/process/library_path.h"
+#include "tools/process/output_pattern.h"
+#include "tools/process/run_symbols.h"
+#include "tools/process/supervise.h"
+#include "tools/symbols/elf_file.h"
+
+namespace heapprof::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string Environment(const char* name) {
+  const char* value = getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// The file that execvp will execute, "" if there is none. execvp decides by itself again: this one is for
+// messages only.
+std::string FindProgram(const std::string& name) {
+  if (name.find('/') != std::string::npos) return name;
+  const char* path = getenv("PATH");
+  const std::string folders = path == nullptr ? "/bin:/usr/bin" : path;
+  for (size_t begin = 0; begin <= folders.size();) {
+    const size_t end = std::min(folders.find(':', begin), folders.size());
+    const std::string folder = folders.substr(begin, end - begin);
+    const std::string file = folder.empty() ? name : folder + "/" + name;
+    struct stat status;
+    if (access(file.c_str(), X_OK) == 0 && stat(file.c_str(), &status) == 0 && S_ISREG(status.st_mode)) {
+      return file;
+    }
+    begin = end + 1;
+  }
+  return "";
+}
+
+// The interpreter that a script's first line names, or `file` itself.
+std::string InterpreterOf(const std::string& file) {
+  char head[256] = {};
+  const int fd = open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return file;
+  const ssize_t got = read(fd, head, sizeof head - 1);
+  close(fd);
+  if (got < 3 || head[0] != '#' || head[1] != '!') return file;
+  const std::string line(head + 2);
+  const size_t begin = line.find_first_not_of(" \t");
+  if (begin == std::string::npos) return file;
+  return line.substr(begin, line.find_first_of(" \t\r\n", begin) - begin);
+}
+
+// Why the loader would not preload the library into `file`; empty if it would.
+std::string WhyNotPreloaded(const std::string& file) {
+  struct stat status;
+  if (stat(file.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return "";
+  const bool other_user = (status.st_mode & S_ISUID) != 0 && status.st_uid != getuid();
+  // Without group execution the bit once meant mandatory locking.
+  const bool other_group =
+      (status.st_mode & S_ISGID) != 0 && (status.st_mode & S_IXGRP) != 0 && status.st_gid != getgid();
+  if (other_user || other_group) return "is a set-user-ID or set-group-ID program";
+  if (getuid() != 0 && getxattr(file.c_str(), "security.capability", nullptr, 0) > 0) {
+    return "has file capabilities";
+  }
+  uint16_t machine = 0, own_machine = 0;
+  const int elf_class = ElfClass(file, &machine);
+  if (elf_class == ELFCLASSNONE) return "";
+  if (elf_class != ElfClass("/proc/self/exe", &own_machine) || machine != own_machine) {
+    return own_machine == 0 ? "" : "is a program for another machine than the library";
+  }
+  // The loader itself has no interpreter, and preloads into the program that it is given.
+  const std::string name = fs::path(file).filename();
+  if (name.rfind("ld-", 0) == 0 || name.rfind("ld.so", 0) == 0) return "";
+  const auto elf = ElfFile::Open(file);
+  if (elf && !elf->has_interpreter()) return "is statically linked";
+  return "";
+}
+
+// The sanitizer that `file` was built with, "" if none. Its runtime is an allocator of its own, which must
+// come first, or it sees nothing.
+std::string SanitizerOf(const std::string& file) {
+  const auto elf = ElfFile::Open(file);
+  if (!elf) return "";
+  const std::vector<std::pair<std::string_view, const char*>> sanitizers = {
+      {"__asan_init", "AddressSanitizer"},
+      {"__lsan_init", "LeakSanitizer"},
+      {"__tsan_init", "ThreadSanitizer"},
+      {"__msan_init", "MemorySanitizer"},
+      {"__hwasan_init", "HWAddressSanitizer"}};
+  std::vector<std::string_view> names;
+  for (const auto& [name, sanitizer] : sanitizers) names.push_back(name);
+  const std::string_view mentioned = elf->FirstMentioned(names);
+  for (const auto& [name, sanitizer] : sanitizers) {
+    if (name == mentioned) return sanitizer;
+  }
+  return "";
+}
+
+void SetEnvironment(const char* name, const std::string& value) {
+  if (setenv(name, value.c_str(), 1) != 0) throw Failure(std::string(name) + ": " + ErrorText(errno));
+}
+
+// With an audit library (rtld-audit(7)) glibc sets the room for thread-local data aside before it has seen
+// what is preloaded, and leaves 512 bytes for that; jemalloc alone needs 2632. glibc keeps what stands
+// behind.
+void MakeRoomBesideAuditors() {
+  if (Environment("LD_AUDIT").empty()) return;
+  const std::string tunables = Environment("GLIBC_TUNABLES"), name = "glibc.rtld.optional_static_tls";
+  if (tunables.find(name + "=") != std::string::npos) return;
+  SetEnvironment("GLIBC_TUNABLES", (tunables.empty() ? "" : tunables + ":") + name + "=8192");
+}
+
+// The program may change its folder before it dumps.
+std::vector<OptionPair> WithAbsoluteOutput(std::vector<OptionPair> options) {
+  for (OptionPair& pair : options) {
+    if (pair.key != "output" || pair.value.empty() || pair.value[0] == '/') continue;
+    char folder[PATH_MAX];
+    if (getcwd(folder, sizeof folder) == nullptr) {
+      throw Failure("--output: the current folder has no name: " + ErrorText(errno));
+    }
+    pair.value = LiteralPattern(folder) + "/" + pair.value;
+  }
+  return options;
+}
+
+}  // namespace
+
+void Run(const RunRequest& request) {
+  const std::string library = FindLibrary(request.library);
+  const std::string preloaded = Environment("LD_PRELOAD");
+  const std::string options =
+      MergeOptions(Environment("HEAPPROF_OPTIONS"), WithAbsoluteOutput(request.options));
+
+  const std::string& name = request.program.front();
+  const std::string file = FindProgram(name);
+  const std::string executed = file.empty() ? file : InterpreterOf(file);
+  const std::string obstacle = executed.empty() ? "" : WhyNotPreloaded(executed);
+  if (!obstacle.empty() && request.must_preload) {
+    throw Failure(Printable(executed) + " " + obstacle + ": it cannot be checked");
+  }
+  if (!obstacle.empty()) {
+    Tell("warning: " + Printable(executed) + " " + obstacle + ": it runs without the profiler");
+  }
+
+  const std::string sanitizer = executed.empty() ? "" : SanitizerOf(executed);
+  if (!sanitizer.empty()) {
+    Tell("warning: " + Printable(executed) + " is built with " + sanitizer + ": it runs without heapprof");
+  } else {
+    SetEnvironment("LD_PRELOAD", preloaded.empty() ? library : library + ":" + preloaded);
+  }
+  if (!options.empty()) SetEnvironment("HEAPPROF_OPTIONS", options);
+  MakeRoomBesideAuditors();
+  const auto become = [&] {
+    std::vector<char*> arguments;
+    for (const std::string& argument : request.program)
+      arguments.push_back(const_cast<char*>(argument.c_str()));
+    arguments.push_back(nullptr);
+    execvp(name.c_str(), arguments.data());
+    const int error = errno;
+    throw Failure("cannot run " + Printable(name) + ": " + ErrorText(error),
+                  error == ENOENT || error == ENOTDIR ? kStatusNotFound : kStatusCannotExecute);
+  };
+  if (!request.symbolize) become();
+  timespec start;
+  // The clock of file times, which is behind the other by up to a tick.
+  clock_gettime(CLOCK_REALTIME_COARSE, &start);
+  const Ended ended = Supervise(become);
+  const auto pairs = ParseOptionText(options);
+  const std::string* output = FindOption(pairs, "output");
+  SymbolizeOutputs(output != nullptr && !output->empty() ? *output : kDefaultOutput, ended.pid,
+                   fs::path(name).filename(), start);
+  EndLike(ended);
+}
+
+}  // namespace heapprof::tools

@@ -1,0 +1,21 @@
+// Names for the profiles that a program and its descendants wrote.
+//
+// Thread-safety: none is needed. Errors: none; a file that cannot be symbolized is told in one line, and
+// stays.
+#ifndef HEAPPROF_TOOLS_PROCESS_RUN_SYMBOLS_H_
+#define HEAPPROF_TOOLS_PROCESS_RUN_SYMBOLS_H_
+
+#include <sys/types.h>
+
+#include <ctime>
+#include <string>
+
+namespace heapprof::tools {
+
+// Symbolizes each file that the pattern `output` of the process `pid` or of any other gives, and that was
+// written since `start`, in its place.
+void SymbolizeOutputs(const std::string& output, pid_t pid, const std::string& program, timespec start);
+
+}  // namespace heapprof::tools
+
+#endif  // HEAPPROF_TOOLS_PROCESS_RUN_SYMBOLS_H_

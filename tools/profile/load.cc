@@ -1,0 +1,28 @@
+#include "tools/profile/load.h"
+
+#include "tools/base/failure.h"
+#include "tools/profile/drop_frames.h"
+#include "tools/profile/legacy_load.h"
+#include "tools/profile/proto_load.h"
+
+namespace heapprof::tools {
+
+Profile LoadProfile(ProfileSource* source, const LoadOptions& options) {
+  Profile profile = IsLegacyHeapProfile(source->Head()) ? LoadLegacy(source, options.max_bytes)
+                                                        : LoadProto(source, options.max_bytes);
+  if (options.apply_drop_frames) DropFrames(&profile);
+  return profile;
+}
+
+Profile LoadProfile(const std::string& path, const LoadOptions& options) {
+  ProfileSource source(path, options.max_bytes);
+  return LoadProfile(&source, options);
+}
+
+Profile LoadNamedProfile(const std::string& path, const LoadOptions& options) try {
+  return LoadProfile(path, options);
+} catch (const Failure& failure) {
+  throw Failure(Printable(path) + ": " + failure.what(), failure.status());
+}
+
+}  // namespace heapprof::tools

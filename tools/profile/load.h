@@ -1,0 +1,34 @@
+// From a file to a Profile: gzip'd or plain profile.proto of any producer, or the text form of gperftools'
+// and jemalloc's heap profiles.
+//
+// Thread-safety: functions without state. Errors: Failure, whose line does not name the file.
+#ifndef HEAPPROF_TOOLS_PROFILE_LOAD_H_
+#define HEAPPROF_TOOLS_PROFILE_LOAD_H_
+
+#include <string>
+
+#include "tools/profile/profile.h"
+#include "tools/reader/inflate.h"
+
+namespace heapprof::tools {
+
+struct LoadOptions {
+  // The bound on the inflated bytes, and on the bytes of the Profile made of them.
+  uint64_t max_bytes = kDefaultInflatedLimit;
+  // Take out the frames that the profile's drop_frames names, as every view of it does; a profile that is to
+  // be written again keeps them.
+  bool apply_drop_frames = true;
+};
+
+// "-" is standard input.
+Profile LoadProfile(const std::string& path, const LoadOptions& options = {});
+
+// Like LoadProfile, with the file's name in front of a failure's line.
+Profile LoadNamedProfile(const std::string& path, const LoadOptions& options = {});
+
+// The part of LoadProfile behind the file: the source may be any.
+Profile LoadProfile(ProfileSource* source, const LoadOptions& options);
+
+}  // namespace heapprof::tools
+
+#endif  // HEAPPROF_TOOLS_PROFILE_LOAD_H_

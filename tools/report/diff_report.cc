@@ -1,0 +1,170 @@
+// What `heapprof diff` prints.
+#include <algorithm>
+#include <cstdio>
+
+#include "tools/base/failure.h"
+#include "tools/base/human.h"
+#include "tools/report/diff.h"
+#include "tools/report/report.h"
+
+namespace heapprof::tools {
+namespace {
+
+double Change(const DiffLine& line) { return static_cast<double>(line.now - line.base); }
+
+std::string Signed(double value, std::string_view unit) {
+  return (value > 0 ? "+" : "") + HumanValue(value, unit);
+}
+
+// "p 0.0003", and whether that is significant.
+std::string Verdict(const DiffLine& line) {
+  const double luck = Change(line) >= 0 ? line.luck : line.shrink_luck;
+  char text[64];
+  std::snprintf(text, sizeof text, luck < 1e-4 ? "%.0e" : "%.4f", luck);
+  return std::string(line.grew ? "grew" : line.shrank ? "shrank" : "noise") + " p " + text;
+}
+
+Colour ColourOf(const DiffLine& line) {
+  return line.grew ? Colour::kRed : line.shrank ? Colour::kGreen : Colour::kDim;
+}
+
+void PrintLine(const DiffLine& line, std::string_view unit, bool sampled, const std::string& name) {
+  char figures[160];
+  const std::string limits =
+      "[" + Signed(line.limits.low, unit) + ", " + Signed(line.limits.high, unit) + "]";
+  std::snprintf(figures, sizeof figures, "%11s %-25s %10s %10s  %-15s ", Signed(Change(line), unit).c_str(),
+                sampled ? limits.c_str() : "", HumanValue(static_cast<double>(line.base), unit).c_str(),
+                HumanValue(static_cast<double>(line.now), unit).c_str(),
+                sampled ? Verdict(line).c_str() : "");
+  std::printf("%s\n", Coloured(figures + name, ColourOf(line)).c_str());
+}
+
+std::string JsonLine(const DiffLine& line, bool sampled) {
+  std::string out = "\"base\": " + Decimal(line.base) + ", \"new\": " + Decimal(line.now) +
+                    ", \"growth\": " + Decimal(line.now - line.base);
+  if (sampled) {
+    char luck[64];
+    std::snprintf(luck, sizeof luck, ", \"p\": %.6g, \"p_shrank\": %.6g", line.luck, line.shrink_luck);
+    out += ", \"growth_low\": " + JsonNumber(line.limits.low) +
+           ", \"growth_high\": " + JsonNumber(line.limits.high) + luck;
+  }
+  return out + ", \"grew\": " + (line.grew ? "true" : "false") +
+         ", \"shrank\": " + (line.shrank ? "true" : "false");
+}
+
+void PrintJson(const Diff& diff, const View& base, const View& now, size_t limit, bool growth) {
+  std::printf(
+      "{\"base\": %s, \"new\": %s, \"type\": %s, \"unit\": %s, \"one_process\": %s, \"tested\": %zu, "
+      "\"significant_growth\": %s,\n \"total\": {%s}",
+      JsonString(base.file()).c_str(), JsonString(now.file()).c_str(), JsonString(now.type_name()).c_str(),
+      JsonString(now.unit()).c_str(), diff.one_process ? "true" : "false", diff.family,
+      growth ? "true" : "false", JsonLine(diff.total, diff.sampled).c_str());
+  const auto list = [&](const char* name, const std::vector<DiffLine>& lines) {
+    std::printf(",\n \"%s\": [", name);
+    const size_t count = limit == 0 ? lines.size() : std::min(limit, lines.size());
+    for (size_t i = 0; i < count; ++i) {
+      std::string frames;
+      for (const std::string& frame : lines[i].frames)
+        frames += (frames.empty() ? "" : ", ") + JsonString(frame);
+      std::printf("%s\n  {\"frames\": [%s], %s}", i == 0 ? "" : ",", frames.c_str(),
+                  JsonLine(lines[i], diff.sampled).c_str());
+    }
+    std::printf("]");
+  };
+  list("functions", diff.functions);
+  list("stacks", diff.stacks);
+  std::printf("}\n");
+}
+
+void PrintText(const Diff& diff, const View& base, const View& now, size_t limit) {
+  const std::string_view unit = now.unit();
+  std::printf("%s -> %s, %s: %s -> %s\n", Printable(base.file()).c_str(), Printable(now.file()).c_str(),
+              Printable(now.type_name()).c_str(),
+              HumanValue(static_cast<double>(diff.total.base), unit).c_str(),
+              HumanValue(static_cast<double>(diff.total.now), unit).c_str());
+  if (diff.sampled) {
+    std::printf("%s; significant together at %g %%, of %zu lines that could be\n",
+                diff.one_process ? "two dumps of one process: what came and went in between is uncertain"
+                                 : "two processes: both counts are uncertain",
+                kDiffLevel * 100, diff.family);
+  } else {
+    std::printf("not sampled: every difference is certain\n");
+  }
+  char heading[160];
+  std::snprintf(heading, sizeof heading, "%11s %-25s %10s %10s  %-15s function", "change",
+                diff.sampled ? "95 % limits" : "", "base", "new", "");
+  std::printf("%s\n", Coloured(heading, Colour::kBold).c_str());
+  PrintLine(diff.total, unit, diff.sampled, "total");
+  size_t shown = 0;
+  for (const DiffLine& line : diff.functions) {
+    if (limit != 0 && shown == limit) break;
+    if (line.base == line.now) continue;
+    PrintLine(line, unit, diff.sampled, Printable(line.frames[0]));
+    ++shown;
+  }
+  // A stack is many lines: only those that are no noise are worth the room.
+  shown = 0;
+  for (const DiffLine& line : diff.stacks) {
+    if (!line.grew && !line.shrank) continue;
+    if (limit != 0 && shown++ == limit) break;
+    std::printf("\n");
+    PrintLine(line, unit, diff.sampled, "this stack");
+    for (const std::string& frame : line.frames) std::printf("%12s%s\n", "", Printable(frame).c_str());
+    if (line.frames.empty()) std::printf("%12s[no stack]\n", "");
+  }
+}
+
+// The share of the locations that have names.
+double NamedShare(const Profile& profile) {
+  size_t named = 0;
+  for (const ProfileLocation& location : profile.locations) named += location.line_count != 0 ? 1 : 0;
+  return profile.locations.empty()
+             ? 0
+             : static_cast<double>(named) / static_cast<double>(profile.locations.size());
+}
+
+// Stacks are matched by names: with names on one side only, each would seem to end here and to begin there.
+void WarnOfNames(const View& base, const View& now) {
+  constexpr double kFew = 0.01, kMany = 0.3;
+  const double before = NamedShare(base.profile()), after = NamedShare(now.profile());
+  if ((before < kFew && after > kMany) || (after < kFew && before > kMany)) {
+    Tell("warning: " + Printable(before < after ? base.file() : now.file()) +
+         " has no names and the other profile has: symbolize it, or their stacks do not match");
+  }
+}
+
+}  // namespace
+
+int RunDiff(const DiffRequest& request) {
+  const View base(request.base, request.view);
+  ViewOptions options = request.view;
+  options.type = base.type_name();  // the default of the new one may be another
+  const View now(request.now, options);
+  WarnOfNames(base, now);
+  const Diff diff = MakeDiff(base, now);
+  // What a growth must surely exceed.
+  const auto fails = [&](const DiffLine& line) {
+    const double least = diff.sampled ? line.limits.low : Change(line);
+    return line.grew && (request.least_growth <= 0 || least >= request.least_growth);
+  };
+  size_t functions = 0, stacks = 0;
+  for (const DiffLine& line : diff.functions) functions += fails(line) ? 1 : 0;
+  for (const DiffLine& line : diff.stacks) stacks += fails(line) ? 1 : 0;
+  const bool growth = fails(diff.total) || functions > 0 || stacks > 0;
+  if (request.json) {
+    PrintJson(diff, base, now, request.limit, growth);
+  } else {
+    PrintText(diff, base, now, request.limit);
+    const std::string more =
+        request.least_growth > 0 ? " of " + HumanValue(request.least_growth, now.unit()) + " or more" : "";
+    if (growth) {
+      std::printf("\ngrowth%s: %zu functions, %zu stacks%s\n", more.c_str(), functions, stacks,
+                  fails(diff.total) ? ", and the total" : "");
+    } else {
+      std::printf("\nno significant growth%s\n", more.c_str());
+    }
+  }
+  return request.fail_on_growth && growth ? kStatusNo : kStatusGood;
+}
+
+}  // namespace heapprof::tools

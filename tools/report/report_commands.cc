@@ -1,0 +1,178 @@
+#include "tools/report/report_commands.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include "tools/base/failure.h"
+#include "tools/profile/merge.h"
+#include "tools/report/diff.h"
+#include "tools/report/report.h"
+#include "tools/symbols/symbolize.h"
+
+namespace heapprof::tools {
+namespace {
+
+bool IsSize(const std::string& text) {
+  const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  constexpr size_t kMaxDigits = 18;
+  if (digits == 0 || digits > kMaxDigits) return false;
+  return digits == text.size() ||
+         (digits + 1 == text.size() && std::string("kKmMgG").find(text[digits]) != std::string::npos);
+}
+
+void AddGranularity(CLI::App* command, Granularity* granularity) {
+  static const std::map<std::string, Granularity> kNames = {{"function", Granularity::kFunction},
+                                                            {"line", Granularity::kLine},
+                                                            {"file", Granularity::kFile},
+                                                            {"module", Granularity::kModule}};
+  command
+      ->add_option_function<std::string>(
+          "--by", [granularity](const std::string& name) { *granularity = kNames.at(name); },
+          "What a frame is: function, line, file or module")
+      ->check(CLI::IsMember({"function", "line", "file", "module"}));
+}
+
+using Report = void (*)(const ReportRequest&);
+
+std::shared_ptr<ReportRequest> AddReport(CLI::App* app, const char* name, const char* what, Report report,
+                                         CLI::App** command) {
+  // Lives as long as the callback that CLI11 keeps.
+  auto request = std::make_shared<ReportRequest>();
+  *command = app->add_subcommand(name, what);
+  AddViewOptions(*command, &request->view);
+  AddGranularity(*command, &request->granularity);
+  (*command)->add_flag("--json", request->json, "JSON instead of text");
+  (*command)->callback([request, report] { report(*request); });
+  return request;
+}
+
+void AddSymbolize(CLI::App* app) {
+  auto request = std::make_shared<SymbolizeRequest>();
+  CLI::App* command =
+      app->add_subcommand("symbolize", "Put functions, files, lines and inlined functions into a profile");
+  command->add_option("IN", request->in, "The profile; - is standard input")->required();
+  command->add_option("-o,--output", request->out, "The file to write; - is standard output")->required();
+  command
+      ->add_option("--debug-path", request->options.debug_paths,
+                   "A folder with debug files, before /usr/lib/debug (may be repeated)")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command->add_flag("--quiet", request->options.quiet, "Say nothing of binaries that cannot be used");
+  AddMaxSizeOption(command, &request->load);
+  command->callback([request] { SymbolizeFile(*request); });
+}
+
+void AddMerge(CLI::App* app) {
+  auto request = std::make_shared<MergeRequest>();
+  CLI::App* command = app->add_subcommand("merge", "The sum of many profiles of one kind");
+  command->add_option("FILE", request->files, "The profiles; - is standard input")->required();
+  command->add_option("-o,--output", request->out, "The file to write; - is standard output")->required();
+  AddMaxSizeOption(command, &request->load);
+  command->callback([request] { Merge(*request); });
+}
+
+void AddDiff(CLI::App* app, int* status) {
+  auto request = std::make_shared<DiffRequest>();
+  CLI::App* command =
+      app->add_subcommand("diff", "What grew from one profile to another, and whether it is more than luck");
+  command->add_option("BASE", request->base, "The earlier profile")->required();
+  command->add_option("NEW", request->now, "The later profile")->required();
+  AddViewOptions(command, &request->view);
+  command->add_flag("--json", request->json, "JSON instead of text");
+  constexpr size_t kLines = 20;
+  request->limit = kLines;
+  command->add_option("--limit", request->limit, "Functions and stacks to show (default 20); 0 = all")
+      ->check(CLI::Range(0L, 1L << 30));
+  auto growth = std::make_shared<std::string>();
+  command->add_flag("--fail-on-growth", *growth,
+                    "Exit with status 1 when anything grew significantly; =SIZE: by SIZE or more, surely");
+  command->callback([request, growth, status] {
+    request->fail_on_growth = !growth->empty();
+    // Without a size the flag is "true".
+    if (request->fail_on_growth && *growth != "true") {
+      if (!IsSize(*growth)) throw Failure("--fail-on-growth: " + CheckSize(*growth));
+      request->least_growth = static_cast<double>(ParseSize(*growth));
+    }
+    *status = RunDiff(*request);
+  });
+}
+
+}  // namespace
+
+std::string CheckSize(const std::string& text) {
+  return IsSize(text) ? "" : "'" + Printable(text) + "' is no size (a number, with k, m or g)";
+}
+
+uint64_t ParseSize(const std::string& text) {
+  const uint64_t number = std::stoull(text);
+  switch (text.back()) {
+    case 'k':
+    case 'K':
+      return number << 10;
+    case 'm':
+    case 'M':
+      return number << 20;
+    case 'g':
+    case 'G':
+      return number << 30;
+    default:
+      return number;
+  }
+}
+
+void AddMaxSizeOption(CLI::App* command, LoadOptions* options) {
+  command
+      ->add_option_function<std::string>(
+          "--max-size", [options](const std::string& size) { options->max_bytes = ParseSize(size); },
+          "Refuse a file that inflates to more than this, or takes more memory (default 1g)")
+      ->check(CheckSize);
+}
+
+void AddViewOptions(CLI::App* command, ViewOptions* options) {
+  command->add_option("--type", options->type, "The sample type: inuse_space, alloc_objects, ...");
+  command->add_option("--focus", options->focus,
+                      "Only stacks with a function, source file or module that matches this expression");
+  command->add_option("--ignore", options->ignore, "No stacks with one that matches this expression");
+  command->add_option("--tag", options->tags, "Only samples with this label, KEY=VALUE (may be repeated)")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  AddMaxSizeOption(command, &options->load);
+}
+
+void AddReportCommands(CLI::App* app, int* status) {
+  CLI::App* command = nullptr;
+  const auto add_file = [&](const std::shared_ptr<ReportRequest>& request) {
+    command->add_option("FILE", request->file, "The profile; - is standard input")->required();
+  };
+  auto top =
+      AddReport(app, "top", "The functions with the largest values, and how sure they are", Top, &command);
+  add_file(top);
+  constexpr size_t kRows = 40;
+  top->limit = kRows;
+  command->add_option("--limit", top->limit, "Lines to show (default 40); 0 = all")
+      ->check(CLI::Range(0L, 1L << 30));
+  command->add_flag_callback(
+      "--cum", [top = top.get()] { top->order = Order::kCumulative; }, "Order by the cumulative value");
+
+  auto tree = AddReport(app, "tree", "The calls as a tree, from the root", Tree, &command);
+  add_file(tree);
+  tree->min_percent = 0.5;
+  command
+      ->add_option("--min-percent", tree->min_percent,
+                   "Leave out branches below this share of the total (default 0.5)")
+      ->check(CLI::Range(0.0, 100.0));
+
+  auto peek = AddReport(app, "peek", "The callers and callees of the functions that match", Peek, &command);
+  command->add_option("REGEX", peek->regex, "An expression for the function's name")->required();
+  add_file(peek);
+
+  auto folded = AddReport(app, "folded", "One line a stack, for other flame graph tools", Folded, &command);
+  add_file(folded);
+
+  AddSymbolize(app);
+  AddMerge(app);
+  AddDiff(app, status);
+}
+
+}  // namespace heapprof::tools

@@ -1,0 +1,29 @@
+// The subcommands that read profiles, on the command line: `top`, `tree`, `peek`, `folded`.
+//
+// Thread-safety: none is needed. Errors: what the subcommands throw passes through CLI::App::parse.
+#ifndef HEAPPROF_TOOLS_REPORT_REPORT_COMMANDS_H_
+#define HEAPPROF_TOOLS_REPORT_REPORT_COMMANDS_H_
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+
+#include "tools/report/view.h"
+
+namespace heapprof::tools {
+
+// A size on the command line: digits, and k, m or g. CheckSize gives CLI11 the reason against it, or "".
+std::string CheckSize(const std::string& text);
+uint64_t ParseSize(const std::string& text);
+
+// The options that all readers of profiles share: --type, --focus, --ignore, --tag, --max-size. They are
+// filled in while the command line is parsed.
+void AddViewOptions(CLI::App* command, ViewOptions* options);
+void AddMaxSizeOption(CLI::App* command, LoadOptions* options);
+
+// Each runs when the command line has been parsed, and leaves its exit status in `status`.
+void AddReportCommands(CLI::App* app, int* status);
+
+}  // namespace heapprof::tools
+
+#endif  // HEAPPROF_TOOLS_REPORT_REPORT_COMMANDS_H_

@@ -1,0 +1,112 @@
+#include "tools/report/view.h"
+
+#include <charconv>
+
+#include "tools/base/expression.h"
+#include "tools/base/failure.h"
+
+namespace heapprof::tools {
+namespace {
+
+size_t TypeOf(const std::string& file, const Profile& profile, const std::string& name) try {
+  return FindSampleType(profile, name);
+} catch (const Failure& failure) {
+  throw Failure(Printable(file) + " " + failure.what(), failure.status());
+}
+
+struct Tag {
+  std::string key, value;
+  bool is_number = false;
+  int64_t number = 0;
+};
+
+std::vector<Tag> ParseTags(const std::vector<std::string>& texts) {
+  std::vector<Tag> tags;
+  for (const std::string& text : texts) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      throw Failure("--tag " + Printable(text) + " is not KEY=VALUE");
+    }
+    Tag tag{text.substr(0, equals), text.substr(equals + 1)};
+    const char* end = tag.value.data() + tag.value.size();
+    const auto result = std::from_chars(tag.value.data(), end, tag.number);
+    tag.is_number = result.ec == std::errc() && result.ptr == end;
+    tags.push_back(std::move(tag));
+  }
+  return tags;
+}
+
+bool Has(const Profile& profile, const ProfileSample& sample, const Tag& tag) {
+  for (const ProfileLabel& label : profile.labels_of(sample)) {
+    if (profile.text(label.key) != tag.key) continue;
+    if (label.str != 0 ? profile.text(label.str) == tag.value : tag.is_number && label.num == tag.number) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<bool> MatchLocations(const Profile& profile, const std::string& expression, const char* option) {
+  const Expression wanted(expression, option);
+  std::vector<bool> functions(profile.functions.size()), mappings(profile.mappings.size());
+  for (size_t i = 0; i < functions.size(); ++i) {
+    const ProfileFunction& function = profile.functions[i];
+    functions[i] =
+        wanted.FoundIn(profile.text(function.name)) || wanted.FoundIn(profile.text(function.filename));
+  }
+  for (size_t i = 0; i < mappings.size(); ++i) {
+    mappings[i] = wanted.FoundIn(profile.text(profile.mappings[i].filename));
+  }
+  std::vector<bool> locations(profile.locations.size());
+  for (size_t i = 0; i < locations.size(); ++i) {
+    const ProfileLocation& location = profile.locations[i];
+    bool match = location.mapping != kNone && mappings[location.mapping];
+    for (const ProfileLine& line : profile.lines_of(location)) {
+      match = match || (line.function != kNone && functions[line.function]);
+    }
+    locations[i] = match;
+  }
+  return locations;
+}
+
+View::View(const std::string& file, const ViewOptions& options)
+    : View(file, LoadNamedProfile(file, options.load), options) {}
+
+View::View(const std::string& file, Profile profile, const ViewOptions& options)
+    : file_(file),
+      profile_(std::move(profile)),
+      type_(TypeOf(file, profile_, options.type)),
+      estimator_(profile_, type_) {
+  Select(options);
+}
+
+void View::Select(const ViewOptions& options) {
+  const std::vector<Tag> tags = ParseTags(options.tags);
+  std::vector<bool> focus, ignore;
+  if (!options.focus.empty()) focus = MatchLocations(profile_, options.focus, "--focus");
+  if (!options.ignore.empty()) ignore = MatchLocations(profile_, options.ignore, "--ignore");
+  samples_.reserve(profile_.samples.size());
+  selected_.assign(profile_.samples.size(), true);
+  for (uint32_t i = 0; i < profile_.samples.size(); ++i) {
+    bool selected = true;
+    if (!focus.empty() || !ignore.empty()) {
+      bool focused = focus.empty(), ignored = false;
+      for (const uint32_t location : profile_.stack(profile_.samples[i])) {
+        focused = focused || focus[location];
+        ignored = ignored || (!ignore.empty() && ignore[location]);
+      }
+      selected = focused && !ignored;
+    }
+    for (const Tag& tag : tags) selected = selected && Has(profile_, profile_.samples[i], tag);
+    selected_[i] = selected;
+    const int64_t amount = value(i);
+    if (amount == 0) continue;
+    total_ += amount < 0 ? -static_cast<Sum>(amount) : amount;
+    if (estimator_.sampled()) total_uncertainty_.Add(estimator_.Of(i));
+    if (selected) samples_.push_back(i);
+  }
+}
+
+}  // namespace heapprof::tools

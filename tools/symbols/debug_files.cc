@@ -1,0 +1,155 @@
+#include "tools/symbols/debug_files.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include "tools/base/failure.h"
+#include "tools/profile/frames.h"
+
+namespace heapprof::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kSystemDebugPath[] = "/usr/lib/debug";
+
+// The CRC of .gnu_debuglink is that of gzip.
+bool HasCrc(const std::string& path, uint32_t wanted) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return false;
+  uLong crc = crc32(0, nullptr, 0);
+  std::vector<unsigned char> piece(1 << 16);
+  ssize_t got;
+  while ((got = read(fd, piece.data(), piece.size())) > 0) {
+    crc = crc32(crc, piece.data(), static_cast<uInt>(got));
+  }
+  close(fd);
+  return got == 0 && crc == wanted;
+}
+
+bool IsBuildId(const std::string& text) {
+  return text.size() > 2 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+}  // namespace
+
+ModuleSymbols::ModuleSymbols(std::unique_ptr<SymbolFile> file, std::unique_ptr<SymbolFile> debug)
+    : file_(std::move(file)), debug_(std::move(debug)) {
+  for (SymbolFile* source : {debug_.get(), file_.get()}) {
+    Dwarf* dwarf = source == nullptr ? nullptr : source->dwarf();
+    if (dwarf == nullptr || scopes_ != nullptr) continue;
+    scopes_ = std::make_unique<DwarfScopes>(dwarf);
+  }
+}
+
+std::optional<uint64_t> ModuleSymbols::Unbias(uint64_t address, uint64_t start, uint64_t offset) const {
+  if (file_ != nullptr) return file_->AddressOfOffset(address - start + offset);
+  const auto begin = debug_->ExecutableStart();
+  if (!begin) return std::nullopt;
+  return address - start + *begin;
+}
+
+SymbolFile::Function ModuleSymbols::FunctionAt(uint64_t address) {
+  // A separate debug file has the table that was stripped from the file; the file still has its dynamic one.
+  if (debug_ != nullptr && debug_->has_symbol_table()) {
+    SymbolFile::Function function = debug_->FunctionAt(address);
+    if (!function.symbol.empty() || file_ == nullptr) return function;
+  }
+  return file_ == nullptr ? SymbolFile::Function() : file_->FunctionAt(address);
+}
+
+std::vector<SourceFrame> ModuleSymbols::FramesAt(uint64_t address) {
+  std::vector<SourceFrame> frames;
+  if (scopes_ != nullptr) frames = scopes_->FramesAt(address);
+  // The symbol table tells the parts of a function apart that DWARF has as one: foo.cold, foo.part.0.
+  const SymbolFile::Function function = FunctionAt(address);
+  if (frames.empty() && !function.symbol.empty()) frames.emplace_back();
+  if (!frames.empty() && !function.symbol.empty()) {
+    frames.back().symbol = function.symbol;
+    if (frames.back().file.empty()) frames.back().file = function.file;
+  }
+  if (!frames.empty() && frames.back().symbol.empty()) frames.clear();
+  return frames;
+}
+
+DebugFiles::DebugFiles(std::vector<std::string> debug_paths)
+    : debug_paths_(std::move(debug_paths)), own_paths_(debug_paths_.size()) {
+  debug_paths_.emplace_back(kSystemDebugPath);
+}
+
+std::unique_ptr<SymbolFile> DebugFiles::FindByBuildId(const std::string& build_id) const {
+  if (!IsBuildId(build_id)) return nullptr;
+  for (const std::string& folder : debug_paths_) {
+    auto file = SymbolFile::Open(folder + "/.build-id/" + build_id.substr(0, 2) + "/" + build_id.substr(2) +
+                                 ".debug");
+    if (file != nullptr && file->build_id() == build_id) return file;
+  }
+  return nullptr;
+}
+
+std::unique_ptr<SymbolFile> DebugFiles::FindByLink(const SymbolFile& file) const {
+  const auto link = file.debug_link();
+  if (!link) return nullptr;
+  std::error_code error;
+  const fs::path resolved = fs::canonical(file.path(), error);
+  const std::string folder = fs::path(error ? file.path() : resolved.string()).parent_path().string();
+  std::vector<std::string> places = {folder + "/" + link->name, folder + "/.debug/" + link->name};
+  for (const std::string& path : debug_paths_) {
+    places.push_back(path + folder + "/" + link->name);
+    places.push_back(path + "/" + link->name);
+  }
+  for (const std::string& place : places) {
+    auto found = SymbolFile::Open(place);
+    if (found == nullptr) continue;
+    // A build id says the same as the CRC, and is read faster.
+    const bool same = !file.build_id().empty() && !found->build_id().empty()
+                          ? found->build_id() == file.build_id()
+                          : HasCrc(place, link->crc);
+    if (same) return found;
+  }
+  return nullptr;
+}
+
+std::unique_ptr<SymbolFile> DebugFiles::FindByName(const std::string& path,
+                                                   const std::string& build_id) const {
+  const std::string name(BaseName(path));
+  for (size_t i = 0; i < own_paths_; ++i) {
+    for (const std::string& place :
+         {debug_paths_[i] + path, debug_paths_[i] + "/" + name, debug_paths_[i] + "/" + name + ".debug"}) {
+      auto file = SymbolFile::Open(place);
+      if (file != nullptr && (build_id.empty() || file->build_id() == build_id)) return file;
+    }
+  }
+  return nullptr;
+}
+
+std::unique_ptr<ModuleSymbols> DebugFiles::Open(const std::string& path, const std::string& build_id,
+                                                std::string* reason) {
+  auto file = SymbolFile::Open(path);
+  if (file == nullptr) {
+    *reason = access(path.c_str(), R_OK) != 0 ? ErrorText(errno) : "it is no ELF file";
+  } else if (!build_id.empty() && file->build_id() != build_id) {
+    *reason = "its build id is " + (file->build_id().empty() ? "missing" : file->build_id()) +
+              ", the profile's is " + Printable(build_id) + ": it is another file than the one profiled";
+    file = nullptr;
+  }
+  std::unique_ptr<SymbolFile> debug;
+  if (file == nullptr || !file->has_dwarf()) {
+    const std::string id = !build_id.empty() ? build_id : file != nullptr ? file->build_id() : "";
+    debug = FindByBuildId(id);
+    if (debug == nullptr && file != nullptr) debug = FindByLink(*file);
+    if (debug == nullptr && (file == nullptr || !file->has_symbol_table())) debug = FindByName(path, id);
+  }
+  if (file == nullptr && debug == nullptr) return nullptr;
+  // A copy of the file itself, found by its name, has its segments in place.
+  if (file == nullptr && !debug->is_debug_only()) {
+    file = std::move(debug);
+  }
+  return std::make_unique<ModuleSymbols>(std::move(file), std::move(debug));
+}
+
+}  // namespace heapprof::tools

@@ -1,0 +1,58 @@
+// Where the symbols of a mapped file are: in itself, or in a separate file with its debug information.
+//
+// Separate files are looked for by build id (DIR/.build-id/xx/yyyy.debug) and by the name and CRC of
+// .gnu_debuglink, as gdb does: beside the file, in .debug/ there, and under each --debug-path and
+// /usr/lib/debug. A --debug-path may also hold the files themselves, by their base name.
+// Thread-safety: an object belongs to one thread. Errors: none; what was refused is in the reasons.
+#ifndef HEAPPROF_TOOLS_SYMBOLS_DEBUG_FILES_H_
+#define HEAPPROF_TOOLS_SYMBOLS_DEBUG_FILES_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tools/symbols/dwarf_scopes.h"
+#include "tools/symbols/symbol_file.h"
+
+namespace heapprof::tools {
+
+// A mapped file, opened.
+class ModuleSymbols {
+ public:
+  ModuleSymbols(std::unique_ptr<SymbolFile> file, std::unique_ptr<SymbolFile> debug);
+
+  // The address as linked of `address`, which was mapped from `start` on with the file's `offset`.
+  std::optional<uint64_t> Unbias(uint64_t address, uint64_t start, uint64_t offset) const;
+
+  // The frames at an address as linked, the innermost first, by DWARF, or one by the symbol table.
+  std::vector<SourceFrame> FramesAt(uint64_t address);
+
+ private:
+  SymbolFile::Function FunctionAt(uint64_t address);
+
+  std::unique_ptr<SymbolFile> file_, debug_;  // one of them may be missing
+  std::unique_ptr<DwarfScopes> scopes_;
+};
+
+class DebugFiles {
+ public:
+  explicit DebugFiles(std::vector<std::string> debug_paths);
+
+  // nullptr when nothing fits; `reason` then says why: one line without the file's name. `build_id` is the
+  // profile's, "" if it has none; no file with another one is taken.
+  std::unique_ptr<ModuleSymbols> Open(const std::string& path, const std::string& build_id,
+                                      std::string* reason);
+
+ private:
+  std::unique_ptr<SymbolFile> FindByBuildId(const std::string& build_id) const;
+  std::unique_ptr<SymbolFile> FindByLink(const SymbolFile& file) const;
+  std::unique_ptr<SymbolFile> FindByName(const std::string& path, const std::string& build_id) const;
+
+  std::vector<std::string> debug_paths_;  // the user's, then the system's
+  size_t own_paths_;                      // how many are the user's
+};
+
+}  // namespace heapprof::tools
+
+#endif  // HEAPPROF_TOOLS_SYMBOLS_DEBUG_FILES_H_

@@ -1,0 +1,218 @@
+#include "tools/symbols/dwarf_scopes.h"
+
+#include <dwarf.h>
+
+#include <algorithm>
+
+namespace heapprof::tools {
+namespace {
+
+constexpr uint32_t kNoScope = UINT32_MAX;
+// Deeper nesting is no program's.
+constexpr int kMaxDepth = 256;
+
+template <typename Visit>
+void ForEachRange(Dwarf_Die* die, Visit visit) {
+  Dwarf_Addr base, begin, end;
+  ptrdiff_t at = 0;
+  while ((at = dwarf_ranges(die, at, &base, &begin, &end)) > 0) {
+    if (begin < end) visit(begin, end);
+  }
+}
+
+int64_t Constant(Dwarf_Die* die, unsigned name) {
+  Dwarf_Attribute attribute;
+  Dwarf_Word value;
+  if (dwarf_attr_integrate(die, name, &attribute) == nullptr || dwarf_formudata(&attribute, &value) != 0) {
+    return 0;
+  }
+  return static_cast<int64_t>(value);
+}
+
+std::string SymbolOf(Dwarf_Die* die) {
+  Dwarf_Attribute attribute;
+  for (const unsigned name : {DW_AT_linkage_name, DW_AT_MIPS_linkage_name, DW_AT_name}) {
+    if (dwarf_attr_integrate(die, name, &attribute) == nullptr) continue;
+    const char* text = dwarf_formstring(&attribute);
+    if (text != nullptr && *text != '\0') return text;
+  }
+  return "";
+}
+
+}  // namespace
+
+struct DwarfScopes::Unit {
+  struct Scope {
+    Dwarf_Die die;
+    uint32_t parent = kNoScope;  // of an inlined function: what it was inlined into
+  };
+  struct Piece {
+    uint64_t end;
+    uint32_t scope;
+  };
+
+  // `lines` has the line table, `tree` the functions; they differ where the latter are in a file of their
+  // own.
+  Unit(Dwarf_Die lines_die, Dwarf_Die tree_die) : lines(lines_die), tree(tree_die) {}
+
+  void Read() {
+    if (read) return;
+    read = true;
+    Visit(&tree, kNoScope, 0);
+    ReadSequenceEnds();
+  }
+
+  void ReadSequenceEnds() {
+    Dwarf_Lines* all;
+    size_t count;
+    if (dwarf_getsrclines(&lines, &all, &count) != 0) return;
+    for (size_t i = 0; i < count; ++i) {
+      Dwarf_Line* line = dwarf_onesrcline(all, i);
+      bool ends = false;
+      Dwarf_Addr address;
+      if (dwarf_lineendsequence(line, &ends) == 0 && ends && dwarf_lineaddr(line, &address) == 0) {
+        sequence_ends.push_back(address);
+      }
+    }
+  }
+
+  // The line of the code at `address`. A row that stands at the very end of a sequence is of no code: what
+  // follows is another sequence's, which then begins with a function, or nobody's.
+  Dwarf_Line* LineAt(uint64_t address) {
+    Dwarf_Line* line = dwarf_getsrc_die(&lines, address);
+    Dwarf_Addr begin;
+    if (line == nullptr || dwarf_lineaddr(line, &begin) != 0) return nullptr;
+    const bool at_end = std::binary_search(sequence_ends.begin(), sequence_ends.end(), begin);
+    return at_end && pieces.count(begin) == 0 ? nullptr : line;
+  }
+
+  void Visit(Dwarf_Die* die, uint32_t inside, int depth) {
+    Dwarf_Die child;
+    if (depth > kMaxDepth || dwarf_child(die, &child) != 0) return;
+    do {
+      switch (dwarf_tag(&child)) {
+        case DW_TAG_subprogram:
+        case DW_TAG_inlined_subroutine: {
+          const auto scope = static_cast<uint32_t>(scopes.size());
+          const bool inlined = dwarf_tag(&child) == DW_TAG_inlined_subroutine;
+          scopes.push_back({child, inlined ? inside : kNoScope});
+          ForEachRange(&child, [&](uint64_t begin, uint64_t end) { Lay(begin, end, scope); });
+          Visit(&child, scope, depth + 1);
+          break;
+        }
+        case DW_TAG_namespace:
+        case DW_TAG_module:
+        case DW_TAG_class_type:
+        case DW_TAG_structure_type:
+        case DW_TAG_union_type:
+        case DW_TAG_lexical_block:
+        case DW_TAG_try_block:
+        case DW_TAG_catch_block:
+          Visit(&child, inside, depth + 1);
+          break;
+        default:
+          break;
+      }
+    } while (dwarf_siblingof(&child, &child) == 0);
+  }
+
+  // Lays a range over those that are there already: inner functions come after the outer ones.
+  void Lay(uint64_t begin, uint64_t end, uint32_t scope) {
+    Split(begin);
+    Split(end);
+    pieces.erase(pieces.lower_bound(begin), pieces.lower_bound(end));
+    pieces[begin] = {end, scope};
+  }
+  // Makes `at` the border of two pieces where it lies inside one.
+  void Split(uint64_t at) {
+    auto after = pieces.upper_bound(at);
+    if (after == pieces.begin()) return;
+    auto piece = std::prev(after);
+    if (piece->first == at || piece->second.end <= at) return;
+    const Piece rest = piece->second;
+    piece->second.end = at;
+    pieces.emplace_hint(after, at, rest);
+  }
+
+  uint32_t ScopeAt(uint64_t address) const {
+    const auto after = pieces.upper_bound(address);
+    if (after == pieces.begin()) return kNoScope;
+    const Piece& piece = std::prev(after)->second;
+    return address < piece.end ? piece.scope : kNoScope;
+  }
+
+  std::string FileName(int64_t index) {
+    Dwarf_Files* files;
+    size_t count;
+    if (dwarf_getsrcfiles(&lines, &files, &count) != 0 || index < 0 || static_cast<size_t>(index) >= count) {
+      return "";
+    }
+    const char* name = dwarf_filesrc(files, static_cast<size_t>(index), nullptr, nullptr);
+    return name == nullptr ? "" : name;
+  }
+
+  Dwarf_Die lines, tree;
+  bool read = false;
+  std::vector<Scope> scopes;
+  std::map<uint64_t, Piece> pieces;     // by begin; they do not overlap
+  std::vector<uint64_t> sequence_ends;  // of the line table, sorted
+};
+
+DwarfScopes::DwarfScopes(Dwarf* dwarf) : dwarf_(dwarf) {
+  Dwarf_CU* cu = nullptr;
+  Dwarf_Die die, part;
+  uint8_t type;
+  while (dwarf_get_units(dwarf_, cu, &cu, nullptr, &type, &die, &part) == 0) {
+    if (dwarf_tag(&die) != DW_TAG_compile_unit && dwarf_tag(&die) != DW_TAG_skeleton_unit) continue;
+    const bool split = type == DW_UT_skeleton && dwarf_tag(&part) != DW_TAG_invalid;
+    units_.push_back(std::make_unique<Unit>(die, split ? part : die));
+    ForEachRange(&die, [&](uint64_t begin, uint64_t end) {
+      ranges_.push_back({begin, end, units_.size() - 1});
+    });
+  }
+  std::sort(ranges_.begin(), ranges_.end(),
+            [](const UnitRange& a, const UnitRange& b) { return a.begin < b.begin; });
+}
+
+DwarfScopes::~DwarfScopes() = default;
+
+DwarfScopes::Unit* DwarfScopes::FindUnit(uint64_t address) {
+  auto after = std::upper_bound(ranges_.begin(), ranges_.end(), address,
+                                [](uint64_t a, const UnitRange& range) { return a < range.begin; });
+  // Ranges of damaged files overlap: only the nearest few are looked at.
+  for (int tries = 0; after != ranges_.begin() && tries < 8; ++tries) {
+    --after;
+    if (address < after->end) return units_[after->unit].get();
+  }
+  return nullptr;
+}
+
+std::vector<SourceFrame> DwarfScopes::FramesAt(uint64_t address) {
+  std::vector<SourceFrame> frames;
+  Unit* unit = FindUnit(address);
+  if (unit == nullptr) return frames;
+  unit->Read();
+
+  SourceFrame position;  // where the frame that comes next stands
+  Dwarf_Line* line = unit->LineAt(address);
+  if (line != nullptr) {
+    int number = 0;
+    const char* file = dwarf_linesrc(line, nullptr, nullptr);
+    if (file != nullptr) position.file = file;
+    if (dwarf_lineno(line, &number) == 0) position.line = number;
+  }
+  for (uint32_t at = unit->ScopeAt(address); at != kNoScope; at = unit->scopes[at].parent) {
+    Dwarf_Die* die = &unit->scopes[at].die;
+    position.symbol = SymbolOf(die);
+    position.start_line = Constant(die, DW_AT_decl_line);
+    frames.push_back(position);
+    position = {};
+    position.line = Constant(die, DW_AT_call_line);
+    position.file = unit->FileName(Constant(die, DW_AT_call_file));
+  }
+  // Assembly has lines and no functions.
+  if (frames.empty() && (position.line != 0 || !position.file.empty())) frames.push_back(position);
+  return frames;
+}
+
+}  // namespace heapprof::tools

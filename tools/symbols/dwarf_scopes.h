@@ -1,0 +1,50 @@
+// Functions, inlined functions and lines by address, out of DWARF.
+//
+// The units are found by their ranges; one unit's functions are read when the first address in it is asked
+// for, into a map from ranges to the innermost function, inlined or not, each of which knows what it is in.
+// Thread-safety: an object belongs to one thread; the Dwarf must outlive it. Errors: none; where the debug
+// information is missing or damaged there are no frames.
+#ifndef HEAPPROF_TOOLS_SYMBOLS_DWARF_SCOPES_H_
+#define HEAPPROF_TOOLS_SYMBOLS_DWARF_SCOPES_H_
+
+#include <elfutils/libdw.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace heapprof::tools {
+
+struct SourceFrame {
+  std::string symbol;  // the linkage name, or the plain one where there is no other
+  std::string file;    // absolute, as the compiler wrote it; "" if not known
+  int64_t line = 0;
+  int64_t start_line = 0;  // where the function is declared
+};
+
+class DwarfScopes {
+ public:
+  explicit DwarfScopes(Dwarf* dwarf);
+  ~DwarfScopes();
+
+  // The frames at `address` (as linked), the innermost first; empty where nothing is known.
+  std::vector<SourceFrame> FramesAt(uint64_t address);
+
+ private:
+  struct Unit;
+  struct UnitRange {
+    uint64_t begin, end;
+    size_t unit;
+  };
+  Unit* FindUnit(uint64_t address);
+
+  Dwarf* dwarf_;
+  std::vector<std::unique_ptr<Unit>> units_;
+  std::vector<UnitRange> ranges_;  // sorted by begin
+};
+
+}  // namespace heapprof::tools
+
+#endif  // HEAPPROF_TOOLS_SYMBOLS_DWARF_SCOPES_H_

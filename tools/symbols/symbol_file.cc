@@ -1,0 +1,166 @@
+#include "tools/symbols/symbol_file.h"
+
+#include <elfutils/libdwelf.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace heapprof::tools {
+namespace {
+
+constexpr uint64_t kPage = 4096;
+
+std::string Hex(const unsigned char* bytes, size_t size) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  for (size_t i = 0; i < size; ++i) {
+    out += kDigits[bytes[i] >> 4];
+    out += kDigits[bytes[i] & 15];
+  }
+  return out;
+}
+
+}  // namespace
+
+std::unique_ptr<SymbolFile> SymbolFile::Open(const std::string& path) {
+  elf_version(EV_CURRENT);
+  // A path out of a profile may name a FIFO or a device.
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return nullptr;
+  struct stat status;
+  Elf* elf =
+      fstat(fd, &status) == 0 && S_ISREG(status.st_mode) ? elf_begin(fd, ELF_C_READ_MMAP, nullptr) : nullptr;
+  if (elf == nullptr || elf_kind(elf) != ELF_K_ELF) {
+    elf_end(elf);
+    close(fd);
+    return nullptr;
+  }
+  return std::unique_ptr<SymbolFile>(new SymbolFile(path, fd, elf));
+}
+
+SymbolFile::SymbolFile(std::string path, int fd, Elf* elf) : path_(std::move(path)), fd_(fd), elf_(elf) {
+  const void* id = nullptr;
+  const ssize_t size = dwelf_elf_gnu_build_id(elf_, &id);
+  if (size > 0) build_id_ = Hex(static_cast<const unsigned char*>(id), static_cast<size_t>(size));
+}
+
+SymbolFile::~SymbolFile() {
+  if (dwarf_ != nullptr) dwarf_end(dwarf_);
+  elf_end(elf_);
+  close(fd_);
+}
+
+Elf_Scn* SymbolFile::Section(std::string_view name) const {
+  size_t strings;
+  if (elf_getshdrstrndx(elf_, &strings) != 0) return nullptr;
+  for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf_, section)) != nullptr;) {
+    GElf_Shdr header;
+    if (gelf_getshdr(section, &header) == nullptr || header.sh_type == SHT_NOBITS) continue;
+    const char* found = elf_strptr(elf_, strings, header.sh_name);
+    if (found != nullptr && name == found) return section;
+  }
+  return nullptr;
+}
+
+bool SymbolFile::HasSection(std::string_view name) const { return Section(name) != nullptr; }
+
+std::optional<uint64_t> SymbolFile::AddressOfOffset(uint64_t offset) const {
+  size_t count = 0;
+  if (elf_getphdrnum(elf_, &count) != 0) return std::nullopt;
+  for (size_t i = 0; i < count; ++i) {
+    GElf_Phdr segment;
+    if (gelf_getphdr(elf_, static_cast<int>(i), &segment) == nullptr || segment.p_type != PT_LOAD) continue;
+    // The loader maps whole pages.
+    const uint64_t begin = segment.p_offset & ~(kPage - 1);
+    if (offset >= begin && offset - segment.p_offset + kPage < segment.p_filesz + 2 * kPage &&
+        (segment.p_flags & PF_X) != 0) {
+      return offset - segment.p_offset + segment.p_vaddr;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<uint64_t> SymbolFile::ExecutableStart() const {
+  size_t count = 0;
+  if (elf_getphdrnum(elf_, &count) != 0) return std::nullopt;
+  for (size_t i = 0; i < count; ++i) {
+    GElf_Phdr segment;
+    if (gelf_getphdr(elf_, static_cast<int>(i), &segment) != nullptr && segment.p_type == PT_LOAD &&
+        (segment.p_flags & PF_X) != 0) {
+      return segment.p_vaddr & ~(kPage - 1);
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<SymbolFile::DebugLink> SymbolFile::debug_link() const {
+  GElf_Word crc = 0;
+  const char* name = dwelf_elf_gnu_debuglink(elf_, &crc);
+  // A name with a folder would lead out of the folders that are searched.
+  if (name == nullptr || *name == '\0' || std::string_view(name).find('/') != std::string_view::npos) {
+    return std::nullopt;
+  }
+  return DebugLink{name, crc};
+}
+
+void SymbolFile::ReadTable(uint32_t section_type) {
+  for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf_, section)) != nullptr;) {
+    GElf_Shdr header;
+    if (gelf_getshdr(section, &header) == nullptr || header.sh_type != section_type) continue;
+    Elf_Data* data = elf_getdata(section, nullptr);
+    if (data == nullptr || header.sh_entsize == 0) continue;
+    const size_t count = data->d_size / header.sh_entsize;
+    const char* file = nullptr;  // whose local symbols follow
+    for (size_t i = 0; i < count; ++i) {
+      GElf_Sym symbol;
+      if (gelf_getsym(data, static_cast<int>(i), &symbol) == nullptr || symbol.st_shndx == SHN_UNDEF)
+        continue;
+      const int type = GELF_ST_TYPE(symbol.st_info);
+      if (type == STT_FILE) file = elf_strptr(elf_, header.sh_link, symbol.st_name);
+      if (type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_OBJECT) continue;
+      const char* name = elf_strptr(elf_, header.sh_link, symbol.st_name);
+      if (name == nullptr || *name == '\0') continue;
+      const bool local = GELF_ST_BIND(symbol.st_info) == STB_LOCAL;
+      symbols_.push_back({symbol.st_value, symbol.st_size, name, local ? file : nullptr});
+    }
+  }
+}
+
+void SymbolFile::ReadSymbols() {
+  symbols_read_ = true;
+  ReadTable(SHT_SYMTAB);
+  if (symbols_.empty()) ReadTable(SHT_DYNSYM);
+  std::stable_sort(symbols_.begin(), symbols_.end(), [](const Symbol& a, const Symbol& b) {
+    return a.address != b.address ? a.address < b.address : a.size < b.size;
+  });
+  size_t kept = 0;
+  for (size_t i = 0; i < symbols_.size(); ++i) {
+    if (i + 1 < symbols_.size() && symbols_[i + 1].address == symbols_[i].address) continue;
+    symbols_[kept++] = symbols_[i];
+  }
+  symbols_.resize(kept);
+}
+
+SymbolFile::Function SymbolFile::FunctionAt(uint64_t address) {
+  if (!symbols_read_) ReadSymbols();
+  const auto after = std::upper_bound(symbols_.begin(), symbols_.end(), address,
+                                      [](uint64_t a, const Symbol& symbol) { return a < symbol.address; });
+  if (after == symbols_.begin()) return {};
+  const Symbol& symbol = *(after - 1);
+  if (symbol.size != 0 && address - symbol.address >= symbol.size) return {};
+  const std::string_view name = symbol.name;
+  return {std::string(name.substr(0, name.find('@'))), symbol.file == nullptr ? "" : symbol.file};
+}
+
+Dwarf* SymbolFile::dwarf() {
+  if (!dwarf_tried_) {
+    dwarf_tried_ = true;
+    if (has_dwarf()) dwarf_ = dwarf_begin_elf(elf_, DWARF_C_READ, nullptr);
+  }
+  return dwarf_;
+}
+
+}  // namespace heapprof::tools
