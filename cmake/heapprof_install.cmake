@@ -31,11 +31,21 @@ install(FILES ${PROJECT_BINARY_DIR}/heapprofConfig.cmake ${PROJECT_BINARY_DIR}/h
   cmake/heapprof_leak_test.cmake
   DESTINATION ${package_folder} COMPONENT libheapprof-dev)
 
-# Each Debian package brings its own copy of the licence, under its own name.
-foreach(package libheapprof0 libheapprof-dev heapprof)
-  install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/${package} RENAME copyright
-    COMPONENT ${package})
+# Each Debian package brings its own copy of the licence and of the notices of what is in it, under its own name.
+include(heapprof_notices)
+foreach(where library command)
+  heapprof_copyright(${PROJECT_BINARY_DIR}/copyright.${where} ${where})
 endforeach()
+foreach(package libheapprof0 libheapprof-dev heapprof)
+  if(package STREQUAL "heapprof")
+    set(where command)
+  else()
+    set(where library)
+  endif()
+  install(FILES ${PROJECT_BINARY_DIR}/copyright.${where} DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/${package}
+    RENAME copyright COMPONENT ${package})
+endforeach()
+install(FILES notices/LGPL-3 notices/GPL-3 DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/heapprof COMPONENT heapprof)
 if(EXISTS ${PROJECT_SOURCE_DIR}/README.md)
   install(FILES README.md DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/heapprof COMPONENT heapprof)
 endif()

@@ -24,6 +24,20 @@ depends() { grep -Fq "$2" "$scratch/$1.depends" || fail "$1 does not depend on $
 
 holds libheapprof0 '^\./usr/lib/.*libheapprof\.so\.0$'
 holds libheapprof0 '^\./usr/share/doc/libheapprof0/copyright$'
+notice() {  # PACKAGE TEXT
+  dpkg-deb --fsys-tarfile "$(package "$1")" | tar -xO "./usr/share/doc/$1/copyright" > "$scratch/copyright"
+  grep -Fq "$2" "$scratch/copyright" || fail "the copyright of $1 does not have: $2"
+}
+for name in libheapprof0 libheapprof-dev; do
+  notice $name 'Jason Evans <jasone@canonware.com>'
+  notice $name 'Jean-loup Gailly and Mark Adler'
+  notice $name 'The Abseil Authors'
+done
+notice heapprof 'University of Cincinnati'
+notice heapprof 'Mapbox'
+notice heapprof 'GNU Lesser General Public License'
+notice heapprof 'Apache License'
+holds heapprof '^\./usr/share/doc/heapprof/LGPL-3$'
 holds libheapprof-dev '^\./usr/lib/.*libheapprof\.so$'
 holds libheapprof-dev '^\./usr/lib/.*libheapprof\.a$'
 holds libheapprof-dev '^\./usr/lib/.*pkgconfig/heapprof\.pc$'

@@ -1,9 +1,11 @@
 #include "tools/symbols/demangle.h"
 
-#include <libiberty/demangle.h>
+#include <cxxabi.h>
 
 #include <cstdlib>
 #include <memory>
+
+#include "tools/symbols/rust_names.h"
 
 namespace heapprof::tools {
 namespace {
@@ -15,8 +17,14 @@ struct Free {
   void operator()(char* text) const { free(text); }
 };
 
+// "" for a name of no known scheme.
 std::string DemangleWhole(const std::string& symbol) {
-  const std::unique_ptr<char, Free> text(cplus_demangle(symbol.c_str(), DMGL_PARAMS | DMGL_ANSI | DMGL_AUTO));
+  if (symbol[1] == 'R') return DemangleRust(symbol);
+  // A legacy name of Rust's is one of C++'s too.
+  std::string rust = DemangleLegacyRust(symbol);
+  if (!rust.empty()) return rust;
+  int status = 0;
+  const std::unique_ptr<char, Free> text(abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status));
   return text == nullptr ? "" : text.get();
 }
 

@@ -12,7 +12,6 @@
 #include "tests/support/files.h"
 #include "tests/support/profile.h"
 #include "tests/tools/made_profile.h"
-#include "tools/symbols/demangle.h"
 #include "tools/symbols/symbol_file.h"
 
 namespace heapprof::test {
@@ -255,20 +254,6 @@ TEST_F(Symbolize, LeavesNothingBehindWhenItCannotWrite) {
   EXPECT_EQ(profile.error(), "");
   EXPECT_EQ(profile.proto().SerializeAsString(), MakeProfile().SerializeAsString());
   EXPECT_EQ(ListDir(dir_.path()).size(), 1u);
-}
-
-TEST(Demangle, NamesOfCxxRustAndC) {
-  using tools::Demangle;
-  EXPECT_EQ(Demangle("_ZN3foo3barEi"), "foo::bar(int)");
-  EXPECT_EQ(Demangle("_Z3fooi.cold"), "foo(int) (.cold)");
-  EXPECT_EQ(Demangle("_ZN4core3fmt5Write9write_fmt17h0123456789abcdefE"), "core::fmt::Write::write_fmt");
-  EXPECT_EQ(Demangle("_RNvNtCs1234_7mycrate3foo3bar"), "mycrate::foo::bar");
-  EXPECT_EQ(Demangle("main"), "main");
-  EXPECT_EQ(Demangle("_Z"), "_Z");
-  EXPECT_EQ(Demangle("Run"), "Run");
-  // Endless nesting ends in the name itself, not in the stack.
-  const std::string deep = "_Z3foo" + std::string(60'000, 'P') + "i";
-  EXPECT_FALSE(Demangle(deep).empty());
 }
 
 }  // namespace
