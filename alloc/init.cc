@@ -11,6 +11,7 @@
 
 #include "alloc/backend/backend.h"
 #include "alloc/backend/early_heap.h"
+#include "alloc/entry/controls.h"
 #include "alloc/entry/sample_filter.h"
 #include "alloc/entry/slow_path.h"
 #include "alloc/process_start.h"
@@ -112,6 +113,7 @@ void Start() {
   ConfigureJemalloc(start);
   void (*plain)(void*) = &::operator delete;
   void (*array)(void*) = &::operator delete[];
+  InitControls();
   hp_delete_replaced = plain != &hp_own_delete || array != &hp_own_array_delete;
   FindNextFunctions();
   RegisterForkHandlers();

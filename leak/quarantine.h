@@ -31,6 +31,18 @@ inline void* Exchange(void* block) {
   return g_blocks[at].exchange(block, std::memory_order_acq_rel);
 }
 
+// Takes out the blocks of which chosen(block) is true, and calls release(block) for each.
+template <typename Chosen, typename Release>
+void TakeOut(Chosen chosen, Release release) {
+  if (!g_on.load(std::memory_order_relaxed)) return;
+  for (std::atomic<void*>& place : g_blocks) {
+    void* block = place.load(std::memory_order_relaxed);
+    if (block == nullptr || !chosen(block)) continue;
+    // acquire: as in Exchange. If somebody took it meanwhile, it is theirs.
+    if (place.compare_exchange_strong(block, nullptr, std::memory_order_acquire)) release(block);
+  }
+}
+
 }  // namespace heapprof::quarantine
 
 #endif  // HEAPPROF_LEAK_QUARANTINE_H_

@@ -48,6 +48,7 @@ inline constexpr size_t kBackendThreadBytes = 2632;
 
 // The flags of hpje_mallocx, as jemalloc defines them.
 inline constexpr int kZeroFlag = 0x40;
+inline constexpr int kNoCacheFlag = 0x100;
 inline constexpr int kLgAlignMask = 0x3f;
 
 inline int AlignFlag(size_t alignment) { return __builtin_ctzl(alignment); }

@@ -26,6 +26,8 @@ int hpje_register_atfork(void (*prepare)(void), void (*parent)(void), void (*chi
 void* hpje_mmap(void* at, size_t size, int protection, int flags, int fd, off_t offset) {
   return mmap(at, size, protection, flags, fd, offset);
 }
+void hpje_je_arena_reset(void* thread, void* arena);
+void hpje_arena_reset(void* thread, void* arena) { hpje_je_arena_reset(thread, arena); }
 int hpje_munmap(void* at, size_t size) { return munmap(at, size); }
 }
 

@@ -2,7 +2,8 @@
 # symbol is called hpje_<name>, so that it clashes with no jemalloc of the program's own. jemalloc_cpp.o stays
 # behind, as operator new and delete are ours, and jemalloc's pthread_atfork becomes hpje_register_atfork, so
 # that alloc/wrappers/fork decides when its fork handlers run. Its mmap and munmap become ours too
-# (alloc/backend/backend_mappings), which note what it maps.
+# (alloc/backend/backend_mappings), which note what it maps; and arena_reset, where the controls
+# call it (alloc/entry/arena_reset).
 #
 # Included, it defines heapprof_private_jemalloc(OUT_VAR), which sets OUT_VAR to the object's path. Run by
 # `cmake -P` it does the work.
@@ -14,6 +15,11 @@ if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
   set(archive ${folder}/private_jemalloc.a)
   file(COPY_FILE ${ARCHIVE} ${archive})
   run(${AR} d ${archive} jemalloc_cpp.pic.o)
+  # arena_reset as jemalloc's controls call it.
+  execute_process(COMMAND ${AR} x ${archive} ctl.pic.o WORKING_DIRECTORY ${folder} COMMAND_ERROR_IS_FATAL ANY)
+  run(${OBJCOPY} --redefine-sym je_arena_reset=hpje_arena_reset ${folder}/ctl.pic.o)
+  run(${AR} r ${archive} ${folder}/ctl.pic.o)
+  file(REMOVE ${folder}/ctl.pic.o)
   execute_process(COMMAND ${NM} --defined-only --extern-only --format=posix ${archive}
     OUTPUT_VARIABLE listing ERROR_QUIET COMMAND_ERROR_IS_FATAL ANY)
   string(REGEX MATCHALL "\n[A-Za-z_][A-Za-z0-9_]* [A-Z] " definitions "\n${listing}")

@@ -4,6 +4,7 @@
 
 #include "alloc/backend/backend.h"
 #include "alloc/backend/early_heap.h"
+#include "alloc/entry/controls.h"
 #include "alloc/entry/init.h"
 #include "alloc/entry/slow_path.h"
 
@@ -13,12 +14,7 @@ using heapprof::PrepareFree;
 extern "C" {
 
 HEAPPROF_EXPORT void* mallocx(size_t size, int flags) {
-  heapprof::CallerFrame caller = HEAPPROF_CALLER_FRAME();
-  size_t alignment = size_t{1} << (flags & kLgAlignMask);
-  if (!heapprof::Spend(size)) {
-    return heapprof::AllocateDue(size, alignment, flags & ~kLgAlignMask, caller);
-  }
-  return hpje_mallocx(size == 0 ? 1 : size, flags);
+  return heapprof::AllocateWithFlags(size, flags, HEAPPROF_CALLER_FRAME());
 }
 
 HEAPPROF_EXPORT void* rallocx(void* block, size_t size, int flags) {
@@ -56,8 +52,9 @@ HEAPPROF_EXPORT size_t nallocx(size_t size, int flags) {
 }
 
 HEAPPROF_EXPORT int mallctl(const char* name, void* old, size_t* old_size, void* fresh, size_t fresh_size) {
+  heapprof::CallerFrame caller = HEAPPROF_CALLER_FRAME();
   heapprof::Initialize();
-  return hpje_mallctl(name, old, old_size, fresh, fresh_size);
+  return heapprof::ControlByName(name, {old, old_size, fresh, fresh_size}, caller);
 }
 
 HEAPPROF_EXPORT int mallctlnametomib(const char* name, size_t* mib, size_t* mib_length) {
@@ -67,8 +64,9 @@ HEAPPROF_EXPORT int mallctlnametomib(const char* name, size_t* mib, size_t* mib_
 
 HEAPPROF_EXPORT int mallctlbymib(const size_t* mib, size_t mib_length, void* old, size_t* old_size,
                                  void* fresh, size_t fresh_size) {
+  heapprof::CallerFrame caller = HEAPPROF_CALLER_FRAME();
   heapprof::Initialize();
-  return hpje_mallctlbymib(mib, mib_length, old, old_size, fresh, fresh_size);
+  return heapprof::ControlByMib(mib, mib_length, {old, old_size, fresh, fresh_size}, caller);
 }
 
 HEAPPROF_EXPORT void malloc_stats_print(void (*write)(void*, const char*), void* arg, const char* options) {

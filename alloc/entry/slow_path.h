@@ -64,6 +64,14 @@ inline void* Allocate(size_t size, size_t alignment, int flags, const CallerFram
   return AllocatePlain(size, alignment, flags);
 }
 
+// The same for mallocx: `flags` are its own, alignment included.
+inline void* AllocateWithFlags(size_t size, int flags, const CallerFrame& caller) {
+  if (!Spend(size)) {
+    return AllocateDue(size, size_t{1} << (flags & kLgAlignMask), flags & ~kLgAlignMask, caller);
+  }
+  return hpje_mallocx(size == 0 ? 1 : size, flags);
+}
+
 // A block of `size` bytes with what `block` held. nullptr: `block` is as it was. size > 0, block not null.
 // `flags` are those of hpje_rallocx, alignment included.
 void* Reallocate(void* block, size_t size, int flags, const CallerFrame& caller);

@@ -1,5 +1,6 @@
 #include "alloc/wrappers/fork.h"
 
+#include "alloc/entry/arena_reset.h"
 #include "alloc/entry/init.h"
 #include "alloc/entry/slow_path.h"
 #include "alloc/wrappers/next.h"
@@ -63,6 +64,7 @@ void Prepare() {
   bool beside_threads = !IsOnlyThread();
   if (beside_threads) LockStreams();  // a wait without bound: signals are still let in
   uint64_t mask = BlockSignals();
+  LockArenaResetForFork();
   recorder::PrepareFork();
   LockLabelsForFork();
   cpu::PrepareFork();
@@ -80,6 +82,7 @@ void Parent() {
   cpu::ParentAfterFork();
   UnlockLabelsAfterFork(false);
   recorder::ParentAfterFork();
+  UnlockArenaResetInParent();
   if (beside_threads) UnlockStreams();
   RestoreSignals(mask);
 }
@@ -88,6 +91,7 @@ void Child() {
   if (g_jemalloc.child != nullptr) g_jemalloc.child();
   if (g_beside_threads) ResetStreams();
   recorder::ChildAfterFork();
+  UnlockArenaResetInChild();
   UnlockLabelsAfterFork(true);
   UnlockNamedProfilesAfterFork(true);
   TriggersAfterForkInChild();

@@ -202,6 +202,23 @@ uint64_t Count() {
   return count;
 }
 
+uint64_t CopyAddresses(uintptr_t* out, uint64_t capacity) {
+  uint64_t count = 0;
+  for (Shard& shard : g_shards) {
+    HolderAmongThreads hold(&shard.lock);
+    const Slot* slots = shard.slots.load(std::memory_order_relaxed);
+    if (slots == nullptr) continue;
+    uint64_t size = uint64_t{shard.mask.load(std::memory_order_relaxed)} + 1;
+    for (uint64_t i = 0; i < size; ++i) {
+      uint64_t address = slots[i].address.load(std::memory_order_relaxed);
+      if (address == 0) continue;
+      if (count < capacity) out[count] = address;
+      ++count;
+    }
+  }
+  return count;
+}
+
 void ForEach(void (*visit)(void* context, uintptr_t address, uint32_t bucket, uint32_t tag), void* context) {
   for (const Shard& shard : g_shards) {
     // mask before slots, as in Find.

@@ -36,6 +36,10 @@ bool Ignore(uintptr_t address);
 
 uint64_t Count();
 
+// Copies the addresses of the entries, at most `capacity`, and returns how many there are. What is inserted
+// or removed meanwhile may be among them or not.
+uint64_t CopyAddresses(uintptr_t* out, uint64_t capacity);
+
 // Calls visit(context, address, bucket, tag) for every entry, without locks: for a stopped world. A writer
 // that was stopped while it moved entries leaves one of them twice, none is missing.
 void ForEach(void (*visit)(void* context, uintptr_t address, uint32_t bucket, uint32_t tag), void* context);

@@ -8,27 +8,10 @@
 #include <string>
 
 #include "tests/alloc/intervals.h"
-
-// As <jemalloc/jemalloc.h> declares them.
-extern "C" {
-void* mallocx(size_t size, int flags);
-void* rallocx(void* block, size_t size, int flags);
-size_t xallocx(void* block, size_t size, size_t extra, int flags);
-size_t sallocx(const void* block, int flags);
-void dallocx(void* block, int flags);
-void sdallocx(void* block, size_t size, int flags);
-size_t nallocx(size_t size, int flags);
-int mallctl(const char* name, void* old, size_t* old_size, void* fresh, size_t fresh_size);
-int mallctlnametomib(const char* name, size_t* mib, size_t* length);
-int mallctlbymib(const size_t* mib, size_t length, void* old, size_t* old_size, void* fresh,
-                 size_t fresh_size);
-void malloc_stats_print(void (*write)(void*, const char*), void* arg, const char* options);
-}
+#include "tests/alloc/jemalloc_face.h"
 
 namespace heapprof::test {
 namespace {
-
-constexpr int kZero = 0x40;
 
 class ExtrasTest : public AtInterval {};
 HEAPPROF_AT_INTERVALS(ExtrasTest);

@@ -18,6 +18,21 @@ TEST(Programs, ThreadsThatComeAndGoWhileTheCheckIsMade) {
   }
 }
 
+TEST(Programs, BlocksThatGoWithTheirArenaAreNoLeaks) {
+  for (const char* settings :
+       {"", "retain:false,dirty_decay_ms:0", "background_thread:true", "dss:primary"}) {
+    for (const char* what : {"reset", "destroy"}) {
+      TempDir dir;
+      Command command = Checked(dir, {Program("leak_arenas"), what});
+      command.env.push_back({"MALLOC_CONF", settings});
+      const Result result = RunProgram(command);
+      EXPECT_TRUE(result.ok()) << settings << " " << what << "\n" << result.Describe();
+      EXPECT_EQ(result.out, "OK\n");
+      EXPECT_EQ(result.err, "");
+    }
+  }
+}
+
 TEST(Programs, EmptyMainIsClean) {
   TempDir dir;
   WriteFile(dir / "empty.cc", "int main() {}\n");
