@@ -23,13 +23,13 @@ namespace heapprof {
 
 thread_local ThreadCountdown t_countdown __attribute__((tls_model("initial-exec")));
 uint64_t g_sample_mask = 0;
+IntervalStamp g_interval_stamp = {};
 
 namespace {
 
-// The interval and its epoch in one word, so that a thread reads both of one change: R < 2^48 in the low
-// bits.
-constexpr int kEpochShift = 48;
-std::atomic<uint64_t> g_interval_and_epoch{0};
+// Written before the stamp. A thread that reads them the other way round has an interval at least as new as
+// the stamp; is it newer, the thread will find its stamp old, and draw once more.
+std::atomic<uint64_t> g_interval{0};
 std::atomic<bool> g_started{false};
 std::atomic<uint32_t> g_thread_number{0};
 std::atomic<uint32_t> g_forks{0};
@@ -43,9 +43,6 @@ std::atomic<uint64_t> g_lost_samples{0}, g_truncated_stacks{0};
 
 constexpr uint64_t kLeastAlignment = 16, kMostAlignment = 4096, kIntervalsPerAlignment = 64;
 constexpr uint64_t kNever = uint64_t{1} << 62;  // a countdown that no program uses up
-
-uint64_t IntervalOf(uint64_t word) { return word & ((uint64_t{1} << kEpochShift) - 1); }
-uint32_t EpochOf(uint64_t word) { return static_cast<uint32_t>(word >> kEpochShift); }
 
 // A - 1 for the interval R: waste per sample is at most A, so at most A / R of all bytes.
 uint64_t MaskFor(uint64_t interval) {
@@ -74,14 +71,15 @@ StackBounds MainThreadStack() {
 }
 
 // A thread's first time here, or its first after a change of the interval.
-void TakeInterval(ThreadState* thread, uint64_t word) {
+void TakeInterval(ThreadState* thread) {
   if (!thread->seeded) {
     SeedThread(thread);
     if (thread->stack.high == 0 && RawGetTid() == RawGetPid()) thread->stack = MainThreadStack();
-    ListThread(thread);
   }
-  thread->interval = IntervalOf(word);
-  thread->epoch.store(EpochOf(word), std::memory_order_release);
+  // acquire: the interval is not older than the stamp.
+  int64_t stamp = __atomic_load_n(&g_interval_stamp.value, __ATOMIC_ACQUIRE);
+  thread->interval = g_interval.load(std::memory_order_relaxed);
+  t_countdown.stamp = stamp + kShortSizes;
 }
 
 uint64_t NewCountdown(ThreadState* thread) {
@@ -99,10 +97,9 @@ namespace recorder {
 void Start() {
   const Options& options = GetOptions();
   SetMetadataLimit(options.metadata_limit);
-  InitThreadList();
   g_exact.store(options.sample_interval == 1, std::memory_order_relaxed);
-  constexpr uint64_t kFirstEpoch = uint64_t{1} << kEpochShift;
-  g_interval_and_epoch.store(options.sample_interval | kFirstEpoch, std::memory_order_relaxed);
+  g_interval.store(options.sample_interval, std::memory_order_relaxed);
+  __atomic_store_n(&g_interval_stamp.value, kStampStep, __ATOMIC_RELAXED);
   __atomic_store_n(&g_sample_mask, MaskFor(options.sample_interval), __ATOMIC_RELAXED);
   // release: all of the above before the first sample.
   g_started.store(true, std::memory_order_release);
@@ -116,15 +113,14 @@ uint64_t Decide(size_t size) {
     return 0;
   }
   ThreadState& thread = CurrentThread();
-  uint64_t word = g_interval_and_epoch.load(std::memory_order_acquire);
   if (thread.sampling || thread.inside) {
     // From within: drawing anew without sampling keeps the law for what follows, while firing on the next
     // allocation instead would always blame the same stack.
     t_countdown.countdown = NewCountdown(&thread);
     return 0;
   }
-  if (__builtin_expect(thread.epoch.load(std::memory_order_relaxed) != EpochOf(word), 0)) {
-    TakeInterval(&thread, word);
+  if (__builtin_expect(!IsDrawnOfPresentInterval(t_countdown), 0)) {
+    TakeInterval(&thread);
     uint64_t fresh = NewCountdown(&thread);
     if (fresh > size) {
       t_countdown.countdown = fresh - size;
@@ -194,7 +190,7 @@ bool IsSample(const void* block, size_t* size) {
   return true;
 }
 
-uint64_t Interval() { return IntervalOf(g_interval_and_epoch.load(std::memory_order_relaxed)); }
+uint64_t Interval() { return g_interval.load(std::memory_order_relaxed); }
 
 void SetInterval(uint64_t bytes) {
   constexpr uint64_t kMost = uint64_t{1} << 47;
@@ -203,14 +199,10 @@ void SetInterval(uint64_t bytes) {
   // The mask loses bits before any sample with the smaller alignment is made, and never gains: older samples
   // must stay findable.
   __atomic_and_fetch(&g_sample_mask, MaskFor(bytes), __ATOMIC_SEQ_CST);
-  uint64_t old_word = g_interval_and_epoch.load(std::memory_order_relaxed);
-  uint64_t new_word;
-  do {
-    uint64_t epoch = EpochOf(old_word) + 1 == (1u << 16) ? 1 : EpochOf(old_word) + 1;  // 0 is "not set up"
-    new_word = bytes | (epoch << kEpochShift);
-  } while (!g_interval_and_epoch.compare_exchange_weak(old_word, new_word, std::memory_order_acq_rel));
-  t_countdown.countdown = 0;
-  SendAllThreadsTheSlowWay(EpochOf(new_word));
+  g_interval.store(bytes, std::memory_order_relaxed);
+  // release: mask and interval before the stamp. Of two that set at once, the interval that was stored last
+  // is the one that every thread has in the end: its stamp is the later one or was there before it.
+  __atomic_fetch_add(&g_interval_stamp.value, kStampStep, __ATOMIC_SEQ_CST);
 }
 
 bool RecordsEverything() { return Started() && g_exact.load(std::memory_order_relaxed); }
@@ -240,7 +232,6 @@ bool IgnoreBlock(const void* block) {
 void PrepareFork() {
   CurrentThread().inside = true;
   LockModulesForFork();
-  LockThreadListForFork();
   LockBucketsForFork();
   live::LockForFork();
 }
@@ -248,7 +239,6 @@ void PrepareFork() {
 void ParentAfterFork() {
   live::UnlockAfterFork(false);
   UnlockBucketsAfterFork(false);
-  UnlockThreadListAfterFork(false);
   UnlockModulesAfterFork(false);
   CurrentThread().inside = false;
 }
@@ -256,15 +246,13 @@ void ParentAfterFork() {
 void ChildAfterFork() {
   live::UnlockAfterFork(true);
   UnlockBucketsAfterFork(true);
-  UnlockThreadListAfterFork(true);
   UnlockModulesAfterFork(true);
   g_forks.fetch_add(1, std::memory_order_relaxed);
   ThreadState& thread = CurrentThread();
   thread.inside = false;
   if (thread.seeded) {
     SeedThread(&thread);
-    t_countdown.countdown = 0;
-    thread.epoch.store(0, std::memory_order_relaxed);  // draw anew: the parent has used this countdown too
+    t_countdown = {};  // draw anew: the parent has used this countdown too
   }
 }
 

@@ -1,6 +1,6 @@
 // The recorder: the only entrance from the allocator's slow path into sampling.
 //
-// The fast path (alloc/fast_path) counts a thread's bytes down; when the countdown is used up it calls here.
+// The fast path (alloc/entry/fast_path) counts a thread's bytes down; when the countdown is used up it calls here.
 //     Decide -> [allocate with SampleAlignment] -> RecordAllocation            on allocation
 //     RecordFree -> [give the block back]                                      on free
 // Thread-safety: yes. Signal-safety: a signal that arrives inside finds itself passed by (Decide says no).
@@ -23,9 +23,10 @@ namespace recorder {
 void Start();
 bool Started();
 
-// Takes an allocation of `size` bytes on which the countdown ran out (the fast path has already subtracted
-// `size`). Sets the countdown anew. Returns the interval R >= 1 with which the allocation is to be recorded,
-// or 0: not a sample. A nonzero answer must be followed by RecordAllocation or Forget.
+// Takes an allocation of `size` bytes on which the countdown ran out, or the first after a change of the
+// interval (the fast path has already subtracted `size`). Sets the countdown anew. Returns the interval R >=
+// 1 with which the allocation is to be recorded, or 0: not a sample. A nonzero answer must be followed by
+// RecordAllocation or Forget.
 uint64_t Decide(size_t size);
 
 // The alignment A that a block sampled now must have; a power of two, 16..4096.
@@ -42,7 +43,8 @@ bool RecordFree(const void* block);
 // True if `block` is a live sample, whose size at allocation was then *size.
 bool IsSample(const void* block, size_t* size);
 
-// The mean interval, for the API. Setting reaches every thread at once.
+// The mean interval, for the API. An allocation that begins after SetInterval has returned is decided with
+// the new one, whichever thread makes it. Both are signal-safe and take no lock.
 uint64_t Interval();
 void SetInterval(uint64_t bytes);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "alloc/backend/cached_sizes.h"
 #include "alloc/backend/jemalloc_bins.h"
 
 extern "C" {
@@ -62,6 +63,8 @@ void CheckClass(size_t size) {
   size_t usable = hpje_je_sz_index2size_tab[index];
   size_t bin = JE_BINS + JE_BIN_SIZE * index;
   EXPECT(usable == hpje_nallocx(size == 0 ? 1 : size, 0));
+  EXPECT(heapprof::g_cached_sizes.of[(size + 7) >> 3].usable == usable);
+  EXPECT(heapprof::g_cached_sizes.of[(size + 7) >> 3].bin == bin);
 
   // After one block went through the cache there is one in it. Twice, should the first have set an event off.
   hpje_free(hpje_malloc(size));
@@ -134,7 +137,7 @@ int main() {
   EXPECT(hpje_mallctl("thread.deallocatedp", &deallocated, &length, nullptr, 0) == 0);
   EXPECT(reinterpret_cast<char*>(allocated) == hpje_je_tsd_tls + JE_ALLOCATED);
   EXPECT(reinterpret_cast<char*>(deallocated) == hpje_je_tsd_tls + JE_DEALLOCATED);
-  for (size_t size = 0; size <= JE_LOOKUP_MAX && g_differences == 0; size += size < 128 ? 1 : 61)
+  for (size_t size = 0; size <= JE_LOOKUP_MAX && g_differences == 0; size += size < 128 ? 1 : 8)
     CheckClass(size);
   if (g_differences == 0) CheckMarks(48);
   // The limit of 0 for a thread out of the usual state: while its cache is off.

@@ -2,8 +2,9 @@
 //
 // malloc counts the thread's bytes down (ThreadCountdown in sampling/recorder.h) and goes the slow way when the
 // countdown was not larger than the size, compared unsigned: so do absurd sizes, and every size, 0 too, when the
-// countdown is 0, which is how a thread begins. free goes the slow way unless a bit of g_sample_mask is set in
-// the address; so does a null pointer. Both leave by a jump: no frame of ours stands on the stack when jemalloc
+// countdown is 0, which is how a thread begins. It does so too when the interval has changed since: one comparison
+// tells that, and sizes that no cache has, from the rest. free goes the slow way unless a bit of g_sample_mask is
+// set in the address; so does a null pointer. Both leave by a jump: no frame of ours stands on the stack when jemalloc
 // or the slow path runs, and the slow path finds the program's frame under its own.
 //
 // Where the thread's cache has a block, or room for one, jemalloc's own way is some 30 instructions without a
@@ -43,10 +44,21 @@
         BODY    \name
 .endm
 
-// Subtracts the size in \reg from the countdown. Sets the flags for jbe.
-.macro  COUNT_DOWN reg
+// Subtracts the size %rdi from the countdown and jumps to \slow if it ran out. Then compares the size with the bound
+// of those that a cache has, from which the stamps take more than there is once the interval has changed: signed, as
+// the bound is below 0 then; a size below 0 would have run any countdown out.
+.macro  COUNT_DOWN slow
         movq    _ZN8heapprof11t_countdownE@gottpoff(%rip), %rax
-        subq    \reg, %fs:(%rax)
+        subq    %rdi, %fs:(%rax)
+        jbe     \slow
+        movq    %fs:8(%rax), %rdx
+        subq    _ZN8heapprof16g_interval_stampE(%rip), %rdx
+#if HEAPPROF_JEMALLOC_BINS
+        cmpq    %rdx, %rdi
+        jge     3f
+#else
+        js      \slow
+#endif
 .endm
 
 // Goes on if the address %rdi is certainly no sample's, at most by way of ASK_FILTER, which stands behind the body.
@@ -77,58 +89,51 @@
 .endm
 
 // Returns a block of %rdi bytes out of the thread's cache, if there is one and no event is due; else falls through
-// with %rdi as it was.
-.macro  TAKE_CACHED
+// with %rdi as it was. Jumps to \slow if it was the interval that COUNT_DOWN found out of bounds, not the size.
+.macro  TAKE_CACHED slow
 #if HEAPPROF_JEMALLOC_BINS
-        cmpq    $JE_LOOKUP_MAX, %rdi
-        ja      2f
         RECORD_OF_THREAD %rcx
         leal    7(%rdi), %eax
-        leaq    hpje_je_sz_size2index_tab(%rip), %rsi
+        leaq    _ZN8heapprof14g_cached_sizesE(%rip), %rsi
         shrl    $3, %eax
-        leaq    hpje_je_sz_index2size_tab(%rip), %rdx
-        movzbl  (%rsi,%rax), %eax
-        movq    (%rdx,%rax,8), %rdx
-        leal    (%rax,%rax,2), %eax
-        leaq    JE_BINS(%rcx,%rax,8), %rsi
+        movzwl  (%rsi,%rax,4), %edx
+        movzwl  2(%rsi,%rax,4), %esi
         addq    JE_ALLOCATED(%rcx), %rdx
         cmpq    JE_ALLOCATED_LIMIT(%rcx), %rdx
         jae     2f
-        movq    JE_BIN_TOP(%rsi), %r8
-        cmpw    %r8w, JE_BIN_LOW_WATER(%rsi)
+        movq    JE_BIN_TOP(%rcx,%rsi), %r8
+        cmpw    %r8w, JE_BIN_LOW_WATER(%rcx,%rsi)
         je      1f
 0:      movq    (%r8), %rax
         addq    $8, %r8
         movq    %rdx, JE_ALLOCATED(%rcx)
-        incq    JE_BIN_REQUESTS(%rsi)
-        movq    %r8, JE_BIN_TOP(%rsi)
+        incq    JE_BIN_REQUESTS(%rcx,%rsi)
+        movq    %r8, JE_BIN_TOP(%rcx,%rsi)
         ret
-1:      cmpw    %r8w, JE_BIN_EMPTY(%rsi)
+1:      cmpw    %r8w, JE_BIN_EMPTY(%rcx,%rsi)
         je      2f
         leal    8(%r8), %eax
-        movw    %ax, JE_BIN_LOW_WATER(%rsi)
+        movw    %ax, JE_BIN_LOW_WATER(%rcx,%rsi)
         jmp     0b
+3:      testq   %rdx, %rdx
+        js      \slow
 2:
 #endif
 .endm
 
-// Returns after it has put the block %rdi, of size class \class (a 64-bit register, then overwritten), into the
-// thread's cache; jumps to \otherwise when it is full or an event is due. %rcx: the record.
-.macro  PUSH_CACHED class, class32, otherwise
-        leaq    hpje_je_sz_index2size_tab(%rip), %rax
-        movq    (%rax,\class,8), %r8
-        leal    (\class,\class,2), \class32
-        leaq    JE_BINS(%rcx,\class,8), \class
+// Returns after it has put the block %rdi, of a size class of %r8 bytes, into the thread's cache; jumps to \otherwise
+// when it is full or an event is due. %rcx: the record; \bin: where the bin is.
+.macro  PUSH_CACHED bin, otherwise
         addq    JE_DEALLOCATED(%rcx), %r8
         cmpq    JE_DEALLOCATED_LIMIT(%rcx), %r8
         jae     \otherwise
-        movq    JE_BIN_TOP(\class), %rax
-        cmpw    %ax, JE_BIN_FULL(\class)
+        movq    JE_BIN_TOP\bin, %rax
+        cmpw    %ax, JE_BIN_FULL\bin
         je      \otherwise
         movq    %rdi, -8(%rax)
         subq    $8, %rax
         movq    %r8, JE_DEALLOCATED(%rcx)
-        movq    %rax, JE_BIN_TOP(\class)
+        movq    %rax, JE_BIN_TOP\bin
         ret
 .endm
 
@@ -151,7 +156,11 @@
         testb   $1, %dl
         je      \otherwise
         shrq    $JE_CLASS_SHIFT, %rdx
-        PUSH_CACHED %rdx, %edx, \otherwise
+        leaq    hpje_je_sz_index2size_tab(%rip), %rax
+        movq    (%rax,%rdx,8), %r8
+        leal    (%rdx,%rdx,2), %edx
+        leaq    JE_BINS(%rcx,%rdx,8), %rdx
+        PUSH_CACHED (%rdx), \otherwise
 #else
         jmp     \otherwise
 #endif
@@ -164,10 +173,11 @@
         ja      \otherwise
         RECORD_OF_THREAD %rcx
         leal    7(%rsi), %eax
-        leaq    hpje_je_sz_size2index_tab(%rip), %rdx
+        leaq    _ZN8heapprof14g_cached_sizesE(%rip), %rdx
         shrl    $3, %eax
-        movzbl  (%rdx,%rax), %edx
-        PUSH_CACHED %rdx, %edx, \otherwise
+        movzwl  (%rdx,%rax,4), %r8d
+        movzwl  2(%rdx,%rax,4), %edx
+        PUSH_CACHED "(%rcx,%rdx)", \otherwise
 #else
         jmp     \otherwise
 #endif
@@ -175,15 +185,15 @@
 
         .hidden hp_malloc_slow, hp_free_slow, hp_new_slow, hp_new_failed, hp_delete_replaced
         .hidden hpje_malloc, hpje_free, hpje_je_je_sdallocx_noflags
-        .hidden hpje_je_tsd_tls, hpje_je_sz_size2index_tab, hpje_je_sz_index2size_tab
+        .hidden hpje_je_tsd_tls, hpje_je_sz_index2size_tab
         .hidden _ZN8heapprof13g_sample_maskE, _ZN8heapprof17g_samples_of_pageE
+        .hidden _ZN8heapprof16g_interval_stampE, _ZN8heapprof14g_cached_sizesE
         .type   hpje_je_tsd_tls, @tls_object
 
 // void* malloc(size_t size)
         ENTRY   malloc
-        COUNT_DOWN %rdi
-        jbe     hp_malloc_slow
-        TAKE_CACHED
+        COUNT_DOWN hp_malloc_slow
+        TAKE_CACHED hp_malloc_slow
         jmp     hpje_malloc
         END     malloc
 
@@ -199,9 +209,8 @@
         .globl  hp_own_new
         .hidden hp_own_new
 hp_own_new:
-        COUNT_DOWN %rdi
-        jbe     hp_new_slow
-        TAKE_CACHED
+        COUNT_DOWN hp_new_slow
+        TAKE_CACHED hp_new_slow
         pushq   %rdi
         .cfi_adjust_cfa_offset 8
         call    hpje_malloc

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "alloc/backend/early_heap.h"
+#include "alloc/backend/jemalloc_bins.h"
 #include "alloc/entry/init.h"
 #include "alloc/entry/sample_filter.h"
 #include "leak/quarantine.h"
@@ -13,6 +14,9 @@ namespace heapprof {
 std::atomic<uint32_t> g_samples_of_page[1 << kFilterBits];
 // ASK_FILTER in fast_path_x86_64.S has these as numbers.
 static_assert(kPageMask == 4095 && kFilterBits == 12 && sizeof(g_samples_of_page[0]) == 4);
+// So has COUNT_DOWN, and what it compares with is also the bound of the sizes that a cache may have.
+static_assert(offsetof(ThreadCountdown, stamp) == 8 && kShortSizes == JE_LOOKUP_MAX + 1 &&
+              kStampStep > kShortSizes);
 
 namespace {
 

@@ -37,11 +37,11 @@ namespace heapprof {
 extern __thread ThreadCountdown t_plain_countdown __asm__("_ZN8heapprof11t_countdownE")
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-// Counts `size` bytes down. False: the countdown ran out, and the slow path is due.
+// Counts `size` bytes down. False: the countdown ran out or is an old interval's, and the slow path is due.
 inline bool Spend(size_t size) {
   uint64_t before = t_plain_countdown.countdown;
   t_plain_countdown.countdown = before - size;
-  return before > size;
+  return before > size && IsDrawnOfPresentInterval(t_plain_countdown);
 }
 
 // False: the block is certainly no sample, nor of the early heap.

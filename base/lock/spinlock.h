@@ -16,13 +16,12 @@ namespace heapprof {
 
 enum class LockRank : uint8_t {
   kModules = 1,
-  kThreadList = 2,
-  kStackInsert = 3,
-  kLiveShard = 4,
-  kLabels = 5,
-  kCpuClocks = 6,
-  kNamed = 7,
-  kCpuStacks = 8
+  kStackInsert = 2,
+  kLiveShard = 3,
+  kLabels = 4,
+  kCpuClocks = 5,
+  kNamed = 6,
+  kCpuStacks = 7
 };
 
 // Whether libc knows of one thread only, whatever made the others (thrd_create, SIGEV_THREAD and so on). Only

@@ -32,7 +32,7 @@ int heapprof_write_profile(const char* name, int fd, int debug);
 
 /* Sets the mean number of bytes between samples: 0 = off, 1 = every allocation. Takes effect in every thread
  * at once; samples already taken keep the interval they were taken with, so that estimates stay unbiased.
- * More than 2^47 counts as that. Errors: none today; 0 is returned. */
+ * More than 2^47 counts as that. Errors: none today; 0 is returned. [signal-safe] */
 int heapprof_set_sample_interval(size_t bytes);
 
 /* The mean number of bytes between samples now in force. [signal-safe] */

@@ -99,9 +99,10 @@ WayLength LengthOf(const std::string& function) {
     if (line.find("<" + function + ">:") != std::string::npos) {
       inside = true;
     } else if (inside && line.find(":\t") != std::string::npos) {
-      // The first that either way begins with: the size against the largest cached one, the thread pointer,
-      // the jump.
+      // The first that either way begins with: the size against the largest cached one (for malloc, in a
+      // register that tells of the interval too), the thread pointer, the jump.
       bool enters = line.find("$0x1000,") != std::string::npos ||
+                    line.find("cmp    %rdx,%rdi") != std::string::npos ||
                     line.find("%fs:0x0,") != std::string::npos || line.find("<hpje_") != std::string::npos;
       if (length.own < 0 && enters) length.own = count;
       ++count;

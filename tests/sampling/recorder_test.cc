@@ -13,11 +13,17 @@
 namespace heapprof {
 namespace {
 
-// What the fast path does, in C++.
-bool CountDown(size_t size) {
+// What the fast path does, in C++. `between` runs between the load and the store, where another thread or a
+// handler may come in.
+template <typename Between>
+bool CountDown(size_t size, Between between) {
   uint64_t before = t_countdown.countdown;
+  between();
   t_countdown.countdown = before - size;
-  return before <= size;
+  return before <= size || !IsDrawnOfPresentInterval(t_countdown);
+}
+bool CountDown(size_t size) {
+  return CountDown(size, [] {});
 }
 
 // An allocation of `size` bytes at the made-up address `block`. True: it became a sample.
@@ -139,6 +145,63 @@ TEST_F(RecorderTest, ANewIntervalReachesEveryThreadAtOnce) {
   go.store(true);
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(samples, 400);
+}
+
+TEST_F(RecorderTest, AChangeInTheMiddleOfACountDownIsNotLost) {
+  recorder::SetInterval(uint64_t{1} << 40);
+  Allocate(0x51000000, 8);
+  std::thread other;
+  // The allocation that is under way may end under either interval, the next may not.
+  if (CountDown(8, [&] {
+        other = std::thread([] { recorder::SetInterval(1); });
+        other.join();
+      })) {
+    if (recorder::Decide(8) != 0) recorder::Forget();
+  }
+  EXPECT_TRUE(Allocate(0x51000010, 8));
+}
+
+TEST_F(RecorderTest, AThreadThatMissedAnyNumberOfChangesHasTheLast) {
+  constexpr uintptr_t kBlock = 0x52000000;
+  // 65,535 and 65,536 are where a count of 16 bits would come round.
+  for (int changes : {1, 2, 65535, 65536, 131070}) {
+    recorder::SetInterval(uint64_t{1} << 40);
+    Allocate(kBlock, 8);
+    std::thread other([changes] {
+      for (int i = 1; i < changes; ++i) recorder::SetInterval(uint64_t{1} << 41);
+      recorder::SetInterval(1);
+    });
+    other.join();
+    uint64_t interval = CountDown(8) ? recorder::Decide(8) : 0;
+    EXPECT_EQ(interval, 1u) << changes;
+    if (interval != 0) recorder::Forget();
+  }
+}
+
+TEST_F(RecorderTest, OfTwoThatChangeItAtOnceAllThreadsObeyTheSame) {
+  for (int round = 0; round < 500; ++round) {
+    std::thread one([] { recorder::SetInterval(1); }), two([] { recorder::SetInterval(0); });
+    one.join();
+    two.join();
+    EXPECT_EQ(Allocate(0x53000000, 8), recorder::Interval() == 1) << round;
+  }
+}
+
+TEST_F(RecorderTest, ANewThreadBesideAChangeHasTheNewInterval) {
+  for (int round = 0; round < 500; ++round) {
+    recorder::SetInterval(0);
+    std::atomic<bool> changed{false};
+    bool sampled = false;
+    std::thread fresh([&] {
+      Allocate(0x54000000, 8);  // before, during or after the change
+      while (!changed.load()) std::this_thread::yield();
+      sampled = Allocate(0x54000010, 8);
+    });
+    recorder::SetInterval(1);
+    changed.store(true);
+    fresh.join();
+    ASSERT_TRUE(sampled) << round;
+  }
 }
 
 TEST_F(RecorderTest, AlignmentFollowsTheIntervalDownAndNeverUp) {

@@ -46,6 +46,12 @@ TEST_P(Exit, KeyDestructorsThatComeBack) {
   EXPECT_EQ(run->Profiles().size(), Bare() ? 0u : 1u);
 }
 
+TEST_P(Exit, ThreadsThatNobodySeesEnd) {
+  auto run = Hazard({Program("thread_ends"), "last_round", "8"});
+  ExpectRunsWell(run.get());
+  EXPECT_EQ(run->ProfileCount(), Bare() ? 0u : 2u);
+}
+
 TEST_P(Exit, MainThreadEndsFirst) {
   auto run = Hazard({Program("main_ends")}, "dump_at_exit=1");
   ExpectRunsWell(run.get());
