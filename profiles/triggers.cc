@@ -15,6 +15,7 @@
 #include "profiles/cpu_profile.h"
 #include "profiles/dump_file.h"
 #include "profiles/dump_memory.h"
+#include "profiles/dump_record.h"
 #include "profiles/write/heap_profile.h"
 #include "profiles/write/named_profile.h"
 #include "proto/descriptor_sink.h"
@@ -182,6 +183,7 @@ void InstallHandler(int number, void (*handler)(int)) {
 void InstallTriggers() {
   const Options& options = GetOptions();
   g_memory.Map(WorkspaceSize());
+  PublishDumpSignal(options.dump_signal, OnDumpSignal, options.output);
   if (options.dump_signal > 0) InstallHandler(options.dump_signal, OnDumpSignal);
   InstallCpuTriggers();
   at_quick_exit(DumpAtExit);

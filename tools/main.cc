@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "tools/base/failure.h"
+#include "tools/dump/dump.h"
 #include "tools/flame/flame.h"
 #include "tools/process/check.h"
-#include "tools/process/dump.h"
 #include "tools/process/run.h"
 #include "tools/reader/inflate.h"
 #include "tools/report/info.h"
@@ -83,9 +83,9 @@ CLI::App* AddDump(CLI::App* app, CommandLine* line) {
   dump->add_option("PID", line->dump.pid, "The process")->required()->check(CLI::Range(1L, 1L << 30));
   dump->add_option("--timeout", line->dump.timeout_seconds, "Seconds to wait for the file")
       ->check(CLI::Range(0.0, 1e6));
-  dump->add_option("--output", line->dump.output, "Pattern of its files, if its environment does not say");
-  dump->add_option("--signal", line->dump.signal, "Its dump_signal, if its environment does not say");
-  dump->add_flag("--force", line->dump.force, "The library is linked into the program and cannot be seen");
+  dump->add_option("--output", line->dump.output, "Pattern of its files, where the process cannot be read");
+  dump->add_option("--signal", line->dump.signal, "Its dump_signal, where the process cannot be read");
+  dump->add_flag("--force", line->dump.force, "Send it also where whose handler there is cannot be told");
   return dump;
 }
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -54,20 +55,90 @@ std::string Link(const std::string& path) {
   return fs::read_symlink(path, ignored).string();
 }
 
+// The line `field` of a file of /proc that has one line a field; "" if it has none.
+// Errors: Failure: the file cannot be read.
+std::string FieldOf(const std::string& file, const char* field) {
+  std::istringstream lines(ReadWhole(file));
+  std::string line;
+  const std::string start = std::string(field) + ":";
+  while (std::getline(lines, line)) {
+    if (line.rfind(start, 0) == 0) return line.substr(std::min(line.size(), start.size() + 1));
+  }
+  return "";
+}
+
+std::string StatusLine(const std::string& folder, const char* field) {
+  return FieldOf(folder + "/status", field);
+}
+
+bool HasSignal(const std::string& mask, int signal) {
+  constexpr int kHex = 16;
+  return (std::strtoull(mask.c_str(), nullptr, kHex) >> (signal - 1) & 1) != 0;
+}
+
+bool HasEnded(const std::string& state) { return state.empty() || state[0] == 'Z' || state[0] == 'X'; }
+
 }  // namespace
 
-Process::Process(pid_t pid) : pid_(pid), pidfd_(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))) {
-  // EINVAL is a thread's id, which has no pidfd; kernels before 5.3 know none.
-  if ((pidfd_ < 0 && errno == ESRCH) || !fs::exists("/proc/" + std::to_string(pid))) {
-    throw Failure("there is no process " + std::to_string(pid));
+Process::Process(pid_t pid) : pid_(pid), living_(pid), pidfd_(-1) {
+  const std::string folder = "/proc/" + std::to_string(pid);
+  if (!fs::exists(folder)) {
+    throw Failure(kill(pid, 0) == 0 || errno == EPERM ? "/proc does not show process " + std::to_string(pid)
+                                                      : "there is no process " + std::to_string(pid));
   }
+  const pid_t leader = std::atoi(StatusLine(folder, "Tgid").c_str());
+  if (leader > 0) pid_ = living_ = leader;
+  if (HasEnded(ThreadStatus(pid_, "State"))) {
+    const std::vector<pid_t> threads = Threads();
+    const auto living = std::find_if(threads.begin(), threads.end(), [this](pid_t thread) {
+      return !HasEnded(ThreadStatus(thread, "State"));
+    });
+    if (living == threads.end()) {
+      throw Failure("process " + std::to_string(pid_) + " has ended; its parent has not waited for it yet");
+    }
+    living_ = *living;
+  }
+  // Kernels before 5.3 know none.
+  pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
 }
 
 Process::~Process() {
   if (pidfd_ >= 0) close(pidfd_);
 }
 
-std::string Process::File(const char* name) const { return "/proc/" + std::to_string(pid_) + "/" + name; }
+// The files of a first thread that has ended are empty.
+std::string Process::File(const char* name) const {
+  return "/proc/" + std::to_string(pid_) + "/task/" + std::to_string(living_) + "/" + name;
+}
+
+std::vector<pid_t> Process::Threads() const {
+  std::vector<pid_t> threads;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator("/proc/" + std::to_string(pid_) + "/task", ignored)) {
+    threads.push_back(std::atoi(entry.path().filename().c_str()));
+  }
+  return threads;
+}
+
+std::string Process::ThreadStatus(pid_t thread, const char* field) const try {
+  return StatusLine("/proc/" + std::to_string(pid_) + "/task/" + std::to_string(thread), field);
+} catch (const Failure&) {
+  return "";
+}
+
+std::vector<uint64_t> Process::MappedFiles() const {
+  std::istringstream maps(ReadWhole(File("maps")));
+  std::string line;
+  std::vector<uint64_t> starts;
+  while (std::getline(maps, line)) {
+    unsigned long long start, end, offset;
+    if (line.find('/') != std::string::npos &&
+        std::sscanf(line.c_str(), "%llx-%llx %*s %llx", &start, &end, &offset) == 3 && offset == 0) {
+      starts.push_back(start);
+    }
+  }
+  return starts;
+}
 
 bool Process::HasLibrary() const {
   std::istringstream maps(ReadWhole(File("maps")));
@@ -81,18 +152,49 @@ bool Process::HasLibrary() const {
 }
 
 std::string Process::Status(const char* field) const {
-  std::istringstream status(ReadWhole(File("status")));
-  std::string line;
-  const std::string start = std::string(field) + ":";
-  while (std::getline(status, line)) {
-    if (line.rfind(start, 0) == 0) return line.substr(std::min(line.size(), start.size() + 1));
-  }
-  return "";
+  return StatusLine("/proc/" + std::to_string(pid_) + "/task/" + std::to_string(living_), field);
 }
 
-bool Process::InMask(const char* field, int signal) const {
-  constexpr int kHex = 16;
-  return (std::strtoull(Status(field).c_str(), nullptr, kHex) >> (signal - 1) & 1) != 0;
+bool Process::InMask(const char* field, int signal) const { return HasSignal(Status(field), signal); }
+
+// What a thread waits for in sigwait counts as unblocked in it meanwhile.
+bool Process::IsInSigwait(pid_t thread, int signal) const {
+  std::ifstream file("/proc/" + std::to_string(pid_) + "/task/" + std::to_string(thread) + "/syscall");
+  long number = -1;
+  uint64_t set = 0, signals = 0;
+  return file >> number >> std::hex >> set && number == SYS_rt_sigtimedwait &&
+         ReadMemory(thread, set, &signals, sizeof signals) == sizeof signals &&
+         (signals >> (signal - 1) & 1) != 0;
+}
+
+bool Process::Blocks(int signal) const {
+  const auto may_get_it = [&](pid_t thread) {
+    const std::string blocked = ThreadStatus(thread, "SigBlk");
+    return !blocked.empty() && !HasSignal(blocked, signal) && !HasEnded(ThreadStatus(thread, "State"));
+  };
+  for (const pid_t thread : Threads()) {
+    // Asked again, as it may have gone into sigwait before the first question, and come out of it since.
+    if (may_get_it(thread) && !IsInSigwait(thread, signal) && may_get_it(thread)) return false;
+  }
+  return true;
+}
+
+bool Process::WaitsFor(int signal) const {
+  for (const pid_t thread : Threads()) {
+    if (IsInSigwait(thread, signal)) return true;
+  }
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(File("fd"), ignored)) {
+    if (Link(entry.path()) != "anon_inode:[signalfd]") continue;
+    const std::string number = entry.path().filename();
+    if (HasSignal(FieldOf(File(("fdinfo/" + number).c_str()), "sigmask"), signal)) return true;
+  }
+  return false;
+}
+
+bool Process::HasOwnSeccompFilter() const {
+  const std::string count = Status("Seccomp_filters");
+  return Status("Seccomp") != "0" && (count.empty() || count != StatusLine("/proc/self", "Seccomp_filters"));
 }
 
 bool Process::IsStopped() const {
@@ -109,7 +211,7 @@ pid_t Process::ProgramOf(pid_t pid) {
 }
 
 pid_t Process::OwnPid() const {
-  std::istringstream pids(Status("NSpid"));
+  std::istringstream pids(Status("NStgid"));
   pid_t pid = pid_;
   while (pids >> pid) {
   }

@@ -16,13 +16,18 @@ namespace heapprof::tools {
 
 class Process {
  public:
-  // Errors: Failure: there is no such process.
+  // `pid` may be any thread's. Errors: Failure: there is no such process, or it has ended.
   explicit Process(pid_t pid);
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
   pid_t pid() const { return pid_; }
+  // A thread of it that has not ended: the first one may have, by pthread_exit.
+  pid_t living_thread() const { return living_; }
+  std::vector<pid_t> Threads() const;
+  // A line of /proc/PID/task/TID/status; "" where there is none, or the thread has ended.
+  std::string ThreadStatus(pid_t thread, const char* field) const;
   // A descriptor that becomes readable when the process ends; -1 where the kernel has none.
   int pidfd() const { return pidfd_; }
 
@@ -31,9 +36,23 @@ class Process {
   bool HasLibrary() const;
 
   bool Catches(int signal) const { return InMask("SigCgt", signal); }
+  bool Ignores(int signal) const { return InMask("SigIgn", signal); }
+  // True if a thread takes the signal by itself: it waits in sigwait, or there is a signalfd for it.
+  bool WaitsFor(int signal) const;
+  // True if no thread has it unblocked.
+  bool Blocks(int signal) const;
   // Sent, but not delivered yet: every thread blocks it, or the process is stopped.
   bool HasPending(int signal) const { return InMask("ShdPnd", signal); }
   bool IsStopped() const;
+
+  // True if a debugger or strace holds it.
+  bool IsTraced() const { return Status("TracerPid") != "0"; }
+  // True if it has seccomp filters that this process has not; those of a container, which cannot be dropped,
+  // both have.
+  bool HasOwnSeccompFilter() const;
+  // The starts of the mapped files, from their first byte on: where ELF files have their headers.
+  // Errors: Failure: the process may not be looked into.
+  std::vector<uint64_t> MappedFiles() const;
 
   // The program that a `heapprof run` runs; the process itself where it is none.
   static pid_t ProgramOf(pid_t pid);
@@ -54,9 +73,11 @@ class Process {
  private:
   std::string File(const char* name) const;
   std::string Status(const char* field) const;
+  bool IsInSigwait(pid_t thread, int signal) const;
   bool InMask(const char* field, int signal) const;
 
   pid_t pid_;
+  pid_t living_;
   int pidfd_;
 };
 

@@ -23,31 +23,9 @@ struct Module {
   std::string path;
 };
 
-size_t ReadMemory(pid_t pid, uint64_t address, void* to, size_t size) {
-  iovec local = {to, size};
-  iovec remote = {reinterpret_cast<void*>(address), size};
-  const ssize_t got = process_vm_readv(pid, &local, 1, &remote, 1, 0);
-  return got < 0 ? 0 : static_cast<size_t>(got);
-}
-
 uint64_t ReadPointer(pid_t pid, uint64_t address) {
   uint64_t pointer = 0;
   return ReadMemory(pid, address, &pointer, sizeof pointer) == sizeof pointer ? pointer : 0;
-}
-
-// No read goes over the end of a page, so that a string at the end of a mapping is read whole.
-std::string ReadString(pid_t pid, uint64_t address) {
-  std::string text;
-  char piece[kPage];
-  while (text.size() < kMaxVariable) {
-    const size_t got = ReadMemory(pid, address, piece, kPage - address % kPage);
-    if (got == 0) return "";
-    const char* end = std::find(piece, piece + got, '\0');
-    text.append(static_cast<const char*>(piece), end);
-    if (end != piece + got) return text;
-    address += got;
-  }
-  return "";
 }
 
 // The first mapping of each file that may hold the variable: the program, which has a copy of it if its code
@@ -88,6 +66,28 @@ uint64_t FindEnvironment(pid_t pid, const Module& module) {
 }
 
 }  // namespace
+
+size_t ReadMemory(pid_t pid, uint64_t address, void* to, size_t size) {
+  iovec local = {to, size};
+  iovec remote = {reinterpret_cast<void*>(address), size};
+  const ssize_t got = process_vm_readv(pid, &local, 1, &remote, 1, 0);
+  return got < 0 ? 0 : static_cast<size_t>(got);
+}
+
+// No read goes over the end of a page, so that a string at the end of a mapping is read whole.
+std::string ReadString(pid_t pid, uint64_t address) {
+  std::string text;
+  char piece[kPage];
+  while (text.size() < kMaxVariable) {
+    const size_t got = ReadMemory(pid, address, piece, kPage - address % kPage);
+    if (got == 0) return "";
+    const char* end = std::find(piece, piece + got, '\0');
+    text.append(static_cast<const char*>(piece), end);
+    if (end != piece + got) return text;
+    address += got;
+  }
+  return "";
+}
 
 std::optional<std::string> ReadEnvironmentVariable(pid_t pid, const std::string& name) {
   const std::string start = name + "=";

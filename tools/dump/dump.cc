@@ -1,4 +1,4 @@
-#include "tools/process/dump.h"
+#include "tools/dump/dump.h"
 
 #include <poll.h>
 #include <sys/inotify.h>
@@ -13,9 +13,12 @@
 #include <cstring>
 
 #include "tools/base/failure.h"
+#include "tools/dump/dump_records.h"
+#include "tools/dump/dump_signal.h"
 #include "tools/process/options_text.h"
 #include "tools/process/output_pattern.h"
 #include "tools/process/process.h"
+#include "tools/process/process_memory.h"
 
 namespace heapprof::tools {
 
@@ -72,28 +75,59 @@ class FolderWatch {
   int fd_;
 };
 
-std::string ProcessName(const Process& process) { return "process " + std::to_string(process.pid()); }
-
-void CheckLibrary(const Process& process, bool force) {
-  bool carries;
-  try {
-    carries = process.HasLibrary();
-  } catch (const Failure& failure) {
-    throw Failure(ProcessName(process) + " cannot be looked into: " + failure.what());
+void CheckLibrary(const Process& process, const DumpRecords& records, bool force) {
+  if (records.starting && records.started.empty()) {
+    throw Failure(ProcessName(process) + " is still starting: try again in a moment");
   }
-  if (carries || force) return;
+  if (!records.started.empty() || force || process.HasLibrary()) return;
   throw Failure(ProcessName(process) +
-                " does not run under heapprof (if it has the library linked in and its symbols stripped, say "
-                "--force)");
+                " does not run under heapprof (start it with heapprof run, or see --force in heapprof(1))");
 }
 
-void CheckSignal(const Process& process, int signal) {
-  if (signal == 0) throw Failure(ProcessName(process) + " dumps on no signal: its dump_signal is 0");
-  if (process.Catches(signal)) return;
-  const char* name = sigabbrev_np(signal);
-  throw Failure(ProcessName(process) + " does not catch SIG" +
-                (name != nullptr ? name : std::to_string(signal)) +
-                "; it is not sent, as it could end the process");
+DumpRecords ReadRecords(const Process& process) try {
+  return ReadDumpRecords(process);
+} catch (const Failure& failure) {
+  throw Failure(ProcessName(process) + " cannot be looked into: " + failure.what());
+}
+
+// The record of the library whose handler can be expected, nullptr if none is known.
+const DumpRecord* MainRecord(const DumpRecords& records) {
+  for (const PublishedRecord& published : records.started) {
+    if (published.record.signal > 0) return &published.record;
+  }
+  return records.started.empty() ? nullptr : &records.started.front().record;
+}
+
+struct Expected {
+  std::string output;
+  int signal;
+};
+
+// What the request leaves open the library knows; where it cannot be asked, the environment does.
+Expected ExpectedOf(const Process& process, const DumpRecords& records, const DumpRequest& request) {
+  Expected expected = {request.output, request.signal.empty() ? -1 : SignalNumber(request.signal)};
+  if (const DumpRecord* record = MainRecord(records)) {
+    if (expected.output.empty()) expected.output = ReadString(process.living_thread(), record->output);
+    if (expected.signal < 0) expected.signal = record->signal;
+    if (expected.signal != record->signal) {
+      throw Failure(ProcessName(process) + " dumps on " +
+                    (record->signal == 0 ? "no signal" : SignalName(record->signal)) + ", not on " +
+                    SignalName(expected.signal));
+    }
+  }
+  if (!expected.output.empty() && expected.signal >= 0) return expected;
+  const auto text = process.OptionsText();
+  if (!text && expected.output.empty()) {
+    throw Failure(ProcessName(process) +
+                  " has written over its environment: name the pattern of its files by --output");
+  }
+  const auto options = ParseOptionText(text.value_or(""));
+  const std::string* value = FindOption(options, "output");
+  if (expected.output.empty())
+    expected.output = value != nullptr && !value->empty() ? *value : kDefaultOutput;
+  value = FindOption(options, "dump_signal");
+  if (expected.signal < 0) expected.signal = SignalNumber(value != nullptr ? *value : "SIGUSR2");
+  return expected;
 }
 
 std::string WhyNoFile(const Process& process, int signal) {
@@ -132,27 +166,16 @@ std::string AwaitFile(FolderWatch* watch, const OutputPattern& pattern, const Pr
 
 void Dump(const DumpRequest& request) {
   const Process process(Process::ProgramOf(static_cast<pid_t>(request.pid)));
-  CheckLibrary(process, request.force);
-
-  std::string output = request.output, signal_name = request.signal;
-  if (output.empty() || signal_name.empty()) {
-    const auto text = process.OptionsText();
-    if (!text && output.empty()) {
-      throw Failure(ProcessName(process) +
-                    " has written over its environment: name the pattern of its files by --output");
-    }
-    const auto options = ParseOptionText(text.value_or(""));
-    const std::string* value = FindOption(options, "output");
-    if (output.empty()) output = value != nullptr && !value->empty() ? *value : kDefaultOutput;
-    value = FindOption(options, "dump_signal");
-    if (signal_name.empty()) signal_name = value != nullptr ? *value : "SIGUSR2";
+  const DumpRecords records = ReadRecords(process);
+  CheckLibrary(process, records, request.force);
+  const auto [output, signal] = ExpectedOf(process, records, request);
+  if (signal == 0) {
+    throw Failure(ProcessName(process) + " dumps on no signal: its dump_signal is 0; start it with another");
   }
-  const int signal = SignalNumber(signal_name);
-  CheckSignal(process, signal);
-
   const OutputPattern pattern(output, process.OwnPid(), process.ProgramNames());
   const std::string folder = process.FolderHere(pattern.folder());
   FolderWatch watch(folder);
+  CheckDumpSignal(process, signal, records, request.force);
   if (const int error = process.Send(signal); error != 0) {
     throw Failure(ProcessName(process) + " cannot be sent a signal: " + ErrorText(error));
   }

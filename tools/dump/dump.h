@@ -1,6 +1,6 @@
 // `heapprof dump`: makes a running program write its heap profile.
-#ifndef HEAPPROF_TOOLS_PROCESS_DUMP_H_
-#define HEAPPROF_TOOLS_PROCESS_DUMP_H_
+#ifndef HEAPPROF_TOOLS_DUMP_DUMP_H_
+#define HEAPPROF_TOOLS_DUMP_DUMP_H_
 
 #include <string>
 
@@ -24,4 +24,4 @@ int SignalNumber(const std::string& text);
 
 }  // namespace heapprof::tools
 
-#endif  // HEAPPROF_TOOLS_PROCESS_DUMP_H_
+#endif  // HEAPPROF_TOOLS_DUMP_DUMP_H_

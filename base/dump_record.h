@@ -1,0 +1,31 @@
+// What a process publishes of its dump signal, so that `heapprof dump` need not guess.
+//
+// A note in the module that carries the library (owner "heapprof", kDumpRecordNote) holds one word: the
+// distance from that word to the record. Another process finds the note in the memory of this one, in a
+// stripped program and in a library that was replaced on the disk, too.
+//
+// Written by InstallTriggers, before the handler is installed. Thread-safety: read-only afterwards, but for
+// `answer`. Read by other processes at any time: fields are added at the end only, and `size` says which are
+// there.
+#ifndef HEAPPROF_BASE_DUMP_RECORD_H_
+#define HEAPPROF_BASE_DUMP_RECORD_H_
+
+#include <stdint.h>
+
+namespace heapprof {
+
+#define HEAPPROF_DUMP_RECORD_OWNER "heapprof"
+inline constexpr uint32_t kDumpRecordNote = 1;
+
+struct DumpRecord {
+  uint32_t size;         // of this structure
+  int32_t signal;        // the option dump_signal; 0: none, -1: the library has not started yet
+  uint64_t handler;      // the address of the library's handler, whether it is installed or not
+  uint64_t output;       // the address of the option `output`, a text
+  uint64_t system_call;  // the address of a function that begins with a system call
+  uint64_t answer[4];    // room for the kernel's answer to rt_sigaction, which nothing else uses
+};
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_BASE_DUMP_RECORD_H_

@@ -1,0 +1,37 @@
+#include "profiles/dump_record.h"
+
+#include <stdint.h>
+
+#include "base/dump_record.h"
+#include "base/system/raw_syscall.h"
+
+extern "C" {
+// Named by the note. Hidden, so that the distance is known when the module is linked.
+__attribute__((visibility("hidden"), used))
+heapprof::DumpRecord hp_dump_record = {sizeof(heapprof::DumpRecord), -1, 0, 0, 0, {}};
+}
+
+// Sizes of the owner's name and of the word, the type, the name padded to words, the word.
+asm(".pushsection .note.heapprof, \"a\", %note\n"
+    "  .balign 4\n"
+    "  .long 9, 8, 1\n"
+    "  .asciz \"" HEAPPROF_DUMP_RECORD_OWNER
+    "\"\n"
+    "  .balign 4\n"
+    "  .quad hp_dump_record - .\n"
+    "  .popsection\n");
+
+namespace heapprof {
+
+static_assert(kDumpRecordNote == 1, "the type in the note above");
+static_assert(sizeof(HEAPPROF_DUMP_RECORD_OWNER) == 9, "the size in the note above");
+
+void PublishDumpSignal(int signal, void (*handler)(int), const char* output) {
+  hp_dump_record.handler = reinterpret_cast<uint64_t>(handler);
+  hp_dump_record.output = reinterpret_cast<uint64_t>(output);
+  hp_dump_record.system_call = reinterpret_cast<uint64_t>(&RawSyscall);
+  // release: whoever reads the signal in another process finds the fields before it.
+  __atomic_store_n(&hp_dump_record.signal, signal, __ATOMIC_RELEASE);
+}
+
+}  // namespace heapprof

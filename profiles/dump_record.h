@@ -1,0 +1,14 @@
+// Publishes what base/dump_record.h describes.
+//
+// Thread-safety: called once, at start. Signal-safety: yes. Allocates: never.
+#ifndef HEAPPROF_PROFILES_DUMP_RECORD_H_
+#define HEAPPROF_PROFILES_DUMP_RECORD_H_
+
+namespace heapprof {
+
+// `signal` 0: none. `output` stays where it is.
+void PublishDumpSignal(int signal, void (*handler)(int), const char* output);
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_PROFILES_DUMP_RECORD_H_

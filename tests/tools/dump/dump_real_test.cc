@@ -1,0 +1,139 @@
+// `heapprof dump` and programs under the real library, of many kinds.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/support/files.h"
+#include "tests/support/under.h"
+#include "tests/tools/made_profile.h"
+
+namespace heapprof::test {
+namespace {
+
+using testing::HasSubstr;
+
+// A program whose standard input stays open until End.
+class DumpReal : public testing::Test {
+ protected:
+  void Start(const std::vector<std::string>& argv, const std::string& options, bool preload,
+             const std::string& ready) {
+    Command command;
+    command.argv = argv;
+    command.directory = dir_.path();
+    if (preload) command.env.emplace_back("LD_PRELOAD", LibraryPath());
+    if (!options.empty()) command.env.emplace_back("HEAPPROF_OPTIONS", options);
+    ASSERT_EQ(mkfifo((in_ / "in").c_str(), 0600), 0);
+    // The reader's end before the writer's, which no other process has.
+    command.before_exec = [in = in_ / "in"] {
+      const int both = open(in.c_str(), O_RDWR);
+      dup2(open(in.c_str(), O_RDONLY), STDIN_FILENO);
+      close(both);
+    };
+    const int both = open((in_ / "in").c_str(), O_RDWR | O_CLOEXEC);
+    program_ = std::make_unique<Process>(command);
+    ASSERT_TRUE(ready.empty() ? program_->WaitForError(":") : program_->WaitForOutput(ready))
+        << program_->so_far().Describe();
+    writer_ = open((in_ / "in").c_str(), O_WRONLY | O_CLOEXEC);
+    close(both);
+  }
+  std::string Pid() const { return std::to_string(program_->pid()); }
+  Result End() {
+    close(writer_);
+    return program_->Wait();
+  }
+
+  TempDir dir_, in_;
+  std::unique_ptr<Process> program_;
+  int writer_ = -1;
+};
+
+// The options that stand in the program itself are known.
+TEST_F(DumpReal, TheProgramsOwnOptions) {
+  Start({PROGRAMS_DIR "/dump_subject"}, "", true, "ready");
+  for (const char* number : {"0001", "0002"}) {
+    const Result result = RunCommand({"dump", Pid()});
+    EXPECT_EQ(result.out, dir_ / ("own." + Pid() + "." + number + ".heap.pb.gz") + "\n") << result.Describe();
+  }
+  EXPECT_EQ(End().exit_status, 4);
+  EXPECT_EQ(ExpectGoodProfiles(dir_.path()).size(), 2u);
+}
+
+// No symbols, and no library of that name.
+TEST_F(DumpReal, AStaticStrippedProgram) {
+  Command strip;
+  strip.argv = {"strip", "-o", in_ / "server", PROGRAMS_DIR "/dump_subject_whole"};
+  ASSERT_TRUE(RunProgram(strip).ok());
+  Start({in_ / "server"}, "", false, "ready");
+  const Result result = RunCommand({"dump", Pid()});
+  EXPECT_EQ(result.out, dir_ / ("own." + Pid() + ".0001.heap.pb.gz\n")) << result.Describe();
+  EXPECT_EQ(End().exit_status, 4);
+}
+
+TEST_F(DumpReal, AHandlerThatNoLibrarySeesIsNotWoken) {
+  Start({PROGRAMS_DIR "/dump_subject", "raw"}, "", true, "ready");
+  const Result result = RunCommand({"dump", Pid()});
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_EQ(result.err, "heapprof: process " + Pid() +
+                            " has a handler of its own for signal 45; nothing is sent. Start it with another "
+                            "dump_signal (USR1 is free there)\n");
+  EXPECT_EQ(End().exit_status, 4);
+  EXPECT_EQ(FindProfiles(dir_.path()).size(), 0u);
+}
+
+// The environment says where its files go; it has another signal now than at its start.
+TEST_F(DumpReal, APythonProgramsHandlerIsNotWoken) {
+  if (!HaveProgram("/usr/bin/python3")) GTEST_SKIP() << "python3 is not installed";
+  Start({"/usr/bin/python3", "-c",
+         "import signal, sys\n"
+         "old = signal.getsignal(signal.SIGUSR2)\n"
+         "print('ready', flush=True)\n"
+         "sys.stdin.buffer.raw.read(1)\n"
+         "signal.signal(signal.SIGUSR2, lambda *_: sys.exit(9))\n"
+         "print('taken', flush=True)\n"
+         "sys.stdin.read()\n"
+         "sys.exit(4)"},
+        "output=py", true, "ready");
+  EXPECT_EQ(RunCommand({"dump", Pid()}).out, dir_ / "py.heap.pb.gz\n");
+  ASSERT_EQ(write(writer_, "x", 1), 1);
+  ASSERT_TRUE(program_->WaitForOutput("taken"));
+  EXPECT_THAT(RunCommand({"dump", Pid()}).err,
+              HasSubstr(" has a handler of its own for SIGUSR2; nothing is"));
+  EXPECT_EQ(End().exit_status, 4);
+}
+
+// HotSpot suspends threads by SIGUSR2, and dies of one that it did not send. keytool waits for a password.
+TEST_F(DumpReal, AJavaMachineGoesOn) {
+  if (!HaveProgram("keytool")) GTEST_SKIP() << "no Java is installed";
+  Start({"keytool", "-genkeypair", "-keyalg", "EC", "-alias", "a", "-keystore", "none"}, "", true, "");
+  const Result result = RunCommand({"dump", Pid()});
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_THAT(result.err, HasSubstr(" has a handler of its own for SIGUSR2; nothing is sent."));
+  const Result ended = End();
+  EXPECT_EQ(ended.signal, 0) << ended.Describe();
+  EXPECT_FALSE(ended.timed_out);
+}
+
+// With another signal it can be dumped.
+TEST_F(DumpReal, AJavaMachineWithAnotherSignalIsDumped) {
+  if (!HaveProgram("keytool")) GTEST_SKIP() << "no Java is installed";
+  Start({"keytool", "-genkeypair", "-keyalg", "EC", "-alias", "a", "-keystore", "none"},
+        "dump_signal=USR1:output=java", true, "");
+  const Result result = RunCommand({"dump", Pid()});
+  EXPECT_EQ(result.out, dir_ / "java.heap.pb.gz\n") << result.Describe();
+  EXPECT_EQ(End().signal, 0);
+}
+
+// A process of another PID and mount namespace, which calls itself 1 and its folder by another name.
+TEST_F(DumpReal, AProcessInNamespacesOfItsOwn) {
+  if (getuid() != 0) GTEST_SKIP() << "only root makes namespaces without a user's";
+  Start({"unshare", "-pfm", "--mount-proc", PROGRAMS_DIR "/dump_subject"}, "", true, "ready");
+  const std::string children = ReadFile("/proc/" + Pid() + "/task/" + Pid() + "/children");
+  const Result result = RunCommand({"dump", children.substr(0, children.find(' '))});
+  EXPECT_EQ(result.out, dir_ / "own.1.0001.heap.pb.gz\n") << result.Describe();
+  EXPECT_EQ(End().exit_status, 4);
+}
+
+}  // namespace
+}  // namespace heapprof::test

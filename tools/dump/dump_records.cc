@@ -1,0 +1,85 @@
+#include "tools/dump/dump_records.h"
+
+#include <elf.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <string>
+
+#include "tools/process/process_memory.h"
+
+namespace heapprof::tools {
+namespace {
+
+constexpr size_t kMostHeaders = 64;
+constexpr size_t kMostNotes = 64 << 10;  // bytes of a segment
+constexpr uint64_t kPage = 4096;
+
+size_t PaddedToWords(size_t size) { return (size + 3) & ~size_t{3}; }
+
+// The address of the record that the notes at `address` name.
+std::optional<uint64_t> FindInNotes(pid_t pid, uint64_t address, uint64_t size) {
+  std::string notes(std::min<uint64_t>(size, kMostNotes), '\0');
+  if (ReadMemory(pid, address, notes.data(), notes.size()) != notes.size()) return {};
+  for (size_t at = 0; notes.size() - at >= sizeof(Elf64_Nhdr);) {
+    Elf64_Nhdr note;
+    std::memcpy(&note, notes.data() + at, sizeof note);
+    const size_t name = at + sizeof note, word = name + PaddedToWords(note.n_namesz);
+    const size_t end = word + PaddedToWords(note.n_descsz);
+    if (end > notes.size()) return {};
+    if (note.n_type == kDumpRecordNote && note.n_namesz == sizeof HEAPPROF_DUMP_RECORD_OWNER &&
+        note.n_descsz == sizeof(uint64_t) &&
+        std::memcmp(notes.data() + name, HEAPPROF_DUMP_RECORD_OWNER, note.n_namesz) == 0) {
+      uint64_t distance;
+      std::memcpy(&distance, notes.data() + word, sizeof distance);
+      return address + word + distance;
+    }
+    at = end;
+  }
+  return {};
+}
+
+// Likewise of the ELF file that is mapped at `start`, if it is one.
+std::optional<uint64_t> FindInModule(pid_t pid, uint64_t start, const Elf64_Ehdr& header) {
+  if (header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phnum > kMostHeaders) return {};
+  std::vector<Elf64_Phdr> segments(header.e_phnum);
+  const size_t size = segments.size() * sizeof(Elf64_Phdr);
+  if (size == 0 || ReadMemory(pid, start + header.e_phoff, segments.data(), size) != size) return {};
+  const auto first = std::find_if(segments.begin(), segments.end(),
+                                  [](const Elf64_Phdr& segment) { return segment.p_type == PT_LOAD; });
+  if (first == segments.end()) return {};
+  const uint64_t bias = start - (first->p_vaddr & ~(kPage - 1));
+  for (const Elf64_Phdr& segment : segments) {
+    if (segment.p_type != PT_NOTE) continue;
+    if (const auto record = FindInNotes(pid, bias + segment.p_vaddr, segment.p_memsz)) return record;
+  }
+  return {};
+}
+
+}  // namespace
+
+DumpRecords ReadDumpRecords(const Process& process) {
+  DumpRecords records;
+  const pid_t pid = process.living_thread();
+  for (const uint64_t start : process.MappedFiles()) {
+    Elf64_Ehdr header;
+    if (ReadMemory(pid, start, &header, sizeof header) != sizeof header) continue;
+    records.readable = true;
+    if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64) continue;
+    const auto address = FindInModule(pid, start, header);
+    DumpRecord record;
+    if (!address || ReadMemory(pid, *address, &record, sizeof record) != sizeof record ||
+        record.size < sizeof record) {
+      continue;
+    }
+    if (record.signal < 0) {
+      records.starting = true;
+    } else {
+      records.started.push_back({*address, record});
+    }
+  }
+  return records;
+}
+
+}  // namespace heapprof::tools
