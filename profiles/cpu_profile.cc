@@ -105,7 +105,6 @@ int Stop() {
 // At exit nobody is left to stop a profile that goes to a descriptor. That may have been closed, and another
 // file may have its number now.
 int StopAtExit() {
-  if (!cpu::Running()) return 0;
   if (g_fd == kToFile) return Stop();
   struct stat file = {};
   Text<160> line;
@@ -189,7 +188,7 @@ void InstallCpuTriggers() {
 }
 
 void StopCpuProfileAtExit() {
-  if (!cpu::Running()) return;
+  if (!cpu::RunningInThisProcess()) return;
   Perform({[](const Work&) { return StopAtExit(); }, kToFile, 0, 0});
 }
 

@@ -26,7 +26,7 @@ enum class LockRank : uint8_t {
 
 // Whether libc knows of one thread only, whatever made the others (thrd_create, SIGEV_THREAD and so on). Only
 // a thread that is alone sees true, so that nothing it does races; a signal handler apart. Threads made by a
-// bare clone(), as the profiler's own, are not counted: it says nothing of data that those use.
+// bare clone() are not counted.
 inline bool IsOnlyThread() { return __libc_single_threaded != 0; }
 
 // Adds one, without a locked instruction where there is nobody to lock out. Not for counters that a handler

@@ -171,10 +171,6 @@ int Start(int hz) {
   session->pid = RawGetPid();
   session->period = kNanosPerSecond / hz;
   error = g_clocks.Open(session->period, MostThreads(), ++g_sessions);
-  if (error == 0) {
-    error = session->StartCollector([] { g_clocks.Sweep(); });
-    if (error != 0) g_clocks.Close();
-  }
   if (error != 0) {
     session->Free();
     return error;
@@ -184,27 +180,31 @@ int Start(int hz) {
   g_session = session;
   // Before the threads are looked for: one that begins meanwhile either sees the session or is found.
   g_active.store(session, std::memory_order_seq_cst);
-  error = g_clocks.AddAll(session->collector_tid());
+  error = g_clocks.AddAll();
   if (error == 0) return 0;
   g_active.store(nullptr, std::memory_order_seq_cst);
   WaitForHandlers();
-  g_clocks.StopAll(session->collector_tid());
-  session->JoinCollector();
+  g_clocks.StopAll();
   End(session);
   return error;
 }
 
 bool Running() { return g_active.load(std::memory_order_relaxed) != nullptr; }
 
+bool RunningInThisProcess() {
+  Session* session = g_active.load(std::memory_order_acquire);
+  return session != nullptr && session->pid == RawGetPid();
+}
+
 int Stop(void (*use)(const CpuProfile&, void*), void* argument) {
   Session* session = g_session;
-  if (session == nullptr) return -ENOENT;
+  if (session == nullptr || session->pid != RawGetPid()) return -ENOENT;
   g_active.store(nullptr, std::memory_order_seq_cst);
   int64_t duration = RawMonotonicNanos() - session->start_monotonic;
   TellFallback();
   WaitForHandlers();
-  g_clocks.StopAll(session->collector_tid());
-  session->JoinCollector();
+  g_clocks.StopAll();
+  session->Finish();
   uint64_t outside = 0;
   if (g_clocks.kind() == ClockKind::kProcessTimer) {
     session->ChargeRestOfProcess(TakeProcessPeriods(session));
@@ -271,7 +271,6 @@ bool ChildAfterFork() {
   g_in_flight.store(0, std::memory_order_relaxed);
   g_clocks.ForgetAfterFork();
   if (g_session != nullptr) {
-    g_session->ForgetCollectorAfterFork();
     g_session->Free();
     g_session = nullptr;
   }

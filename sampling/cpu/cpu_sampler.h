@@ -1,9 +1,11 @@
 // The CPU sampler: where the program spends its CPU time, while a profile is asked for.
 //
-//   clock of a thread -> signal -> OnTick: walk, labels -> profile buffer -> collector thread -> StackCounts
+//   clock of a thread -> signal -> OnTick: walk, labels -> profile buffer -> StackCounts
 //
-// The handler only walks the stack and appends a record. The collector, a thread that Start makes and Stop
-// joins, merges equal stacks, so that memory follows the number of distinct stacks, not time. A tick stands
+// The handler walks the stack and appends a record; then, or at the next tick, records are merged, so that
+// memory follows the number of distinct stacks, not time. There is no thread of the profiler's own: it would
+// keep the rights that the program gives up, and make a single-threaded program one that may not unshare
+// (docs/decisions/0016). A tick stands
 // for as many periods of its thread's CPU time as have passed since the last (thread_clock.h), so that totals
 // are those of the CPU clocks. What no tick has told of when a thread or the profile ends is recorded where
 // the thread's last tick was, or, if it had none, under the function that the thread was started with; what
@@ -41,10 +43,13 @@ struct CpuProfile {
 };
 
 // Begins a profile. 0; -EBUSY: one runs; -EINVAL: hz outside 1..4000; -EEXIST: the program uses SIGPROF or
-// ITIMER_PROF itself; -ENOMEM; -EAGAIN: no thread could be made; -EPERM, or what else a seccomp filter
-// answers: timers, the CPU clock or threads are forbidden.
+// ITIMER_PROF itself; -ENOMEM; -EPERM, or what else a seccomp filter answers: timers or the CPU clock are
+// forbidden.
 int Start(int hz);
 bool Running();
+// False too in a child that was made past libc's fork (clone(), _Fork): it has a copy of its parent's profile,
+// but no clocks.
+bool RunningInThisProcess();
 // Ends it, and hands it to `use` before it is thrown away. -ENOENT: none runs.
 int Stop(void (*use)(const CpuProfile& profile, void* argument), void* argument);
 

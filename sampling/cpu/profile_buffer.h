@@ -1,4 +1,4 @@
-// The profile buffer: what the handlers of the CPU sampler write, and the collector reads.
+// The profile buffer: what the handlers of the CPU sampler write, until one of them merges it.
 //
 // A ring of 64-bit words. A record of a stack with d frames takes 5 + d words:
 //     [ready | truncated | end | d] [time] [labels, weight] [hash] [clock] [pc 1] ... [pc d]

@@ -1,9 +1,6 @@
 #include "sampling/cpu/session.h"
 
 #include <alloca.h>
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <time.h>
 
 #include <new>
 
@@ -44,6 +41,9 @@ struct Session::Walk {
 namespace {
 
 constexpr uint64_t kSmallLimit = 16 << 20;
+// How many records who wrote one merges at most. Of those who write at the same time only one does; so it has
+// to be more than there are usually at a time.
+constexpr int kMergedAtOnce = 32;
 
 size_t BufferWords() {
   constexpr uint64_t kLeast = 64 << 10, kMost = 2 << 20;
@@ -106,6 +106,13 @@ void Session::RunWalk(void* argument) {
       WalkStackFromContext(*walk->context, CurrentThread().stack, pcs, GetOptions().max_frames);
   walk->session->buffer_.Write({RawMonotonicNanos(), CurrentLabels(), walk->weight, result.depth,
                                 result.truncated, false, result.hash, walk->clock, pcs});
+  walk->session->DrainSome(pcs);
+}
+
+void Session::RunOn(Scratch* scratch, void (*function)(void*), void* argument) {
+  CallOnStack(function, argument, reinterpret_cast<char*>(scratch) + scratch_size_);
+  // release: our use of it before the next one's.
+  scratch->busy.store(false, std::memory_order_release);
 }
 
 void Session::RecordTick(const ucontext_t& context, uint32_t weight, uint64_t clock) {
@@ -115,20 +122,21 @@ void Session::RecordTick(const ucontext_t& context, uint32_t weight, uint64_t cl
     return;
   }
   Walk walk = {this, scratch, &context, weight, clock};
-  CallOnStack(RunWalk, &walk, reinterpret_cast<char*>(scratch) + scratch_size_);
-  // release: our use of it before the next one's.
-  scratch->busy.store(false, std::memory_order_release);
-  if (buffer_.used() > buffer_.capacity() / 4) WakeCollector();
+  RunOn(scratch, RunWalk, &walk);
 }
 
 void Session::RecordEnd(uintptr_t function, uint32_t weight, uint64_t clock) {
   buffer_.Write({RawMonotonicNanos(), CurrentLabels(), weight, function == 0 ? 0u : 1u, function == 0, true,
                  MixBits(function), clock, &function});
-}
-
-void Session::WakeCollector() {
-  if (wake_.exchange(1, std::memory_order_release) != 0) return;
-  RawSyscall(SYS_futex, reinterpret_cast<long>(&wake_), FUTEX_WAKE_PRIVATE, 1);
+  // Where many threads live for less than a period there are no ticks.
+  Scratch* scratch = TakeScratch();
+  if (scratch == nullptr) return;
+  Walk walk = {this, scratch, nullptr, 0, 0};
+  auto drain = [](void* argument) {
+    auto* walk = static_cast<Walk*>(argument);
+    walk->session->DrainSome(walk->scratch->pcs);
+  };
+  RunOn(scratch, drain, &walk);
 }
 
 uint32_t* Session::LastOf(uint64_t clock) {
@@ -173,6 +181,21 @@ void Session::Drain() {
   while (buffer_.Read(&record, pcs, max)) Charge(record);
 }
 
+// A handler may have interrupted whoever holds the lock, and does not wait. What is left is for the next one.
+void Session::DrainSome(uintptr_t* pcs) {
+  if (!lock_.TryLock()) return;
+  Record record;
+  for (int i = 0; i < kMergedAtOnce && buffer_.Read(&record, pcs, GetOptions().max_frames); ++i) {
+    Charge(record);
+  }
+  lock_.Unlock();
+}
+
+void Session::Finish() {
+  SpinLockHolder hold(&lock_);
+  Drain();
+}
+
 bool Session::AnyLocationIn(uint64_t start, uint64_t limit) {
   SpinLockHolder hold(&lock_);
   Drain();
@@ -182,36 +205,6 @@ bool Session::AnyLocationIn(uint64_t start, uint64_t limit) {
 void Session::MoveLocations(uint64_t start, uint64_t limit, uint64_t to) {
   SpinLockHolder hold(&lock_);
   stacks_.MoveLocations(start, limit, to);
-}
-
-void Session::RunCollector(void* argument) {
-  auto* session = static_cast<Session*>(argument);
-  constexpr int kRoundsPerSweep = 20;
-  for (int round = 1;; ++round) {
-    bool stopping = session->stopping_.load(std::memory_order_acquire);
-    {
-      SpinLockHolder hold(&session->lock_);
-      session->Drain();
-    }
-    if (stopping) return;
-    if (round % kRoundsPerSweep == 0) session->sweep_();
-    timespec limit = {0, 50'000'000};
-    RawSyscall(SYS_futex, reinterpret_cast<long>(&session->wake_), FUTEX_WAIT_PRIVATE, 0,
-               reinterpret_cast<long>(&limit));
-    // acquire: `stopping_`, if that is why we were woken.
-    session->wake_.exchange(0, std::memory_order_acquire);
-  }
-}
-
-int Session::StartCollector(void (*sweep)()) {
-  sweep_ = sweep;
-  return collector_.Start(RunCollector, this);
-}
-
-void Session::JoinCollector() {
-  stopping_.store(true, std::memory_order_release);
-  WakeCollector();
-  collector_.Join();
 }
 
 }  // namespace heapprof::cpu

@@ -1,7 +1,10 @@
-// The memory and the counters of one CPU profile, and the collector's work on them.
+// The memory and the counters of one CPU profile, and the collecting of its records.
+//
+// No thread collects. Whoever writes a record then takes the lock, if it is free, and merges some records,
+// more than one, into the counts: so the buffer stays short, and the cost is spread over the ticks.
 //
 // Thread-safety: Record and the calls for dlclose from any thread. Signal-safety: Record. Allocates: mmap
-// only. Lock: kCpuStacks.
+// only. Lock: kCpuStacks; a handler only tries it.
 #ifndef HEAPPROF_SAMPLING_CPU_SESSION_H_
 #define HEAPPROF_SAMPLING_CPU_SESSION_H_
 
@@ -12,7 +15,6 @@
 #include <atomic>
 
 #include "base/lock/spinlock.h"
-#include "base/thread/raw_thread.h"
 #include "sampling/counts/stack_counts.h"
 #include "sampling/cpu/profile_buffer.h"
 
@@ -20,24 +22,20 @@ namespace heapprof::cpu {
 
 class Session {
  public:
-  // Zeroed mapped memory that is a session, its collector not started; nullptr: no memory.
+  // Zeroed mapped memory that is a session; nullptr: no memory.
   // `threads`: the most clocks there will be.
   static Session* Make(size_t threads);
-  // The collector has ended, and no handler is inside.
+  // No handler is inside.
   void Free();
-
-  // Starts and ends the collector. It calls `sweep` about once a second. 0 or -errno.
-  int StartCollector(void (*sweep)());
-  void JoinCollector();
-  void ForgetCollectorAfterFork() { collector_.ForgetAfterFork(); }
-  int collector_tid() const { return collector_.tid(); }
 
   // Records the place that a tick's handler interrupted, for `weight` periods of the thread with this clock.
   void RecordTick(const ucontext_t& context, uint32_t weight, uint64_t clock);
   // Records what no tick has told of in a thread that ends: under the place that its last tick told of, or,
   // if there was none, under the function it was started with.
   void RecordEnd(uintptr_t function, uint32_t weight, uint64_t clock);
-  // The same for a thread that goes on. The collector has ended.
+  // Merges what is left. No record is written any more.
+  void Finish();
+  // Then: the same for a thread that goes on.
   void ChargeRest(uintptr_t function, uint64_t weight, uint64_t clock);
   // What no tick of the process' clock has told of: under the last place that one told of.
   void ChargeRestOfProcess(uint64_t weight);
@@ -65,20 +63,18 @@ class Session {
   Session(ProfileBuffer::Word* words, size_t capacity)
       : buffer_(words, capacity), lock_(LockRank::kCpuStacks) {}
   static void RunWalk(void* walk);
-  static void RunCollector(void* session);
   Scratch* TakeScratch();
+  // On its stack.
+  void RunOn(Scratch* scratch, void (*function)(void*), void* argument);
   void Drain();
+  void DrainSome(uintptr_t* pcs);
   void Charge(const Record& record);
   uint32_t* LastOf(uint64_t clock);
-  void WakeCollector();
 
   ProfileBuffer buffer_;
-  // Held by who reads the buffer and writes what follows: the collector, or dlclose.
+  // Held by who reads the buffer and writes what follows.
   SpinLock lock_;
   StackCounts stacks_;
-  RawThread collector_;
-  void (*sweep_)();
-  // The collector's.
   uint64_t samples_, truncated_, ended_;
   uint64_t periods_, squares_;  // the sums of all weights and of their squares
   // For each number of a clock, where its last tick was: the clock's count, and the entry of stacks_.
@@ -91,8 +87,6 @@ class Session {
   size_t bytes_;
   char* scratch_;
   size_t scratch_size_, scratch_count_;
-  std::atomic<uint32_t> wake_;  // a futex: not 0 when the collector is to look at once
-  std::atomic<bool> stopping_;
 
  public:
   int hz, pid;

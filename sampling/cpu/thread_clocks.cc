@@ -18,6 +18,7 @@ namespace heapprof::cpu {
 namespace {
 
 constexpr int kNumberBits = 16;  // a signal's value: session, number
+constexpr uint32_t kFirstSweep = 64;
 
 // The numbers that a folder of /proc holds, each given to `use`. False: it cannot be read.
 template <typename Use>
@@ -82,7 +83,8 @@ int ThreadClocks::Open(int64_t period, size_t capacity, uint32_t session) {
   of_event_ = reinterpret_cast<uint32_t*>(clocks_ + capacity + 1);
   period_ = period;
   session_ = session & 0x7fff;
-  used_ = free_ = 0;
+  used_ = free_ = live_ = 0;
+  sweep_at_ = kFirstSweep;
   random_ = TrueRandom();
   kind_ = WantEvents(period) ? ClockKind::kThreadEvents : ClockKind::kThreadTimers;
   return 0;
@@ -115,6 +117,7 @@ uint32_t ThreadClocks::Take(int tid) {
   clock.tid = tid;
   clock.timer = clock.event = -1;
   clock.given.store(0, std::memory_order_relaxed);
+  ++live_;
   uint32_t* chain = ChainOf(tid);
   clock.next = *chain;
   *chain = number;
@@ -131,6 +134,7 @@ void ThreadClocks::Release(uint32_t number) {
   clock.tid = 0;
   clock.next = free_;
   free_ = number;
+  --live_;
 }
 
 int ThreadClocks::StartClock(uint32_t number) {
@@ -175,6 +179,11 @@ void ThreadClocks::Add(int tid, bool born, uintptr_t function) {
     if (!born) return;
     Release(old);  // of a dead thread of the same id
   }
+  // As threads that libc does not know leave without a word: once in so many that it costs each one little.
+  if (live_ >= sweep_at_) {
+    Sweep();
+    sweep_at_ = live_ * 2 > kFirstSweep ? live_ * 2 : kFirstSweep;
+  }
   uint32_t number = Take(tid);
   if (number == 0) return FallBack();
   At(number).function = function;
@@ -182,18 +191,20 @@ void ThreadClocks::Add(int tid, bool born, uintptr_t function) {
   At(number).begin = now;
   At(number).first = now + 1 + static_cast<int64_t>(Random() % static_cast<uint64_t>(period_));
   int error = now < 0 ? -ESRCH : StartClock(number);
+  if (error == -EAGAIN) {
+    Sweep();  // the dead hold timers
+    error = StartClock(number);
+  }
   if (error == 0) return;
   Release(number);
   if (error != -ESRCH && error != -EINVAL) FallBack();
 }
 
-int ThreadClocks::AddAll(int except) {
+int ThreadClocks::AddAll() {
   error_ = 0;
   told_ = 0;
   process_begin_ = ProcessCpuNanos();
-  bool read = ForEachNumberIn("/proc/self/task", [&](int tid) {
-    if (tid != except) Add(tid, false, 0);
-  });
+  bool read = ForEachNumberIn("/proc/self/task", [&](int tid) { Add(tid, false, 0); });
   if (!read) Add(RawGetTid(), false, 0);
   return error_;
 }
@@ -221,15 +232,14 @@ ThreadClocks::Rest ThreadClocks::Remove(int tid) {
   return rest;
 }
 
+// Under the lock.
 void ThreadClocks::Sweep() {
-  SignalsBlocked blocked;
-  SpinLockHolder hold(&lock_);
   for (uint32_t number = 1; number <= used_; ++number) {
     if (At(number).tid != 0 && IsDead(At(number).tid)) Release(number);
   }
 }
 
-void ThreadClocks::StopAll(int own) {
+void ThreadClocks::StopAll() {
   SignalsBlocked blocked;
   SpinLockHolder hold(&lock_);
   if (kind() == ClockKind::kProcessTimer) SetProcessTimer(0);
@@ -242,7 +252,7 @@ void ThreadClocks::StopAll(int own) {
     StopClock(&clock);
     clock.given.store(left, std::memory_order_relaxed);
   }
-  outside_ = ProcessCpuNanos() - process_begin_ - told_ - ThreadCpuNanos(own);
+  outside_ = ProcessCpuNanos() - process_begin_ - told_;
 }
 
 uint64_t ThreadClocks::OutsidePeriods() {
@@ -261,7 +271,9 @@ ThreadClock* ThreadClocks::ClockOf(const siginfo_t& info) {
       number = __atomic_load_n(&of_event_[info.si_fd], __ATOMIC_RELAXED);
     }
   }
-  return number != 0 && number <= memory_->capacity ? &At(number) : nullptr;
+  if (number == 0 || number > memory_->capacity) return nullptr;
+  // The tick may have been on its way when the thread gave its clock back, and another one may have it now.
+  return At(number).tid == RawGetTid() ? &At(number) : nullptr;
 }
 
 void ThreadClocks::PauseForExec() {

@@ -36,9 +36,9 @@ class ThreadClocks {
   // Begins with `period` nanoseconds and room for `capacity` threads; none has a clock yet. The number of the
   // session keeps its signals apart from those of an earlier one. 0 or -ENOMEM.
   int Open(int64_t period, size_t capacity, uint32_t session);
-  // Gives each thread that exists a clock, but `except`. 0 or -errno: the process may set no timer of any
-  // kind (a seccomp filter).
-  int AddAll(int except);
+  // Gives each thread that exists a clock. 0 or -errno: the process may set no timer of any kind (a seccomp
+  // filter).
+  int AddAll();
   // Gives the calling thread a clock, which has just begun with `function`, so that its CPU time counts from
   // 0.
   void AddNew(uintptr_t function) { Add(RawGetTid(), true, function); }
@@ -50,10 +50,8 @@ class ThreadClocks {
     uint64_t periods;
   };
   Rest Remove(int tid);
-  // Ends the clocks of threads that are dead.
-  void Sweep();
-  // Stops all clocks: no tick begins after it. `own`: a thread whose CPU time is not the program's.
-  void StopAll(int own);
+  // Stops all clocks: no tick begins after it.
+  void StopAll();
   // Then: what no tick has told of, each thread's given to use(Rest).
   template <typename Use>
   void ForEachRest(Use use) {
@@ -99,6 +97,8 @@ class ThreadClocks {
   uint32_t* ChainOf(int tid) { return &memory_->chains[static_cast<uint32_t>(tid) % kChains]; }
   uint32_t Find(int tid);
   void Add(int tid, bool born, uintptr_t function);
+  // Ends the clocks of threads that are dead.
+  void Sweep();
   uint32_t Take(int tid);
   uint64_t PeriodsLeft(const ThreadClock& clock, int64_t now);
   void Release(uint32_t number);
@@ -124,6 +124,7 @@ class ThreadClocks {
   uint32_t* of_event_ = nullptr;
   uint32_t used_ = 0;  // numbers 1..used_ were given once
   uint32_t free_ = 0;  // a chain
+  uint32_t live_ = 0, sweep_at_ = 0;
 };
 
 }  // namespace heapprof::cpu

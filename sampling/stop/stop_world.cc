@@ -11,7 +11,6 @@
 
 #include "base/system/raw_syscall.h"
 #include "base/text.h"
-#include "base/thread/raw_thread.h"
 #include "sampling/stop/stop_signal.h"
 
 namespace heapprof {
@@ -148,7 +147,7 @@ Census LookAtThreads(Record* records, int self, char* buffer, size_t size) {
       for (const char* digit = entry->d_name; *digit >= '0' && *digit <= '9'; ++digit) {
         tid = tid * 10 + (*digit - '0');
       }
-      if (tid == 0 || tid == self || RawThread::IsOwn(tid)) continue;
+      if (tid == 0 || tid == self) continue;
       bool known = FindRecord(records, tid, false) != nullptr;
       Record* record = FindRecord(records, tid, true);
       if (record == nullptr) continue;
