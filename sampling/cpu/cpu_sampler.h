@@ -47,8 +47,8 @@ struct CpuProfile {
 // forbidden.
 int Start(int hz);
 bool Running();
-// False too in a child that was made past libc's fork (clone(), _Fork): it has a copy of its parent's profile,
-// but no clocks.
+// False too in a child that was made past libc's fork (clone(), _Fork): it has a copy of its parent's
+// profile, but no clocks.
 bool RunningInThisProcess();
 // Ends it, and hands it to `use` before it is thrown away. -ENOENT: none runs.
 int Stop(void (*use)(const CpuProfile& profile, void* argument), void* argument);
