@@ -12,6 +12,7 @@
 #include "sampling/modules/modules.h"
 #include "sampling/modules/retired_modules.h"
 #include "sampling/unwind/cfi.h"
+#include "sampling/unwind/registered_frames.h"
 #include "sampling/unwind/walk.h"
 
 namespace heapprof {
@@ -130,8 +131,26 @@ void ReadModules() {
   unwind::TakeModuleSnapshot();
 }
 
+void RegisterFrames(uintptr_t key, uintptr_t begin, uintptr_t text_base, uintptr_t data_base) {
+  SignalsBlocked blocked;
+  SpinLockHolder hold(&g_lock);
+  unwind::PointerBases bases;
+  bases.text = text_base;
+  bases.data = data_base;
+  unwind::g_registered_frames.Add(key, begin, bases);
+}
+
+void DeregisterFrames(uintptr_t key) {
+  SignalsBlocked blocked;
+  SpinLockHolder hold(&g_lock);
+  if (unwind::g_registered_frames.Remove(key)) UnwindCacheModulesChanged();
+}
+
 void LockModulesForFork() { g_lock.LockForFork(); }
 
-void UnlockModulesAfterFork(bool in_child) { g_lock.UnlockAfterFork(in_child); }
+void UnlockModulesAfterFork(bool in_child) {
+  if (in_child) unwind::g_registered_frames.ForgetReaders();
+  g_lock.UnlockAfterFork(in_child);
+}
 
 }  // namespace heapprof

@@ -5,6 +5,8 @@
 #ifndef HEAPPROF_SAMPLING_MODULE_WATCH_H_
 #define HEAPPROF_SAMPLING_MODULE_WATCH_H_
 
+#include <stdint.h>
+
 namespace heapprof {
 
 // Before and after libc's dlclose. BeforeUnload remembers what is mapped, if that changed since it last did;
@@ -17,6 +19,11 @@ void AfterUnload();
 // At the start, and where a program may have loaded modules since: when it makes a thread. Does something
 // only where the walk needs to be told (a glibc before 2.35).
 void ReadModules();
+
+// Unwind tables that the program registers for its own code, and takes back (unwind/registered_frames.h). The
+// key tells those of one registration.
+void RegisterFrames(uintptr_t key, uintptr_t begin, uintptr_t text_base, uintptr_t data_base);
+void DeregisterFrames(uintptr_t key);
 
 void LockModulesForFork();
 void UnlockModulesAfterFork(bool in_child);

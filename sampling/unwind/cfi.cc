@@ -2,11 +2,14 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "sampling/unwind/cfi_program.h"
 #include "sampling/unwind/cfi_reader.h"
+#include "sampling/unwind/eh_frame_section.h"
 #include "sampling/unwind/module_snapshot.h"
+#include "sampling/unwind/registered_frames.h"
 #include "sampling/unwind/rule_of_row.h"
 
 namespace heapprof::unwind {
@@ -15,7 +18,6 @@ namespace {
 // What a CIE says of its FDEs.
 struct Cie {
   CfiFactors factors;
-  uint8_t pointer_encoding = 0;
   bool has_augmentation_data = false;
   bool signal_frame = false;
   CfiReader instructions;
@@ -48,59 +50,81 @@ bool ParseCie(const UnwindTables& tables, uintptr_t at, Cie* cie) {
   if (reader.failed()) return false;
 
   const char* letter = reinterpret_cast<const char*>(augmentation);
-  if (*letter == 'z') {
-    cie->has_augmentation_data = true;
+  cie->has_augmentation_data = *letter == 'z';
+  CfiReader data = reader;
+  if (cie->has_augmentation_data) {
+    ++letter;
     uint64_t size = reader.Uleb();
     if (reader.failed() || size > reader.end() - reader.at()) return false;
-    CfiReader data(reader.at(), reader.at() + size);
+    data = CfiReader(reader.at(), reader.at() + size);
     reader.Skip(size);
-    for (++letter; *letter != '\0'; ++letter) {
-      switch (*letter) {
-        case 'R':
-          cie->pointer_encoding = data.Fixed<uint8_t>();
-          break;
-        case 'P': {
-          uint8_t encoding = data.Fixed<uint8_t>();
-          data.Pointer(encoding, 0);
-          break;
-        }
-        case 'L':
-          data.Fixed<uint8_t>();
-          break;
-        case 'S':
-          cie->signal_frame = true;
-          break;
-        default:  // B, G: aarch64's; anything else is skipped by the augmentation's size
-          break;
-      }
-    }
-    if (data.failed()) return false;
-  } else if (*letter != '\0') {
-    return false;  // an augmentation without a size: nothing behind it can be trusted
   }
-  cie->instructions = reader;
+  for (; *letter != '\0'; ++letter) {
+    switch (*letter) {
+      case 'R':
+        cie->factors.pointer_encoding = data.Fixed<uint8_t>();
+        break;
+      case 'P': {
+        uint8_t encoding = data.Fixed<uint8_t>();
+        data.Pointer(encoding & static_cast<uint8_t>(~kEncodingIndirect), {});
+        break;
+      }
+      case 'L':
+        data.Fixed<uint8_t>();
+        break;
+      case 'S':
+        cie->signal_frame = true;
+        break;
+      case 'B':
+      case 'G':
+        break;
+      default:
+        // Skipped by the augmentation's size; without one nothing behind it can be trusted.
+        if (!cie->has_augmentation_data) return false;
+    }
+  }
+  if (data.failed()) return false;
+  cie->instructions = cie->has_augmentation_data ? reader : data;
+  return !cie->instructions.failed();
+}
+
+struct Fde {
+  Cie cie;
+  uintptr_t start, size;
+  CfiReader instructions;
+};
+
+// False: the record at `at` is none, or nonsense.
+bool ParseFde(const UnwindTables& tables, uintptr_t at, Fde* fde) {
+  CfiReader reader;
+  if (!OpenRecord(tables, at, &reader)) return false;
+  uintptr_t cie_field = reader.at();
+  uint32_t cie_distance = reader.Fixed<uint32_t>();
+  if (cie_distance == 0 || cie_distance > cie_field) return false;
+  if (!ParseCie(tables, cie_field - cie_distance, &fde->cie)) return false;
+  const uint8_t encoding = fde->cie.factors.pointer_encoding;
+  fde->start = reader.Pointer(encoding, tables.bases);
+  if ((encoding & kEncodingIndirect) != 0) {
+    if (fde->start == 0 || fde->start < tables.lo) return false;
+    fde->start = CfiReader(fde->start, tables.hi).Fixed<uint64_t>();
+  }
+  fde->size = reader.Pointer(encoding & 0x0f, {});
+  if (fde->cie.has_augmentation_data) reader.Skip(reader.Uleb());
+  fde->instructions = reader;
   return !reader.failed();
 }
 
 // The row at pc from the FDE at `at`; kNoCfi when the FDE does not cover pc.
 CfiAnswer RowFromFde(const UnwindTables& tables, uintptr_t at, uintptr_t pc, CfiRow* row) {
-  CfiReader reader;
-  if (!OpenRecord(tables, at, &reader)) return CfiAnswer::kNoCfi;
-  uintptr_t cie_field = reader.at();
-  uint32_t cie_distance = reader.Fixed<uint32_t>();
-  if (cie_distance == 0 || cie_distance > cie_field) return CfiAnswer::kNoCfi;
-  Cie cie;
-  if (!ParseCie(tables, cie_field - cie_distance, &cie)) return CfiAnswer::kNoCfi;
-
-  uintptr_t start = reader.Pointer(cie.pointer_encoding, tables.eh_frame_hdr);
-  uintptr_t size = reader.Pointer(cie.pointer_encoding & 0x0f, 0);
-  if (cie.has_augmentation_data) reader.Skip(reader.Uleb());
-  if (reader.failed() || pc < start || pc - start >= size) return CfiAnswer::kNoCfi;
-  if (cie.signal_frame) return CfiAnswer::kSignal;
-
-  CfiProgram program(cie.factors);
-  if (!program.RunCie(cie.instructions) || !program.RunFde(reader, start, pc)) return CfiAnswer::kNonsense;
+  Fde fde;
+  if (!ParseFde(tables, at, &fde) || pc < fde.start || pc - fde.start >= fde.size) return CfiAnswer::kNoCfi;
+  fde.cie.factors.bases = tables.bases;
+  CfiProgram program(fde.cie.factors);
+  if (!program.RunCie(fde.cie.instructions) || !program.RunFde(fde.instructions, fde.start, pc)) {
+    return CfiAnswer::kNonsense;
+  }
   *row = program.row();
+  row->signal_frame = fde.cie.signal_frame;
   return CfiAnswer::kRow;
 }
 
@@ -133,13 +157,32 @@ void CloseTablesOfStaticProgram(uintptr_t lo, uintptr_t hi) {
 void OpenUnwindTables() { g_closed.store(false, std::memory_order_relaxed); }
 
 #if __GLIBC_PREREQ(2, 35)
+// For a module without .eh_frame_hdr.
+static bool UseSection(const dl_find_object& code, UnwindTables* tables) {
+  EhFrameSection section;
+  dl_find_object there;
+  if (!FindEhFrameSection(*code.dlfo_link_map, tables->code_lo, &section)) return false;
+  const bool in_program = section.lo >= g_static_lo && section.hi <= g_static_hi;
+  if (!in_program && (_dl_find_object(reinterpret_cast<void*>(section.lo), &there) != 0 ||
+                      there.dlfo_link_map != code.dlfo_link_map ||
+                      section.hi > reinterpret_cast<uintptr_t>(there.dlfo_map_end))) {
+    return false;
+  }
+  tables->lo = tables->eh_frame = tables->eh_frame_hdr = section.lo;
+  tables->hi = section.hi;
+  return true;
+}
+
 bool FindUnwindTables(uintptr_t pc, UnwindTables* tables) {
   dl_find_object code, header;
   if (g_closed.load(std::memory_order_relaxed)) return false;
-  if (_dl_find_object(reinterpret_cast<void*>(pc), &code) != 0 || code.dlfo_eh_frame == nullptr) return false;
+  if (_dl_find_object(reinterpret_cast<void*>(pc), &code) != 0) return false;
   tables->eh_frame_hdr = reinterpret_cast<uintptr_t>(code.dlfo_eh_frame);
   tables->code_lo = tables->lo = reinterpret_cast<uintptr_t>(code.dlfo_map_start);
   tables->code_hi = tables->hi = reinterpret_cast<uintptr_t>(code.dlfo_map_end);
+  tables->eh_frame = 0;
+  tables->bases = {};
+  if (code.dlfo_eh_frame == nullptr) return UseSection(code, tables);
   if (tables->eh_frame_hdr >= tables->lo && tables->eh_frame_hdr < tables->hi) return true;
   if (g_static_hi != 0) {
     tables->lo = g_static_lo;
@@ -163,19 +206,22 @@ void TakeModuleSnapshot() { g_snapshot.Take(); }
 #endif
 
 CfiAnswer RowFromCfi(const UnwindTables& tables, uintptr_t pc, CfiRow* row) {
+  if (tables.eh_frame != 0) return ScanEhFrame(tables, tables.eh_frame, pc, row);
   CfiReader header(tables.eh_frame_hdr, tables.hi);
   if (tables.eh_frame_hdr < tables.lo || header.Fixed<uint8_t>() != 1) return CfiAnswer::kNoCfi;
   uint8_t frame_encoding = header.Fixed<uint8_t>();
   uint8_t count_encoding = header.Fixed<uint8_t>();
   uint8_t table_encoding = header.Fixed<uint8_t>();
-  uintptr_t eh_frame = header.Pointer(frame_encoding, tables.eh_frame_hdr);
+  PointerBases bases;
+  bases.data = tables.eh_frame_hdr;
+  uintptr_t eh_frame = header.Pointer(frame_encoding, bases);
   if (header.failed()) return CfiAnswer::kNoCfi;
 
   constexpr uint8_t kDatarelSdata4 = 0x3b;  // what every linker writes
   if (count_encoding == kEncodingOmit || table_encoding != kDatarelSdata4) {
     return ScanEhFrame(tables, eh_frame, pc, row);
   }
-  uint64_t count = header.Pointer(count_encoding, tables.eh_frame_hdr);
+  uint64_t count = header.Pointer(count_encoding, bases);
   struct Entry {
     int32_t start, fde;
   };
@@ -204,6 +250,33 @@ CfiAnswer RowFromCfi(const UnwindTables& tables, uintptr_t pc, CfiRow* row) {
   return RowFromFde(tables, fde, pc, row);
 }
 
+CodeRange CodeOfRecords(uintptr_t begin, const PointerBases& bases) {
+  UnwindTables tables = {begin, UINTPTR_MAX, begin, 0, UINTPTR_MAX, begin, bases};
+  CodeRange code = {UINTPTR_MAX, 0, begin};
+  CfiReader body;
+  Fde fde;
+  while (OpenRecord(tables, code.end_of_records, &body)) {
+    if (ParseFde(tables, code.end_of_records, &fde) && fde.size != 0) {
+      code.lo = std::min(code.lo, fde.start);
+      code.hi = std::max(code.hi, fde.start + fde.size);
+    }
+    code.end_of_records = body.end();
+  }
+  return code;
+}
+
+TablesFor::TablesFor(uintptr_t pc) : found_(false), held_(g_registered_frames.any()) {
+  if (held_) {
+    g_registered_frames.BeginReading();
+    found_ = g_registered_frames.Find(pc, &tables_);
+  }
+  if (!found_) found_ = FindUnwindTables(pc, &tables_);
+}
+
+TablesFor::~TablesFor() {
+  if (held_) g_registered_frames.EndReading();
+}
+
 Rule RuleFromCfi(const UnwindTables& tables, uintptr_t pc) {
   CfiRow row;
   switch (RowFromCfi(tables, pc, &row)) {
@@ -211,8 +284,6 @@ Rule RuleFromCfi(const UnwindTables& tables, uintptr_t pc) {
       return RuleOfRow(row);
     case CfiAnswer::kNoCfi:
       return Rule::Of(Rule::kNoCfi);
-    case CfiAnswer::kSignal:
-      return Rule::Of(Rule::kSignal);
     case CfiAnswer::kNonsense:
       break;
   }

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "sampling/unwind/cfi_reader.h"
 #include "sampling/unwind/cfi_row.h"
 #include "sampling/unwind/rule.h"
 
@@ -20,6 +21,8 @@ struct UnwindTables {
   uintptr_t lo, hi;
   uintptr_t eh_frame_hdr;
   uintptr_t code_lo, code_hi;  // the module, or its segment, that the PC lies in
+  uintptr_t eh_frame = 0;      // where there is no .eh_frame_hdr: the first record
+  PointerBases bases = {};     // of the records
 };
 
 // The tables of the module that `pc` lies in, by the loader's own lock-free look-up; with a glibc before 2.35
@@ -34,15 +37,37 @@ void OpenUnwindTables();
 void TakeModuleSnapshot();
 constexpr bool kNeedsModuleSnapshot = !__GLIBC_PREREQ(2, 35);
 
+// The tables that a walk asks for `pc`: those that the program registered (registered_frames.h), else its
+// module's. While the object lives they may be read.
+class TablesFor {
+ public:
+  explicit TablesFor(uintptr_t pc);
+  ~TablesFor();
+  TablesFor(const TablesFor&) = delete;
+  TablesFor& operator=(const TablesFor&) = delete;
+  bool found() const { return found_; }
+  const UnwindTables& tables() const { return tables_; }
+
+ private:
+  UnwindTables tables_;
+  bool found_, held_;
+};
+
 enum class CfiAnswer {
   kRow,
   kNoCfi,     // no FDE covers it
-  kSignal,    // the frame is a signal's trampoline, which has its ucontext on top
   kNonsense,  // an FDE covers it, and cannot be followed
 };
 
 // The row at `pc` (an address inside the instruction asked for).
 CfiAnswer RowFromCfi(const UnwindTables& tables, uintptr_t pc, CfiRow* row);
+
+// The code that the records from `begin` to their terminator describe, all of it together; lo >= hi: none, or
+// nonsense. For tables that the program itself hands out, which are read unbounded.
+struct CodeRange {
+  uintptr_t lo, hi, end_of_records;
+};
+CodeRange CodeOfRecords(uintptr_t begin, const PointerBases& bases);
 
 // The same as a rule of one word; kNoRule when the row does not fit one, or is nonsense.
 Rule RuleFromCfi(const UnwindTables& tables, uintptr_t pc);

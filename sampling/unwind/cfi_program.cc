@@ -44,6 +44,7 @@ bool CfiProgram::RunCie(CfiReader instructions) {
 }
 
 bool CfiProgram::RunFde(CfiReader instructions, uintptr_t start, uintptr_t pc) {
+  function_ = start;
   return Run(instructions, start, pc);
 }
 
@@ -73,6 +74,12 @@ bool CfiProgram::Run(CfiReader reader, uintptr_t location, uintptr_t pc) {
           case kAdvanceLoc4:
             advance = reader.Fixed<uint32_t>();
             break;
+          case kSetLoc: {
+            PointerBases bases = factors_.bases;
+            bases.function = function_;
+            location = reader.Pointer(factors_.pointer_encoding, bases);
+            break;
+          }
           default:
             if (!RunExtended(opcode, &reader)) return false;
             continue;
@@ -163,7 +170,7 @@ bool CfiProgram::RunExtended(uint8_t opcode, CfiReader* reader) {
     case kGnuArgsSize:
       reader->Uleb();
       return true;
-    default:  // kSetLoc does not occur in position-independent tables; the rest is unknown
+    default:
       return false;
   }
 }

@@ -11,10 +11,13 @@
 
 namespace heapprof::unwind {
 
+// What a CIE says of the instructions of its FDEs.
 struct CfiFactors {
   uint64_t code = 1;
   int64_t data = 1;
   uint64_t return_register = 16;
+  uint8_t pointer_encoding = 0;  // of the locations that the FDEs name
+  PointerBases bases;
 };
 
 class CfiProgram {
@@ -23,7 +26,7 @@ class CfiProgram {
 
   // The CIE's initial instructions. False: something in them is unknown.
   bool RunCie(CfiReader instructions);
-  // The FDE's, from `start` to the row that holds `pc`.
+  // The FDE's, from `start`, the function's, to the row that holds `pc`.
   bool RunFde(CfiReader instructions, uintptr_t start, uintptr_t pc);
 
   const CfiRow& row() const { return row_; }
@@ -43,6 +46,7 @@ class CfiProgram {
   CfiFactors factors_;
   CfiRow row_, initial_, saved_[kMaxDepth];
   int depth_ = 0;
+  uintptr_t function_ = 0;
 };
 
 }  // namespace heapprof::unwind

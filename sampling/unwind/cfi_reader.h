@@ -11,7 +11,12 @@
 namespace heapprof::unwind {
 
 // Pointer encodings of the LSB: the low half is the form, the high half what it is relative to.
-inline constexpr uint8_t kEncodingOmit = 0xff;
+inline constexpr uint8_t kEncodingOmit = 0xff, kEncodingAligned = 0x50, kEncodingIndirect = 0x80;
+
+// What textrel, datarel and funcrel pointers are relative to.
+struct PointerBases {
+  uintptr_t text = 0, data = 0, function = 0;
+};
 
 class CfiReader {
  public:
@@ -67,9 +72,13 @@ class CfiReader {
     }
   }
 
-  // A pointer of the given encoding. `data_base` is what datarel pointers are relative to. Indirect pointers,
-  // which only personalities have, are not followed.
-  uintptr_t Pointer(uint8_t encoding, uintptr_t data_base) {
+  // A pointer of the given encoding. Indirect ones are not followed: what comes back is where the pointer
+  // lies.
+  uintptr_t Pointer(uint8_t encoding, const PointerBases& bases) {
+    if (encoding == kEncodingAligned) {
+      Skip((0 - at_) % sizeof(uint64_t));
+      return Fixed<uint64_t>();
+    }
     uintptr_t place = at_;
     uint64_t value = 0;
     switch (encoding & 0x0f) {
@@ -105,8 +114,14 @@ class CfiReader {
       case 0x10:
         value += place;
         break;
+      case 0x20:
+        value += bases.text;
+        break;
       case 0x30:
-        value += data_base;
+        value += bases.data;
+        break;
+      case 0x40:
+        value += bases.function;
         break;
       default:
         failed_ = true;

@@ -31,6 +31,7 @@ struct CfiRow {
   int64_t cfa_offset = 8;
   uintptr_t cfa_expression = 0;  // 0: register + offset
   uint32_t cfa_expression_size = 0;
+  bool signal_frame = false;  // the caller was interrupted: its PC is exact
 
   // The registers that a callee keeps, and the return address; rsp that is kSame is the CFA. nullptr for one
   // whose rule nobody needs.

@@ -9,8 +9,9 @@ bool ValueOf(const CfiRegister& rule, uint64_t number, uintptr_t cfa, const Full
              const WordReader& memory, uintptr_t* value) {
   switch (rule.where) {
     case CfiRegister::kSame:
+      if (!frame.Knows(number)) return false;
       *value = frame.value[number];
-      return frame.Knows(number);
+      return true;
     case CfiRegister::kAtCfa:
       return memory.Read(cfa + static_cast<uintptr_t>(rule.value), value);
     case CfiRegister::kCfaPlus:
@@ -79,14 +80,16 @@ Step StepByRow(const CfiRow& row, FullRegisters* registers, const WordReader& me
   if (return_address.where == CfiRegister::kSame || !caller.Knows(kReturnAddress) || !caller.Knows(kRsp)) {
     return Step::kLost;
   }
-  // A frame that does not lie above the one it called would make an endless walk. The ends of longjmp and of
-  // an exception's landing have restored rsp already, and the way back is in a register.
+  // A frame that does not lie above the one it called would make an endless walk, but on another stack. The
+  // ends of longjmp and of an exception's landing have restored rsp already, and the way back is in a
+  // register.
   const bool may_stay =
       row.of(kRsp)->where != CfiRegister::kSame || return_address.where == CfiRegister::kInRegister;
   const uintptr_t from = frame.value[kRsp], to = caller.value[kRsp];
-  if (to < from || (to == from && !may_stay)) return Step::kLost;
+  if ((to < from && !memory.MayGoDown(from, to)) || (to == from && !may_stay)) return Step::kLost;
   *registers = caller;
-  return caller.value[kReturnAddress] == 0 ? Step::kEnd : Step::kCalled;
+  if (caller.value[kReturnAddress] == 0) return Step::kEnd;
+  return row.signal_frame ? Step::kInterrupted : Step::kCalled;
 }
 
 bool EvaluateExpression(uintptr_t at, uint32_t size, const FullRegisters& registers, const uintptr_t* cfa,
@@ -107,25 +110,45 @@ bool EvaluateExpression(uintptr_t at, uint32_t size, const FullRegisters& regist
     good = false;
     return 0;
   };
+  // The `depth`th from the top.
+  auto pick = [&](uint32_t depth) -> uintptr_t {
+    if (depth < top) return stack[top - 1 - depth];
+    good = false;
+    return 0;
+  };
+  auto push_register = [&](uint64_t number, int64_t offset) {
+    good = good && registers.Knows(number);
+    push(good ? registers.value[number] + static_cast<uintptr_t>(offset) : 0);
+  };
   auto as_signed = [](uintptr_t value) { return static_cast<int64_t>(value); };
   if (cfa != nullptr) push(*cfa);
-  // Without jumps, so that it ends: each operation takes a byte.
+  int operations_left = 1000;  // of an expression that jumps back
   for (CfiReader reader(at, at + size); good && reader.more();) {
+    if (--operations_left < 0) return false;
     const uint8_t op = reader.Fixed<uint8_t>();
     if (op >= 0x30 && op <= 0x4f) {  // lit0-31
       push(op - 0x30);
       continue;
     }
     if (op >= 0x70 && op <= 0x8f) {  // breg0-31
-      const int64_t offset = reader.Sleb();
-      const uint64_t number = op - 0x70;
-      if (!registers.Knows(number)) return false;
-      push(registers.value[number] + static_cast<uintptr_t>(offset));
+      push_register(op - 0x70, reader.Sleb());
+      continue;
+    }
+    if (op >= 0x50 && op <= 0x6f) {  // reg0-31
+      push_register(op - 0x50, 0);
       continue;
     }
     if (op >= 0x1a && op <= 0x2e && op != 0x1f && op != 0x20 && op != 0x23 && op != 0x28) {
       const uintptr_t right = pop(), left = pop();
       switch (op) {
+        case 0x1b:  // div
+          if (right == 0) return false;
+          push(right == UINTPTR_MAX ? 0 - left : static_cast<uintptr_t>(as_signed(left) / as_signed(right)));
+          break;
+        case 0x1d:  // mod
+          if (right == 0) return false;
+          push(left % right);
+          break;
         case 0x1a:  // and
           push(left & right);
           break;
@@ -177,6 +200,11 @@ bool EvaluateExpression(uintptr_t at, uint32_t size, const FullRegisters& regist
       continue;
     }
     switch (op) {
+      case 0x03:  // addr
+      case 0x0e:  // const8u, const8s
+      case 0x0f:
+        push(reader.Fixed<uint64_t>());
+        break;
       case 0x06: {  // deref
         uintptr_t value;
         if (!memory.Read(pop(), &value)) return false;
@@ -216,6 +244,55 @@ bool EvaluateExpression(uintptr_t at, uint32_t size, const FullRegisters& regist
       case 0x13:  // drop
         pop();
         break;
+      case 0x14:  // over
+        push(pick(1));
+        break;
+      case 0x15:  // pick
+        push(pick(reader.Fixed<uint8_t>()));
+        break;
+      case 0x16: {  // swap
+        const uintptr_t first = pop(), second = pop();
+        push(first);
+        push(second);
+        break;
+      }
+      case 0x17: {  // rot: the top becomes the third
+        const uintptr_t first = pop(), second = pop(), third = pop();
+        push(first);
+        push(third);
+        push(second);
+        break;
+      }
+      case 0x19: {  // abs
+        const uintptr_t value = pop();
+        push(as_signed(value) < 0 ? 0 - value : value);
+        break;
+      }
+      case 0x28:    // bra
+      case 0x2f: {  // skip
+        const auto distance = static_cast<uintptr_t>(int64_t{reader.Fixed<int16_t>()});
+        if (op == 0x28 && pop() == 0) break;
+        const uintptr_t target = reader.at() + distance;
+        if (reader.failed() || target < at || target > at + size) return false;
+        reader = CfiReader(target, at + size);
+        break;
+      }
+      case 0x90:  // regx
+        push_register(reader.Uleb(), 0);
+        break;
+      case 0x92: {  // bregx
+        const uint64_t number = reader.Uleb();
+        push_register(number, reader.Sleb());
+        break;
+      }
+      case 0x94: {  // deref_size: within one word of the stack
+        const uint64_t bytes = reader.Fixed<uint8_t>();
+        const uintptr_t address = pop(), begin = address % kWord;
+        uintptr_t value;
+        if (bytes == 0 || begin + bytes > kWord || !memory.Read(address - begin, &value)) return false;
+        push(value << 8 * (kWord - begin - bytes) >> 8 * (kWord - bytes));
+        break;
+      }
       case 0x1f:  // neg
         push(0 - pop());
         break;

@@ -17,17 +17,28 @@
 
 namespace heapprof::unwind {
 
-// Reads a word of the stack. False: there is no such word.
+// The Memory of step_x86_64.h, whatever it is.
 struct WordReader {
   bool (*read)(void* memory, uintptr_t address, uintptr_t* value);
+  bool (*may_go_down)(void* memory, uintptr_t sp, uintptr_t cfa);
   void* memory;
   bool Read(uintptr_t address, uintptr_t* value) const { return read(memory, address, value); }
+  bool MayGoDown(uintptr_t sp, uintptr_t cfa) const { return may_go_down(memory, sp, cfa); }
+  template <class Memory>
+  static WordReader Of(Memory* memory) {
+    return {
+        [](void* of, uintptr_t address, uintptr_t* value) {
+          return static_cast<Memory*>(of)->Read(address, value);
+        },
+        [](void* of, uintptr_t sp, uintptr_t cfa) { return static_cast<Memory*>(of)->MayGoDown(sp, cfa); },
+        memory};
+  }
 };
 
 // By DWARF number; 16 is the pc.
 struct FullRegisters {
   static constexpr uint64_t kCount = 17;
-  uintptr_t value[kCount] = {};
+  uintptr_t value[kCount];  // of those that are known
   uint32_t known = 0;
 
   bool Knows(uint64_t number) const { return number < kCount && (known >> number & 1) != 0; }
@@ -39,7 +50,7 @@ struct FullRegisters {
   bool SetFromContext(uintptr_t address, const WordReader& memory);
 };
 
-// From the frame of `registers` to its caller's by `row`.
+// From the frame of `registers` to its caller's by `row`. kInterrupted where the row is a signal frame's.
 Step StepByRow(const CfiRow& row, FullRegisters* registers, const WordReader& memory);
 
 // What a DWARF expression gives; `cfa`, if not null, lies on its stack at first. False: it cannot be had.

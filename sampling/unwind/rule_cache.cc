@@ -62,10 +62,10 @@ CacheEntry* EntryFor(uint64_t key) {
 
 Rule LookUp(uintptr_t return_address) {
   uintptr_t pc = return_address - 1;  // inside the call, which may be the last instruction of its function
-  UnwindTables tables;
-  if (!FindUnwindTables(pc, &tables)) return Rule::Of(Rule::kNoCfi);
-  if (g_seen.Replaces(tables)) StartNewGeneration();
-  return RuleFromCfi(tables, pc);
+  const TablesFor code(pc);
+  if (!code.found()) return Rule::Of(Rule::kNoCfi);
+  if (g_seen.Replaces(code.tables())) StartNewGeneration();
+  return RuleFromCfi(code.tables(), pc);
 }
 
 // Not in the first slot of its key.

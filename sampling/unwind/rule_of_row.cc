@@ -1,14 +1,17 @@
 #include "sampling/unwind/rule_of_row.h"
 
+#include <stddef.h>
 #include <string.h>
+#include <ucontext.h>
 
 #include "sampling/unwind/cfi_reader.h"
 
 namespace heapprof::unwind {
 namespace {
 
-// DWARF expression operations that compilers and linkers use for a CFA and for rbp.
-enum : uint8_t { kOpDeref = 0x06, kOpBreg6 = 0x76 };
+// DWARF expression operations that compilers and linkers use for a CFA and for rbp, and glibc for a signal's
+// frame.
+enum : uint8_t { kOpDeref = 0x06, kOpBreg6 = 0x76, kOpBreg7 = 0x77 };
 
 // The linker's expression for a PLT entry: rsp + 8 + ((rip & 15) >= n) * 8, n as DW_OP_lit<n>.
 constexpr uint8_t kPltHead[] = {0x77, 0x08, 0x80, 0x00, 0x3f, 0x1a};  // breg7 8, breg16 0, lit15, and
@@ -45,9 +48,30 @@ Rule CfaOfRow(const CfiRow& row) {
   return Rule::Of(kind, static_cast<int32_t>(a));
 }
 
+// Whether the expression is rsp + offset, and then the word there if `deref`.
+bool IsStackWord(uintptr_t at, uint32_t size, int64_t offset, bool deref) {
+  CfiReader expression = Expression(at, size);
+  return expression.Fixed<uint8_t>() == kOpBreg7 && expression.Sleb() == offset &&
+         (!deref || expression.Fixed<uint8_t>() == kOpDeref) && !expression.failed() && !expression.more();
+}
+
+// __restore_rt: rsp and rip come from the ucontext on top of the stack.
+bool IsSignalReturn(const CfiRow& row) {
+  constexpr auto place = [](int index) {
+    return static_cast<int64_t>(offsetof(ucontext_t, uc_mcontext.gregs) +
+                                static_cast<size_t>(index) * sizeof(uintptr_t));
+  };
+  const CfiRegister& pc = *row.of(kReturnAddress);
+  return row.cfa_expression != 0 &&
+         IsStackWord(row.cfa_expression, row.cfa_expression_size, place(REG_RSP), true) &&
+         pc.where == CfiRegister::kAtExpression &&
+         IsStackWord(static_cast<uintptr_t>(pc.value), pc.size, place(REG_RIP), false);
+}
+
 }  // namespace
 
 Rule RuleOfRow(const CfiRow& row) {
+  if (row.signal_frame) return Rule::Of(IsSignalReturn(row) ? Rule::kSignal : Rule::kNoRule);
   const CfiRegister& return_address = *row.of(kReturnAddress);
   if (return_address.where == CfiRegister::kUndefined) return Rule::Of(Rule::kEnd);
   if (return_address.where != CfiRegister::kAtCfa || return_address.value != -8 ||

@@ -22,7 +22,23 @@ __attribute__((no_sanitize("address"))) inline uintptr_t LoadWord(uintptr_t addr
 
 class StackWindow {
  public:
-  StackWindow(uintptr_t sp, const StackBounds& bounds) : bounds_(bounds) { EndAt(sp); }
+  StackWindow(uintptr_t sp, const StackBounds& bounds) : bounds_(bounds), lowest_(sp) { EndAt(sp); }
+  const StackBounds& bounds() const { return bounds_; }
+
+  // Whether a frame at `sp` can have its caller's below: its code changed to a stack that lies higher. A walk
+  // may leave the thread's own stack and come back to it, and go from one foreign stack to another, but not
+  // down where it has been; corrupt frames end soon.
+  bool MayGoDown(uintptr_t sp, uintptr_t cfa) {
+    constexpr uint32_t kMostChanges = 64;
+    const bool was_own = IsOwn(sp), is_own = IsOwn(cfa);
+    if ((was_own && is_own) || (!was_own && !is_own && cfa >= lowest_) || changes_ == kMostChanges)
+      return false;
+    ++changes_;
+    lowest_ = cfa;
+    return true;
+  }
+  // A signal came in on another stack than the one it interrupted.
+  void StartAnew(uintptr_t sp) { lowest_ = sp; }
 
   // False: the word at `address` is not to be had.
   bool Read(uintptr_t address, uintptr_t* value) {
@@ -47,6 +63,8 @@ class StackWindow {
  private:
   static constexpr uintptr_t kPage = 4096, kLowest = 65536, kUserEnd = uintptr_t{1} << 47;
 
+  bool IsOwn(uintptr_t sp) const { return sp >= bounds_.low && sp <= bounds_.high && bounds_.high != 0; }
+
   __attribute__((noinline, cold)) bool Grow(uintptr_t address) {
     if (address % sizeof(address) != 0 || address >= kUserEnd || address < kLowest) return false;
     if (!RawReadable(reinterpret_cast<const void*>(address))) return false;
@@ -60,6 +78,8 @@ class StackWindow {
 
   uintptr_t low_ = 0, high_ = 0;
   StackBounds bounds_;
+  uintptr_t lowest_;  // where the walk entered this stack
+  uint32_t changes_ = 0;
 };
 
 }  // namespace heapprof::unwind

@@ -1,7 +1,9 @@
 // One step of a walk on x86-64: from a frame's registers and its rule to its caller's, by the equations of
 // rule.h. `Memory` answers every read of the stack:
 //
-//   bool Read(uintptr_t address, uintptr_t* value);   false: there is no such word
+//   bool Read(uintptr_t address, uintptr_t* value);      false: there is no such word
+//   bool MayGoDown(uintptr_t sp, uintptr_t cfa);         whether cfa < sp can be: the caller's on another
+//   stack
 //
 // Thread-safety, signal-safety: as Memory's. Allocates: never. Locks: none.
 #ifndef HEAPPROF_SAMPLING_UNWIND_STEP_X86_64_H_
@@ -11,6 +13,7 @@
 #include <stdint.h>
 #include <ucontext.h>
 
+#include "sampling/unwind/return_address.h"
 #include "sampling/unwind/rule.h"
 
 namespace heapprof::unwind {
@@ -43,6 +46,18 @@ Step StepFromSignal(Registers* registers, Memory* memory) {
   }
   *registers = interrupted;
   return Step::kInterrupted;
+}
+
+// Whether `registers`, of a frame without CFI, are those of a handler's return: a program or a language may
+// have a code of its own for it. The kernel's frame is known by its code segment, and then by the code.
+template <class Memory>
+bool IsSignalReturn(const Registers& registers, Memory* memory) {
+  constexpr uintptr_t kUserCodeSegment = 0x33, kMostFlags = 16;
+  uintptr_t flags, segments;
+  return memory->Read(registers.sp + offsetof(ucontext_t, uc_mcontext.gregs) + REG_CSGSFS * kWord,
+                      &segments) &&
+         (segments & 0xffff) == kUserCodeSegment && memory->Read(registers.sp, &flags) &&
+         flags < kMostFlags && CallsSigreturn(registers.pc);
 }
 
 template <class Memory>
@@ -85,9 +100,12 @@ Step StepByRule(Rule rule, Registers* registers, Memory* memory) {
     default:
       return Step::kLost;
   }
-  // A frame that does not lie above the one it called would make an endless walk.
+  // A frame that does not lie above the one it called would make an endless walk, unless its code changed to
+  // another stack.
   uintptr_t caller_pc, caller_fp = r.fp;
-  if (cfa <= r.sp || !memory->Read(cfa - kWord, &caller_pc)) return Step::kLost;
+  if (cfa <= r.sp && (rule.kind() == Rule::kSp || cfa == r.sp || !memory->MayGoDown(r.sp, cfa)))
+    return Step::kLost;
+  if (!memory->Read(cfa - kWord, &caller_pc)) return Step::kLost;
   if (rule.fp_saved()) {
     uintptr_t slot = (rule.fp_saved_at_fp() ? r.fp : cfa) + static_cast<uintptr_t>(rule.b());
     if (!memory->Read(slot, &caller_fp)) return Step::kLost;

@@ -4,6 +4,7 @@
 
 #include "sampling/unwind/cfi.h"
 #include "sampling/unwind/full_step_x86_64.h"
+#include "sampling/unwind/return_address.h"
 #include "sampling/unwind/rule_cache.h"
 #include "sampling/unwind/stack_window.h"
 #include "sampling/unwind/step_x86_64.h"
@@ -22,51 +23,93 @@ using unwind::Step;
 // No sum of such an address and an offset of a rule overflows.
 inline bool IsStack(uintptr_t sp) { return sp >= unwind::kLowestCode && sp < unwind::kUserEnd; }
 
-// Where all registers are known: the ucontext that the walk began with or met last. 0: nowhere.
+// Where all registers are known that a callee keeps.
 struct KnownFrame {
-  uintptr_t context = 0;
+  uintptr_t context = 0;        // the ucontext that the walk began with or met last; 0: none
+  unwind::FullRegisters after;  // those behind the last step that took all of them; known == 0: none
+  bool after_exact = false;     // their PC is that of an interrupted instruction
 };
 
-bool FullStep(unwind::FullRegisters* registers, bool exact, const unwind::WordReader& memory, Step* step) {
-  // An address inside the instruction that is being executed, or inside the call.
-  const uintptr_t pc = registers->value[unwind::kReturnAddress] - (exact ? 0 : 1);
-  unwind::UnwindTables tables;
+// `pc`: an address inside the instruction that is being executed, or inside the call.
+bool FullStep(uintptr_t pc, unwind::FullRegisters* registers, const unwind::WordReader& memory, Step* step) {
+  const unwind::TablesFor code(pc);
   unwind::CfiRow row;
-  if (!unwind::FindUnwindTables(pc, &tables)) return false;
-  if (unwind::RowFromCfi(tables, pc, &row) != unwind::CfiAnswer::kRow) return false;
+  if (!code.found() || unwind::RowFromCfi(code.tables(), pc, &row) != unwind::CfiAnswer::kRow) return false;
   *step = unwind::StepByRow(row, registers, memory);
   return true;
 }
 
-// A step by the CFI itself. The walk keeps pc, rsp and rbp only: what else a row needs comes from the last
-// place where all were known, from which the frames up to here are walked again.
-__attribute__((noinline)) Step StepWithAllRegisters(Registers* r, const KnownFrame& known,
-                                                    StackWindow* window) {
-  const unwind::WordReader memory = {[](void* of, uintptr_t address, uintptr_t* value) {
-                                       return static_cast<StackWindow*>(of)->Read(address, value);
-                                     },
-                                     window};
+// From `full`, a frame at or below that of `r`, up to that of `r`. False: not met.
+bool StepUpTo(const Registers& r, bool exact, unwind::FullRegisters* full, const unwind::WordReader& memory) {
   constexpr int kMostFrames = 256;
-  unwind::FullRegisters full;
-  bool here = false, exact = true;
-  Step step;
-  if (known.context != 0 && full.SetFromContext(known.context, memory)) {
-    for (int i = 0; i < kMostFrames; ++i) {
-      here =
-          full.value[unwind::kRsp] == r->sp && full.value[unwind::kReturnAddress] + (exact ? 1 : 0) == r->pc;
-      if (here || !FullStep(&full, exact, memory, &step) || step != Step::kCalled) break;
-      exact = false;
-    }
+  for (int i = 0; i < kMostFrames; ++i) {
+    const uintptr_t behind = full->value[unwind::kReturnAddress] + (exact ? 1 : 0);
+    if (full->value[unwind::kRsp] == r.sp && behind == r.pc) return true;
+    Step step;
+    if (!FullStep(behind - 1, full, memory, &step) || step == Step::kEnd || step == Step::kLost) return false;
+    exact = step == Step::kInterrupted;
   }
-  if (!here) {
-    full = {};
+  return false;
+}
+
+// The registers of the function that this is in.
+__attribute__((always_inline)) inline void SetFromHere(unwind::FullRegisters* full) {
+  using unwind::kR12, unwind::kR15, unwind::kRbp, unwind::kRbx, unwind::kReturnAddress, unwind::kRsp;
+  uintptr_t* value = full->value;
+  asm volatile(
+      "movq %%rbx, %0\n\tmovq %%rbp, %1\n\tmovq %%rsp, %2\n\tmovq %%r12, %3\n\tmovq %%r13, %4\n\t"
+      "movq %%r14, %5\n\tmovq %%r15, %6\n\tleaq 0(%%rip), %%rax\n\tmovq %%rax, %7"
+      : "=m"(value[kRbx]), "=m"(value[kRbp]), "=m"(value[kRsp]), "=m"(value[kR12]), "=m"(value[13]),
+        "=m"(value[14]), "=m"(value[kR15]), "=m"(value[kReturnAddress])
+      :
+      : "rax");
+  full->known = 0;
+  for (uint64_t number : unwind::CfiRow::kKept) full->known |= 1u << number;
+}
+
+// A step by the CFI itself. The walk keeps pc, rsp and rbp only: what else a row needs comes from the last
+// place where all were known, from which the frames up to here are walked again. That is a ucontext, or else
+// this function: the walk is one of its own thread's stack then.
+__attribute__((noinline)) Step StepWithAllRegisters(Registers* r, KnownFrame* known, StackWindow* window) {
+  const uintptr_t pc = r->pc - 1;
+  unwind::FullRegisters full;
+  bool exact = true;
+  if (known->after.known != 0) {
+    full = known->after;
+    exact = known->after_exact;
+  } else if (known->context == 0) {
+    SetFromHere(&full);
+  }
+  const bool by_context = known->after.known == 0 && known->context != 0;
+  StackWindow again(by_context ? known->context : full.value[unwind::kRsp], window->bounds());
+  const auto memory = unwind::WordReader::Of(&again);
+  if ((by_context && !full.SetFromContext(known->context, memory)) || !StepUpTo(*r, exact, &full, memory)) {
+    full.known = 0;
     full.Set(unwind::kReturnAddress, r->pc);
     full.Set(unwind::kRsp, r->sp);
     full.Set(unwind::kRbp, r->fp);
-    exact = false;
   }
-  if (!FullStep(&full, exact, memory, &step)) return Step::kLost;
-  *r = {full.value[unwind::kReturnAddress], full.value[unwind::kRsp], full.value[unwind::kRbp]};
+  Step step;
+  if (!FullStep(pc, &full, unwind::WordReader::Of(window), &step)) return Step::kLost;
+  known->after = full;
+  known->after_exact = step == Step::kInterrupted;
+  *r = {full.value[unwind::kReturnAddress], full.value[unwind::kRsp],
+        full.Knows(unwind::kRbp) ? full.value[unwind::kRbp] : r->fp};
+  return step;
+}
+
+// A step from a frame whose code has no CFI: a signal's return, or by the frame pointer, to where a call is.
+__attribute__((noinline)) Step StepWithoutCfi(Registers* r, KnownFrame* known, StackWindow* window) {
+  if (unwind::IsSignalReturn(*r, window)) {
+    known->context = r->sp;
+    known->after.known = 0;
+    return unwind::StepFromSignal(r, window);
+  }
+  if (unwind::BeginsFunction(r->pc)) return Step::kEnd;
+  Registers caller = *r;
+  const Step step = unwind::StepByFramePointer(&caller, window);
+  if (step == Step::kCalled && !unwind::MayReturnTo(caller.pc)) return Step::kLost;
+  *r = caller;
   return step;
 }
 
@@ -74,10 +117,20 @@ __attribute__((noinline)) Step StepWithAllRegisters(Registers* r, const KnownFra
 __attribute__((noinline)) Step StepRarely(Rule rule, Registers* registers, KnownFrame* known,
                                           StackWindow* window) {
   const uintptr_t sp = registers->sp;
-  Step step = rule.kind() == Rule::kNoRule ? StepWithAllRegisters(registers, *known, window)
-                                           : unwind::StepByRule(rule, registers, window);
+  Step step;
+  if (rule.kind() == Rule::kNoRule) {
+    step = StepWithAllRegisters(registers, known, window);
+  } else if (rule.kind() == Rule::kNoCfi) {
+    step = StepWithoutCfi(registers, known, window);
+  } else {
+    step = unwind::StepByRule(rule, registers, window);
+    if (rule.kind() == Rule::kSignal) {
+      known->context = sp;
+      known->after.known = 0;
+    }
+  }
   if (step == Step::kEnd || step == Step::kLost) return step;
-  if (step == Step::kInterrupted) known->context = sp;
+  if (step == Step::kInterrupted) window->StartAnew(registers->sp);
   return IsStack(registers->sp) ? step : Step::kLost;
 }
 
@@ -108,7 +161,8 @@ class PcWriter {
 inline WalkResult Walk(const Registers& start, uintptr_t context, const StackBounds& bounds, uintptr_t* pcs,
                        uint32_t max) {
   const bool exact = context != 0;
-  KnownFrame known = {context};
+  KnownFrame known;
+  known.context = context;
   PcWriter out(pcs, max);
   if (out.full()) return out.Result(false, false);
   out.Add(start.pc);

@@ -18,12 +18,9 @@ struct RecordedStack {
     *value = found->second;
     return true;
   }
-  WordReader reader() {
-    return {[](void* of, uintptr_t address, uintptr_t* value) {
-              return static_cast<RecordedStack*>(of)->Read(address, value);
-            },
-            this};
-  }
+  bool MayGoDown(uintptr_t, uintptr_t) { return another_stack; }
+  WordReader reader() { return WordReader::Of(this); }
+  bool another_stack = false;
 };
 
 }  // namespace heapprof::unwind

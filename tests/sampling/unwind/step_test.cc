@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sampling/unwind/full_step_x86_64.h"
+#include "sampling/unwind/rule_of_row.h"
 #include "tests/sampling/unwind/recorded_stack.h"
 
 namespace heapprof::unwind {
@@ -83,6 +84,18 @@ TEST(StepTest, WhatIsMissingOrLeadsDownIsLost) {
   EXPECT_EQ(r.sp, before.sp);
 }
 
+// Code that changed to a stack that lies higher: the caller's frame is below.
+TEST(StepTest, AFrameOnAnotherStack) {
+  Recorded stack{{{kStack - 0x100, kCallersFp}, {kStack - 0xf8, kCaller}, {kStack + 8, kCaller}}};
+  const Rule rule = SavedAt(Rule::Of(Rule::kFp, 16), -16, false);
+  Registers r = {0x400000, kStack, kStack - 0x100};
+  EXPECT_EQ(StepByRule(rule, &r, &stack), Step::kLost);
+  stack.another_stack = true;
+  EXPECT_EQ(StepByRule(rule, &r, &stack), Step::kCalled);
+  EXPECT_EQ(r.sp, kStack - 0xf0);
+  EXPECT_EQ(r.pc, kCaller);
+}
+
 uintptr_t At(const std::vector<uint8_t>& bytes) { return reinterpret_cast<uintptr_t>(bytes.data()); }
 
 CfiRow RowWithReturnAddressAt(int64_t offset) {
@@ -126,6 +139,34 @@ TEST(FullStepTest, OpenSslsExpression) {
   EXPECT_EQ(r.value[kR12], 5u);
 }
 
+TEST(FullStepTest, PartsOfAWord) {
+  FullRegisters r;
+  r.Set(kRsp, kStack);
+  Recorded stack{{{kStack + 8, 0x1122334455667788}}};
+  auto part = [&](uint8_t at, uint8_t bytes) {
+    const std::vector<uint8_t> expression = {0x77, at, 0x94, bytes};
+    uintptr_t result = 0;
+    return EvaluateExpression(At(expression), 4, r, nullptr, stack.reader(), &result) ? result : 0;
+  };
+  EXPECT_EQ(part(8, 1), 0x88u);
+  EXPECT_EQ(part(10, 2), 0x5566u);
+  EXPECT_EQ(part(12, 4), 0x11223344u);
+  EXPECT_EQ(part(8, 8), 0x1122334455667788u);
+  EXPECT_EQ(part(13, 4), 0u);  // over the word's end
+}
+
+TEST(FullStepTest, ASignalFramesCallerWasInterrupted) {
+  Recorded stack{{{kStack + 0x18, kCaller}}};
+  CfiRow row = RowWithReturnAddressAt(-8);
+  row.cfa_offset = 0x20;
+  row.signal_frame = true;
+  FullRegisters r;
+  r.Set(kRsp, kStack);
+  EXPECT_EQ(StepByRow(row, &r, stack.reader()), Step::kInterrupted);
+  EXPECT_EQ(r.value[kReturnAddress], kCaller);
+  EXPECT_EQ(RuleOfRow(row).kind(), Rule::kNoRule);
+}
+
 TEST(FullStepTest, EveryOperationOfExpressions) {
   FullRegisters r;
   r.Set(kRsp, 100);
@@ -158,10 +199,25 @@ TEST(FullStepTest, EveryOperationOfExpressions) {
   EXPECT_EQ(value({0x0b, 0xfe, 0xff}), -2);        // const2s
   EXPECT_EQ(value({0x0c, 0, 0, 1, 0}), 65536);     // const4u
   EXPECT_EQ(value({0x0d, 0xff, 0xff, 0xff, 0xff}), -1);
-  EXPECT_EQ(value({0x10, 0x80, 1}), 128);         // constu
-  EXPECT_EQ(value({0x11, 0x7f}), -1);             // consts
-  EXPECT_EQ(value({0x33, 0x12, 0x22}), 6);        // dup, plus
-  EXPECT_EQ(value({0x33, 0x34, 0x13, 0x96}), 3);  // drop, nop
+  EXPECT_EQ(value({0x10, 0x80, 1}), 128);                                 // constu
+  EXPECT_EQ(value({0x11, 0x7f}), -1);                                     // consts
+  EXPECT_EQ(value({0x33, 0x12, 0x22}), 6);                                // dup, plus
+  EXPECT_EQ(value({0x33, 0x34, 0x13, 0x96}), 3);                          // drop, nop
+  EXPECT_EQ(value({0x03, 1, 2, 0, 0, 0, 0, 0, 0}), 513);                  // addr
+  EXPECT_EQ(value({0x0f, 0xfe, 255, 255, 255, 255, 255, 255, 255}), -2);  // const8s
+  EXPECT_EQ(value({0x35, 0x33, 0x14}), 5);                                // over
+  EXPECT_EQ(value({0x35, 0x33, 0x31, 0x15, 2}), 5);                       // pick
+  EXPECT_EQ(value({0x35, 0x33, 0x16, 0x1c}), -2);                         // swap, minus
+  EXPECT_EQ(value({0x31, 0x32, 0x34, 0x17, 0x1c}), -1);                   // rot: 4 1 2, minus
+  EXPECT_EQ(value({0x35, 0x1f, 0x19}), 5);                                // abs
+  EXPECT_EQ(value({0x37, 0x1f, 0x32, 0x1b}), -3);                         // -7 / 2
+  EXPECT_EQ(value({0x37, 0x34, 0x1d}), 3);                                // 7 mod 4
+  EXPECT_EQ(value({0x57}), 100);                                          // reg7
+  EXPECT_EQ(value({0x90, 7}), 100);                                       // regx
+  EXPECT_EQ(value({0x92, 7, 4}), 104);                                    // bregx
+  EXPECT_EQ(value({0x31, 0x2f, 1, 0, 0x32, 0x33}), 3);                    // skip
+  EXPECT_EQ(value({0x31, 0x30, 0x28, 1, 0, 0x32}), 2);                    // bra: not taken
+  EXPECT_EQ(value({0x35, 0x31, 0x1c, 0x12, 0x28, 0xfa, 0xff, 0x12}), 0);  // a loop down to 0
 }
 
 TEST(FullStepTest, BadExpressionsGiveNothing) {
@@ -174,7 +230,11 @@ TEST(FullStepTest, BadExpressionsGiveNothing) {
       {0x06},                           // deref of nothing
       {0x30, 0x06},                     // of an address that is not there
       {0x77, 0},                        // a register that is not known
-      {0x2f, 0xfd, 0xff},               // skip backwards: jumps are not followed
+      {0x2f, 0xfd, 0xff},               // an endless jump
+      {0x2f, 0x10, 0x00},               // a jump out of it
+      {0x30, 0x30, 0x1b},               // division by 0
+      {0x31, 0x15, 5},                  // a pick below the stack
+      {0x77, 0, 0x94, 9},               // more than a word
       {0x0c, 1},                        // cut off
       {0xf0},                           // nobody's operation
       std::vector<uint8_t>(100, 0x31),  // more than any stack holds

@@ -60,6 +60,17 @@ TEST_P(Linked, SegmentsWithHoles) {
   }
 }
 
+// libgcc finds no tables then, unless there is no loader and the start-up code registers them.
+TEST_P(Linked, NoIndexOfTheTables) {
+  for (const std::string size : {"4096", "2097152"}) {
+    ExpectWholeStacks(LEVELS_PIE, {"-pie", "-Wl,--no-eh-frame-hdr", Pages(size)});
+    ExpectWholeStacks(LEVELS_FIXED, {"-no-pie", "-Wl,--no-eh-frame-hdr", Pages(size)});
+    ExpectWholeStacks(LEVELS_FIXED,
+                      {LIBRARY_ARCHIVE, "-static", "-Wl,--no-eh-frame-hdr", Pages(size), "-lstdc++", "-lm"},
+                      true);
+  }
+}
+
 TEST_P(Linked, SegmentsWithHolesAndNoLoader) {
   for (const std::string size : {"4096", "2097152"}) {
     const Words library = {LIBRARY_ARCHIVE, "-Wl,--eh-frame-hdr", Pages(size), "-lstdc++", "-lm"};

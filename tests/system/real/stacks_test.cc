@@ -58,6 +58,27 @@ TEST_F(WholeStacks, Node) {
   Expect({"node", "--jitless", "-e", "console.log(JSON.stringify([1, 2, 3].map(x => ({x: '' + x}))))"});
 }
 
+// Code made at run time whose tables are registered with libgcc.
+TEST_F(WholeStacks, LlvmsJit) {
+  REQUIRE_PROGRAM("lli-14", "llvm-14");
+  WriteFile(work_ / "jit.ll",
+            "target triple = \"x86_64-pc-linux-gnu\"\n"
+            "declare i8* @malloc(i64)\n"
+            "define i8* @inner(i64 %n) noinline uwtable {\n"
+            "  %room = alloca [100 x i8]\n"
+            "  %p = call i8* @malloc(i64 %n)\n"
+            "  store i8* %p, i8** @kept\n"
+            "  ret i8* %p\n}\n"
+            "@kept = global i8* null\n"
+            "define i32 @main() uwtable {\n"
+            "  %p = call i8* @inner(i64 7654)\n"
+            "  %known = load i8*, i8** @kept\n"
+            "  %same = icmp ne i8* %p, %known\n"
+            "  %status = zext i1 %same to i32\n"
+            "  ret i32 %status\n}\n");
+  Expect({"lli-14", "--jit-kind=mcjit", "jit.ll"});
+}
+
 TEST_F(WholeStacks, Python) {
   REQUIRE_PROGRAM("/usr/bin/python3", "python3");
   Expect({"/usr/bin/python3", "-c", "import json, sqlite3; json.dumps(list(range(1000)))"});

@@ -47,6 +47,7 @@ struct Stack {
     memcpy(value, input->data_ + (address - kStack), sizeof(*value));
     return true;
   }
+  bool MayGoDown(uintptr_t, uintptr_t) { return false; }
 };
 
 }  // namespace
@@ -60,7 +61,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   memcpy(module, input.data_, module_size);
   input.Skip(module_size);
   const auto lo = reinterpret_cast<uintptr_t>(module);
-  const UnwindTables tables = {lo, lo + module_size, lo, lo, lo + module_size};
+  UnwindTables tables = {lo, lo + module_size, lo, lo, lo + module_size};
+  if (offset >> 63 != 0) tables.eh_frame = lo;  // no header
+  tables.bases = {lo, lo + 16, 0};
 
   CfiRow row;
   const uintptr_t pc = lo + offset % (module_size + 16);
@@ -81,10 +84,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       if (step != Step::kCalled) break;
       if (rule.kind() != Rule::kNoCfi && registers.sp <= sp) abort();
     }
-    const WordReader reader = {[](void* of, uintptr_t address, uintptr_t* value) {
-                                 return static_cast<Stack*>(of)->Read(address, value);
-                               },
-                               &stack};
+    const WordReader reader = WordReader::Of(&stack);
     for (int i = 0; i < 64; ++i) {
       const uintptr_t sp = full.value[kRsp];
       if (StepByRow(row, &full, reader) != Step::kCalled) break;

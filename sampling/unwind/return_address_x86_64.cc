@@ -1,0 +1,160 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include <atomic>
+
+#include "base/system/raw_syscall.h"
+#include "sampling/unwind/cfi.h"
+#include "sampling/unwind/return_address.h"
+#include "sampling/unwind/rule_cache.h"
+
+namespace heapprof::unwind {
+namespace {
+
+constexpr size_t kLongestCall = 7;
+constexpr int kPageBits = 12;
+
+// Return addresses that were found to be such.
+constexpr int kReturnBits = 12;
+std::atomic<uintptr_t> g_returns[1 << kReturnBits];
+std::atomic<uintptr_t>& KnownReturn(uintptr_t pc) {
+  constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;
+  return g_returns[(pc * kGolden) >> (64 - kReturnBits)];
+}
+
+// Pages that held no code, which a JIT may fill at any moment: page << kTimeBits | time.
+constexpr size_t kOtherPages = 64;
+constexpr int kTimeBits = 28, kTickBits = 27;  // ticks of 0.13 s
+std::atomic<uint64_t> g_other_pages[kOtherPages];
+
+uint64_t TimeNow() {
+  return static_cast<uint64_t>(RawMonotonicNanos()) >> kTickBits & ((uint64_t{1} << kTimeBits) - 1);
+}
+
+// Answers one question of /proc/self/maps, which it takes in character by character: start-limit rwxp ...
+class MapsReader {
+ public:
+  explicit MapsReader(uintptr_t address) : address_(address) {}
+  bool found() const { return found_; }
+  void Take(char c) {
+    if (c == '\n') {
+      field_ = kStart;
+      start_ = limit_ = 0;
+    } else if (field_ == kStart || field_ == kLimit) {
+      uintptr_t* number = field_ == kStart ? &start_ : &limit_;
+      const unsigned digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16;
+      if (digit < 16) {
+        *number = *number << 4 | digit;
+      } else {
+        field_ = field_ == kStart ? kLimit : kRights;
+      }
+    } else if (field_ == kRights) {
+      if (c == 'x' && address_ >= start_ && address_ < limit_) found_ = true;
+      if (c == ' ') field_ = kRest;
+    }
+  }
+
+ private:
+  enum { kStart, kLimit, kRights, kRest } field_ = kStart;
+  uintptr_t address_, start_ = 0, limit_ = 0;
+  bool found_ = false;
+};
+
+// Where there is no /proc, everything may be code.
+bool IsExecutable(uintptr_t address) {
+  const int fd = RawOpen("/proc/thread-self/maps", O_RDONLY | O_CLOEXEC, 0);
+  if (fd < 0) return true;
+  MapsReader maps(address);
+  char piece[1024];
+  ssize_t got;
+  while (!maps.found() && (got = RawRead(fd, piece, sizeof(piece))) > 0) {
+    for (ssize_t i = 0; i < got; ++i) maps.Take(piece[i]);
+  }
+  RawClose(fd);
+  return maps.found();
+}
+
+// Whether a call stands before `pc`. Where the kernel forbids such reading, it is not known.
+enum class Answer { kYes, kNo, kUnknown };
+Answer IsBehindCall(uintptr_t pc) {
+  unsigned char before[kLongestCall];
+  const ssize_t got =
+      RawReadOwnMemory(reinterpret_cast<const void*>(pc - kLongestCall), before, sizeof(before));
+  if (got < 0 && got != -EFAULT) return Answer::kUnknown;
+  return got == static_cast<ssize_t>(kLongestCall) && EndsWithCall(before + kLongestCall, kLongestCall)
+             ? Answer::kYes
+             : Answer::kNo;
+}
+
+bool IsCode(uintptr_t address) {
+  const uintptr_t page = address >> kPageBits;
+  std::atomic<uint64_t>& other = g_other_pages[page % kOtherPages];
+  const uint64_t entry = page << kTimeBits | TimeNow();
+  if (other.load(std::memory_order_relaxed) == entry) return false;
+  if (IsExecutable(address)) return true;
+  other.store(entry, std::memory_order_relaxed);
+  return false;
+}
+
+// Of `ff /2` with what its ModRM byte and the one behind it ask for.
+size_t LengthOfIndirectCall(unsigned char modrm, unsigned char sib) {
+  const int mode = modrm >> 6, operand = modrm & 7;
+  const size_t with_sib = operand == 4 ? 1 : 0;
+  if (mode == 3) return 2;
+  if (mode == 1) return 3 + with_sib;
+  const bool wide = mode == 2 || operand == 5 || (with_sib != 0 && (sib & 7) == 5);
+  return 2 + with_sib + (wide ? 4 : 0);
+}
+
+}  // namespace
+
+bool EndsWithCall(const unsigned char* end, size_t size) {
+  if (size >= 5 && end[-5] == 0xe8) return true;  // call rel32
+  for (size_t length = 2; length <= kLongestCall && length <= size; ++length) {
+    const unsigned char* at = end - length;
+    if (at[0] == 0xff && (at[1] >> 3 & 7) == 2 &&
+        LengthOfIndirectCall(at[1], length > 2 ? at[2] : 0) == length) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool MayReturnTo(uintptr_t pc) {
+  std::atomic<uintptr_t>& known = KnownReturn(pc);
+  if (known.load(std::memory_order_relaxed) == pc) return true;
+  const Answer behind_call = IsBehindCall(pc);
+  if (behind_call != Answer::kYes) {
+    const bool compiled = FindRule(pc).rule.kind() != Rule::kNoCfi;
+    if (compiled ? behind_call == Answer::kNo : !IsCode(pc - 1)) return false;
+  }
+  known.store(pc, std::memory_order_relaxed);
+  return true;
+}
+
+bool BeginsFunction(uintptr_t pc) {
+  std::atomic<uintptr_t>& known = KnownReturn(pc);
+  if (known.load(std::memory_order_relaxed) == pc) return false;
+  if (IsBehindCall(pc) != Answer::kNo) {
+    known.store(pc, std::memory_order_relaxed);
+    return false;
+  }
+  const TablesFor code(pc);
+  CfiRow row;
+  return code.found() && RowFromCfi(code.tables(), pc, &row) == CfiAnswer::kRow;
+}
+
+bool CallsSigreturn(uintptr_t pc) {
+  // mov $15, %rax or %eax, or push $15 and pop %rax; syscall
+  constexpr unsigned char kWide[] = {0x48, 0xc7, 0xc0, 15, 0, 0, 0, 0x0f, 0x05};
+  constexpr unsigned char kNarrow[] = {0xb8, 15, 0, 0, 0, 0x0f, 0x05};
+  constexpr unsigned char kPushed[] = {0x6a, 15, 0x58, 0x0f, 0x05};
+  unsigned char code[sizeof(kWide)];
+  const auto* from = reinterpret_cast<const void*>(pc);
+  if (RawReadOwnMemory(from, code, sizeof(code)) != static_cast<ssize_t>(sizeof(code))) return false;
+  return memcmp(code, kWide, sizeof(kWide)) == 0 || memcmp(code, kNarrow, sizeof(kNarrow)) == 0 ||
+         memcmp(code, kPushed, sizeof(kPushed)) == 0;
+}
+
+}  // namespace heapprof::unwind
