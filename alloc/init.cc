@@ -27,7 +27,7 @@
 #include "profiles/triggers.h"
 #include "profiles/write/heap_profile.h"
 #include "sampling/recorder.h"
-#include "sampling/unwind/cfi.h"
+#include "sampling/unwind/cfi/cfi.h"
 
 extern "C" {
 // jemalloc's settings as a program built for it gives them; it defines the variable itself.

@@ -11,8 +11,8 @@
 #include "sampling/heap/bucket_table.h"
 #include "sampling/modules/modules.h"
 #include "sampling/modules/retired_modules.h"
-#include "sampling/unwind/cfi.h"
-#include "sampling/unwind/registered_frames.h"
+#include "sampling/unwind/cfi/cfi.h"
+#include "sampling/unwind/cfi/registered_frames.h"
 #include "sampling/unwind/walk.h"
 
 namespace heapprof {

@@ -17,7 +17,7 @@
 #include "alloc/wrappers/next.h"
 #include "base/system/raw_syscall.h"
 #include "base/text.h"
-#include "sampling/unwind/cfi.h"
+#include "sampling/unwind/cfi/cfi.h"
 
 extern "C" {
 extern char __executable_start[], _end[];  // by the linker

@@ -1,6 +1,6 @@
 #include "sampling/unwind/full_step_x86_64.h"
 
-#include "sampling/unwind/cfi_reader.h"
+#include "sampling/unwind/cfi/cfi_reader.h"
 
 namespace heapprof::unwind {
 namespace {

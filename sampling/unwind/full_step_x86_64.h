@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#include "sampling/unwind/cfi_row.h"
+#include "sampling/unwind/cfi/cfi_row.h"
 #include "sampling/unwind/step_x86_64.h"
 
 namespace heapprof::unwind {

@@ -5,7 +5,7 @@
 #include <atomic>
 
 #include "base/system/raw_syscall.h"
-#include "sampling/unwind/cfi.h"
+#include "sampling/unwind/cfi/cfi.h"
 #include "sampling/unwind/return_address.h"
 #include "sampling/unwind/rule_cache.h"
 

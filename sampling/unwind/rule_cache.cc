@@ -1,7 +1,8 @@
 #include "sampling/unwind/rule_cache.h"
 
 #include "base/hash.h"
-#include "sampling/unwind/cfi.h"
+#include "sampling/unwind/cfi/cfi.h"
+#include "sampling/unwind/rule_of_row.h"
 #include "sampling/unwind/seen_modules.h"
 
 namespace heapprof::unwind {

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <ucontext.h>
 
-#include "sampling/unwind/cfi_reader.h"
+#include "sampling/unwind/cfi/cfi_reader.h"
 
 namespace heapprof::unwind {
 namespace {
@@ -97,6 +97,19 @@ Rule RuleOfRow(const CfiRow& row) {
       break;
     }
     default:
+      break;
+  }
+  return Rule::Of(Rule::kNoRule);
+}
+
+Rule RuleFromCfi(const UnwindTables& tables, uintptr_t pc) {
+  CfiRow row;
+  switch (RowFromCfi(tables, pc, &row)) {
+    case CfiAnswer::kRow:
+      return RuleOfRow(row);
+    case CfiAnswer::kNoCfi:
+      return Rule::Of(Rule::kNoCfi);
+    case CfiAnswer::kNonsense:
       break;
   }
   return Rule::Of(Rule::kNoRule);

@@ -12,7 +12,7 @@
 #include <algorithm>
 #include <atomic>
 
-#include "sampling/unwind/cfi.h"
+#include "sampling/unwind/cfi/cfi.h"
 
 namespace heapprof::unwind {
 

@@ -2,7 +2,7 @@
 
 #include <ucontext.h>
 
-#include "sampling/unwind/cfi.h"
+#include "sampling/unwind/cfi/cfi.h"
 #include "sampling/unwind/full_step_x86_64.h"
 #include "sampling/unwind/return_address.h"
 #include "sampling/unwind/rule_cache.h"

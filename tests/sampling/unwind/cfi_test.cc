@@ -1,4 +1,4 @@
-#include "sampling/unwind/cfi.h"
+#include "sampling/unwind/cfi/cfi.h"
 
 #include <gtest/gtest.h>
 #include <string.h>
@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-#include "sampling/unwind/cfi_program.h"
+#include "sampling/unwind/cfi/cfi_program.h"
 #include "sampling/unwind/rule_of_row.h"
 
 namespace heapprof::unwind {

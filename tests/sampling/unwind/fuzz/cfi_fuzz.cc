@@ -8,7 +8,7 @@
 
 #include <algorithm>
 
-#include "sampling/unwind/cfi.h"
+#include "sampling/unwind/cfi/cfi.h"
 #include "sampling/unwind/full_step_x86_64.h"
 #include "sampling/unwind/rule_of_row.h"
 

@@ -1,4 +1,4 @@
-#include "sampling/unwind/cfi_program.h"
+#include "sampling/unwind/cfi/cfi_program.h"
 
 namespace heapprof::unwind {
 namespace {

@@ -5,14 +5,14 @@
 // it reads sees that the number of the taking has moved on, and finds nothing. Thread-safety: Find, yes;
 // Take, one at a time. Signal-safety: Find. Allocates: never; what finds no room is not found. Locks: none in
 // Find; Take takes the loader's.
-#ifndef HEAPPROF_SAMPLING_UNWIND_MODULE_SNAPSHOT_H_
-#define HEAPPROF_SAMPLING_UNWIND_MODULE_SNAPSHOT_H_
+#ifndef HEAPPROF_SAMPLING_UNWIND_CFI_MODULE_SNAPSHOT_H_
+#define HEAPPROF_SAMPLING_UNWIND_CFI_MODULE_SNAPSHOT_H_
 
 #include <stdint.h>
 
 #include <atomic>
 
-#include "sampling/unwind/cfi.h"
+#include "sampling/unwind/cfi/cfi.h"
 
 namespace heapprof::unwind {
 
@@ -36,4 +36,4 @@ class ModuleSnapshot {
 
 }  // namespace heapprof::unwind
 
-#endif  // HEAPPROF_SAMPLING_UNWIND_MODULE_SNAPSHOT_H_
+#endif  // HEAPPROF_SAMPLING_UNWIND_CFI_MODULE_SNAPSHOT_H_

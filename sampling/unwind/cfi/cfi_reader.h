@@ -2,8 +2,8 @@
 //
 // A reader that meets its end, or an encoding that it does not know, is failed() from then on and gives
 // zeros. Thread-safety: an object belongs to one thread. Signal-safety: yes. Allocates: never.
-#ifndef HEAPPROF_SAMPLING_UNWIND_CFI_READER_H_
-#define HEAPPROF_SAMPLING_UNWIND_CFI_READER_H_
+#ifndef HEAPPROF_SAMPLING_UNWIND_CFI_CFI_READER_H_
+#define HEAPPROF_SAMPLING_UNWIND_CFI_CFI_READER_H_
 
 #include <stdint.h>
 #include <string.h>
@@ -136,4 +136,4 @@ class CfiReader {
 
 }  // namespace heapprof::unwind
 
-#endif  // HEAPPROF_SAMPLING_UNWIND_CFI_READER_H_
+#endif  // HEAPPROF_SAMPLING_UNWIND_CFI_CFI_READER_H_

@@ -4,14 +4,14 @@
 // Thread-safety: yes; adding and removing, one at a time (module_watch). Signal-safety: Find. Allocates:
 // never; what finds no room is not known. Locks: none in Find. A reader holds the tables' memory: their
 // removal waits for it.
-#ifndef HEAPPROF_SAMPLING_UNWIND_REGISTERED_FRAMES_H_
-#define HEAPPROF_SAMPLING_UNWIND_REGISTERED_FRAMES_H_
+#ifndef HEAPPROF_SAMPLING_UNWIND_CFI_REGISTERED_FRAMES_H_
+#define HEAPPROF_SAMPLING_UNWIND_CFI_REGISTERED_FRAMES_H_
 
 #include <stdint.h>
 
 #include <atomic>
 
-#include "sampling/unwind/cfi.h"
+#include "sampling/unwind/cfi/cfi.h"
 
 namespace heapprof::unwind {
 
@@ -48,4 +48,4 @@ extern RegisteredFrames g_registered_frames;
 
 }  // namespace heapprof::unwind
 
-#endif  // HEAPPROF_SAMPLING_UNWIND_REGISTERED_FRAMES_H_
+#endif  // HEAPPROF_SAMPLING_UNWIND_CFI_REGISTERED_FRAMES_H_

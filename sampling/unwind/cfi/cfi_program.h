@@ -1,13 +1,13 @@
 // Runs call frame instructions up to a PC and keeps the row reached there.
 //
 // Thread-safety: an object belongs to one thread. Signal-safety: yes. Allocates: never.
-#ifndef HEAPPROF_SAMPLING_UNWIND_CFI_PROGRAM_H_
-#define HEAPPROF_SAMPLING_UNWIND_CFI_PROGRAM_H_
+#ifndef HEAPPROF_SAMPLING_UNWIND_CFI_CFI_PROGRAM_H_
+#define HEAPPROF_SAMPLING_UNWIND_CFI_CFI_PROGRAM_H_
 
 #include <stdint.h>
 
-#include "sampling/unwind/cfi_reader.h"
-#include "sampling/unwind/cfi_row.h"
+#include "sampling/unwind/cfi/cfi_reader.h"
+#include "sampling/unwind/cfi/cfi_row.h"
 
 namespace heapprof::unwind {
 
@@ -51,4 +51,4 @@ class CfiProgram {
 
 }  // namespace heapprof::unwind
 
-#endif  // HEAPPROF_SAMPLING_UNWIND_CFI_PROGRAM_H_
+#endif  // HEAPPROF_SAMPLING_UNWIND_CFI_CFI_PROGRAM_H_

@@ -2,8 +2,8 @@
 // registers come out of the frame's (DWARF 5, 6.4.1). Registers have the DWARF numbers of the x86-64 psABI.
 //
 // Thread-safety, signal-safety: plain data. Allocates: never.
-#ifndef HEAPPROF_SAMPLING_UNWIND_CFI_ROW_H_
-#define HEAPPROF_SAMPLING_UNWIND_CFI_ROW_H_
+#ifndef HEAPPROF_SAMPLING_UNWIND_CFI_CFI_ROW_H_
+#define HEAPPROF_SAMPLING_UNWIND_CFI_CFI_ROW_H_
 
 #include <stdint.h>
 
@@ -54,4 +54,4 @@ struct CfiRow {
 
 }  // namespace heapprof::unwind
 
-#endif  // HEAPPROF_SAMPLING_UNWIND_CFI_ROW_H_
+#endif  // HEAPPROF_SAMPLING_UNWIND_CFI_CFI_ROW_H_

@@ -1,4 +1,4 @@
-#include "sampling/unwind/registered_frames.h"
+#include "sampling/unwind/cfi/registered_frames.h"
 
 #include <sys/syscall.h>
 

@@ -1,4 +1,4 @@
-#include "sampling/unwind/module_snapshot.h"
+#include "sampling/unwind/cfi/module_snapshot.h"
 
 #include <link.h>
 

@@ -1,16 +1,15 @@
-#include "sampling/unwind/cfi.h"
+#include "sampling/unwind/cfi/cfi.h"
 
 #include <dlfcn.h>
 
 #include <algorithm>
 #include <atomic>
 
-#include "sampling/unwind/cfi_program.h"
-#include "sampling/unwind/cfi_reader.h"
-#include "sampling/unwind/eh_frame_section.h"
-#include "sampling/unwind/module_snapshot.h"
-#include "sampling/unwind/registered_frames.h"
-#include "sampling/unwind/rule_of_row.h"
+#include "sampling/unwind/cfi/cfi_program.h"
+#include "sampling/unwind/cfi/cfi_reader.h"
+#include "sampling/unwind/cfi/eh_frame_section.h"
+#include "sampling/unwind/cfi/module_snapshot.h"
+#include "sampling/unwind/cfi/registered_frames.h"
 
 namespace heapprof::unwind {
 namespace {
@@ -275,19 +274,6 @@ TablesFor::TablesFor(uintptr_t pc) : found_(false), held_(g_registered_frames.an
 
 TablesFor::~TablesFor() {
   if (held_) g_registered_frames.EndReading();
-}
-
-Rule RuleFromCfi(const UnwindTables& tables, uintptr_t pc) {
-  CfiRow row;
-  switch (RowFromCfi(tables, pc, &row)) {
-    case CfiAnswer::kRow:
-      return RuleOfRow(row);
-    case CfiAnswer::kNoCfi:
-      return Rule::Of(Rule::kNoCfi);
-    case CfiAnswer::kNonsense:
-      break;
-  }
-  return Rule::Of(Rule::kNoRule);
 }
 
 }  // namespace heapprof::unwind

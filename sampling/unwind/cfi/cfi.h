@@ -1,17 +1,17 @@
-// From a PC to its rule: .eh_frame_hdr's table, the CIE and FDE, and the call frame instructions.
+// From a PC to its row: .eh_frame_hdr's table, the CIE and FDE, and the call frame instructions.
 //
 // Follows the LSB's .eh_frame and .eh_frame_hdr and DWARF 5, section 6.4. Only what a stack walk needs is
 // tracked: the CFA, the return address and the registers that a callee keeps.
 // Thread-safety: yes. Signal-safety: yes. Allocates: never. Locks: none. Reads outside [lo, hi) of the given
-// memory never happen, whatever the bytes say; every loop is bounded by the bytes it reads.
-#ifndef HEAPPROF_SAMPLING_UNWIND_CFI_H_
-#define HEAPPROF_SAMPLING_UNWIND_CFI_H_
+// memory never happen, whatever the bytes say (CodeOfRecords apart); every loop is bounded by the bytes it
+// reads.
+#ifndef HEAPPROF_SAMPLING_UNWIND_CFI_CFI_H_
+#define HEAPPROF_SAMPLING_UNWIND_CFI_CFI_H_
 
 #include <stdint.h>
 
-#include "sampling/unwind/cfi_reader.h"
-#include "sampling/unwind/cfi_row.h"
-#include "sampling/unwind/rule.h"
+#include "sampling/unwind/cfi/cfi_reader.h"
+#include "sampling/unwind/cfi/cfi_row.h"
 
 namespace heapprof::unwind {
 
@@ -69,9 +69,6 @@ struct CodeRange {
 };
 CodeRange CodeOfRecords(uintptr_t begin, const PointerBases& bases);
 
-// The same as a rule of one word; kNoRule when the row does not fit one, or is nonsense.
-Rule RuleFromCfi(const UnwindTables& tables, uintptr_t pc);
-
 }  // namespace heapprof::unwind
 
-#endif  // HEAPPROF_SAMPLING_UNWIND_CFI_H_
+#endif  // HEAPPROF_SAMPLING_UNWIND_CFI_CFI_H_

@@ -1,4 +1,4 @@
-#include "sampling/unwind/eh_frame_section.h"
+#include "sampling/unwind/cfi/eh_frame_section.h"
 
 #include <elf.h>
 #include <fcntl.h>

@@ -3,8 +3,8 @@
 //
 // Thread-safety: yes. Signal-safety: yes. Allocates: never. Locks: none. Reads the file once for each module
 // of the first few such; system calls only.
-#ifndef HEAPPROF_SAMPLING_UNWIND_EH_FRAME_SECTION_H_
-#define HEAPPROF_SAMPLING_UNWIND_EH_FRAME_SECTION_H_
+#ifndef HEAPPROF_SAMPLING_UNWIND_CFI_EH_FRAME_SECTION_H_
+#define HEAPPROF_SAMPLING_UNWIND_CFI_EH_FRAME_SECTION_H_
 
 #include <link.h>
 #include <stdint.h>
@@ -20,4 +20,4 @@ bool FindEhFrameSection(const link_map& module, uintptr_t map_start, EhFrameSect
 
 }  // namespace heapprof::unwind
 
-#endif  // HEAPPROF_SAMPLING_UNWIND_EH_FRAME_SECTION_H_
+#endif  // HEAPPROF_SAMPLING_UNWIND_CFI_EH_FRAME_SECTION_H_
