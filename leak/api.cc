@@ -64,7 +64,9 @@ HEAPPROF_API int heapprof_check_leaks(uint64_t since, unsigned flags, struct hea
     now.alive_blocks = result.leaked_blocks + result.live_blocks;
     now.alive_bytes = result.leaked_bytes + result.live_bytes;
   }
-  memcpy(leaks, &now, leaks->size < sizeof(now) ? leaks->size : sizeof(now));
+  const size_t known = now.size < sizeof(now) ? now.size : sizeof(now);
+  memcpy(leaks, &now, known);
+  memset(reinterpret_cast<char*>(leaks) + known, 0, now.size - known);  // fields of later headers
   if (write != nullptr && text.size() > 0) write(argument, text.data(), text.size());
   return 0;
 }

@@ -5,7 +5,7 @@
 
 #include "heapprof/heapprof.h"
 #include "profiles/cpu_profile.h"
-#include "profiles/triggers.h"
+#include "profiles/dump.h"
 #include "sampling/cpu/cpu_sampler.h"
 #include "sampling/heap/heap_tables.h"
 #include "sampling/recorder.h"
@@ -14,6 +14,8 @@
 #define HEAPPROF_API __attribute__((visibility("default")))
 
 extern "C" {
+
+HEAPPROF_API const char* heapprof_version(void) { return HEAPPROF_VERSION; }
 
 HEAPPROF_API int heapprof_dump_heap(const char* path) { return heapprof::DumpHeap(path); }
 
@@ -37,6 +39,14 @@ HEAPPROF_API int heapprof_labels_set(const char* key, const char* value) {
 }
 
 HEAPPROF_API const char* heapprof_labels_get(const char* key) { return heapprof::GetLabel(key); }
+
+HEAPPROF_API heapprof_label_set heapprof_labels_capture(void) { return heapprof::CurrentLabels(); }
+
+HEAPPROF_API int heapprof_labels_adopt(heapprof_label_set set) {
+  if (!heapprof::IsLabelSet(set)) return -EINVAL;
+  heapprof::InheritLabels(set);
+  return 0;
+}
 
 HEAPPROF_API int heapprof_stats(struct heapprof_stats* stats) {
   constexpr size_t kLeast = offsetof(struct heapprof_stats, samples) + sizeof(uint64_t);

@@ -12,6 +12,7 @@
 #include "base/system/raw_syscall.h"
 #include "base/system/signals_blocked.h"
 #include "base/text.h"
+#include "profiles/dump.h"
 #include "profiles/dump_file.h"
 #include "profiles/dump_memory.h"
 #include "profiles/triggers.h"

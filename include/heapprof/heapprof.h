@@ -14,7 +14,9 @@
 extern "C" {
 #endif
 
+/* Of this header; heapprof_version() is the library's that the program runs with, "x.y.z". [signal-safe] */
 #define HEAPPROF_VERSION "0.1.0"
+const char* heapprof_version(void);
 
 /* Writes a heap profile (gzip'd profile.proto) to `path`, which appears complete or not at all. NULL names
  * the file by the option `output`. [signal-safe] Errors: -EACCES, -ENOSPC, -EFBIG, ... of the file; one line
@@ -59,6 +61,17 @@ int heapprof_labels_set(const char* key, const char* value);
 
 /* The value of the calling thread's label `key`, good forever, or NULL. [signal-safe] */
 const char* heapprof_labels_get(const char* key);
+
+/* All labels of a thread at one moment, by number: 0 is none. A set is kept for good, so that a number may be
+ * handed to any thread at any time, as a queue does with the work of a pool. */
+typedef uint32_t heapprof_label_set;
+
+/* The calling thread's labels. [signal-safe] */
+heapprof_label_set heapprof_labels_capture(void);
+
+/* Gives the calling thread these labels in place of its own. [signal-safe]
+ * Errors: -EINVAL there is no such set; the labels are then as they were. */
+int heapprof_labels_adopt(heapprof_label_set set);
 
 /* A named profile. Those made here hold keys (addresses of objects, say), each with the stack that added it,
  * and show what is there now, by who made it. Built in are "heap", "allocs" and "threadcreate", the stacks
@@ -112,6 +125,41 @@ struct heapprof_stats {
 /* Fills in `stats`. [signal-safe] Errors: -EINVAL when stats is NULL or its size is smaller than one field.
  */
 int heapprof_stats(struct heapprof_stats* stats);
+
+/* A bucket of the heap profile: the allocations of one size by one stack with the same labels, sampled at one
+ * interval. */
+struct heapprof_bucket {
+  size_t size;            /* sizeof(struct heapprof_bucket) of the library: what it filled in */
+  const uintptr_t* stack; /* return addresses, the caller of malloc first; good during the call */
+  size_t depth;           /* 0: the stack is not known, as metadata_limit was reached */
+  int truncated;          /* 1: the stack could not be walked to its end */
+  heapprof_label_set labels;
+  uint64_t allocation_size; /* bytes of each allocation, as asked for */
+  uint64_t interval;        /* mean bytes between samples then; 1 = every allocation was recorded */
+  uint64_t sampled_allocations, sampled_frees;
+  /* What the samples stand for, without bias; the numbers that a profile written now would have. */
+  int64_t alloc_objects, alloc_bytes, inuse_objects, inuse_bytes;
+};
+
+/* Called for each bucket, with all threads running. May allocate. A result that is not 0 ends the visit. */
+typedef int (*heapprof_bucket_visitor)(void* argument, const struct heapprof_bucket* bucket);
+
+#define HEAPPROF_SNAPSHOT_IN_USE 1u /* only buckets of which something is in use */
+
+/* The heap profile as it is now, for the program itself. Each bucket is as of one moment; buckets may be of
+ * moments that differ. 0, or what `visit` ended with. [signal-safe, if `visit` is]
+ * Errors: -EINVAL visit is NULL, or a flag is not known. */
+int heapprof_snapshot(heapprof_bucket_visitor visit, void* argument, unsigned flags);
+
+/* What is allocated between two moments. Begins now; NULL, and errno says why: ENOMEM (it takes 8 bytes for
+ * each bucket, within metadata_limit). Not for signal handlers. */
+typedef struct heapprof_interval heapprof_interval;
+heapprof_interval* heapprof_interval_begin(void);
+
+/* Ends it, and writes the allocations since to `fd` as a profile (gzip'd profile.proto) of the types
+ * alloc_objects and alloc_space; nothing is written when fd is -1. The interval is gone in any case. 0 means
+ * complete. Not for signal handlers. Errors: -EINVAL interval is NULL; those of the write. */
+int heapprof_interval_end(heapprof_interval* interval, int fd);
 
 /* Leaks: blocks that nothing in the program points to any more. Finding them stops all other threads for the
  * time it takes, and needs every allocation recorded: option leak_check, or sample_interval=1, from the

@@ -58,6 +58,45 @@ inline std::error_code StartCpuProfile(int fd, int hz = 100) noexcept {
 }
 inline std::error_code StopCpuProfile() noexcept { return ErrorOf(heapprof_stop_cpu_profile()); }
 
+// A CPU profile for as long as the object lives, or until Stop(); it is written to `fd` then.
+//
+//     heapprof::ScopedCpuProfile profile(fd);
+//     if (profile.error()) ...  // it did not begin
+class ScopedCpuProfile {
+ public:
+  explicit ScopedCpuProfile(int fd, int hz = 100) noexcept
+      : error_(StartCpuProfile(fd, hz)), runs_(!error_) {}
+  ~ScopedCpuProfile() { Stop(); }
+  ScopedCpuProfile(const ScopedCpuProfile&) = delete;
+  ScopedCpuProfile& operator=(const ScopedCpuProfile&) = delete;
+
+  // Of the beginning, or of the end.
+  std::error_code error() const noexcept { return error_; }
+  std::error_code Stop() noexcept {
+    if (runs_) error_ = StopCpuProfile();
+    runs_ = false;
+    return error_;
+  }
+
+ private:
+  std::error_code error_;
+  bool runs_;
+};
+
+// A thread's labels at one moment, to be handed to whoever works for it.
+//
+//     queue.Push({job, heapprof::Labels()});                 // the thread that asks
+//     heapprof::ScopedLabels labels(entry.labels);           // the worker, while it does the job
+class Labels {
+ public:
+  // Those of the calling thread.
+  Labels() noexcept : set_(heapprof_labels_capture()) {}
+  heapprof_label_set set() const noexcept { return set_; }
+
+ private:
+  heapprof_label_set set_;
+};
+
 // Labels of the calling thread's samples for as long as the object lives; then the thread has again those
 // that it had. Keys outlive the object. A pair that is refused (see heapprof_labels_set) is left out.
 //
@@ -79,7 +118,12 @@ class ScopedLabels {
       }
     }
   }
+  // The labels of another moment or thread, in place of the thread's own.
+  explicit ScopedLabels(const Labels& labels) noexcept : adopted_(true), own_(heapprof_labels_capture()) {
+    error_ = ErrorOf(heapprof_labels_adopt(labels.set()));
+  }
   ~ScopedLabels() {
+    if (adopted_) heapprof_labels_adopt(own_);
     while (count_ > 0) {
       --count_;
       heapprof_labels_set(before_[count_].first, before_[count_].second);
@@ -94,6 +138,8 @@ class ScopedLabels {
   Pair before_[kMost];
   std::size_t count_ = 0;
   std::error_code error_;
+  bool adopted_ = false;
+  heapprof_label_set own_ = 0;
 };
 
 // A named profile, which shows the objects that are there now by the stacks that made them. A plain handle.
@@ -143,6 +189,40 @@ inline Statistics Stats() noexcept {
   if (::heapprof_stats(&stats) != 0) stats = {};
   return stats;
 }
+
+// The fields are explained in heapprof.h.
+using Bucket = struct ::heapprof_bucket;
+
+// Calls visit(const Bucket&) for each bucket of the heap profile as it is now.
+template <typename Visit>
+void Snapshot(Visit visit, bool in_use_only = false) {
+  heapprof_snapshot(
+      [](void* argument, const Bucket* bucket) {
+        (*static_cast<Visit*>(argument))(*bucket);
+        return 0;
+      },
+      &visit, in_use_only ? HEAPPROF_SNAPSHOT_IN_USE : 0);
+}
+
+// What is allocated from the object's making until WriteTo().
+class AllocationInterval {
+ public:
+  AllocationInterval() noexcept : interval_(heapprof_interval_begin()) {}
+  ~AllocationInterval() {
+    if (interval_ != nullptr) heapprof_interval_end(interval_, -1);
+  }
+  AllocationInterval(const AllocationInterval&) = delete;
+  AllocationInterval& operator=(const AllocationInterval&) = delete;
+
+  // A profile of what was allocated since. Once. Errors: invalid_argument: there was no memory at the begin,
+  // or it was written; those of the write.
+  std::error_code WriteTo(int fd) noexcept {
+    return ErrorOf(heapprof_interval_end(std::exchange(interval_, nullptr), fd));
+  }
+
+ private:
+  heapprof_interval* interval_;
+};
 
 // The fields are explained in heapprof.h.
 using Leaks = struct ::heapprof_leaks;

@@ -29,6 +29,14 @@ int WriteHeapProto(HeapProfileKind kind, int fd, void* workspace) {
   return WriteHeapProtoFrom(kRecorderTables, kind, &sink, &static_cast<Workspace*>(workspace)->proto);
 }
 
+int WriteIntervalProto(const EarlierCounts& earlier, int fd, void* workspace) {
+  DescriptorSink sink(fd);
+  HeapSource source = kRecorderTables;
+  source.earlier = &earlier;
+  return WriteHeapProtoFrom(source, HeapProfileKind::kAllocs, &sink,
+                            &static_cast<Workspace*>(workspace)->proto);
+}
+
 // Both kinds have one text form: it carries all four values, and no default among them.
 int WriteHeapText(HeapProfileKind, int fd, void* workspace, bool in_handler) {
   DescriptorSink sink(fd);

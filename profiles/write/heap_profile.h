@@ -1,6 +1,6 @@
 // Writes the profiles `heap` and `allocs` from the tables to a descriptor.
 //
-// Thread-safety: one writer at a time per workspace (profiles/triggers holds the dump lock).
+// Thread-safety: one writer at a time per workspace (profiles/dump holds the dump lock).
 // Signal-safety: WriteHeapProto yes; WriteHeapText with `in_handler`. Allocates: never; all memory is the
 // workspace the caller maps, whose size does not depend on the profile's.
 #ifndef HEAPPROF_PROFILES_WRITE_HEAP_PROFILE_H_
@@ -18,6 +18,10 @@ size_t HeapProfileWorkspaceSize();
 
 // gzip'd profile.proto. Returns 0 when the profile is complete, or -errno of the write.
 int WriteHeapProto(HeapProfileKind kind, int fd, void* workspace);
+
+// The same of what was allocated since `earlier`.
+struct EarlierCounts;
+int WriteIntervalProto(const EarlierCounts& earlier, int fd, void* workspace);
 
 // The legacy text form. `in_handler`: leave out the allocator's statistics, which take its locks.
 int WriteHeapText(HeapProfileKind kind, int fd, void* workspace, bool in_handler);

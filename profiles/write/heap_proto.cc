@@ -18,16 +18,23 @@ constexpr char kDropFrames[] =
 void WriteHeader(const HeapSource& source, HeapProfileKind kind, ProfileBuilder* builder) {
   builder->AddSampleType("alloc_objects", "count");
   builder->AddSampleType("alloc_space", "bytes");
-  builder->AddSampleType("inuse_objects", "count");
-  builder->AddSampleType("inuse_space", "bytes");
+  if (source.earlier == nullptr) {
+    builder->AddSampleType("inuse_objects", "count");
+    builder->AddSampleType("inuse_space", "bytes");
+  }
   builder->SetPeriod("space", "bytes", static_cast<int64_t>(source.interval()));
   builder->SetDefaultSampleType(kind == HeapProfileKind::kAllocs ? "alloc_space" : "inuse_space");
   builder->SetDropFrames(kDropFrames);
-  builder->SetTimeNanos(RawRealtimeNanos());
+  int64_t now = RawRealtimeNanos();
+  if (source.earlier == nullptr) return builder->SetTimeNanos(now);
+  builder->SetTimeNanos(source.earlier->time_nanos);
+  builder->SetDurationNanos(now > source.earlier->time_nanos ? now - source.earlier->time_nanos : 0);
 }
 
-void WriteBucket(const HeapSource& source, const Bucket& bucket, ProfileBuilder* builder) {
+void WriteBucket(const HeapSource& source, uint32_t id, const Bucket& bucket, ProfileBuilder* builder) {
   SampleCounts counts = ReadCounts(bucket);
+  const bool has_earlier = source.earlier != nullptr && id <= source.earlier->buckets;
+  if (has_earlier) counts.allocations -= source.earlier->allocations[id - 1];
   if (counts.allocations == 0) return;  // its writer has not counted yet
   HeapEstimate e = Estimate(counts, bucket.size, bucket.interval, RoundingOffset(bucket.key_hash));
   builder->StartSample();
@@ -40,7 +47,7 @@ void WriteBucket(const HeapSource& source, const Bucket& bucket, ProfileBuilder*
                              whole ? 0 : kTruncatedLocation);
   }
   const int64_t values[] = {e.alloc_objects, e.alloc_bytes, e.inuse_objects, e.inuse_bytes};
-  builder->SampleValues(values, 4);
+  builder->SampleValues(values, source.earlier == nullptr ? 4 : 2);
   builder->SampleLabel("bytes", static_cast<int64_t>(bucket.size), "bytes");
   WriteLabels(bucket.labels, builder);
   builder->EndSample();
@@ -78,7 +85,7 @@ int WriteHeapProtoFrom(const HeapSource& source, HeapProfileKind kind, ByteSink*
   WriteHeader(source, kind, &builder);
   uint32_t buckets = source.bucket_count();
   for (uint32_t id = 1; id <= buckets && builder.error() == 0; id++) {
-    if (const Bucket* bucket = source.bucket_at(id)) WriteBucket(source, *bucket, &builder);
+    if (const Bucket* bucket = source.bucket_at(id)) WriteBucket(source, id, *bucket, &builder);
   }
   // Without /proc the table is empty and locations stay bare addresses: still a profile.
   modules.Read();

@@ -13,6 +13,13 @@
 
 namespace heapprof {
 
+// What had been counted at an earlier moment: a profile then tells what was allocated since.
+struct EarlierCounts {
+  const uint64_t* allocations;  // of the buckets 1..buckets, at [id - 1]
+  uint32_t buckets;
+  int64_t time_nanos;  // since the epoch
+};
+
 struct HeapSource {
   uint32_t (*bucket_count)();
   const Bucket* (*bucket_at)(uint32_t id);
@@ -21,6 +28,7 @@ struct HeapSource {
   uint64_t (*location_return_address)(uint32_t id);
   TableStats (*stats)();
   uint64_t (*interval)();  // the mean interval now in force; 0 = off
+  const EarlierCounts* earlier = nullptr;
 };
 
 // The names of the frames that stand for what is not known.

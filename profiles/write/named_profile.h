@@ -9,7 +9,7 @@
 //     # labels: {"request":"list"}
 //     #   0x55d0c3    main+0x23   /bin/program
 //
-// Thread-safety: one writer at a time (profiles/triggers holds the dump lock). Signal-safety: yes. Allocates:
+// Thread-safety: one writer at a time (profiles/dump holds the dump lock). Signal-safety: yes. Allocates:
 // never from the heap; maps 4 bytes an entry for the order, and the text form room for names, for the call.
 #ifndef HEAPPROF_PROFILES_WRITE_NAMED_PROFILE_H_
 #define HEAPPROF_PROFILES_WRITE_NAMED_PROFILE_H_

@@ -58,8 +58,9 @@ struct SetPlace {
   StoredSet* set;
 };
 ChunkedArray<SetPlace, 9, (kMaxSets >> 9)> g_sets;
+// Written under the lock.
+std::atomic<uint32_t> g_set_count{0};
 // Guarded by the lock.
-uint32_t g_set_count = 0;
 Room g_room;
 
 uint64_t TextHash(const char* text, uint64_t hash) {
@@ -122,21 +123,23 @@ int Add(const LabelSetView& set, uint64_t hash, uint32_t* id) {
     if (heads == nullptr) return -ENOMEM;
     g_heads.store(heads, std::memory_order_release);
   }
-  if (g_set_count + 1 >= kMaxSets) return -ENOSPC;
-  if (!g_sets.Reserve(g_set_count + 1, 1)) return -ENOMEM;
+  uint32_t count = g_set_count.load(std::memory_order_relaxed);
+  if (count + 1 >= kMaxSets) return -ENOSPC;
+  if (!g_sets.Reserve(count + 1, 1)) return -ENOMEM;
   auto* stored = static_cast<StoredSet*>(g_room.Take(sizeof(StoredSet) + set.count * sizeof(Label)));
   if (stored == nullptr) return -ENOMEM;
   for (size_t i = 0; i < set.count; ++i) {
     stored->labels[i] = {KeepText(heads, set.labels[i].key), KeepText(heads, set.labels[i].value)};
     if (stored->labels[i].key == nullptr || stored->labels[i].value == nullptr) return -ENOMEM;
   }
-  *id = ++g_set_count;
+  *id = count + 1;
   std::atomic<uint32_t>* head = &heads->sets[hash % kHeads];
   stored->hash = hash;
   stored->count = static_cast<uint32_t>(set.count);
   stored->next = head->load(std::memory_order_relaxed);
   g_sets.At(*id)->set = stored;
-  // release: the set before its id.
+  // release: the set before its id, both times.
+  g_set_count.store(*id, std::memory_order_release);
   head->store(*id, std::memory_order_release);
   return 0;
 }
@@ -169,6 +172,8 @@ LabelSetView LabelSetAt(uint32_t set) {
   const StoredSet& stored = *g_sets.At(set)->set;
   return {stored.labels, stored.count};
 }
+
+bool IsLabelSet(uint32_t set) { return set <= g_set_count.load(std::memory_order_acquire); }
 
 int SetLabel(const char* key, const char* value) {
   if (key == nullptr || IsReserved(key)) return -EINVAL;

@@ -5,7 +5,7 @@
 // at any time. Bounds: kMaxLabels pairs in a set, texts of kMaxKeySize and kMaxValueSize bytes, kMaxSets
 // distinct sets, and metadata_limit; what is beyond is refused, and the labels stay as they were.
 //
-// Thread-safety: yes. Signal-safety: CurrentLabels, LabelSetAt, GetLabel. Allocates: mmap only, for a set
+// Thread-safety: yes. Signal-safety: all but SetLabel. Allocates: mmap only, for a set
 // that was not seen before. Lock: kLabels, for new sets.
 #ifndef HEAPPROF_SAMPLING_THREAD_LABELS_H_
 #define HEAPPROF_SAMPLING_THREAD_LABELS_H_
@@ -41,6 +41,8 @@ int SetLabel(const char* key, const char* value);
 const char* GetLabel(const char* key);
 
 LabelSetView LabelSetAt(uint32_t set);
+// False: no thread has or had a set of that number.
+bool IsLabelSet(uint32_t set);
 
 void LockLabelsForFork();
 void UnlockLabelsAfterFork(bool in_child);

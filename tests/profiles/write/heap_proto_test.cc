@@ -13,6 +13,7 @@
 #include <set>
 #include <vector>
 
+#include "heapprof/heapprof.h"
 #include "proto/descriptor_sink.h"
 #include "tests/profiles/fake_tables.h"
 #include "tests/proto/decode.h"
@@ -158,7 +159,7 @@ TEST_F(HeapProtoTest, TimeIsNow) {
 TEST_F(HeapProtoTest, CommentsSayWhoAndWhatWasLost) {
   tables_.stats = {1000, 20, 30, 400, 5, 6, 7000000};
   std::map<std::string, std::string> c = Comments(Profile());
-  EXPECT_EQ(c["heapprof-version"], "0.1.0");
+  EXPECT_EQ(c["heapprof-version"], HEAPPROF_VERSION);
   EXPECT_EQ(c["pid"], std::to_string(getpid()));
   EXPECT_EQ(c["sample-interval"], "524288");
   EXPECT_EQ(c["samples"], "1000");

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "heapprof/heapprof.h"
 #include "profiles/write/heap_proto.h"
 #include "profiles/write/text_profile.h"
 #include "proto/descriptor_sink.h"
@@ -130,7 +131,7 @@ TEST_F(PprofTest, ReadsEveryFieldOfTheProto) {
   EXPECT_NE(raw.find("2050    2099200       1537    1574400"), std::string::npos) << raw;
   EXPECT_NE(raw.find("bytes:[1024 bytes]"), std::string::npos) << raw;
   EXPECT_NE(raw.find("[heapprof: metadata limit reached]"), std::string::npos);
-  EXPECT_NE(raw.find("heapprof-version: 0.1.0"), std::string::npos) << raw;
+  EXPECT_NE(raw.find("heapprof-version: " HEAPPROF_VERSION), std::string::npos) << raw;
 }
 
 TEST_F(PprofTest, AnEmptyProfileIsRead) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "heapprof/heapprof.h"
 #include "tests/support/files.h"
 #include "tests/tools/made_profile.h"
 #include "tools/base/human.h"
@@ -128,7 +129,7 @@ TEST(Info, HumanSizesKeepOneDigit) {
 }
 
 TEST(CommandLine, VersionHelpAndWrongUsage) {
-  EXPECT_EQ(RunCommand({"--version"}).out, "heapprof 0.1.0\n");
+  EXPECT_EQ(RunCommand({"--version"}).out, "heapprof " HEAPPROF_VERSION "\n");
   const Result help = RunCommand({"--help"});
   EXPECT_EQ(help.exit_status, 0);
   EXPECT_THAT(help.out, HasSubstr("info"));

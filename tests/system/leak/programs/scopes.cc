@@ -60,6 +60,17 @@ int main() {
   CHECK(heapprof_check_leaks(0, 0, &all, nullptr, nullptr) == 0);
   CHECK(all.leaked_bytes == 11111 + 2222 + 3333);
 
+  // Fields that a later header may have are cleared.
+  struct {
+    heapprof::Leaks leaks;
+    unsigned char room[64];
+  } later;
+  memset(&later, 0xff, sizeof later);
+  later.leaks.size = sizeof later;
+  CHECK(heapprof_check_leaks(0, 0, &later.leaks, nullptr, nullptr) == 0);
+  CHECK(later.leaks.leaked_bytes == 11111 + 2222 + 3333);
+  for (unsigned char byte : later.room) CHECK(byte == 0);
+
   CHECK(heapprof_check_leaks(0, 0, nullptr, nullptr, nullptr) == -EINVAL);
   CHECK(heapprof_check_leaks(0, 2, &all, nullptr, nullptr) == -EINVAL);
   all.size = 8;

@@ -1,0 +1,251 @@
+// What a program reads and hands on through the interface, in the process itself.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "heapprof/heapprof.hpp"
+#include "tests/support/profile.h"
+
+namespace heapprof::test {
+namespace {
+
+constexpr int kBlocks = 100;
+// Sizes that nothing else in the process asks for.
+constexpr size_t kSize = 12347, kOther = 23459;
+
+__attribute__((noinline)) std::vector<void*> Take(size_t size, int count = kBlocks) {
+  std::vector<void*> blocks(static_cast<size_t>(count));
+  for (void*& block : blocks) block = malloc(size);
+  return blocks;
+}
+void Free(std::vector<void*>* blocks) {
+  for (void* block : *blocks) free(block);
+  blocks->clear();
+}
+
+class Api : public testing::Test {
+ protected:
+  Api() : before_(SampleInterval()) { SetSampleInterval(1); }
+  ~Api() override { SetSampleInterval(before_); }
+
+  // The buckets of one size, as a snapshot has them.
+  static std::vector<Bucket> OfSize(size_t size, bool in_use_only = false) {
+    std::vector<Bucket> found;
+    Snapshot(
+        [&](const Bucket& bucket) {
+          if (bucket.allocation_size == size && bucket.interval == 1) found.push_back(bucket);
+        },
+        in_use_only);
+    return found;
+  }
+
+ private:
+  size_t before_;
+};
+
+struct WrittenProfile : AnyProfile {
+  explicit WrittenProfile(const std::string& bytes) { Parse(bytes); }
+  // Sums of the values at `index` over samples of that block size.
+  int64_t OfSize(size_t size, int index) const {
+    int64_t sum = 0;
+    for (const pb::Sample& sample : proto_.sample()) {
+      for (const pb::Label& label : sample.label()) {
+        if (Text(label.key()) == "bytes" && label.num() == static_cast<int64_t>(size))
+          sum += sample.value(index);
+      }
+    }
+    return sum;
+  }
+};
+
+// What `write` writes to a file in memory.
+template <typename Write>
+std::string Written(Write write) {
+  const int fd = memfd_create("profile", MFD_CLOEXEC);
+  write(fd);
+  std::string bytes(static_cast<size_t>(lseek(fd, 0, SEEK_END)), '\0');
+  EXPECT_EQ(pread(fd, bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
+  close(fd);
+  return bytes;
+}
+
+TEST_F(Api, VersionIsTheHeadersOwn) { EXPECT_STREQ(heapprof_version(), HEAPPROF_VERSION); }
+
+TEST_F(Api, ASnapshotHasStackNumbersAndLabelsOfEachBucket) {
+  ScopedLabels labels("snapshot", "yes");
+  std::vector<void*> blocks = Take(kSize);
+  for (int i = 0; i < 30; ++i) {
+    free(blocks.back());
+    blocks.pop_back();
+  }
+  std::vector<Bucket> buckets = OfSize(kSize);
+  ASSERT_EQ(buckets.size(), 1u);
+  const Bucket& bucket = buckets[0];
+  EXPECT_EQ(bucket.size, sizeof(Bucket));
+  EXPECT_GT(bucket.depth, 2u);
+  EXPECT_EQ(bucket.truncated, 0);
+  EXPECT_EQ(bucket.sampled_allocations, 100u);
+  EXPECT_EQ(bucket.sampled_frees, 30u);
+  EXPECT_EQ(bucket.alloc_objects, 100);
+  EXPECT_EQ(bucket.alloc_bytes, 100 * static_cast<int64_t>(kSize));
+  EXPECT_EQ(bucket.inuse_objects, 70);
+  EXPECT_EQ(bucket.inuse_bytes, 70 * static_cast<int64_t>(kSize));
+  EXPECT_EQ(bucket.labels, heapprof_labels_capture());
+  EXPECT_EQ(OfSize(kSize, true).size(), 1u);
+  Free(&blocks);
+  EXPECT_EQ(OfSize(kSize).size(), 1u);
+  EXPECT_EQ(OfSize(kSize, true).size(), 0u);
+}
+
+TEST_F(Api, TheStackOfABucketBeginsAtTheCallerOfMalloc) {
+  constexpr size_t kHere = 34567;
+  std::vector<void*> blocks = Take(kHere, 1);
+  uintptr_t leaf = 0;
+  Snapshot([&leaf](const Bucket& bucket) {
+    if (bucket.allocation_size == kHere) leaf = bucket.stack[0];
+  });
+  const auto take = reinterpret_cast<uintptr_t>(&Take);
+  EXPECT_GT(leaf, take);
+  EXPECT_LT(leaf, take + 1024);
+  Free(&blocks);
+}
+
+TEST_F(Api, AVisitEndsWithTheFirstResultThatIsNotZero) {
+  std::vector<void*> one = Take(kSize + 3, 1), two = Take(kSize + 4, 1);
+  int visits = 0;
+  auto visit = [](void* argument, const Bucket*) { return ++*static_cast<int*>(argument) == 2 ? 77 : 0; };
+  EXPECT_EQ(heapprof_snapshot(visit, &visits, 0), 77);
+  EXPECT_EQ(visits, 2);
+  EXPECT_EQ(heapprof_snapshot(nullptr, nullptr, 0), -EINVAL);
+  EXPECT_EQ(heapprof_snapshot(visit, &visits, 1u << 31), -EINVAL);
+  Free(&one);
+  Free(&two);
+}
+
+TEST_F(Api, ASnapshotsEstimatesAreThoseOfTheProfile) {
+  SetSampleInterval(4096);
+  constexpr size_t kSampled = 1237;
+  std::vector<void*> blocks = Take(kSampled, 20'000);
+  int64_t objects = 0, bytes = 0;
+  Snapshot([&](const Bucket& bucket) {
+    if (bucket.allocation_size != kSampled) return;
+    objects += bucket.inuse_objects;
+    bytes += bucket.inuse_bytes;
+  });
+  WrittenProfile profile(Written([](int fd) { EXPECT_FALSE(WriteProfile("heap", fd)); }));
+  EXPECT_EQ(objects, profile.OfSize(kSampled, 2));
+  EXPECT_EQ(bytes, profile.OfSize(kSampled, 3));
+  EXPECT_NEAR(static_cast<double>(objects), 20'000, 2'000);  // 14 standard deviations
+  Free(&blocks);
+}
+
+TEST_F(Api, AnIntervalHasWhatWasAllocatedInItAndNothingElse) {
+  std::vector<void*> before = Take(kOther, 10);
+  AllocationInterval interval;
+  std::vector<void*> within = Take(kOther, 7);  // the same stack or another, the same size
+  std::vector<void*> fresh = Take(kOther + 1, 5);
+  Free(&before);
+  Free(&fresh);
+  const std::string bytes = Written([&](int fd) { EXPECT_FALSE(interval.WriteTo(fd)); });
+  WrittenProfile profile(bytes);
+  ASSERT_EQ(profile.error(), "");
+  ASSERT_EQ(profile.proto().sample_type_size(), 2);
+  EXPECT_EQ(profile.Text(profile.proto().sample_type(0).type()), "alloc_objects");
+  EXPECT_EQ(profile.Text(profile.proto().sample_type(1).type()), "alloc_space");
+  EXPECT_EQ(profile.Text(profile.proto().default_sample_type()), "alloc_space");
+  EXPECT_GT(profile.proto().duration_nanos(), 0);
+  EXPECT_EQ(profile.OfSize(kOther, 0), 7);
+  EXPECT_EQ(profile.OfSize(kOther, 1), 7 * static_cast<int64_t>(kOther));
+  EXPECT_EQ(profile.OfSize(kOther + 1, 0), 5);
+  EXPECT_EQ(interval.WriteTo(1), std::errc::invalid_argument);
+  Free(&within);
+}
+
+TEST_F(Api, IntervalsOverlapAndMayBeDropped) {
+  AllocationInterval outer;
+  std::vector<void*> one = Take(kOther + 2, 3);
+  AllocationInterval inner, dropped;
+  std::vector<void*> two = Take(kOther + 2, 4);
+  WrittenProfile inside(Written([&](int fd) { EXPECT_FALSE(inner.WriteTo(fd)); }));
+  WrittenProfile outside(Written([&](int fd) { EXPECT_FALSE(outer.WriteTo(fd)); }));
+  EXPECT_EQ(inside.OfSize(kOther + 2, 0), 4);
+  EXPECT_EQ(outside.OfSize(kOther + 2, 0), 7);
+  const uint64_t mapped = Stats().metadata_bytes;
+  for (int i = 0; i < 1000; ++i) AllocationInterval passing;
+  EXPECT_EQ(Stats().metadata_bytes, mapped);
+  heapprof_interval* failing = heapprof_interval_begin();
+  const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+  EXPECT_EQ(heapprof_interval_end(failing, full), -ENOSPC);
+  close(full);
+  EXPECT_EQ(heapprof_interval_end(nullptr, 1), -EINVAL);
+  Free(&one);
+  Free(&two);
+}
+
+TEST_F(Api, LabelsAreHandedFromThreadToThread) {
+  heapprof_label_set handed = 0;
+  {
+    ScopedLabels request({{"request", "list"}, {"tenant", "a"}});
+    handed = Labels().set();
+  }
+  ASSERT_NE(handed, 0u);
+  std::thread worker([handed] {
+    ScopedLabels own("worker", "1");
+    {
+      ASSERT_EQ(heapprof_labels_adopt(handed), 0);
+      EXPECT_STREQ(heapprof_labels_get("request"), "list");
+      EXPECT_STREQ(heapprof_labels_get("tenant"), "a");
+      EXPECT_EQ(heapprof_labels_get("worker"), nullptr);
+      EXPECT_EQ(heapprof_labels_adopt(0), 0);
+      EXPECT_EQ(heapprof_labels_get("request"), nullptr);
+    }
+  });
+  worker.join();
+  EXPECT_EQ(heapprof_labels_adopt(handed + 60'000), -EINVAL);
+  EXPECT_EQ(heapprof_labels_adopt(UINT32_MAX), -EINVAL);
+}
+
+TEST_F(Api, ScopedLabelsOfAnotherThreadGiveTheOwnOnesBack) {
+  ScopedLabels own("own", "yes");
+  const heapprof_label_set mine = heapprof_labels_capture();
+  heapprof_label_set theirs = 0;
+  std::thread([&theirs] {
+    ScopedLabels labels("request", "get");
+    theirs = heapprof_labels_capture();
+  }).join();
+  ASSERT_EQ(heapprof_labels_adopt(theirs), 0);
+  const Labels captured;
+  ASSERT_EQ(heapprof_labels_adopt(mine), 0);
+  {
+    ScopedLabels job(captured);
+    EXPECT_FALSE(job.error());
+    EXPECT_STREQ(heapprof_labels_get("request"), "get");
+  }
+  EXPECT_EQ(heapprof_labels_get("request"), nullptr);
+  EXPECT_STREQ(heapprof_labels_get("own"), "yes");
+}
+
+TEST_F(Api, ScopedCpuProfileIsWrittenAtItsEndAndOnce) {
+  const std::string bytes = Written([](int fd) {
+    ScopedCpuProfile profile(fd);
+    EXPECT_FALSE(profile.error());
+    ScopedCpuProfile second(fd);
+    EXPECT_EQ(second.error(), std::errc::device_or_resource_busy);
+  });
+  WrittenProfile profile(bytes);
+  EXPECT_EQ(profile.error(), "");
+  ScopedCpuProfile refused(1, 5000);
+  EXPECT_EQ(refused.error(), std::errc::invalid_argument);
+  EXPECT_EQ(refused.Stop(), std::errc::invalid_argument);
+  EXPECT_EQ(StopCpuProfile(), std::errc::no_such_file_or_directory);
+}
+
+}  // namespace
+}  // namespace heapprof::test
