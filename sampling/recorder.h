@@ -1,6 +1,7 @@
 // The recorder: the only entrance from the allocator's slow path into sampling.
 //
-// The fast path (alloc/entry/fast_path) counts a thread's bytes down; when the countdown is used up it calls here.
+// The fast path (alloc/entry/fast_path) counts a thread's bytes down; when the countdown is used up it calls
+// here.
 //     Decide -> [allocate with SampleAlignment] -> RecordAllocation            on allocation
 //     RecordFree -> [give the block back]                                      on free
 // Thread-safety: yes. Signal-safety: a signal that arrives inside finds itself passed by (Decide says no).
