@@ -99,19 +99,25 @@ void Publish(const char* report, size_t size) {
 }
 
 // On stderr, and in the log where a report is expected.
-void SayWhyNot(int error) {
-  Text<256> line;
+void SayWhyNot(int error, const CheckResult& result) {
+  Text<512> line;
   line.Str("no leak check: ");
   if (error == -ENODATA) {
     line.Str(
         "not every allocation was recorded (sample_interval must be 1 from the start, and metadata_limit not "
         "reached)");
+  } else if (error == -EBUSY) {
+    line.Str("thread ").Dec(result.running_thread);
+    if (result.running_threads > 1) line.Str(" and ").UDec(result.running_threads - 1).Str(" more");
+    line.Str(
+        " could not be stopped, and may change what is looked at (a thread that blocks all signals can "
+        "only be stopped where ptrace is allowed)");
   } else {
     line.Str(ErrnoText(-error));
   }
   Say(line);
   if (g_log_path[0] == '\0') return;
-  Text<256> text;
+  Text<512> text;
   text.Str("heapprof: ").Str(line.data()).Str("\n");
   Publish(text.data(), text.size());
 }
@@ -142,7 +148,7 @@ void CheckOnStack(void* not_clean, const SavedRegisters& caller) {
   uint32_t number = g_profiles.load(std::memory_order_relaxed) + 1;
   if (ExpandPattern(options.output, number, ".leak.pb.gz", &profile)) request.profile = profile.data();
   if (int error = RunCheck(request, caller, &result)) {
-    SayWhyNot(error);
+    SayWhyNot(error, result);
     *static_cast<bool*>(not_clean) = true;  // nobody has looked
     return;
   }

@@ -1,14 +1,10 @@
 #include "leak/check.h"
 
 #include <errno.h>
-#include <linux/futex.h>
-#include <signal.h>
-#include <sys/syscall.h>
-
-#include <atomic>
 
 #include "base/system/call_on_stack.h"
 #include "base/system/raw_syscall.h"
+#include "base/system/signals_blocked.h"
 #include "base/text.h"
 #include "leak/report/classes.h"
 #include "leak/report/frame_names.h"
@@ -18,6 +14,7 @@
 #include "leak/search/marking.h"
 #include "leak/search/memory_map.h"
 #include "leak/search/roots.h"
+#include "leak/turns.h"
 #include "profiles/dump_file.h"
 #include "sampling/heap/live_table.h"
 #include "sampling/recorder.h"
@@ -26,7 +23,7 @@
 namespace heapprof::leak {
 namespace {
 
-std::atomic<uint32_t> g_busy{0};
+Turns g_turns;
 Suppressions g_suppressions;
 
 constexpr size_t kStackBytes = 512 << 10;
@@ -34,29 +31,16 @@ constexpr int64_t kStopNanos = 5'000'000'000;
 
 class OneCheck {
  public:
-  OneCheck() {
-    uint64_t all = ~uint64_t{0};
-    RawSyscall(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&all),
-               reinterpret_cast<long>(&old_mask_), sizeof(all));
-    while (g_busy.exchange(1, std::memory_order_acquire) != 0) {
-      // The one who checks must be able to stop this thread.
-      RawSyscall(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&old_mask_), 0, sizeof(all));
-      timespec limit = {0, 10'000'000};
-      RawSyscall(SYS_futex, reinterpret_cast<long>(&g_busy), FUTEX_WAIT_PRIVATE, 1,
-                 reinterpret_cast<long>(&limit));
-      RawSyscall(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&all), 0, sizeof(all));
-    }
-  }
+  OneCheck() : old_mask_(g_turns.Begin(Turns::kCheck)) {}
   ~OneCheck() {
-    g_busy.store(0, std::memory_order_release);
-    RawSyscall(SYS_futex, reinterpret_cast<long>(&g_busy), FUTEX_WAKE_PRIVATE, 1);
-    RawSyscall(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&old_mask_), 0, sizeof(old_mask_));
+    g_turns.End();
+    RestoreSignals(old_mask_);
   }
   OneCheck(const OneCheck&) = delete;
   OneCheck& operator=(const OneCheck&) = delete;
 
  private:
-  uint64_t old_mask_ = 0;
+  uint64_t old_mask_;
 };
 
 class Check {
@@ -82,8 +66,14 @@ class Check {
   int Find(Findings* findings) {
     StoppedWorld world;
     if (int failure = world.Stop(kStopNanos)) return failure;
-    result_->running_threads = world.running();
-    NameRunning(world);
+    // It may allocate, free and unmap while we look: any verdict could be wrong.
+    if (world.running() > 0) {
+      for (size_t i = 0; i < world.count(); ++i) {
+        if (!world.at(i).stopped) result_->running_thread = world.at(i).tid;
+      }
+      result_->running_threads = world.running();
+      return -EBUSY;
+    }
     MemoryMap map;
     BlockIndex index;
     if (int failure = map.Read()) return failure;
@@ -102,17 +92,8 @@ class Check {
     classes.KeepLoadersBlocks(&marking);
     if (int failure = classes.Suppress(request_.since, request_.list_live, &marking)) return failure;
     marking.SortLeaks();
+    if (!world.holds()) return -EINTR;
     return findings->Collect(index, marking, request_.since, request_.list_live, &classes) ? 0 : -ENOMEM;
-  }
-
-  static void NameRunning(const StoppedWorld& world) {
-    for (size_t i = 0; i < world.count(); ++i) {
-      if (world.at(i).stopped) continue;
-      Text<128> line;
-      Say(line.Str("leak check: thread ")
-              .Dec(world.at(i).tid)
-              .Str(" could not be stopped: leaks may be missed, as all stacks count whole"));
-    }
   }
 
   void WriteProfile(const Findings& findings) {
@@ -182,10 +163,13 @@ int RunCheck(const CheckRequest& request, const SavedRegisters& caller, CheckRes
   return Check(request, caller, result).Run();
 }
 
+uint64_t HoldChecksOff() { return g_turns.Begin(Turns::kFork); }
+void LetChecksRun() { g_turns.End(); }
+
 Suppressions& ProcessSuppressions() { return g_suppressions; }
 
 void CheckAfterForkInChild() {
-  g_busy.store(0, std::memory_order_relaxed);
+  g_turns.ForgetAfterFork();
   ForgetStoppedWorldAfterFork();
 }
 

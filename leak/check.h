@@ -28,6 +28,7 @@ struct CheckResult {
   uint64_t leaked_blocks = 0, leaked_bytes = 0;
   uint64_t live_blocks = 0, live_bytes = 0;  // reached, of the request's epoch; counted if list_live is set
   size_t running_threads = 0;                // could not be stopped
+  int running_thread = 0;                    // one of them
   int profile_error = 0;
 };
 
@@ -36,14 +37,19 @@ struct CheckResult {
 // left there.
 void OnCheckStack(void (*function)(void* argument, const SavedRegisters& caller), void* argument);
 
-// To be called on that stack. 0; -ENODATA: not every allocation was recorded; another -errno: no memory, or
+// To be called on that stack. 0; -ENODATA: not every allocation was recorded; -EBUSY: a thread could
+// not be stopped; another -errno: no memory, or
 // no /proc.
 int RunCheck(const CheckRequest& request, const SavedRegisters& caller, CheckResult* result);
 
 // The process' suppressions: filled at start, read by checks.
 Suppressions& ProcessSuppressions();
 
-// The child's part of fork.
+// The parent's part of fork: a thread that holds locks with all signals blocked, and waits for others, cannot
+// be stopped, nor can it go on beside stopped ones. Blocks all signals and returns the mask before, which the
+// caller restores after LetChecksRun. The child has its own part.
+uint64_t HoldChecksOff();
+void LetChecksRun();
 void CheckAfterForkInChild();
 
 }  // namespace heapprof::leak

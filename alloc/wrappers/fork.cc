@@ -14,7 +14,6 @@
 #include "sampling/thread/labels.h"
 
 extern "C" {
-extern void* __dso_handle;
 __attribute__((visibility("hidden"))) int hp_own_register_atfork(void (*)(), void (*)(), void (*)(), void*);
 HEAPPROF_EXPORT int __register_atfork(void (*)(), void (*)(), void (*)(), void*)
     __attribute__((weak, alias("hp_own_register_atfork")));
@@ -63,7 +62,7 @@ void ResetStreams() {
 void Prepare() {
   bool beside_threads = !IsOnlyThread();
   if (beside_threads) LockStreams();  // a wait without bound: signals are still let in
-  uint64_t mask = BlockSignals();
+  uint64_t mask = leak::HoldChecksOff();
   LockArenaResetForFork();
   recorder::PrepareFork();
   LockLabelsForFork();
@@ -84,6 +83,7 @@ void Parent() {
   recorder::ParentAfterFork();
   UnlockArenaResetInParent();
   if (beside_threads) UnlockStreams();
+  leak::LetChecksRun();
   RestoreSignals(mask);
 }
 
@@ -107,7 +107,10 @@ void RegisterForkHandlers() {
   if (g_next.register_atfork == nullptr && &__register_atfork != &hp_own_register_atfork) {
     g_next.register_atfork = &__register_atfork;
   }
-  if (g_next.register_atfork != nullptr) g_next.register_atfork(Prepare, Parent, Child, &__dso_handle);
+  // Not as this library's, whose handlers exit() takes away: a thread in the middle of a fork would keep all
+  // locks for good.
+  static char nobody;
+  if (g_next.register_atfork != nullptr) g_next.register_atfork(Prepare, Parent, Child, &nobody);
 }
 
 }  // namespace heapprof

@@ -3,10 +3,16 @@
 #include <linux/futex.h>
 #include <sys/syscall.h>
 
+#include "base/lock/futex.h"
 #include "base/system/raw_syscall.h"
 #include "base/text.h"
 
 namespace heapprof {
+namespace {
+
+std::atomic<void (*)()> g_wait_hook{nullptr};
+
+}  // namespace
 
 #ifndef NDEBUG
 namespace {
@@ -31,9 +37,14 @@ void SpinLock::LockSlow() {
   }
   // acquire: as in Lock.
   while (state_.exchange(kContended, std::memory_order_acquire) != kUnlocked) {
-    RawSyscall(SYS_futex, reinterpret_cast<long>(&state_), FUTEX_WAIT_PRIVATE, kContended, 0);
+    // A limit, as the holder may be stopped, and this thread is to be then, whatever signals it blocks.
+    constexpr int64_t kLimit = 10'000'000;
+    FutexWait(&state_, kContended, kLimit);
+    if (auto* wait = g_wait_hook.load(std::memory_order_acquire)) wait();
   }
 }
+
+void SetLockWaitHook(void (*hook)()) { g_wait_hook.store(hook, std::memory_order_release); }
 
 void SpinLock::Wake() { RawSyscall(SYS_futex, reinterpret_cast<long>(&state_), FUTEX_WAKE_PRIVATE, 1); }
 

@@ -117,6 +117,10 @@ class SpinLock {
   LockRank rank_;
 };
 
+// Called now and then by whoever waits for such a lock, from one place of its code; nullptr: nothing is. Set
+// by who stops threads.
+void SetLockWaitHook(void (*hook)());
+
 class SpinLockHolder {
  public:
   explicit SpinLockHolder(SpinLock* lock) : lock_(lock) { lock_->Lock(); }

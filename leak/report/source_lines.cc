@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,7 +22,9 @@ namespace {
 
 constexpr int64_t kTimeout = 60'000'000'000;  // ns
 constexpr int kFirstDescriptor = 10;          // above those that a program takes for its standard ones
-constexpr int kNoReparent = 0;                // the clone's signal: none
+// No signal at its end, and no debugger is told of it: gdb would take it for a thread of the program's, and
+// lose the program when it executes the command.
+constexpr long kHelperFlags = CLONE_UNTRACED;
 
 const char* g_search_path = nullptr;  // nullptr: no command is to be run
 char g_command[kPathCapacity];        // "": there is none
@@ -114,7 +117,7 @@ bool RunCommand(int input, MemorySink* answer) {
   int pipes[2];
   if (RawSyscall(SYS_pipe2, Address(pipes), O_CLOEXEC) != 0) return false;
   int from = Raise(pipes[0]), to = Raise(pipes[1]);
-  long child = RawSyscall(SYS_clone, kNoReparent, 0, 0, 0, 0);
+  long child = RawSyscall(SYS_clone, kHelperFlags, 0, 0, 0, 0);
   if (child == 0) BecomeCommand(input, to);
   RawClose(to);
   bool good = child > 0 && ReadAnswer(from, answer);

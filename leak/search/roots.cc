@@ -95,8 +95,7 @@ class RootFinder {
       marking_->AddRange(thread.vectors.start, thread.vectors.end);
       AddStack(thread.stack_pointer - kRedZone, thread.control_block);
     }
-    // One of the stacks that look like an ended thread's may be that of a thread that could not be stopped.
-    if (world_.running() == 0) AddEndedThreads();
+    AddEndedThreads();
     AddOwnMemory();
     AddMappings();
     for (const Region& region : g_regions) {

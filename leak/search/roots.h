@@ -4,8 +4,7 @@
 //   stacks of threads                          from the stack pointer up, with TLS and control block above
 //   registers                                  of stopped threads and of the caller
 //   regions that the program registered
-// Stacks of threads that have ended are none, but for the result that a join is still to fetch. Where a
-// thread could not be stopped, all stacks count whole.
+// Stacks of threads that have ended are none, but for the result that a join is still to fetch.
 //
 // Thread-safety: none needed, the world is stopped; regions: yes. Signal-safety: yes. Allocates: mmap only.
 #ifndef HEAPPROF_LEAK_SEARCH_ROOTS_H_

@@ -69,11 +69,9 @@ __attribute__((naked)) void CallWithRegisters(void (*)(void*, const SavedRegiste
       "movq %rdi, %rax\n\t"
       "movq %rsi, %rdi\n\t"
       "movq %rsp, %rsi\n\t"
-      "subq $8, %rsp\n\t"
-      ".cfi_adjust_cfa_offset 8\n\t"
-      "callq *%rax\n\t"
-      "addq $64, %rsp\n\t"
-      ".cfi_adjust_cfa_offset -64\n\t"
+      "callq *%rax\n\t"  // seven pushes and our return address: aligned to 16
+      "addq $56, %rsp\n\t"
+      ".cfi_adjust_cfa_offset -56\n\t"
       "retq");
 }
 

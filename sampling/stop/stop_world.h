@@ -1,10 +1,7 @@
 // Stops all other threads of the process, keeps their registers, and lets them go on.
 //
-// Each thread gets a signal, whose handler notes where the registers are and waits on a futex. The signal is
-// one that libc keeps for itself (33), as programs cannot block it: many block all others in their workers.
-// It carries a code of its own, which libc's handler passes over; what is not ours is handed on to the
-// handler that was there. A system call that the signal interrupts and that cannot be restarted (poll,
-// nanosleep) returns EINTR.
+// By tracing them (stop_by_trace.h), which reaches every thread and disturbs the fewest system calls; those
+// that may not be traced by a signal (stop_by_signal.h).
 //
 // While the world is stopped its caller holds no lock that a stopped thread may hold: no malloc, no stdio, no
 // libc. Thread-safety: one world at a time (callers hold their lock). Signal-safety: no. Allocates: mmap
@@ -16,6 +13,8 @@
 #include <stdint.h>
 
 #include "base/system/own_mappings.h"
+#include "sampling/stop/stop_by_trace.h"
+#include "sampling/stop/thread_table.h"
 
 namespace heapprof {
 
@@ -24,7 +23,7 @@ struct StoppedThread {
   bool stopped;             // false: it did not answer in time, and may be running
   uintptr_t stack_pointer;  // as the interrupted code has it
   uintptr_t control_block;  // the thread's pthread_self()
-  AddressRange registers;   // memory that holds them: the signal's context
+  AddressRange registers;   // memory that holds them
   AddressRange vectors;     // and the vector registers; may be empty
 };
 
@@ -35,9 +34,9 @@ class StoppedWorld {
   StoppedWorld(const StoppedWorld&) = delete;
   StoppedWorld& operator=(const StoppedWorld&) = delete;
 
-  // Waits for at most `timeout_nanos`. 0, or -errno: nothing is stopped then. Threads that did not answer are
-  // in the list all the same.
-  int Stop(int64_t timeout_nanos);
+  // Gives up when no thread has stopped for `patience` nanoseconds. 0, or -errno: nothing is stopped then.
+  // Threads that did not answer are in the list all the same. The caller has all signals blocked.
+  int Stop(int64_t patience);
   void Resume();
 
   // All threads but the caller's.
@@ -45,11 +44,22 @@ class StoppedWorld {
   const StoppedThread& at(size_t index) const { return threads_[index]; }
   // How many did not answer.
   size_t running() const { return running_; }
+  // Whether those that had stopped still are.
+  bool holds() const { return !traced_ || tracer_.alive(); }
 
  private:
+  int StopWithRoomFor(size_t threads, int64_t patience);
+  bool AskAll();
+  int List();
+
+  TaskFolder folder_;
+  ThreadTable* table_ = nullptr;
+  Tracer tracer_;
+  bool traced_ = false, signalling_ = false, full_ = false;
+  size_t asked_ = 0, silent_ = 0;
+  int caller_ = 0;
   StoppedThread* threads_ = nullptr;
   size_t capacity_ = 0, count_ = 0, running_ = 0;
-  bool stopped_ = false;
 };
 
 // In a forked child: a world that another thread of the parent had stopped is none here.

@@ -1,0 +1,63 @@
+// Stops threads as a debugger does: a process that shares this one's memory traces them.
+//
+// Nothing runs in the stopped threads, whatever signals they block, and system calls that the stop interrupts
+// go on afterwards, but for a few that the kernel itself ends with EINTR and that have a time limit.
+// Where a thread may not be traced (a debugger has it already, a sandbox, Yama, a process that is not
+// dumpable) its record says so.
+//
+// The tracer ends with the thread that started it. It inherits blocked signals and calls nothing of libc.
+// Thread-safety: one user at a time. Signal-safety: no. Allocates: mmap only.
+#ifndef HEAPPROF_SAMPLING_STOP_STOP_BY_TRACE_H_
+#define HEAPPROF_SAMPLING_STOP_STOP_BY_TRACE_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <atomic>
+
+#include "sampling/stop/thread_table.h"
+
+namespace heapprof {
+
+class Tracer {
+ public:
+  Tracer() = default;
+  ~Tracer() { Release(); }
+  Tracer(const Tracer&) = delete;
+  Tracer& operator=(const Tracer&) = delete;
+
+  // Stops all threads but the caller's and enters them into `table`; gives up when none has stopped for
+  // `patience` nanoseconds. 0: each is there, in one state or another. -ENOSPC: `table` is full. Another
+  // -errno: no tracer, and no thread is stopped. The caller has all signals blocked.
+  int Stop(ThreadTable* table, TaskFolder* folder, int64_t patience);
+  // Lets the threads go on. Does nothing if there is no tracer.
+  void Release();
+  // Whether it still holds them.
+  bool alive() const { return alive_.load(std::memory_order_acquire) != 0; }
+
+ private:
+  static void Run(void* self);
+  void StopAll();
+  bool LookForNew();
+  size_t Collect();
+  void Seize(ThreadRecord* record, int tid);
+  void TakeRegisters(ThreadRecord* record, int tid);
+  void Detach(ThreadRecord* record);
+  void Pause(int64_t nanos);
+
+  enum Phase : uint32_t { kStarting, kStopping, kStopped, kReleasing };
+  std::atomic<int> alive_{0};  // the tracer's id; the kernel clears it at its end
+  std::atomic<uint32_t> phase_{kStarting};
+  ThreadTable* table_ = nullptr;
+  TaskFolder* folder_ = nullptr;
+  int caller_ = 0, process_ = 0;
+  int64_t patience_ = 0;
+  bool full_ = false, any_new_ = false;
+  char* stack_ = nullptr;
+  char* vectors_ = nullptr;  // one place of vector_size_ bytes for each thread
+  size_t vectors_size_ = 0, vector_size_ = 0, vectors_used_ = 0;
+};
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_SAMPLING_STOP_STOP_BY_TRACE_H_

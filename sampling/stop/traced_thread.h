@@ -1,0 +1,34 @@
+// The part of stop_by_trace.h that knows the architecture.
+//
+// Thread-safety, signal-safety: yes. Allocates: never.
+#ifndef HEAPPROF_SAMPLING_STOP_TRACED_THREAD_H_
+#define HEAPPROF_SAMPLING_STOP_TRACED_THREAD_H_
+
+#include <sys/user.h>
+
+#include <atomic>
+
+#include "sampling/stop/stop_signal.h"
+
+namespace heapprof {
+
+// What PTRACE_GETREGSET gives for NT_PRSTATUS, and the name of the set of vector registers.
+using TracedRegisters = user_regs_struct;
+inline constexpr long kVectorRegisters = 0x202;  // NT_X86_XSTATE
+
+// As ReadInterruptedCode, without the vector registers. The general ones are `registers` themselves.
+InterruptedCode ReadTracedCode(const TracedRegisters& registers);
+
+// True if the thread was stopped in a system call that waits without a time limit and that the kernel ends
+// with EINTR where it would go on with others: `registers` then begin it anew.
+bool RestartInterruptedCall(TracedRegisters* registers);
+
+// clone() of a process that shares this one's memory, files and folders, and that no debugger is told of. It
+// runs function(argument) on the stack that ends at `stack_top` (16-byte aligned), with the caller's
+// thread-local storage, which it must leave alone, and ends. `alive` is its id from its start to its end.
+// Returns the id or -errno.
+int CloneProcess(void* stack_top, std::atomic<int>* alive, void (*function)(void* argument), void* argument);
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_SAMPLING_STOP_TRACED_THREAD_H_

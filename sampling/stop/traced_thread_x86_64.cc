@@ -1,0 +1,85 @@
+#include <errno.h>
+#include <sched.h>
+#include <sys/syscall.h>
+
+#include "sampling/stop/traced_thread.h"
+
+namespace heapprof {
+namespace {
+
+constexpr long kProcessFlags =
+    CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_UNTRACED | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+constexpr unsigned long kSyscallBytes = 2;  // of the instruction
+
+// rdi = flags, rsi = stack, rdx = parent's id word, rcx = child's; function and argument are on the new
+// stack.
+__attribute__((naked)) int Clone(long, void*, void*, void*) {
+  asm volatile(
+      "movq %rcx, %r10\n\t"
+      "movl $56, %eax\n\t"  // SYS_clone
+      "syscall\n\t"
+      "testq %rax, %rax\n\t"
+      "jz 1f\n\t"
+      "retq\n"
+      "1:\n\t"
+      ".cfi_undefined %rip\n\t"
+      "xorl %ebp, %ebp\n\t"
+      "popq %rax\n\t"
+      "popq %rdi\n\t"
+      "callq *%rax\n\t"
+      "xorl %edi, %edi\n\t"
+      "movl $231, %eax\n\t"  // SYS_exit_group
+      "syscall\n\t"
+      "ud2");
+}
+
+}  // namespace
+
+InterruptedCode ReadTracedCode(const TracedRegisters& registers) {
+  auto start = reinterpret_cast<uintptr_t>(&registers);
+  return {registers.rsp, registers.fs_base, {start, start + sizeof(registers)}, {0, 0}};
+}
+
+bool RestartInterruptedCall(TracedRegisters* registers) {
+  const auto result = static_cast<long>(registers->rax);
+  if (result != -EINTR) return false;
+  bool endless = false;
+  switch (registers->orig_rax) {
+    case SYS_epoll_wait:
+      endless = static_cast<int>(registers->r10) < 0;
+      break;
+    case SYS_epoll_pwait:  // a signal mask of its own promises that no signal falls in between: r8
+      endless = static_cast<int>(registers->r10) < 0 && registers->r8 == 0;
+      break;
+    case SYS_epoll_pwait2:
+      endless = registers->r10 == 0 && registers->r8 == 0;
+      break;
+    case SYS_rt_sigtimedwait:
+      endless = registers->rdx == 0;
+      break;
+    case SYS_io_getevents:
+      endless = registers->r8 == 0;
+      break;
+    case SYS_semop:
+      endless = true;
+      break;
+    case SYS_semtimedop:
+      endless = registers->r10 == 0;
+      break;
+    default:
+      break;
+  }
+  if (!endless) return false;
+  registers->rax = registers->orig_rax;
+  registers->rip -= kSyscallBytes;
+  return true;
+}
+
+int CloneProcess(void* stack_top, std::atomic<int>* alive, void (*function)(void* argument), void* argument) {
+  auto* stack = static_cast<void**>(stack_top);
+  *--stack = argument;
+  *--stack = reinterpret_cast<void*>(function);
+  return Clone(kProcessFlags, stack, alive, alive);
+}
+
+}  // namespace heapprof
