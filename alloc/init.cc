@@ -28,12 +28,15 @@
 #include "profiles/write/heap_profile.h"
 #include "sampling/recorder.h"
 #include "sampling/unwind/cfi/cfi.h"
+#include "sampling/unwind/rule_cache.h"
 
 extern "C" {
 // jemalloc's settings as a program built for it gives them; it defines the variable itself.
 HEAPPROF_EXPORT __attribute__((weak)) const char* malloc_conf = nullptr;
 __attribute__((weak)) const char* heapprof_default_options(void);
 extern char** environ;
+// Of the archive's code in a program that it is linked into; absent in the shared library.
+__attribute__((weak, visibility("hidden"))) extern const char __start_heapprof_text[], __stop_heapprof_text[];
 
 #pragma GCC visibility push(hidden)
 void hp_own_delete(void* block);
@@ -71,6 +74,18 @@ void FindNextFunctions() {
 }
 
 namespace {
+
+// No stack shows a frame of the library.
+void TellOwnCode() {
+  dl_find_object library;
+  if (FindNextInStaticProgram != nullptr) {
+    unwind::SetOwnCode(reinterpret_cast<uintptr_t>(__start_heapprof_text),
+                       reinterpret_cast<uintptr_t>(__stop_heapprof_text));
+  } else if (_dl_find_object(reinterpret_cast<void*>(&TellOwnCode), &library) == 0) {
+    unwind::SetOwnCode(reinterpret_cast<uintptr_t>(library.dlfo_map_start),
+                       reinterpret_cast<uintptr_t>(library.dlfo_map_end));
+  }
+}
 
 int g_starting_thread;  // its id while Initialize runs in it
 
@@ -120,6 +135,7 @@ void Start() {
   InitThreads();
   g_allocator_stats_printer = PrintStatistics;
   MarkNoCachedBlock(nullptr);
+  TellOwnCode();
   recorder::Start();
 }
 

@@ -24,6 +24,7 @@ CacheEntry g_sentinel = {
     {~Rule::Of(Rule::kNoRule).word()}, {Rule::Of(Rule::kNoRule).word()}, {&g_sentinel}, {&g_sentinel}};
 std::atomic<uint64_t> g_generation{0};
 SeenModules g_seen;
+uintptr_t g_own_lo, g_own_hi;
 
 constexpr uint64_t kIndexMask = (uint64_t{1} << kIndexBits) - 1;
 
@@ -66,7 +67,9 @@ Rule LookUp(uintptr_t return_address) {
   const TablesFor code(pc);
   if (!code.found()) return Rule::Of(Rule::kNoCfi);
   if (g_seen.Replaces(code.tables())) StartNewGeneration();
-  return RuleFromCfi(code.tables(), pc);
+  Rule rule = RuleFromCfi(code.tables(), pc);
+  if (pc >= g_own_lo && pc < g_own_hi) rule.MarkOwn();
+  return rule;
 }
 
 // Not in the first slot of its key.
@@ -94,6 +97,11 @@ __attribute__((noinline)) CacheHit FindRuleElsewhere(uintptr_t return_address) {
 }  // namespace
 
 uint64_t CacheGeneration() { return g_generation.load(std::memory_order_relaxed) << kGenerationShift; }
+
+void SetOwnCode(uintptr_t lo, uintptr_t hi) {
+  g_own_lo = lo;
+  g_own_hi = hi;
+}
 
 CacheEntry* Sentinel() { return &g_sentinel; }
 

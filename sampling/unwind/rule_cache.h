@@ -58,6 +58,9 @@ CacheEntry* Sentinel();
 
 void StartNewGeneration();
 
+// Where the profiler's own code lies, before the first walk: rules of PCs there are own ones.
+void SetOwnCode(uintptr_t lo, uintptr_t hi);
+
 }  // namespace heapprof::unwind
 
 #endif  // HEAPPROF_SAMPLING_UNWIND_RULE_CACHE_H_

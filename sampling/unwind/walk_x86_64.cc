@@ -142,7 +142,16 @@ class PcWriter {
   bool full() const { return next_ == end_; }
   void Add(uintptr_t pc) {
     *next_++ = pc;
-    hash_ = (hash_ ^ pc) * 0xd6e8feb86659fd93;
+    hash_ = (hash_ ^ pc) * kFactor;
+  }
+  // The last one, of the profiler's own code, comes off again where it stands above others: the program's,
+  // that is, which were called from there. A tick in the allocator begins in such code, and shows it.
+  void TakeOwnBack() {
+    if (next_ == begin_ + own_innermost_ + 1) {
+      own_innermost_++;
+      return;
+    }
+    hash_ = hash_ * kInverse ^ *--next_;
   }
   WalkResult Result(bool truncated, bool in_handler) const {
     // The high bits, which the multiplications made good, come down.
@@ -153,7 +162,11 @@ class PcWriter {
   uintptr_t* next_;
   uintptr_t* begin_;
   uintptr_t* end_;
+  uint32_t own_innermost_ = 0;
   uint64_t hash_;
+
+  static constexpr uint64_t kFactor = 0xd6e8feb86659fd93, kInverse = 0xcfee444d8b59a89b;
+  static_assert(kFactor * kInverse == 1);
 };
 
 // `context`: where the registers come from, with all others; start.pc is then the next instruction to be
@@ -204,6 +217,7 @@ inline WalkResult Walk(const Registers& start, uintptr_t context, const StackBou
       return out.Result(false, in_handler);
     } else {
     rarely:
+      if (__builtin_expect(rule.is_own(), 0)) out.TakeOwnBack();
       Registers r = {pc, sp, fp};
       Step step = StepRarely(rule, &r, &known, &window);
       if (step == Step::kEnd || step == Step::kLost || out.full()) {

@@ -123,6 +123,13 @@ std::string HeapProfile::FindHeapFault() const {
       if (sample.value(2 + i) > sample.value(i)) return "in use above allocated";
     }
   }
+  std::set<uint64_t> own;
+  for (const pb::Mapping& mapping : proto_.mapping()) {
+    if (Text(mapping.filename()).find("/libheapprof.so") != std::string::npos) own.insert(mapping.id());
+  }
+  for (const pb::Location& location : proto_.location()) {
+    if (own.count(location.mapping_id()) != 0) return "a frame of the library's own";
+  }
   return "";
 }
 

@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "sampling/unwind/rule_cache.h"
 #include "tests/support/thread_bounds.h"
 
 namespace heapprof {
@@ -147,6 +148,49 @@ TEST(WalkTest, ThreadsWalkAlike) {
     ExpectEqualStacks(Plain([] { return Capture(BoundsOfThread()); }));
     ExpectEqualStacks(Recursive([] { return Capture({0, 0}); }, 20));
   }).join();
+}
+
+extern "C" const char __start_own_code[], __stop_own_code[];
+
+__attribute__((noinline, section("own_code"))) Captured Own(const Body& body) {
+  Captured captured = body();
+  g_sink = 1;
+  return captured;
+}
+
+// The profiler's own functions that call the program's: no stack shows them, and hashes know nothing of them.
+TEST(WalkTest, OwnFramesAreLeftOut) {
+  StackBounds bounds = BoundsOfThread();
+  Body capture = [&] { return Capture(bounds); };
+  unwind::SetOwnCode(reinterpret_cast<uintptr_t>(__start_own_code),
+                     reinterpret_cast<uintptr_t>(__stop_own_code));
+  auto is_own = [](uintptr_t pc) {
+    return pc > reinterpret_cast<uintptr_t>(__start_own_code) &&
+           pc <= reinterpret_cast<uintptr_t>(__stop_own_code);
+  };
+  UnwindCacheModulesChanged();
+  std::vector<uint64_t> hashes;
+  for (int round = 0; round < 3; ++round) {
+    const Captured captured = Plain([&] { return Own([&] { return Plain([&] { return Own(capture); }); }); });
+    EXPECT_FALSE(captured.result.truncated);
+    size_t at = 0;
+    for (size_t i = 0; i < captured.theirs.size() && at < captured.ours.size(); ++i) {
+      if (is_own(captured.theirs[i])) continue;
+      EXPECT_EQ(captured.ours[at], captured.theirs[i]) << "frame " << i;
+      ++at;
+    }
+    EXPECT_EQ(at, captured.ours.size());
+    EXPECT_LE(captured.ours.size() + 2, captured.theirs.size());
+    hashes.push_back(captured.result.hash);
+  }
+  EXPECT_EQ(hashes[0], hashes[1]);
+  // The hash is that of the PCs that are left.
+  const Captured last = Own(capture);
+  uint64_t hash = kMax;
+  for (size_t i = 0; i < last.ours.size(); ++i) hash = (hash ^ last.ours[i]) * 0xd6e8feb86659fd93;
+  EXPECT_EQ(last.result.hash, hash ^ (hash >> 32));
+  unwind::SetOwnCode(0, 0);
+  UnwindCacheModulesChanged();
 }
 
 TEST(WalkTest, LibraryCodeCallsBackThrough) {
