@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/system/call_on_stack.h"
+#include "base/system/process_copy.h"
 #include "base/system/raw_syscall.h"
 #include "base/system/signals_blocked.h"
 #include "base/text.h"
@@ -158,6 +159,7 @@ void OnCheckStack(void (*function)(void* argument, const SavedRegisters& caller)
 }
 
 int RunCheck(const CheckRequest& request, const SavedRegisters& caller, CheckResult* result) {
+  AdoptIfCopy();
   if (!recorder::RecordsEverything()) return -ENODATA;
   OneCheck one;
   return Check(request, caller, result).Run();

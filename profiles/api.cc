@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/system/process_copy.h"
 #include "heapprof/heapprof.h"
 #include "profiles/cpu_profile.h"
 #include "profiles/dump.h"
@@ -24,6 +25,7 @@ HEAPPROF_API int heapprof_write_profile(const char* name, int fd, int debug) {
 }
 
 HEAPPROF_API int heapprof_set_sample_interval(size_t bytes) {
+  heapprof::AdoptIfCopy();
   heapprof::recorder::SetInterval(bytes);
   return 0;
 }

@@ -9,6 +9,7 @@
 #include "base/lock/owner_lock.h"
 #include "base/options.h"
 #include "base/system/call_on_stack.h"
+#include "base/system/process_copy.h"
 #include "base/system/raw_syscall.h"
 #include "base/system/signals_blocked.h"
 #include "base/text.h"
@@ -134,6 +135,7 @@ struct Work {
 
 int Perform(Work work) {
   SignalsBlocked blocked;
+  AdoptIfCopy();
   g_lock.Lock();
   if (g_memory.Map(sizeof(CountProtoWorkspace))) {
     CallOnStack(Work::Run, &work, g_memory.stack_top());
@@ -193,12 +195,13 @@ void StopCpuProfileAtExit() {
   Perform({[](const Work&) { return StopAtExit(); }, kToFile, 0, 0});
 }
 
-void CpuProfileAfterForkInChild() {
+void CpuProfileAfterForkInChild(bool copied) {
   g_lock.ResetAfterFork();
   g_memory.GiveBack();
   g_files_written = 0;
   bool whole_life = cpu::ChildAfterFork() && g_fd == kToFile && GetOptions().cpu_at_start;
-  if (whole_life) Perform({StartToFile, kToFile, GetOptions().cpu_hz, 0});
+  // A copy is found out when it asks for something, at its end at the latest.
+  if (whole_life && !copied) Perform({StartToFile, kToFile, GetOptions().cpu_hz, 0});
 }
 
 }  // namespace heapprof

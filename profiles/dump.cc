@@ -7,6 +7,7 @@
 #include "base/lock/owner_lock.h"
 #include "base/options.h"
 #include "base/system/call_on_stack.h"
+#include "base/system/process_copy.h"
 #include "base/system/raw_syscall.h"
 #include "base/system/signals_blocked.h"
 #include "base/text.h"
@@ -148,6 +149,7 @@ int RunDump(Dump* dump) {
   int result;
   {
     SignalsBlocked blocked;
+    AdoptIfCopy();
     g_dump_lock.Lock();
     result = RunLocked(dump);
     g_dump_lock.Unlock();
@@ -163,6 +165,7 @@ void MapDumpMemory() { g_memory.Map(WorkspaceSize()); }
 
 void DumpOnSignal() {
   int saved_errno = errno;
+  AdoptIfCopy();
   // release: ServePendingSignals of whoever holds the lock sees it.
   g_signal_pending.store(true, std::memory_order_release);
   ServePendingSignals();

@@ -48,9 +48,9 @@ void InstallTriggers() {
   at_quick_exit(DumpAtExit);
 }
 
-void TriggersAfterForkInChild() {
+void TriggersAfterForkInChild(bool copied) {
   DumpsAfterForkInChild();
-  CpuProfileAfterForkInChild();
+  CpuProfileAfterForkInChild(copied);
 }
 
 }  // namespace heapprof

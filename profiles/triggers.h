@@ -10,8 +10,8 @@ namespace heapprof {
 // options are parsed and libc can be called.
 void InstallTriggers();
 
-// The child's part of fork.
-void TriggersAfterForkInChild();
+// The child's part of fork; `copied`: in a copy of the process (base/system/process_copy.h).
+void TriggersAfterForkInChild(bool copied);
 
 // Installs `handler` for a signal that makes a dump, unless the program has one of its own there.
 void InstallHandler(int number, void (*handler)(int));

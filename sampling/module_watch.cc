@@ -146,7 +146,7 @@ void DeregisterFrames(uintptr_t key) {
   if (unwind::g_registered_frames.Remove(key)) UnwindCacheModulesChanged();
 }
 
-void LockModulesForFork() { g_lock.LockForFork(); }
+bool LockModulesForFork() { return g_lock.LockForFork(); }
 
 void UnlockModulesAfterFork(bool in_child) {
   if (in_child) unwind::g_registered_frames.ForgetReaders();

@@ -25,7 +25,7 @@ void ReadModules();
 void RegisterFrames(uintptr_t key, uintptr_t begin, uintptr_t text_base, uintptr_t data_base);
 void DeregisterFrames(uintptr_t key);
 
-void LockModulesForFork();
+bool LockModulesForFork();
 void UnlockModulesAfterFork(bool in_child);
 
 }  // namespace heapprof

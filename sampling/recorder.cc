@@ -87,6 +87,17 @@ uint64_t NewCountdown(ThreadState* thread) {
   return thread->interval == 1 ? 0 : thread->sampler.NextCountdown(thread->interval);
 }
 
+// `was_inside`: a handler forks, which interrupted the recorder.
+struct ForkUnderWay {
+  bool on, was_inside;
+};
+thread_local ForkUnderWay t_fork __attribute__((tls_model("initial-exec")));
+
+void EndFork() {
+  if (t_fork.on) CurrentThread().inside = t_fork.was_inside;
+  t_fork.on = false;
+}
+
 // Inside: a handler's frees are not counted meanwhile.
 void CountFree(uint32_t bucket) { CountUp(&MutableBucket(bucket)->frees); }
 
@@ -229,18 +240,19 @@ bool IgnoreBlock(const void* block) {
   return found;
 }
 
-void PrepareFork() {
+bool PrepareFork() {
+  t_fork = {true, CurrentThread().inside};
   CurrentThread().inside = true;
-  LockModulesForFork();
-  LockBucketsForFork();
-  live::LockForFork();
+  if (LockModulesForFork() && LockBucketsForFork() && live::LockForFork()) return true;
+  ParentAfterFork();
+  return false;
 }
 
 void ParentAfterFork() {
   live::UnlockAfterFork(false);
   UnlockBucketsAfterFork(false);
   UnlockModulesAfterFork(false);
-  CurrentThread().inside = false;
+  EndFork();
 }
 
 void ChildAfterFork() {
@@ -248,8 +260,8 @@ void ChildAfterFork() {
   UnlockBucketsAfterFork(true);
   UnlockModulesAfterFork(true);
   g_forks.fetch_add(1, std::memory_order_relaxed);
+  EndFork();
   ThreadState& thread = CurrentThread();
-  thread.inside = false;
   if (thread.seeded) {
     SeedThread(&thread);
     t_countdown = {};  // draw anew: the parent has used this countdown too

@@ -63,8 +63,9 @@ void IgnoreAllocations(bool on);
 bool IgnoreBlock(const void* block);
 
 // Around fork(), in this order: locks of the recorder are taken before, and released in parent and child; the
-// child draws a new seed.
-void PrepareFork();
+// child draws a new seed. PrepareFork: as SpinLock::LockForFork; after false it has taken none.
+// ChildAfterFork is for copies of the process (base/system/process_copy.h) too.
+bool PrepareFork();
 void ParentAfterFork();
 void ChildAfterFork();
 

@@ -24,6 +24,7 @@ int hpje_mallctl(const char* name, void* old, size_t* old_size, void* fresh, siz
 int hpje_register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void)) {
   return pthread_atfork(prepare, parent, child);
 }
+int hpje_mutex_lock(pthread_mutex_t* mutex) { return pthread_mutex_lock(mutex); }
 void* hpje_mmap(void* at, size_t size, int protection, int flags, int fd, off_t offset) {
   return mmap(at, size, protection, flags, fd, offset);
 }

@@ -6,6 +6,7 @@
 #include "alloc/backend/backend.h"
 #include "alloc/entry/sample_filter.h"
 #include "base/lock/owner_lock.h"
+#include "base/lock/spinlock.h"
 #include "base/system/raw_syscall.h"
 #include "base/system/signals_blocked.h"
 #include "leak/quarantine.h"
@@ -116,7 +117,7 @@ int ResetArena(const size_t* mib, void* old, size_t* old_size, void* fresh, size
   return error;
 }
 
-void LockArenaResetForFork() { g_lock.Lock(); }
+bool LockArenaResetForFork() { return g_lock.LockWithin(SpinLock::kForkPatience); }
 void UnlockArenaResetInParent() { g_lock.Unlock(); }
 void UnlockArenaResetInChild() { g_lock.ResetAfterFork(); }
 

@@ -19,8 +19,9 @@ inline constexpr size_t kResetMibLength = 3;
 // As hpje_mallctlbymib of such a mib. EAGAIN: there is no memory for it, and nothing was discarded.
 int ResetArena(const size_t* mib, void* old, size_t* old_size, void* fresh, size_t fresh_size);
 
-// Signals are blocked. A reset that another thread has begun comes to its end first.
-void LockArenaResetForFork();
+// Signals are blocked. A reset that another thread has begun comes to its end first. False: that takes longer
+// than SpinLock::kForkPatience.
+bool LockArenaResetForFork();
 void UnlockArenaResetInParent();
 void UnlockArenaResetInChild();
 

@@ -10,6 +10,7 @@
 #include "alloc/entry/init.h"
 #include "alloc/entry/slow_path.h"
 #include "alloc/wrappers/next.h"
+#include "base/system/process_copy.h"
 #include "base/system/raw_syscall.h"
 #include "sampling/counts/named_profiles.h"
 #include "sampling/cpu/cpu_sampler.h"
@@ -98,6 +99,7 @@ extern "C" {
 HEAPPROF_EXPORT int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
                                    void* (*function)(void*), void* argument) noexcept {
   heapprof::Initialize();
+  heapprof::AdoptIfCopy();
   int saved = errno;
   auto* start = static_cast<heapprof::ThreadStart*>(hpje_malloc(sizeof(heapprof::ThreadStart)));
   errno = saved;

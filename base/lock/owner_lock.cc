@@ -15,14 +15,25 @@ bool OwnerLock::TryLock() {
 }
 
 void OwnerLock::Lock() {
+  while (!TryLock()) Wait();
+}
+
+bool OwnerLock::LockWithin(int64_t nanos) {
+  int64_t until = RawMonotonicNanos() + nanos;
   while (!TryLock()) {
-    int owner = owner_.load(std::memory_order_relaxed);
-    if (owner == 0) continue;
-    // A time limit stands in for a wake-up after a fork in the holder's absence.
-    timespec limit = {0, 100'000'000};
-    RawSyscall(SYS_futex, reinterpret_cast<long>(&owner_), FUTEX_WAIT_PRIVATE, owner,
-               reinterpret_cast<long>(&limit));
+    if (RawMonotonicNanos() >= until) return false;
+    Wait();
   }
+  return true;
+}
+
+void OwnerLock::Wait() {
+  int owner = owner_.load(std::memory_order_relaxed);
+  if (owner == 0) return;
+  // A time limit stands in for a wake-up after a fork in the holder's absence.
+  timespec limit = {0, 100'000'000};
+  RawSyscall(SYS_futex, reinterpret_cast<long>(&owner_), FUTEX_WAIT_PRIVATE, owner,
+             reinterpret_cast<long>(&limit));
 }
 
 void OwnerLock::Unlock() {

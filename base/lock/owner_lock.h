@@ -7,6 +7,8 @@
 #ifndef HEAPPROF_BASE_LOCK_OWNER_LOCK_H_
 #define HEAPPROF_BASE_LOCK_OWNER_LOCK_H_
 
+#include <stdint.h>
+
 #include <atomic>
 
 namespace heapprof {
@@ -15,11 +17,15 @@ class OwnerLock {
  public:
   bool TryLock();
   void Lock();
+  // False: it was not free within `nanos`.
+  bool LockWithin(int64_t nanos);
   void Unlock();
   // In a forked child: the holder, if there was one, is not in this process.
   void ResetAfterFork() { owner_.store(0, std::memory_order_relaxed); }
 
  private:
+  void Wait();
+
   std::atomic<int> owner_{0};  // the holder's thread id; 0: free
 };
 

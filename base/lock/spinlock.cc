@@ -14,6 +14,8 @@ std::atomic<void (*)()> g_wait_hook{nullptr};
 
 }  // namespace
 
+__thread uint32_t t_lock_mark __attribute__((tls_model("initial-exec")));
+
 #ifndef NDEBUG
 namespace {
 thread_local uint32_t t_held_ranks __attribute__((tls_model("initial-exec"))) = 0;
@@ -29,19 +31,58 @@ void SpinLock::NoteHeld(bool held) const {
 }
 #endif
 
-void SpinLock::LockSlow() {
+uint32_t SpinLock::NewMark() {
+  static std::atomic<uint32_t> marks{0};
+  constexpr uint32_t kStep = ~kMarks + 1;
+  uint32_t mark;
+  do {
+    mark = marks.fetch_add(kStep, std::memory_order_relaxed) + kStep;
+  } while (mark == 0);
+  // A handler may have come first: what it locked it has unlocked.
+  t_lock_mark = mark;
+  return mark;
+}
+
+bool SpinLock::LockSlow(uint32_t as, const int64_t* patience) {
   // Hold times are tens of nanoseconds: spin for about one of them, then sleep.
   for (int spins = 0; spins < 200; ++spins) {
-    if (state_.load(std::memory_order_relaxed) == kUnlocked && TryAcquire()) return;
+    if (state_.load(std::memory_order_relaxed) == kUnlocked && TryAcquire(as)) return true;
     __builtin_ia32_pause();
   }
-  // acquire: as in Lock.
-  while (state_.exchange(kContended, std::memory_order_acquire) != kUnlocked) {
+  int64_t until = patience != nullptr ? RawMonotonicNanos() + *patience : 0;
+  for (;;) {
+    uint32_t state = state_.load(std::memory_order_relaxed);
+    if (state == kUnlocked) {
+      // Others may wait as well: whoever had to sleep wakes the next.
+      if (TryAcquire(as | kContended)) return true;
+      continue;
+    }
+    if ((state & kContended) == 0 &&
+        !state_.compare_exchange_weak(state, state | kContended, std::memory_order_relaxed)) {
+      continue;
+    }
+    if (patience != nullptr && RawMonotonicNanos() >= until) return false;
     // A limit, as the holder may be stopped, and this thread is to be then, whatever signals it blocks.
     constexpr int64_t kLimit = 10'000'000;
-    FutexWait(&state_, kContended, kLimit);
+    FutexWait(&state_, state | kContended, kLimit);
     if (auto* wait = g_wait_hook.load(std::memory_order_acquire)) wait();
   }
+}
+
+bool SpinLock::LockForFork() {
+  uint32_t mark = OwnMark();
+  if ((state_.load(std::memory_order_relaxed) & kMarks) == mark) return true;
+  if (!TryAcquire(mark | kForFork) && !LockSlow(mark | kForFork, &kForkPatience)) return false;
+  NoteHeld(true);
+  return true;
+}
+
+void SpinLock::UnlockAfterFork(bool in_child) {
+  uint32_t state = state_.load(std::memory_order_relaxed);
+  bool own = (state & kMarks) == OwnMark();
+  // In a child there is nobody to wake, which does no harm.
+  if (own && (state & kForFork) != 0) return Unlock();
+  if (in_child && !own) state_.store(kUnlocked, std::memory_order_relaxed);
 }
 
 void SetLockWaitHook(void (*hook)()) { g_wait_hook.store(hook, std::memory_order_release); }

@@ -1,9 +1,10 @@
 // A futex lock with a rank. For leaves of bounded hold time: nothing foreign is called under one.
 //
 // A thread takes locks in the order of their ranks, each rank once; debug builds abort on a violation. (Over
-// a fork all are taken: LockForFork.) Thread-safety: yes. Signal-safety: no for Lock (the interrupted code
-// may hold it), yes for TryLock. Allocates: never. Zero-initialised storage is an unlocked lock of rank
-// kFree.
+// a fork all are taken: LockForFork.) A lock knows its holder, so that a handler that forks leaves those to
+// the code it interrupted that are that code's. Thread-safety: yes. Signal-safety: no for Lock (the
+// interrupted code may hold it), yes for TryLock and LockForFork. Allocates: never. Zero-initialised storage
+// is an unlocked lock of rank kFree.
 #ifndef HEAPPROF_BASE_LOCK_SPINLOCK_H_
 #define HEAPPROF_BASE_LOCK_SPINLOCK_H_
 
@@ -39,6 +40,9 @@ inline void CountUp(std::atomic<uint64_t>* counter) {
   }
 }
 
+// A thread's mark in the locks that it holds; 0 before its first one.
+extern __thread uint32_t t_lock_mark __attribute__((tls_model("initial-exec")));
+
 class SpinLock {
  public:
   constexpr explicit SpinLock(LockRank rank) : rank_(rank) {}
@@ -47,46 +51,32 @@ class SpinLock {
 
   void Lock() {
     CheckRankBeforeLock();
-    LockForFork();
-  }
-  void LockForFork() {
-    uint32_t expected = kUnlocked;
-    // acquire: what the last holder wrote is seen under the lock.
-    if (!state_.compare_exchange_strong(expected, kLocked, std::memory_order_acquire,
-                                        std::memory_order_relaxed)) {
-      LockSlow();
-    }
+    uint32_t mark = OwnMark();
+    if (!TryAcquire(mark)) LockSlow(mark, nullptr);
     NoteHeld(true);
   }
   bool TryLock() {
-    if (!TryAcquire()) return false;
+    if (!TryAcquire(OwnMark())) return false;
     NoteHeld(true);
     return true;
   }
   void Unlock() {
     NoteHeld(false);
     // release: what was written under the lock is seen by the next holder.
-    if (state_.exchange(kUnlocked, std::memory_order_release) == kContended) Wake();
+    if ((state_.exchange(kUnlocked, std::memory_order_release) & kContended) != 0) Wake();
   }
-  // In a forked child, whose only thread held the lock over the fork: no waiter is left.
-  void ResetAfterFork() {
-    NoteHeld(false);
-    state_.store(kUnlocked, std::memory_order_relaxed);
-  }
-  // What LockForFork took, on either side of the fork.
-  void UnlockAfterFork(bool in_child) {
-    if (in_child) {
-      ResetAfterFork();
-    } else {
-      Unlock();
-    }
-  }
+  // Before a fork, with signals blocked. What code of this thread holds that a handler interrupted stays that
+  // code's, here and in the child. False: another thread has not let go of it for kForkPatience.
+  bool LockForFork();
+  // On either side of a fork, and in a copy of a process that no handler of fork has seen: a lock that
+  // another thread held there has no holder. A lock that LockForFork left alone stays as it is.
+  void UnlockAfterFork(bool in_child);
   // Lock and Unlock for what only libc's threads use: a plain store while there is one. Each of the two asks
   // anew, so that a lock taken before the second thread came is given back as the many need it.
   void LockAmongThreads() {
     if (!IsOnlyThread() || state_.load(std::memory_order_relaxed) != kUnlocked) return Lock();
     CheckRankBeforeLock();
-    state_.store(kLocked, std::memory_order_relaxed);
+    state_.store(OwnMark(), std::memory_order_relaxed);
     NoteHeld(true);
   }
   void UnlockAmongThreads() {
@@ -96,14 +86,20 @@ class SpinLock {
   }
   LockRank rank() const { return rank_; }
 
+  static constexpr int64_t kForkPatience = 100'000'000;  // ns
+
  private:
-  static constexpr uint32_t kUnlocked = 0, kLocked = 1, kContended = 2;
-  bool TryAcquire() {
+  // The holder's mark, and bits: somebody waits; LockForFork took it.
+  static constexpr uint32_t kUnlocked = 0, kContended = 1, kForFork = 2, kMarks = ~uint32_t{3};
+  static uint32_t NewMark();
+  static uint32_t OwnMark() { return __builtin_expect(t_lock_mark != 0, 1) ? t_lock_mark : NewMark(); }
+  bool TryAcquire(uint32_t as) {
     uint32_t expected = kUnlocked;
-    return state_.compare_exchange_strong(expected, kLocked, std::memory_order_acquire,
-                                          std::memory_order_relaxed);
+    // acquire: what the last holder wrote is seen under the lock.
+    return state_.compare_exchange_strong(expected, as, std::memory_order_acquire, std::memory_order_relaxed);
   }
-  void LockSlow();
+  // `patience`: nanoseconds, or nullptr for ever. False: it is over.
+  bool LockSlow(uint32_t as, const int64_t* patience);
   void Wake();
 #ifdef NDEBUG
   void CheckRankBeforeLock() const {}

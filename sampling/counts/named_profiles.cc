@@ -231,7 +231,7 @@ void MoveProfileLocations(uint64_t start, uint64_t limit, uint64_t to) {
   ForEachCounts([=](StackCounts* counts) { counts->MoveLocations(start, limit, to); });
 }
 
-void LockNamedProfilesForFork() { g_lock.LockForFork(); }
+bool LockNamedProfilesForFork() { return g_lock.LockForFork(); }
 
 void UnlockNamedProfilesAfterFork(bool in_child) { g_lock.UnlockAfterFork(in_child); }
 

@@ -65,7 +65,7 @@ bool AnyProfileHasStacks();
 bool AnyProfileLocationIn(uint64_t start, uint64_t limit);
 void MoveProfileLocations(uint64_t start, uint64_t limit, uint64_t to);
 
-void LockNamedProfilesForFork();
+bool LockNamedProfilesForFork();
 void UnlockNamedProfilesAfterFork(bool in_child);
 
 }  // namespace heapprof

@@ -8,6 +8,7 @@
 #include <sys/time.h>
 
 #include "base/options.h"
+#include "base/system/process_copy.h"
 #include "base/system/raw_syscall.h"
 #include "base/system/signals_blocked.h"
 #include "base/text.h"
@@ -42,7 +43,7 @@ class InFlight {
  public:
   InFlight() {
     g_in_flight.fetch_add(1, std::memory_order_seq_cst);
-    session_ = g_active.load(std::memory_order_seq_cst);
+    session_ = IsCopy() ? nullptr : g_active.load(std::memory_order_seq_cst);
   }
   // release: what was recorded before the count that Stop waits for.
   ~InFlight() { g_in_flight.fetch_sub(1, std::memory_order_release); }
@@ -189,11 +190,12 @@ int Start(int hz) {
   return error;
 }
 
-bool Running() { return g_active.load(std::memory_order_relaxed) != nullptr; }
+bool Running() { return g_active.load(std::memory_order_relaxed) != nullptr && !IsCopy(); }
 
 bool RunningInThisProcess() {
-  Session* session = g_active.load(std::memory_order_acquire);
-  return session != nullptr && session->pid == RawGetPid();
+  SignalsBlocked blocked;
+  InFlight in_flight;
+  return in_flight.session() != nullptr && in_flight.session()->pid == RawGetPid();
 }
 
 int Stop(void (*use)(const CpuProfile&, void*), void* argument) {
@@ -261,7 +263,7 @@ void ResumeAfterExec() {
   if (in_flight.session() != nullptr) g_clocks.ResumeAfterExec();
 }
 
-void PrepareFork() { g_clocks.LockForFork(); }
+bool PrepareFork() { return g_clocks.LockForFork(); }
 
 void ParentAfterFork() { g_clocks.UnlockAfterForkInParent(); }
 

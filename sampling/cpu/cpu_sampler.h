@@ -47,8 +47,8 @@ struct CpuProfile {
 // forbidden.
 int Start(int hz);
 bool Running();
-// False too in a child that was made past libc's fork (clone(), _Fork): it has a copy of its parent's
-// profile, but no clocks.
+// False too in a copy of the process (base/system/process_copy.h), and in a child of vfork, which shares the
+// memory of the process whose profile it is.
 bool RunningInThisProcess();
 // Ends it, and hands it to `use` before it is thrown away. -ENOENT: none runs.
 int Stop(void (*use)(const CpuProfile& profile, void* argument), void* argument);
@@ -66,10 +66,10 @@ void MoveLocations(uint64_t start, uint64_t limit, uint64_t to);
 bool PauseForExec();
 void ResumeAfterExec();
 
-// All signals are blocked around these.
-void PrepareFork();
+// All signals are blocked around these. PrepareFork: as SpinLock::LockForFork.
+bool PrepareFork();
 void ParentAfterFork();
-// A child has no profile; true: its parent had one.
+// A child, and a copy of the process (base/system/process_copy.h), has no profile; true: its parent had one.
 bool ChildAfterFork();
 
 struct CpuStats {

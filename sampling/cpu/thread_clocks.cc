@@ -301,7 +301,7 @@ void ThreadClocks::ForgetAfterFork() {
     for (uint32_t number = 1; number <= used_; ++number) CloseAfterFork(&At(number));
     Close();
   }
-  lock_.ResetAfterFork();
+  lock_.UnlockAfterFork(true);
 }
 
 uint64_t ThreadClocks::Random() { return MixBits(random_ += kGoldenRatio); }

@@ -81,8 +81,8 @@ class ThreadClocks {
   void PauseForExec();
   void ResumeAfterExec();
 
-  void LockForFork() { lock_.LockForFork(); }
-  void UnlockAfterForkInParent() { lock_.Unlock(); }
+  bool LockForFork() { return lock_.LockForFork(); }
+  void UnlockAfterForkInParent() { lock_.UnlockAfterFork(false); }
   void ForgetAfterFork();
 
  private:

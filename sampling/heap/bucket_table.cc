@@ -176,7 +176,7 @@ void MoveLocations(uint64_t start, uint64_t limit, uint64_t to) {
   MoveLocationAddresses(start, limit, to);
 }
 
-void LockBucketsForFork() { g_lock.LockForFork(); }
+bool LockBucketsForFork() { return g_lock.LockForFork(); }
 
 void UnlockBucketsAfterFork(bool in_child) { g_lock.UnlockAfterFork(in_child); }
 

@@ -32,7 +32,7 @@ Bucket* MutableBucket(uint32_t id);
 bool HaveLocationsIn(uint64_t start, uint64_t limit);
 void MoveLocations(uint64_t start, uint64_t limit, uint64_t to);
 
-void LockBucketsForFork();
+bool LockBucketsForFork();
 void UnlockBucketsAfterFork(bool in_child);
 
 }  // namespace heapprof

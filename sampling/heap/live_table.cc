@@ -234,8 +234,11 @@ void ForEach(void (*visit)(void* context, uintptr_t address, uint32_t bucket, ui
   }
 }
 
-void LockForFork() {
-  for (Shard& shard : g_shards) shard.lock.LockForFork();
+bool LockForFork() {
+  for (Shard& shard : g_shards) {
+    if (!shard.lock.LockForFork()) return false;
+  }
+  return true;
 }
 
 void UnlockAfterFork(bool in_child) {

@@ -44,7 +44,7 @@ uint64_t CopyAddresses(uintptr_t* out, uint64_t capacity);
 // that was stopped while it moved entries leaves one of them twice, none is missing.
 void ForEach(void (*visit)(void* context, uintptr_t address, uint32_t bucket, uint32_t tag), void* context);
 
-void LockForFork();
+bool LockForFork();
 void UnlockAfterFork(bool in_child);
 
 }  // namespace heapprof::live

@@ -205,7 +205,7 @@ const char* GetLabel(const char* key) {
   return nullptr;
 }
 
-void LockLabelsForFork() { g_lock.LockForFork(); }
+bool LockLabelsForFork() { return g_lock.LockForFork(); }
 
 void UnlockLabelsAfterFork(bool in_child) { g_lock.UnlockAfterFork(in_child); }
 

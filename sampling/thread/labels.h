@@ -44,7 +44,7 @@ LabelSetView LabelSetAt(uint32_t set);
 // False: no thread has or had a set of that number.
 bool IsLabelSet(uint32_t set);
 
-void LockLabelsForFork();
+bool LockLabelsForFork();
 void UnlockLabelsAfterFork(bool in_child);
 
 }  // namespace heapprof

@@ -50,5 +50,58 @@ TEST(SpinLockTest, OneThreadAtATimeIsInside) {
   EXPECT_EQ(counted, uint64_t{kThreads} * kRounds);
 }
 
+TEST(SpinLockTest, AForkLeavesALockToTheCodeThatAHandlerInterrupted) {
+  SpinLock lock(LockRank::kLiveShard);
+  lock.Lock();
+  EXPECT_TRUE(lock.LockForFork());  // as in a handler
+  lock.UnlockAfterFork(false);
+  EXPECT_FALSE(lock.TryLock()) << "it is still the interrupted code's";
+  lock.UnlockAfterFork(true);
+  EXPECT_FALSE(lock.TryLock()) << "in a child too";
+  lock.Unlock();
+  EXPECT_TRUE(lock.TryLock());
+  lock.Unlock();
+}
+
+TEST(SpinLockTest, AForkTakesAFreeLockAndGivesItBack) {
+  SpinLock lock(LockRank::kLiveShard);
+  for (bool in_child : {false, true}) {
+    EXPECT_TRUE(lock.LockForFork());
+    EXPECT_FALSE(lock.TryLock());
+    lock.UnlockAfterFork(in_child);
+    EXPECT_TRUE(lock.TryLock());
+    lock.Unlock();
+  }
+}
+
+TEST(SpinLockTest, AForkDoesNotWaitForEverForAnotherThread) {
+  SpinLock lock(LockRank::kLiveShard);
+  std::thread([&] { lock.Lock(); }).join();  // and ends with it
+  EXPECT_FALSE(lock.LockForFork());
+  lock.UnlockAfterFork(false);
+  EXPECT_FALSE(lock.TryLock()) << "it is another's, not to be given back";
+  lock.UnlockAfterFork(true);
+  EXPECT_TRUE(lock.TryLock()) << "in a copy of the process nobody has it";
+  lock.Unlock();
+}
+
+TEST(SpinLockTest, WhoeverWaitsForAForkGoesOnAfterIt) {
+  SpinLock lock(LockRank::kLiveShard);
+  std::atomic<int> inside{0};
+  for (int round = 0; round < 200; ++round) {
+    ASSERT_TRUE(lock.LockForFork());
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 3; ++t) {
+      threads.emplace_back([&] {
+        SpinLockHolder hold(&lock);
+        inside.fetch_add(1, std::memory_order_relaxed);
+      });
+    }
+    lock.UnlockAfterFork(false);
+    for (std::thread& thread : threads) thread.join();
+  }
+  EXPECT_EQ(inside, 600);
+}
+
 }  // namespace
 }  // namespace heapprof

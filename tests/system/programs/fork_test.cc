@@ -1,6 +1,8 @@
 // fork, vfork and posix_spawn beside threads.
 #include <gtest/gtest.h>
+#include <signal.h>
 
+#include <algorithm>
 #include <map>
 
 #include "tests/system/programs/hazard.h"
@@ -60,6 +62,76 @@ TEST_P(Fork, BesideThreadsThatAllocateUnderLocksOfStreams) {
     ExpectRunsWell(run.get());
   }
 }
+
+// One thread that forks in a handler leaves all locks to what it interrupted, as libc's malloc has it.
+TEST_P(Fork, InAHandlerThatInterruptsAnything) {
+  auto run = Hazard({Program("fork_in_handler"), "alone", std::to_string(300 * SoakFactor())}, "",
+                    60 * SoakFactor());
+  ExpectRunsWell(run.get());
+}
+
+// Beside threads it waits for jemalloc, as it would wait for libc's malloc, but not with signals blocked.
+TEST(ForkInAHandler, ThatWaitsForJemallocCanBeEnded) {
+  ProgramRun run({Program("fork_in_handler"), "stuck"}, "");
+  EXPECT_EQ(run.Execute().signal, SIGALRM) << run.result().Describe();
+  EXPECT_EQ(run.result().out, "forks\n");
+}
+
+// Children that libc's handlers of fork do not see, of a parent that has a CPU profile.
+class Copies : public testing::TestWithParam<const char*> {
+ protected:
+  std::unique_ptr<ProgramRun> Run(const char* what, const std::string& options) {
+    auto run = std::make_unique<ProgramRun>(std::vector<std::string>{Program("copies"), GetParam(), what},
+                                            "sample_interval=1:" + options);
+    ExpectWell(run->Execute());
+    EXPECT_TRUE(run->Said().empty()) << run->result().err;
+    EXPECT_EQ(sscanf(run->result().out.c_str(), "child %d", &child_), 1) << run->result().out;
+    return run;
+  }
+  size_t FilesOf(const ProgramRun& run, bool child, const std::string& kind) {
+    const std::string start = "h." + std::to_string(child_) + ".";
+    size_t found = 0;
+    for (const std::string& name : ListDir(run.dir().path())) {
+      const bool of_child = name.compare(0, start.size(), start) == 0;
+      const bool of_kind = name.size() > kind.size() && name.rfind(kind) == name.size() - kind.size();
+      if (name[0] == 'h' && of_child == child && of_kind) ++found;
+    }
+    return found;
+  }
+  int child_ = 0;
+};
+INSTANTIATE_TEST_SUITE_P(How, Copies,
+                         testing::Values("clone", "stack", "_Fork", "threads-clone", "threads-stack",
+                                         "threads-_Fork"),
+                         [](const testing::TestParamInfo<const char*>& info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+TEST_P(Copies, EndAndWriteTheirOwn) {
+  for (const std::string what : {"exit", "stop", "interval", "thread", "dump", "check", "profile"}) {
+    SCOPED_TRACE(what);
+    const auto run = Run(what.c_str(), "cpu_at_start=1:dump_at_exit=1");
+    run->Profiles();
+    EXPECT_EQ(FilesOf(*run, false, ".cpu.pb.gz"), 1u);
+    EXPECT_EQ(FilesOf(*run, false, ".heap.pb.gz"), 1u);
+    EXPECT_EQ(FilesOf(*run, true, ".cpu.pb.gz"), 0u) << "the profile is its parent's";
+    EXPECT_EQ(FilesOf(*run, true, ".heap.pb.gz"), what == "dump" ? 3u : 1u);
+  }
+}
+
+TEST_P(Copies, HaveACpuProfileOfTheirOwnIfTheyAsk) {
+  const auto run = Run("start", "cpu_at_start=1");
+  EXPECT_EQ(FilesOf(*run, false, ".cpu.pb.gz"), 1u);
+  EXPECT_EQ(FilesOf(*run, true, ".cpu.pb.gz"), 0u);
+  const CountProfile own(ReadFile(run->dir() / "child.cpu.pb.gz"));
+  EXPECT_EQ(own.error(), "");
+  EXPECT_GT(own.In("BurnInChild"), 0);
+  EXPECT_EQ(own.In("Burn"), 0) << "its parent's";
+}
+
+TEST_P(Copies, AreCheckedForLeaks) { Run("exit", "cpu_at_start=1:leak_check=unreachable"); }
 
 // A child that went on with its parent's countdown, or its random numbers, would be sampled where its
 // siblings are.
