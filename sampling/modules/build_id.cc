@@ -86,35 +86,66 @@ size_t FindInNotes(const ImageReader& image, uintptr_t at, uint64_t size, uint64
   return 0;
 }
 
+struct Segments {
+  Elf64_Phdr headers[kMaxHeaders];
+  size_t count;
+  uintptr_t base;
+  uint64_t linked_at;  // addresses in the file count from where its first byte was meant to be
+
+  uintptr_t AddressOf(const Elf64_Phdr& segment) const { return base + (segment.p_vaddr - linked_at); }
+};
+
+bool ReadSegments(const ImageReader& image, uintptr_t base, Segments* segments) {
+  Elf64_Ehdr header;
+  if (!image.Read(base, &header, sizeof(header))) return false;
+  if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
+      header.e_phentsize != sizeof(Elf64_Phdr)) {
+    return false;
+  }
+  segments->count = std::min<size_t>(header.e_phnum, kMaxHeaders);
+  segments->base = base;
+  segments->linked_at = 0;
+  if (!image.Read(base + header.e_phoff, segments->headers, segments->count * sizeof(Elf64_Phdr)))
+    return false;
+  for (size_t i = 0; i < segments->count; i++) {
+    if (segments->headers[i].p_type != PT_LOAD) continue;
+    segments->linked_at = segments->headers[i].p_vaddr - segments->headers[i].p_offset;
+    break;
+  }
+  return true;
+}
+
 }  // namespace
 
 size_t ReadBuildId(uintptr_t base, char* out, size_t capacity) {
   if (capacity > 0) out[0] = '\0';
   ImageReader image;
-  Elf64_Ehdr header;
-  if (!image.Open(base) || !image.Read(base, &header, sizeof(header))) return 0;
-  if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
-      header.e_phentsize != sizeof(Elf64_Phdr)) {
-    return 0;
-  }
-  Elf64_Phdr segments[kMaxHeaders];
-  size_t count = std::min<size_t>(header.e_phnum, kMaxHeaders);
-  if (!image.Read(base + header.e_phoff, segments, count * sizeof(Elf64_Phdr))) return 0;
-  // Addresses in the file count from where its first byte was meant to be.
-  uint64_t linked_at = 0;
-  for (size_t i = 0; i < count; i++) {
-    if (segments[i].p_type == PT_LOAD) {
-      linked_at = segments[i].p_vaddr - segments[i].p_offset;
-      break;
-    }
-  }
-  for (size_t i = 0; i < count; i++) {
-    if (segments[i].p_type != PT_NOTE) continue;
-    size_t length = FindInNotes(image, base + (segments[i].p_vaddr - linked_at), segments[i].p_filesz,
-                                segments[i].p_align, out, capacity);
+  Segments segments;
+  if (!image.Open(base) || !ReadSegments(image, base, &segments)) return 0;
+  for (size_t i = 0; i < segments.count; i++) {
+    const Elf64_Phdr& segment = segments.headers[i];
+    if (segment.p_type != PT_NOTE) continue;
+    size_t length =
+        FindInNotes(image, segments.AddressOf(segment), segment.p_filesz, segment.p_align, out, capacity);
     if (length != 0) return length;
   }
   return 0;
+}
+
+size_t ReadCodeSegments(uintptr_t base, CodeSegment* out, size_t capacity) {
+  ImageReader image;
+  Segments segments;
+  if (!image.Open(base) || !ReadSegments(image, base, &segments)) return 0;
+  size_t found = 0;
+  for (size_t i = 0; i < segments.count && found < capacity; i++) {
+    const Elf64_Phdr& segment = segments.headers[i];
+    if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0 || segment.p_filesz == 0) continue;
+    const uintptr_t start = segments.AddressOf(segment), first_page = start & ~(kPage - 1);
+    const uintptr_t limit = (start + segment.p_filesz + kPage - 1) & ~(kPage - 1);
+    if (limit <= first_page) continue;
+    out[found++] = {first_page, limit, segment.p_offset - (start - first_page)};
+  }
+  return found;
 }
 
 }  // namespace heapprof

@@ -1,7 +1,9 @@
 #include "sampling/modules/modules.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -13,6 +15,7 @@ namespace {
 
 constexpr char kDeleted[] = " (deleted)";
 constexpr size_t kDeletedSize = sizeof(kDeleted) - 1;
+constexpr char kNamedMemory[] = "[anon:";  // by prctl
 
 // Cuts the mark of a deleted file off `path`.
 bool CutDeleted(const char* path, size_t* size) {
@@ -90,7 +93,8 @@ int ModuleTable::ReadFrom(const char* maps_path, const char* exe) {
   count_ = main_ = dropped_ = 0;
   main_known_ = false;
   pool_used_ = 0;
-  header_at_ = 0;
+  header_at_ = header_inode_ = code_of_ = 0;
+  adopted_ = kNone;
   int fd = RawOpen(maps_path, O_RDONLY | O_CLOEXEC, 0);
   if (fd < 0) return fd;
   char* text = space_->text;
@@ -149,17 +153,93 @@ void ModuleTable::AddLine(char* text, size_t size, const char* exe) {
   while (TakeChar(&at, end, ' ')) {
   }
   if (line.limit <= line.start) return;
-  if (line.offset == 0 && line.inode != 0) {
-    header_inode_ = line.inode;
-    header_device_ = line.device;
-    header_at_ = line.start;
-  }
-  if (!executable) return;
+  const bool is_header = line.offset == 0 && line.inode != 0;
+  if (!executable && !is_header && (adopted_ == kNone || line.inode == 0)) return;
   char* path = text + (at - text);
   line.path = path;
   line.path_size = Unescape(path, static_cast<size_t>(end - at));
   line.deleted = CutDeleted(path, &line.path_size);
-  AddModule(line, exe);
+  // In the middle of an image there may be another file's pages: huge ones.
+  if (executable && !IsOfHeader(line) && AddCodeOfImage(line, exe)) return;
+  if (line.inode != 0) NoteFile(line);
+  if (is_header) NoteHeader(line);
+  if (executable) AddModule(line, exe);
+}
+
+bool ModuleTable::IsOfHeader(const Line& line) const {
+  return line.inode != 0 && line.inode == header_inode_ && line.device == header_device_;
+}
+
+void ModuleTable::NoteHeader(const Line& line) {
+  header_inode_ = line.inode;
+  header_device_ = line.device;
+  header_at_ = line.start;
+  header_deleted_ = line.deleted;
+  header_path_size_ = line.path_size < kMaxPath ? line.path_size : 0;
+  memcpy(space_->header_path, line.path, header_path_size_);
+}
+
+// The first mapping of the file behind code that was adopted without one.
+void ModuleTable::NoteFile(const Line& line) {
+  if (adopted_ == kNone) return;
+  if (line.start < adopted_limit_) {
+    const char* path = Keep(line.path, line.path_size);
+    for (uint32_t i = adopted_; i < count_; ++i) {
+      Module& module = space_->modules[i];
+      if (module.inode != 0) continue;
+      module.inode = line.inode;
+      module.device = line.device;
+      module.deleted = line.deleted;
+      if (path != nullptr) module.path = path;
+    }
+  }
+  adopted_ = kNone;
+}
+
+// Executable memory that is no part of the file before it: whether it is the code of a loaded image, whose
+// segment lies there.
+bool ModuleTable::AddCodeOfImage(const Line& line, const char* exe) {
+  if (line.path_size > 0 && line.path[0] == '[' &&
+      (line.path_size < sizeof(kNamedMemory) ||
+       memcmp(line.path, kNamedMemory, sizeof(kNamedMemory) - 1) != 0)) {
+    return false;  // [vdso]
+  }
+  Line file = {
+      0, 0, 0, header_inode_, header_device_, space_->header_path, header_path_size_, header_deleted_};
+  if (header_at_ != 0 && header_path_size_ != 0 && AddPartsOf(header_at_, line, file, exe)) return true;
+  // The header went with the code: what the loader says.
+  dl_find_object object;
+  if (_dl_find_object(reinterpret_cast<void*>(line.start), &object) != 0) return false;
+  const char* name = object.dlfo_link_map->l_name;
+  if (name == nullptr || name[0] == '\0') name = exe;
+  file = {0, 0, 0, 0, 0, name, strlen(name), false};
+  const uint32_t first = count_;
+  if (!AddPartsOf(reinterpret_cast<uintptr_t>(object.dlfo_map_start), line, file, exe)) return false;
+  if (adopted_ == kNone) adopted_ = first;
+  adopted_limit_ = reinterpret_cast<uintptr_t>(object.dlfo_map_end);
+  return true;
+}
+
+// The parts of `line` that are code of the image at `image`, as modules of `file`.
+bool ModuleTable::AddPartsOf(uintptr_t image, const Line& line, const Line& file, const char* exe) {
+  if (code_of_ != image) {
+    code_of_ = image;
+    code_count_ = ReadCodeSegments(image, code_, kMaxCodeSegments);
+  }
+  bool any = false;
+  for (size_t i = 0; i < code_count_; ++i) {
+    Line part = file;
+    part.start = line.start > code_[i].start ? line.start : code_[i].start;
+    part.limit = line.limit < code_[i].limit ? line.limit : code_[i].limit;
+    if (part.start >= part.limit) continue;
+    part.offset = code_[i].file_offset + (part.start - code_[i].start);
+    const uint32_t before = count_;
+    AddModule(part, exe);
+    if (count_ > before && space_->modules[before].image_base == 0)
+      space_->modules[before].image_base = image;
+    any = true;
+  }
+  return any;
 }
 
 void ModuleTable::AddModule(const Line& line, const char* exe) {

@@ -1,5 +1,8 @@
 // The code that is mapped into this process: which file stands at which addresses, with its build id.
 //
+// Code that was moved to anonymous or huge pages after the start (node --use-largepages, HHVM, ClickHouse) is
+// still the module's in whose executable segment it lies.
+//
 // Read anew for each dump, out of /proc/self/maps in pieces, without the loader's lists and their lock. When
 // the main thread has ended, /proc/self answers with nothing, and /proc/thread-self is asked instead.
 //
@@ -28,12 +31,19 @@ struct Module {
   bool deleted;
 };
 
+// Where code of an image lies, and where in its file.
+struct CodeSegment {
+  uintptr_t start, limit;
+  uint64_t file_offset;
+};
+
 class ModuleTable {
  public:
   static constexpr uint32_t kMaxModules = 4096;
   static constexpr size_t kPoolSize = 384 << 10;
   static constexpr size_t kReadSize =
       8 << 10;  // holds the longest line: a path of 4,096 bytes, escaped, and fields
+  static constexpr size_t kMaxPath = 4200;
   static constexpr uint32_t kNone = UINT32_MAX;
 
   // Need not be zeroed; pages are touched as they are needed.
@@ -41,6 +51,7 @@ class ModuleTable {
     Module modules[kMaxModules];
     char pool[kPoolSize];
     char text[kReadSize];
+    char header_path[kMaxPath];  // of the file at header_at_
   };
 
   explicit ModuleTable(Workspace* workspace) : space_(workspace) {}
@@ -69,6 +80,11 @@ class ModuleTable {
 
   void AddLine(char* text, size_t size, const char* exe);
   void AddModule(const Line& line, const char* exe);
+  bool IsOfHeader(const Line& line) const;
+  void NoteHeader(const Line& line);
+  void NoteFile(const Line& line);
+  bool AddCodeOfImage(const Line& line, const char* exe);
+  bool AddPartsOf(uintptr_t image, const Line& line, const Line& file, const char* exe);
   const char* Keep(const char* text, size_t size);  // a copy in the pool, nullptr when that is full
   void ReadBuildIds();
   void AddRetired();
@@ -83,7 +99,21 @@ class ModuleTable {
   uint64_t header_inode_ = 0;
   uint32_t header_device_ = 0;
   uintptr_t header_at_ = 0;
+  bool header_deleted_ = false;
+  size_t header_path_size_ = 0;
+  // What image's code was looked up last.
+  static constexpr size_t kMaxCodeSegments = 8;
+  uintptr_t code_of_ = 0;
+  size_t code_count_ = 0;
+  CodeSegment code_[kMaxCodeSegments];
+  // Modules from adopted_ on have no file yet: a mapping of theirs that follows below adopted_limit_ has it.
+  uint32_t adopted_ = kNone;
+  uintptr_t adopted_limit_ = 0;
 };
+
+// The code that an ELF image whose header is at `base` brings, in pages: its executable segments. Returns how
+// many there are, 0 when it cannot be read or is no such image. `base` may be any address.
+size_t ReadCodeSegments(uintptr_t base, CodeSegment* out, size_t capacity);
 
 // Writes the build id of the ELF image whose header is at `base` as lower-case hex with a final NUL to `out`.
 // Returns its length, 0 when there is none or it cannot be read. `base` may be any address.

@@ -29,11 +29,7 @@ class Linked : public testing::TestWithParam<std::string> {
     SCOPED_TRACE(line);
     ProgramRun run({}, "sample_interval=1:dump_at_exit=1");
     const std::string program = run.dir() / "levels";
-    Command link;
-    link.argv = {"gcc", "-fuse-ld=" + GetParam(), object, "-o", program};
-    link.argv.insert(link.argv.end(), words.begin(), words.end());
-    const Result linked = RunProgram(link);
-    ASSERT_TRUE(linked.ok()) << linked.Describe();
+    Link(object, words, program);
     run.command().argv = {program};
     if (inside) run.command().env.erase(run.command().env.begin());  // LD_PRELOAD
     ExpectWell(run.Execute());
@@ -48,6 +44,13 @@ class Linked : public testing::TestWithParam<std::string> {
       EXPECT_NE(profiles[0].Comments().find("truncated-stacks: 0\n"), std::string::npos)
           << profiles[0].Comments();
     }
+  }
+  void Link(const std::string& object, const Words& words, const std::string& program) {
+    Command link;
+    link.argv = {"gcc", "-fuse-ld=" + GetParam(), object, "-o", program};
+    link.argv.insert(link.argv.end(), words.begin(), words.end());
+    const Result linked = RunProgram(link);
+    ASSERT_TRUE(linked.ok()) << linked.Describe();
   }
   static std::string Pages(const std::string& size) { return "-Wl,-z,max-page-size=" + size; }
 };
@@ -79,6 +82,40 @@ TEST_P(Linked, SegmentsWithHolesAndNoLoader) {
     movable.push_back("-static-pie");
     ExpectWholeStacks(LEVELS_FIXED, fixed, true);
     if (GetParam() != "gold") ExpectWholeStacks(LEVELS_PIE, movable, true);  // gold knows no -static-pie
+  }
+}
+
+// Code in anonymous pages is still the file's, in every kind of profile, and in a leak report.
+TEST_P(Linked, CodeMovedToAnonymousPages) {
+  for (const std::string size : {"4096", "2097152"}) {
+    TempDir built;
+    const std::string program = built / "remapped";
+    Link(REMAPPED_PIE, {"-pie", Pages(size)}, program);
+    for (const std::string part : {"text", "page", "image", "file"}) {
+      if (part == "image" && size != "4096") continue;  // there are holes
+      SCOPED_TRACE(size + " " + part);
+      ProgramRun run({program, part},
+                     "sample_interval=1:dump_at_exit=1:cpu_at_start=1:cpu_hz=1000:leak_check=unreachable");
+      ExpectWell(run.Execute(), 23);
+      EXPECT_NE(run.result().err.find(" in lose "), std::string::npos) << run.result().err;
+      EXPECT_NE(run.result().err.find(" in main "), std::string::npos) << run.result().err;
+      ASSERT_EQ(run.ProfileCount(), 1u);
+      const HeapProfile heap = ReadProfile(FindProfiles(run.dir().path())[0]);
+      ASSERT_EQ(heap.error(), "");
+      for (const char* function : {"before", "after", "lose"}) {
+        EXPECT_EQ(heap.AtLeaf(function).alloc_objects, 1) << function;
+      }
+      EXPECT_EQ(heap.In("main").alloc_objects, heap.In("_start").alloc_objects);
+      int ticks = 0;
+      for (const std::string& file : ListDir(run.dir().path())) {
+        if (file.find(".cpu.pb.gz") == std::string::npos) continue;
+        const CountProfile cpu(ReadFile(run.dir() / file));
+        ASSERT_EQ(cpu.error(), "");
+        EXPECT_GE(cpu.AtLeaf("burn"), cpu.Total() * 8 / 10);
+        ticks += static_cast<int>(cpu.AtLeaf("burn"));
+      }
+      EXPECT_GT(ticks, 10);
+    }
   }
 }
 
