@@ -14,6 +14,9 @@ std::atomic<uint64_t> g_mapped{0};
 void SetMetadataLimit(uint64_t bytes) { g_limit.store(bytes, std::memory_order_relaxed); }
 
 void* MapMetadata(size_t bytes) {
+  // Where the limit is reached, and many ask, they do not write.
+  if (g_mapped.load(std::memory_order_relaxed) + bytes > g_limit.load(std::memory_order_relaxed))
+    return nullptr;
   uint64_t before = g_mapped.fetch_add(bytes, std::memory_order_relaxed);
   if (before + bytes <= g_limit.load(std::memory_order_relaxed)) {
     if (void* memory = RawMapTable(bytes)) return memory;

@@ -5,7 +5,8 @@
 // reader is the one who frees `address`, so that nobody else inserts or removes that entry meanwhile.
 //
 // Thread-safety: yes. Signal-safety: not while the interrupted code is inside (the recorder's guard sees to
-// that). Allocates: mmap only. Locks: kLiveShard. Memory: 16 bytes a slot, load between 3/8 and 3/4.
+// that). Allocates: mmap only. Locks: kLiveShard. Memory: 16 bytes a slot, load between 3/8 and 3/4;
+// up to 13/16 where metadata_limit, or the kernel, lets a shard grow no more.
 #ifndef HEAPPROF_SAMPLING_HEAP_LIVE_TABLE_H_
 #define HEAPPROF_SAMPLING_HEAP_LIVE_TABLE_H_
 

@@ -8,6 +8,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/memory/arena.h"
+
 namespace heapprof::live {
 namespace {
 
@@ -71,6 +73,39 @@ TEST(LiveTableTest, OwnEntriesAreAlwaysFoundWhileOthersMoveThem) {
   for (int t = 1; t <= kThreads; ++t) threads.emplace_back(work, t);
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(missed, 0);
+}
+
+TEST(LiveTableTest, ShardsThatFindNoMemoryToGrowKeepRoomForSearches) {
+  constexpr uintptr_t kFirst = uintptr_t{1} << 45;
+  constexpr uint64_t kSlotBytes = 16;
+  uint64_t bytes_before = MetadataBytes(), entries_before = Count();
+  // Little enough that most shards stop growing in the middle of the run.
+  SetMetadataLimit(bytes_before + (1 << 20));
+  uint64_t refused = 0;
+  std::vector<uintptr_t> held;
+  for (uintptr_t i = 0; i < 200000; ++i) {
+    uint32_t stale;
+    if (Insert(kFirst + i * 16, 1, 0, &stale)) {
+      held.push_back(kFirst + i * 16);
+    } else {
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 0u);
+  EXPECT_EQ(Count() - entries_before, held.size());
+  uint64_t slots = MetadataBytes() / kSlotBytes;
+  EXPECT_LE(Count() * 16, slots * 13);
+  // What there is is found, replaced and ended as ever, and its places are taken again.
+  for (uintptr_t address : held) ASSERT_EQ(Find(address), 1u);
+  uint32_t stale = 0;
+  EXPECT_TRUE(Insert(held[0], 2, 0, &stale));
+  EXPECT_EQ(stale, 1u);
+  for (uintptr_t address : held) ASSERT_NE(Remove(address), 0u);
+  for (uintptr_t address : held) ASSERT_TRUE(Insert(address, 3, 0, &stale));
+  SetMetadataLimit(UINT64_MAX);
+  EXPECT_TRUE(Insert(kFirst - 16, 4, 0, &stale));
+  for (uintptr_t address : held) ASSERT_EQ(Remove(address), 3u);
+  EXPECT_EQ(Remove(kFirst - 16), 4u);
 }
 
 }  // namespace
