@@ -92,6 +92,7 @@ class SamplesOfArena {
 // must hold nothing of the arena.
 void FreeQuarantined(const ArenaLookup& lookup) {
   quarantine::TakeOut([&lookup](void* block) { return lookup.Holds(reinterpret_cast<uintptr_t>(block)); },
+                      [](void* block) { return hpje_sallocx(block, 0); },
                       [](void* block) { hpje_dallocx(block, kNoCacheFlag); });
 }
 

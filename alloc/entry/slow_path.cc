@@ -155,5 +155,8 @@ extern "C" void* hp_malloc_slow(size_t size) {
 }
 
 extern "C" void hp_free_slow(void* block) {
-  if (heapprof::PrepareFree(block)) hpje_free(heapprof::quarantine::Exchange(block));
+  if (!heapprof::PrepareFree(block)) return;
+  if (__builtin_expect(!heapprof::quarantine::IsOn(), 1)) return hpje_free(block);
+  heapprof::quarantine::Keep(
+      block, [](void* kept) { return hpje_sallocx(kept, 0); }, hpje_free);
 }
