@@ -1,23 +1,49 @@
-// mmap and munmap as the private jemalloc calls them (alloc/backend/private_jemalloc.cmake renames them):
-// what it maps is noted, so that the leak check can tell it from the program's own memory.
+// mmap, munmap, madvise and mprotect as the private jemalloc calls them (alloc/backend/private_jemalloc.cmake
+// renames them).
+//
+// What it maps is noted, so that the leak check can tell it from the program's own memory. And errno stays as
+// it was: jemalloc goes on when the kernel refuses to take pages back (it does under mlockall) or to unmap,
+// and the program must not see that in what free(), which has no errors, leaves behind.
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "base/system/own_mappings.h"
+#include "base/system/raw_syscall.h"
+
+namespace {
+
+long Word(const void* address) { return reinterpret_cast<long>(address); }
+
+}  // namespace
 
 #pragma GCC visibility push(hidden)
 extern "C" {
 
 void* hpje_mmap(void* address, size_t size, int protection, int flags, int fd, off_t offset) {
-  void* memory = mmap(address, size, protection, flags, fd, offset);
-  if (memory != MAP_FAILED) heapprof::NoteOwnMapping(reinterpret_cast<uintptr_t>(memory), size);
-  return memory;
+  long memory =
+      heapprof::RawSyscall(SYS_mmap, Word(address), static_cast<long>(size), protection, flags, fd, offset);
+  constexpr long kLeastError = -4095;
+  if (memory < 0 && memory >= kLeastError) return MAP_FAILED;
+  heapprof::NoteOwnMapping(static_cast<uintptr_t>(memory), size);
+  return reinterpret_cast<void*>(memory);
 }
 
 int hpje_munmap(void* address, size_t size) {
+  // First: once it is unmapped, another thread may have it.
   heapprof::ForgetOwnMapping(reinterpret_cast<uintptr_t>(address), size);
-  return munmap(address, size);
+  if (heapprof::RawSyscall(SYS_munmap, Word(address), static_cast<long>(size)) == 0) return 0;
+  heapprof::NoteOwnMapping(reinterpret_cast<uintptr_t>(address), size);
+  return -1;
+}
+
+int hpje_madvise(void* address, size_t size, int advice) {
+  return heapprof::RawSyscall(SYS_madvise, Word(address), static_cast<long>(size), advice) == 0 ? 0 : -1;
+}
+
+int hpje_mprotect(void* address, size_t size, int protection) {
+  return heapprof::RawSyscall(SYS_mprotect, Word(address), static_cast<long>(size), protection) == 0 ? 0 : -1;
 }
 
 }  // extern "C"

@@ -31,6 +31,8 @@ void* hpje_mmap(void* at, size_t size, int protection, int flags, int fd, off_t 
 void hpje_je_arena_reset(void* thread, void* arena);
 void hpje_arena_reset(void* thread, void* arena) { hpje_je_arena_reset(thread, arena); }
 int hpje_munmap(void* at, size_t size) { return munmap(at, size); }
+int hpje_madvise(void* at, size_t size, int advice) { return madvise(at, size, advice); }
+int hpje_mprotect(void* at, size_t size, int protection) { return mprotect(at, size, protection); }
 }
 
 namespace {

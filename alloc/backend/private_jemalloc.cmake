@@ -1,9 +1,9 @@
 # Makes jemalloc private: out of Debian's libjemalloc_pic.a comes one relocatable object in which every global
 # symbol is called hpje_<name>, so that it clashes with no jemalloc of the program's own. jemalloc_cpp.o stays
 # behind, as operator new and delete are ours, and jemalloc's pthread_atfork becomes hpje_register_atfork, so
-# that alloc/wrappers/fork decides when its fork handlers run, and hpje_mutex_lock how they wait. Its mmap and
-# munmap become ours too (alloc/backend/backend_mappings), which note what it maps; and arena_reset, where the
-# controls call it (alloc/entry/arena_reset).
+# that alloc/wrappers/fork decides when its fork handlers run, and hpje_mutex_lock how they wait. Its mmap, munmap,
+# madvise and mprotect become ours too (alloc/backend/backend_mappings), which note what it maps and leave errno
+# alone; and arena_reset, where the controls call it (alloc/entry/arena_reset).
 #
 # Included, it defines heapprof_private_jemalloc(OUT_VAR), which sets OUT_VAR to the object's path. Run by
 # `cmake -P` it does the work.
@@ -23,7 +23,10 @@ if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
   execute_process(COMMAND ${NM} --defined-only --extern-only --format=posix ${archive}
     OUTPUT_VARIABLE listing ERROR_QUIET COMMAND_ERROR_IS_FATAL ANY)
   string(REGEX MATCHALL "\n[A-Za-z_][A-Za-z0-9_]* [A-Z] " definitions "\n${listing}")
-  set(renames "pthread_atfork hpje_register_atfork\npthread_mutex_lock hpje_mutex_lock\nmmap hpje_mmap\nmunmap hpje_munmap\n")
+  set(renames "pthread_atfork hpje_register_atfork\npthread_mutex_lock hpje_mutex_lock\n")
+  foreach(call mmap munmap madvise mprotect)
+    string(APPEND renames "${call} hpje_${call}\n")
+  endforeach()
   foreach(definition IN LISTS definitions)
     string(REGEX REPLACE "\n([^ ]*) .*" "\\1" name "${definition}")
     string(APPEND renames "${name} hpje_${name}\n")
