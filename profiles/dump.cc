@@ -7,6 +7,7 @@
 #include "base/lock/owner_lock.h"
 #include "base/options.h"
 #include "base/system/call_on_stack.h"
+#include "base/system/float_environment.h"
 #include "base/system/process_copy.h"
 #include "base/system/raw_syscall.h"
 #include "base/system/signals_blocked.h"
@@ -125,6 +126,7 @@ int RunLocked(Dump* dump) {
     return -ENOMEM;
   }
   dump->workspace = g_memory.workspace();
+  OwnFloatEnvironment environment;
   CallOnStack(Dump::Run, dump, g_memory.stack_top());
   g_memory.GiveBack();
   CountDump(dump->result);

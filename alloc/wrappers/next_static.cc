@@ -14,6 +14,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include <atomic>
+
 #include "alloc/wrappers/next.h"
 #include "base/system/raw_syscall.h"
 #include "base/text.h"
@@ -42,7 +44,10 @@ int ExecuteFile(int fd, char* const arguments[], char* const environment[]) {
 }
 
 // glibc's loading into static programs needs the very libc at run time, which would bring another malloc.
+// Said once: a program may try again and again.
 void* LoadNothing(const char* file, int) {
+  static std::atomic<bool> told{false};
+  if (told.exchange(true, std::memory_order_relaxed)) return nullptr;
   Text<512> line;
   Say(line.Str("a statically linked program cannot load ").Str(file == nullptr ? "itself" : file));
   return nullptr;

@@ -52,8 +52,8 @@ class Session {
   uint64_t ended() const { return ended_; }
   // As many samples of equal weight would scatter as much as those of this profile.
   uint64_t effective_samples() const {
-    auto periods = static_cast<double>(periods_);
-    return squares_ == 0 ? 0 : static_cast<uint64_t>(periods * periods / static_cast<double>(squares_));
+    __extension__ using Wide = unsigned __int128;
+    return squares_ == 0 ? 0 : static_cast<uint64_t>(Wide{periods_} * periods_ / squares_);
   }
 
  private:

@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 
 #include "base/hash.h"
+#include "base/system/float_environment.h"
 #include "base/system/raw_syscall.h"
 
 namespace heapprof {
@@ -26,9 +27,10 @@ uint64_t Sampler::NextRandom() {
 uint64_t Sampler::NextCountdown(uint64_t mean) {
   // 53 bits, the high ones, which are the generator's best; plus one, so that U is in (0, 1].
   constexpr double kUnit = 1.0 / (uint64_t{1} << 53);
-  double uniform = static_cast<double>((NextRandom() >> 11) + 1) * kUnit;
+  OwnFloatEnvironment environment;
+  double uniform = static_cast<double>(Pinned((NextRandom() >> 11) + 1)) * kUnit;
   // At most 36.8 * 2^47: fits.
-  return static_cast<uint64_t>(-log(uniform) * static_cast<double>(mean)) + 1;
+  return Pinned(static_cast<uint64_t>(-log(uniform) * static_cast<double>(Pinned(mean)))) + 1;
 }
 
 uint64_t TrueRandom() {

@@ -35,6 +35,14 @@ TEST_P(Static, StacksReachTheStart) {
   }
 }
 
+TEST_P(Static, LoadingIsRefusedWithOneLine) {
+  ProgramRun run({Program("loads_whole")}, "sample_interval=" + GetParam());
+  run.command().env.erase(run.command().env.begin());  // LD_PRELOAD
+  ExpectWell(run.Execute());
+  EXPECT_EQ(run.Said(),
+            std::vector<std::string>{"heapprof: a statically linked program cannot load libm.so.6"});
+}
+
 TEST_P(Static, ForkWithHandlersThatAllocate) { Whole({"atfork_preinit_whole", "50"}); }
 
 TEST_P(Static, EveryExec) {
