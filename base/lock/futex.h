@@ -10,20 +10,28 @@
 #include <time.h>
 
 #include <atomic>
+#include <type_traits>
 
 #include "base/system/raw_syscall.h"
 
 namespace heapprof {
 
 // Sleeps while the word is `value`, for at most `nanos`; 0: without limit. May come back early. 0 or -errno.
-inline long FutexWait(const std::atomic<uint32_t>* word, uint32_t value, int64_t nanos) {
+template <typename Word>
+long FutexWait(const std::atomic<Word>* word, std::common_type_t<Word> value, int64_t nanos) {
+  static_assert(sizeof(*word) == sizeof(uint32_t));
   constexpr int64_t kSecond = 1'000'000'000;
   timespec limit = {nanos / kSecond, nanos % kSecond};
-  return RawSyscall(SYS_futex, reinterpret_cast<long>(word), FUTEX_WAIT_PRIVATE, value,
+  return RawSyscall(SYS_futex, reinterpret_cast<long>(word), FUTEX_WAIT_PRIVATE, static_cast<long>(value),
                     nanos > 0 ? reinterpret_cast<long>(&limit) : 0);
 }
 
-inline void FutexWakeAll(const std::atomic<uint32_t>* word) {
+template <typename Word>
+void FutexWakeOne(const std::atomic<Word>* word) {
+  RawSyscall(SYS_futex, reinterpret_cast<long>(word), FUTEX_WAKE_PRIVATE, 1);
+}
+template <typename Word>
+void FutexWakeAll(const std::atomic<Word>* word) {
   RawSyscall(SYS_futex, reinterpret_cast<long>(word), FUTEX_WAKE_PRIVATE, INT32_MAX);
 }
 

@@ -1,9 +1,6 @@
 #include "base/lock/owner_lock.h"
 
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <time.h>
-
+#include "base/lock/futex.h"
 #include "base/system/raw_syscall.h"
 
 namespace heapprof {
@@ -31,15 +28,13 @@ void OwnerLock::Wait() {
   int owner = owner_.load(std::memory_order_relaxed);
   if (owner == 0) return;
   // A time limit stands in for a wake-up after a fork in the holder's absence.
-  timespec limit = {0, 100'000'000};
-  RawSyscall(SYS_futex, reinterpret_cast<long>(&owner_), FUTEX_WAIT_PRIVATE, owner,
-             reinterpret_cast<long>(&limit));
+  FutexWait(&owner_, owner, 100'000'000);
 }
 
 void OwnerLock::Unlock() {
   // release: what was written under the lock is seen by the next holder.
   owner_.store(0, std::memory_order_release);
-  RawSyscall(SYS_futex, reinterpret_cast<long>(&owner_), FUTEX_WAKE_PRIVATE, 1);
+  FutexWakeOne(&owner_);
 }
 
 }  // namespace heapprof

@@ -1,10 +1,6 @@
 #include "base/lock/spinlock.h"
 
-#include <linux/futex.h>
-#include <sys/syscall.h>
-
 #include "base/lock/futex.h"
-#include "base/system/raw_syscall.h"
 #include "base/text.h"
 
 namespace heapprof {
@@ -87,6 +83,6 @@ void SpinLock::UnlockAfterFork(bool in_child) {
 
 void SetLockWaitHook(void (*hook)()) { g_wait_hook.store(hook, std::memory_order_release); }
 
-void SpinLock::Wake() { RawSyscall(SYS_futex, reinterpret_cast<long>(&state_), FUTEX_WAKE_PRIVATE, 1); }
+void SpinLock::Wake() { FutexWakeOne(&state_); }
 
 }  // namespace heapprof

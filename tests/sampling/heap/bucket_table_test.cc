@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/memory/arena.h"
+#include "tests/support/own_process.h"
 
 namespace heapprof {
 namespace {
@@ -66,8 +67,8 @@ TEST(BucketTableTest, ThreadsThatAddTheSameKeysAgreeOnTheBuckets) {
   }
 }
 
-// Last in its file: from here on this process' tables are full.
-TEST(BucketTableZTest, BeyondTheLimitTheOverflowBucketsOfEachSizeCountEverything) {
+// From then on the process' tables are full.
+void FillTheTables() {
   SetMetadataLimit(MetadataBytes() + (1 << 20));  // the least that the option takes
   std::vector<uintptr_t> known = {0x99, 0x98};
   uint64_t total = 0, bytes = 0, counted = 0, counted_bytes = 0;
@@ -91,6 +92,10 @@ TEST(BucketTableZTest, BeyondTheLimitTheOverflowBucketsOfEachSizeCountEverything
   EXPECT_EQ(counted, total);
   EXPECT_EQ(counted_bytes, bytes);
   SetMetadataLimit(UINT64_MAX);
+}
+
+TEST(BucketTableTest, BeyondTheLimitTheOverflowBucketsOfEachSizeCountEverything) {
+  test::InAProcessOfItsOwn(FillTheTables);
 }
 
 }  // namespace

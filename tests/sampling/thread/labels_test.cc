@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/memory/arena.h"
+#include "tests/support/own_process.h"
 
 namespace heapprof {
 namespace {
@@ -95,8 +96,8 @@ TEST_F(LabelsTest, ThreadsHaveTheirOwn) {
   EXPECT_EQ(All(), "thread=main;");
 }
 
-// Last: what it fills stays filled for the process.
-TEST_F(LabelsTest, ZTheNumberOfSetsIsBounded) {
+// From then on the process takes no new set.
+void UseUpTheSets() {
   SetLabel("n", "known");
   uint32_t known = CurrentLabels();
   uint64_t bytes = MetadataBytes();
@@ -111,6 +112,8 @@ TEST_F(LabelsTest, ZTheNumberOfSetsIsBounded) {
   EXPECT_EQ(SetLabel("n", "known"), 0);
   EXPECT_EQ(CurrentLabels(), known);
 }
+
+TEST_F(LabelsTest, TheNumberOfSetsIsBounded) { test::InAProcessOfItsOwn(UseUpTheSets); }
 
 }  // namespace
 }  // namespace heapprof
