@@ -19,6 +19,7 @@
 #include "alloc/wrappers/next.h"
 #include "alloc/wrappers/threads.h"
 #include "base/options.h"
+#include "base/signal/signal_front.h"
 #include "base/system/raw_syscall.h"
 #include "base/text.h"
 #include "leak/at_exit.h"
@@ -71,6 +72,8 @@ void FindNextFunctions() {
   FindNext("execvpe", &g_next.execvpe);
   FindNext("fexecve", &g_next.fexecve);
   FindNext("execveat", &g_next.execveat);
+  FindNext("sigaction", &g_next.sigaction);
+  FindNext("signal", &g_next.signal);
 }
 
 namespace {
@@ -131,6 +134,7 @@ void Start() {
   InitControls();
   hp_delete_replaced = plain != &hp_own_delete || array != &hp_own_array_delete;
   FindNextFunctions();
+  SetLibcSigaction(g_next.sigaction);
   RegisterForkHandlers();
   InitThreads();
   g_allocator_stats_printer = PrintStatistics;

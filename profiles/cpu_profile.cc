@@ -166,7 +166,7 @@ int StartToFile(const Work& work) {
   return error;
 }
 
-void OnCpuSignal(int) {
+void OnCpuSignal(int, siginfo_t*, void*) {
   Perform({[](const Work& work) { return cpu::Running() ? Stop() : StartToFile(work); }, kToFile,
            GetOptions().cpu_hz, 0});
 }

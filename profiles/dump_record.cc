@@ -26,8 +26,8 @@ namespace heapprof {
 static_assert(kDumpRecordNote == 1, "the type in the note above");
 static_assert(sizeof(HEAPPROF_DUMP_RECORD_OWNER) == 9, "the size in the note above");
 
-void PublishDumpSignal(int signal, void (*handler)(int), const char* output) {
-  hp_dump_record.handler = reinterpret_cast<uint64_t>(handler);
+void PublishDumpSignal(int signal, uintptr_t handler, const char* output) {
+  hp_dump_record.handler = handler;
   hp_dump_record.output = reinterpret_cast<uint64_t>(output);
   hp_dump_record.system_call = reinterpret_cast<uint64_t>(&RawSyscall);
   // release: whoever reads the signal in another process finds the fields before it.

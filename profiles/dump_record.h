@@ -4,10 +4,12 @@
 #ifndef HEAPPROF_PROFILES_DUMP_RECORD_H_
 #define HEAPPROF_PROFILES_DUMP_RECORD_H_
 
+#include <stdint.h>
+
 namespace heapprof {
 
 // `signal` 0: none. `output` stays where it is.
-void PublishDumpSignal(int signal, void (*handler)(int), const char* output);
+void PublishDumpSignal(int signal, uintptr_t handler, const char* output);
 
 }  // namespace heapprof
 

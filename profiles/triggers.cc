@@ -1,55 +1,50 @@
 #include "profiles/triggers.h"
 
-#include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "base/options.h"
+#include "base/signal/signal_front.h"
 #include "base/text.h"
 #include "profiles/cpu_profile.h"
 #include "profiles/dump.h"
 #include "profiles/dump_record.h"
+#include "profiles/fatal_signals.h"
 
 namespace heapprof {
 namespace {
 
-void OnDumpSignal(int) { DumpOnSignal(); }
+void OnDumpSignal(int, siginfo_t*, void*) { DumpOnSignal(); }
 
 void DumpAtExit() {
   StopCpuProfileAtExit();
   if (GetOptions().dump_at_exit) DumpHeap(nullptr);
 }
 
-__attribute__((destructor)) void AtExit() { DumpAtExit(); }
+__attribute__((destructor)) void AtExit() { WriteAtExit(DumpAtExit); }
+void AtQuickExit() { WriteAtExit(DumpAtExit); }
 
 }  // namespace
 
-void InstallHandler(int number, void (*handler)(int)) {
-  struct sigaction old_action = {};
-  if (sigaction(number, nullptr, &old_action) != 0 || old_action.sa_handler != SIG_DFL) {
-    if (GetOptions().verbose) {
-      Text<128> line;
-      Say(line.Str("signal ").Dec(number).Str(" is in use by the program: no dump on it"));
-    }
-    return;
-  }
-  struct sigaction action = {};
-  action.sa_handler = handler;
-  action.sa_flags = SA_ONSTACK | SA_RESTART;
-  sigfillset(&action.sa_mask);  // a dump's stack is no place for the program's handlers
-  sigaction(number, &action, nullptr);
+void InstallHandler(int number, FrontHandler handler) {
+  if (InstallFront(number, FrontKind::kGivesWay, handler) == 0 || !GetOptions().verbose) return;
+  Text<128> line;
+  Say(line.Str("signal ").Dec(number).Str(" is in use by the program: no dump on it"));
 }
 
 void InstallTriggers() {
   const Options& options = GetOptions();
   MapDumpMemory();
-  PublishDumpSignal(options.dump_signal, OnDumpSignal, options.output);
+  PublishDumpSignal(options.dump_signal, reinterpret_cast<uintptr_t>(OnDumpSignal), options.output);
   if (options.dump_signal > 0) InstallHandler(options.dump_signal, OnDumpSignal);
   InstallCpuTriggers();
-  at_quick_exit(DumpAtExit);
+  if (options.dump_at_exit || options.cpu_at_start) InstallFatalSignals(DumpAtExit);
+  at_quick_exit(AtQuickExit);
 }
 
 void TriggersAfterForkInChild(bool copied) {
   DumpsAfterForkInChild();
+  FatalSignalsAfterForkInChild();
   CpuProfileAfterForkInChild(copied);
 }
 

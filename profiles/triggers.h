@@ -4,6 +4,8 @@
 #ifndef HEAPPROF_PROFILES_TRIGGERS_H_
 #define HEAPPROF_PROFILES_TRIGGERS_H_
 
+#include "base/signal/signal_front.h"
+
 namespace heapprof {
 
 // Installs the signal handler and the exit hooks that the options ask for. Called once by alloc/init, when
@@ -14,7 +16,7 @@ void InstallTriggers();
 void TriggersAfterForkInChild(bool copied);
 
 // Installs `handler` for a signal that makes a dump, unless the program has one of its own there.
-void InstallHandler(int number, void (*handler)(int));
+void InstallHandler(int number, FrontHandler handler);
 
 }  // namespace heapprof
 

@@ -7,6 +7,8 @@
 
 #include <pthread.h>
 
+#include "base/signal/signal_front.h"
+
 namespace heapprof {
 
 struct NextFunctions {
@@ -18,6 +20,8 @@ struct NextFunctions {
   int (*execvpe)(const char*, char* const[], char* const[]);
   int (*fexecve)(int, char* const[], char* const[]);
   int (*execveat)(int, const char*, char* const[], char* const[], int);
+  SigactionFunction sigaction;
+  void (*(*signal)(int, void (*)(int)))(int);  // nullptr in a static program
 };
 extern NextFunctions g_next;
 

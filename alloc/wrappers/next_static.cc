@@ -26,6 +26,7 @@ extern char __executable_start[], _end[];  // by the linker
 __attribute__((weak)) int __pthread_create(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
 __attribute__((weak)) int __execve(const char*, char* const[], char* const[]);
 __attribute__((weak)) int __execvpe(const char*, char* const[], char* const[]);
+__attribute__((weak)) int __libc_sigaction(int, const struct sigaction*, struct sigaction*);
 }
 
 namespace heapprof {
@@ -64,7 +65,10 @@ __attribute__((used)) struct {
 }  // namespace
 
 void FindNextInStaticProgram() {
-  if (__pthread_create == nullptr || __execve == nullptr || __execvpe == nullptr) return;
+  if (__pthread_create == nullptr || __execve == nullptr || __execvpe == nullptr ||
+      __libc_sigaction == nullptr) {
+    return;
+  }
   unwind::CloseTablesOfStaticProgram(reinterpret_cast<uintptr_t>(__executable_start),
                                      reinterpret_cast<uintptr_t>(_end));
   g_next.pthread_create = __pthread_create;
@@ -72,6 +76,7 @@ void FindNextInStaticProgram() {
   g_next.execvpe = __execvpe;
   g_next.fexecve = ExecuteFile;
   g_next.execveat = ExecuteAt;
+  g_next.sigaction = __libc_sigaction;
   g_next.dlopen = LoadNothing;
   g_next.dlclose = UnloadNothing;
 }

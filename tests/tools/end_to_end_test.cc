@@ -1,6 +1,9 @@
 // The command with the real library: start a program, have it dump, look at the dump.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "tests/support/files.h"
 #include "tests/support/under.h"
@@ -114,6 +117,57 @@ TEST(EndToEnd, ExitDump) {
   const Result result = RunProgram(command);
   EXPECT_TRUE(result.ok()) << result.Describe();
   EXPECT_EQ(ExpectGoodProfiles(dir.path()).size(), 1u);
+}
+
+// Ctrl-C: the terminal sends it to the whole group. The program has no handler for it.
+TEST(EndToEnd, WhatWasAskedForIsWrittenBeforeASignalEndsTheProgram) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    SCOPED_TRACE(signal);
+    TempDir dir;
+    Command command;
+    command.argv = {HEAPPROF_COMMAND, "run",   "--interval", "1",          "--output", dir / "t",
+                    "--exit-dump",    "--cpu", "--",         "/bin/sleep", "600"};
+    command.env = {{"LD_BIND_NOW", "1"}};
+    Process program(command);
+    const std::string children =
+        "/proc/" + std::to_string(program.pid()) + "/task/" + std::to_string(program.pid()) + "/children";
+    // Its environment holds the options from exec on; the library's handlers stand when SIGUSR2 is caught.
+    const auto caught = [&] {
+      const std::string child = ReadFile(children);
+      const std::string status = ReadFile("/proc/" + child.substr(0, child.find(' ')) + "/status");
+      const size_t mask = status.find("SigCgt:");
+      return mask != std::string::npos &&
+             (strtoull(status.c_str() + mask + 7, nullptr, 16) >> (SIGXCPU - 1) & 1) != 0;
+    };
+    while (!caught()) usleep(1000);
+    kill(-program.pid(), signal);
+    const Result result = program.Wait();
+    EXPECT_EQ(result.signal, signal) << result.Describe();
+    EXPECT_EQ(result.err, "");
+    EXPECT_EQ(ListDir(dir.path()), (std::vector<std::string>{"t.cpu.pb.gz", "t.heap.pb.gz"}));
+  }
+}
+
+TEST(EndToEnd, WhatCouldNotBeWrittenIsSaid) {
+  TempDir dir;
+  Command command;
+  const auto run = [&](std::vector<std::string> options, const std::string& script) {
+    command.argv = {HEAPPROF_COMMAND, "run", "--output", dir / "t"};
+    command.argv.insert(command.argv.end(), options.begin(), options.end());
+    command.argv.insert(command.argv.end(), {"--", "/bin/sh", "-c", script});
+    return RunProgram(command);
+  };
+  Result result = run({"--exit-dump", "--cpu"}, "kill -KILL $$");
+  EXPECT_EQ(result.signal, SIGKILL);
+  EXPECT_EQ(
+      result.err,
+      "heapprof: /bin/sh was ended by SIGKILL: the heap and CPU profiles of its end could not be written\n");
+  result = run({"--exit-dump"}, "ulimit -c 0; kill -USR2 $$; kill -SEGV $$");
+  EXPECT_EQ(result.signal, SIGSEGV);
+  EXPECT_EQ(result.err,
+            "heapprof: /bin/sh was ended by SIGSEGV: the heap profile of its end could not be written\n");
+  EXPECT_EQ(run({}, "kill -KILL $$").err, "") << "nothing was asked for";
+  EXPECT_EQ(run({"--exit-dump"}, "kill -TERM $$").err, "");
 }
 
 // The files of `folder` whose names end in `suffix`.

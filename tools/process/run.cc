@@ -2,12 +2,16 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <filesystem>
 
@@ -134,6 +138,38 @@ std::vector<OptionPair> WithAbsoluteOutput(std::vector<OptionPair> options) {
   return options;
 }
 
+bool IsOn(const std::vector<OptionPair>& options, const char* key) {
+  const std::string* value = FindOption(options, key);
+  return value != nullptr && *value != "0" && !value->empty();
+}
+
+// A program that a signal ended may have had no time to write what was asked for at its end.
+void SayWhatIsMissing(const std::string& program, const Ended& ended, const std::vector<OptionPair>& options,
+                      const std::vector<std::string>& files) {
+  if (!WIFSIGNALED(ended.wait_status)) return;
+  const int signal = WTERMSIG(ended.wait_status);
+  // The library writes before these (profiles/fatal_signals.cc).
+  constexpr int kWrittenBefore[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGALRM, SIGTERM, SIGXCPU};
+  const bool may_have =
+      std::find(std::begin(kWrittenBefore), std::end(kWrittenBefore), signal) != std::end(kWrittenBefore);
+  const auto is_missing = [&](const char* option, const std::string& suffix) {
+    return IsOn(options, option) &&
+           !(may_have && std::any_of(files.begin(), files.end(), [&](const std::string& file) {
+               return file.size() > suffix.size() &&
+                      file.compare(file.size() - suffix.size(), suffix.size(), suffix) == 0;
+             }));
+  };
+  const bool heap = is_missing("dump_at_exit", kHeapSuffix), cpu = is_missing("cpu_at_start", kCpuSuffix);
+  if (!heap && !cpu) return;
+  const char* name = sigabbrev_np(signal);
+  Tell(Printable(program) + " was ended by " +
+       (name != nullptr ? "SIG" + std::string(name) : "signal " + std::to_string(signal)) + ": the " +
+       (heap && cpu ? "heap and CPU profiles"
+        : heap      ? "heap profile"
+                    : "CPU profile") +
+       " of its end could not be written");
+}
+
 }  // namespace
 
 void Run(const RunRequest& request) {
@@ -178,8 +214,10 @@ void Run(const RunRequest& request) {
   const Ended ended = Supervise(become);
   const auto pairs = ParseOptionText(options);
   const std::string* output = FindOption(pairs, "output");
-  SymbolizeOutputs(output != nullptr && !output->empty() ? *output : kDefaultOutput, ended.pid,
-                   fs::path(name).filename(), start);
+  const std::vector<std::string> files =
+      SymbolizeOutputs(output != nullptr && !output->empty() ? *output : kDefaultOutput, ended.pid,
+                       fs::path(name).filename(), start);
+  SayWhatIsMissing(name, ended, pairs, files);
   EndLike(ended);
 }
 

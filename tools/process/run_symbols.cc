@@ -34,14 +34,15 @@ void SymbolizeInPlace(const std::string& path, unsigned mode) try {
 
 }  // namespace
 
-void SymbolizeOutputs(const std::string& output, pid_t pid, const std::string& program, timespec start) {
+std::vector<std::string> SymbolizeOutputs(const std::string& output, pid_t pid, const std::string& program,
+                                          timespec start) {
   std::string folder;
   std::vector<std::pair<std::string, unsigned>> files;
   try {
     const OutputPattern pattern(output, pid, {program});
     folder = pattern.folder().empty() ? "." : pattern.folder();
     DIR* entries = opendir(folder.c_str());
-    if (entries == nullptr) return;  // the program's own message has said it
+    if (entries == nullptr) return {};  // the program's own message has said it
     while (const dirent* entry = readdir(entries)) {
       const std::string path = folder + "/" + entry->d_name;
       struct stat status;
@@ -52,10 +53,15 @@ void SymbolizeOutputs(const std::string& output, pid_t pid, const std::string& p
     closedir(entries);
   } catch (const Failure& failure) {
     Tell("the profiles stay without symbols: " + std::string(failure.what()));
-    return;
+    return {};
   }
   std::sort(files.begin(), files.end());
-  for (const auto& [path, mode] : files) SymbolizeInPlace(path, mode);
+  std::vector<std::string> paths;
+  for (const auto& [path, mode] : files) {
+    SymbolizeInPlace(path, mode);
+    paths.push_back(path);
+  }
+  return paths;
 }
 
 }  // namespace heapprof::tools

@@ -9,12 +9,14 @@
 
 #include <ctime>
 #include <string>
+#include <vector>
 
 namespace heapprof::tools {
 
 // Symbolizes each file that the pattern `output` of the process `pid` or of any other gives, and that was
-// written since `start`, in its place.
-void SymbolizeOutputs(const std::string& output, pid_t pid, const std::string& program, timespec start);
+// written since `start`, in its place. Returns their paths.
+std::vector<std::string> SymbolizeOutputs(const std::string& output, pid_t pid, const std::string& program,
+                                          timespec start);
 
 }  // namespace heapprof::tools
 

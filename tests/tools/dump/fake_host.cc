@@ -133,7 +133,10 @@ int main(int argc, char** argv) {
   const bool none = options != nullptr && strstr(options, "dump_signal=0") != nullptr;
   // No text of the pattern: the environment has it.
 #ifdef HEAPPROF_WITH_RECORD
-  heapprof::PublishDumpSignal(Is(mode, "starting") ? -1 : none ? 0 : SIGUSR2, action.sa_handler, nullptr);
+  heapprof::PublishDumpSignal(Is(mode, "starting") ? -1
+                              : none               ? 0
+                                                   : SIGUSR2,
+                              reinterpret_cast<uintptr_t>(action.sa_handler), nullptr);
 #else
   (void)none;
 #endif

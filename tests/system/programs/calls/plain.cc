@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include <new>
 #include <string>
@@ -57,9 +58,10 @@ void Exhaust() {
 }
 
 void Secure() {
-  struct sigaction action {};
-  CHECK(sigaction(SIGUSR2, nullptr, &action) == 0);
-  printf("secure %lu default %d interval %zu\n", getauxval(AT_SECURE), action.sa_handler == SIG_DFL,
+  // The kernel's answer, as libc's is that of a program without the library.
+  unsigned long action[4] = {};
+  CHECK(syscall(SYS_rt_sigaction, SIGUSR2, nullptr, action, 8) == 0);
+  printf("secure %lu default %d interval %zu\n", getauxval(AT_SECURE), action[0] == 0,
          HasLibrary() ? heapprof_sample_interval() : 0);
 }
 

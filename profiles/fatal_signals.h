@@ -1,0 +1,21 @@
+// Profiles that were asked for at the program's end, when that is a signal's default action.
+//
+// Thread-safety: yes. Signal-safety: yes. Allocates: never.
+#ifndef HEAPPROF_PROFILES_FATAL_SIGNALS_H_
+#define HEAPPROF_PROFILES_FATAL_SIGNALS_H_
+
+namespace heapprof {
+
+// Installs handlers (base/signal/signal_front.h) for the signals that ask a program to end: each calls
+// `write_profiles` and then lets the signal end the process.
+void InstallFatalSignals(void (*write_profiles)());
+
+// At exit: calls `write_profiles`, unless a signal has had it called. A signal that comes meanwhile ends the
+// process afterwards.
+void WriteAtExit(void (*write_profiles)());
+
+void FatalSignalsAfterForkInChild();
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_PROFILES_FATAL_SIGNALS_H_
