@@ -254,17 +254,29 @@ void ParseOptions(const char* text, const char* source, Options* options, Option
   }
 }
 
-void ParseSanitizerOptions(const char* text, Options* options) {
+void ParseSanitizerOptions(const char* text, Options* options, OptionComplaint complain) {
   Span key, value;
   bool has_value, closed;
+  Text<512> line;
+  int passed_over = 0;
   while (NextPair(&text, &key, &value, &has_value, &closed)) {
-    if (!has_value || !closed) continue;
-    bool on;
-    if (key.Is("log_path")) CopyLogPath(value, options->log_path);
-    if (key.Is("suppressions")) CopyPath(value, options->suppressions);
-    if (key.Is("exitcode")) ParseExitCode(value, &options->exitcode);
-    if (key.Is("detect_leaks") && ParseBool(value, &on) && !on) options->leak_check = LeakCheck::kOff;
+    bool on, good = has_value && closed;
+    if (good && key.Is("log_path")) {
+      good = CopyLogPath(value, options->log_path);
+    } else if (good && key.Is("suppressions")) {
+      good = CopyPath(value, options->suppressions);
+    } else if (good && key.Is("exitcode")) {
+      good = ParseExitCode(value, &options->exitcode);
+    } else if (good && key.Is("detect_leaks") && ParseBool(value, &on)) {
+      if (!on) options->leak_check = LeakCheck::kOff;
+    } else {
+      good = false;
+    }
+    if (good) continue;
+    line.Str(passed_over++ == 0 ? "LSAN_OPTIONS: passed over: " : ", ").Str(key.data, key.size);
+    if (has_value) line.Str("=").Str(value.data, value.size);
   }
+  if (passed_over > 0) complain(line.data());
 }
 
 const Options& GetOptions() { return g_options; }
@@ -292,7 +304,7 @@ void InitOptions(const char* program_defaults, char** envp, bool secure) {
   if (variable != nullptr) ParseOptions(variable, "HEAPPROF_OPTIONS", &g_options, SayComplaint);
   if (g_options.leak_check != LeakCheck::kOff) {
     if (const char* sanitizer = secure ? nullptr : FindValue(envp, "LSAN_OPTIONS=")) {
-      ParseSanitizerOptions(sanitizer, &g_options);
+      ParseSanitizerOptions(sanitizer, &g_options, SayComplaint);
       LeakCheck check = g_options.leak_check;
       if (variable != nullptr) ParseOptions(variable, "HEAPPROF_OPTIONS", &g_options, Silence);
       g_options.leak_check = check;

@@ -53,8 +53,9 @@ void ParseOptions(const char* text, const char* source, Options* options, Option
 const Options& GetOptions();
 
 // Reads out of LeakSanitizer's options, which CTest sets, what the leak check shares with it: log_path,
-// suppressions, exitcode; detect_leaks=0 switches the check off. The rest is passed over.
-void ParseSanitizerOptions(const char* text, Options* options);
+// suppressions, exitcode; detect_leaks=0 switches the check off. The rest is passed over, in one
+// complaint.
+void ParseSanitizerOptions(const char* text, Options* options, OptionComplaint complain);
 
 // Parses heapprof_default_options() and then, unless the process runs under AT_SECURE, HEAPPROF_OPTIONS out
 // of `envp`. With leak_check on, LSAN_OPTIONS stands between the two. Call once.

@@ -1,20 +1,25 @@
 #include "leak/at_exit.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <string.h>
 #include <sys/syscall.h>
 
 #include <atomic>
+#include <initializer_list>
 
 #include "base/options.h"
 #include "base/system/raw_syscall.h"
 #include "base/text.h"
 #include "leak/check.h"
+#include "leak/program_symbols.h"
 #include "leak/search/roots.h"
 #include "profiles/dump_file.h"
 #include "proto/descriptor_sink.h"
+#include "sampling/heap/live_table.h"
 #include "sampling/recorder.h"
 
 extern "C" {
@@ -27,6 +32,9 @@ __attribute__((weak)) void __lsan_init(void);
 __attribute__((weak)) void __hwasan_init(void);
 __attribute__((weak)) void __msan_init(void);
 __attribute__((weak)) void __tsan_init(void);
+// Made by the linker: our own image.
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char _end[] __attribute__((visibility("hidden")));
 // libc's list of open streams.
 extern FILE* _IO_list_all;
 }
@@ -44,6 +52,22 @@ bool HasSanitizer() {
          __msan_init != nullptr || __tsan_init != nullptr;
 }
 
+// Whether the program's calls of malloc end here, and not in a function of its own or of a library that comes
+// before this one. Such a function may pass its calls on: it is asked for a block.
+bool MallocIsOurs() {
+  auto* allocate = reinterpret_cast<void* (*)(size_t)>(dlsym(RTLD_DEFAULT, "malloc"));
+  auto* release = reinterpret_cast<void (*)(void*)>(dlsym(RTLD_DEFAULT, "free"));
+  if (allocate == nullptr || release == nullptr) return true;  // without a loader
+  auto address = reinterpret_cast<uintptr_t>(allocate);
+  if (address >= reinterpret_cast<uintptr_t>(__ehdr_start) && address < reinterpret_cast<uintptr_t>(_end)) {
+    return true;
+  }
+  void* block = allocate(1);
+  bool ours = live::Find(reinterpret_cast<uintptr_t>(block)) != 0;
+  release(block);
+  return ours;
+}
+
 void MakeAbsolute(const char* path, TextWriter* out) {
   char folder[kPathCapacity];
   if (path[0] != '/' && path[0] != '\0' &&
@@ -51,6 +75,32 @@ void MakeAbsolute(const char* path, TextWriter* out) {
     out->Str(folder).Str("/");
   }
   out->Str(path);
+}
+
+// What the program may define, exported or not.
+constexpr const char* kNames[] = {"__lsan_default_suppressions", "heapprof_default_suppressions",
+                                  "__lsan_is_turned_off"};
+struct OwnFunctions {
+  const char* (*lsan_suppressions)();
+  const char* (*suppressions)();
+  int (*is_turned_off)();
+};
+OwnFunctions g_own;
+
+void FindOwnFunctions() {
+  void* found[] = {reinterpret_cast<void*>(__lsan_default_suppressions),
+                   reinterpret_cast<void*>(heapprof_default_suppressions),
+                   reinterpret_cast<void*>(__lsan_is_turned_off)};
+  static_assert(sizeof(found) / sizeof(found[0]) == sizeof(kNames) / sizeof(kNames[0]));
+  static_assert(sizeof(found) == sizeof(g_own));
+  if (found[0] == nullptr || found[1] == nullptr || found[2] == nullptr) {
+    void* in_file[sizeof(kNames) / sizeof(kNames[0])] = {};
+    FindProgramFunctions(kNames, in_file, sizeof(kNames) / sizeof(kNames[0]));
+    for (size_t i = 0; i < sizeof(kNames) / sizeof(kNames[0]); ++i) {
+      if (found[i] == nullptr) found[i] = in_file[i];
+    }
+  }
+  memcpy(&g_own, found, sizeof(g_own));
 }
 
 void ReadSuppressions(const Options& options) {
@@ -64,13 +114,9 @@ void ReadSuppressions(const Options& options) {
               .Str(ErrnoText(-error)));
     }
   }
-  if (__lsan_default_suppressions != nullptr) {
-    if (const char* text = __lsan_default_suppressions())
-      suppressions.AddCopy(text, "__lsan_default_suppressions");
-  }
-  if (heapprof_default_suppressions != nullptr) {
-    if (const char* text = heapprof_default_suppressions())
-      suppressions.AddCopy(text, "heapprof_default_suppressions");
+  for (const char* (*own)() : {g_own.lsan_suppressions, g_own.suppressions}) {
+    const char* text = own != nullptr ? own() : nullptr;
+    if (text != nullptr) suppressions.AddCopy(text, own == g_own.suppressions ? kNames[1] : kNames[0]);
   }
 }
 
@@ -106,6 +152,8 @@ void SayWhyNot(int error, const CheckResult& result) {
     line.Str(
         "not every allocation was recorded (sample_interval must be 1 from the start, and metadata_limit not "
         "reached)");
+  } else if (error == -EOPNOTSUPP) {
+    line.Str("the program brings its own malloc, whose blocks heapprof does not see");
   } else if (error == -EBUSY) {
     line.Str("thread ").Dec(result.running_thread);
     if (result.running_threads > 1) line.Str(" and ").UDec(result.running_threads - 1).Str(" more");
@@ -180,8 +228,10 @@ void InstallLeakCheck() {
         "preloaded, as heapprof check has it");
   }
   if (!g_on) return;
+  if (recorder::RecordsEverything() && !MallocIsOurs()) ProgramHasOwnMalloc();
   TextWriter log_path(g_log_path, sizeof g_log_path);
   MakeAbsolute(options.log_path, &log_path);
+  FindOwnFunctions();
   ReadSuppressions(options);
 }
 
@@ -193,7 +243,7 @@ bool CheckAndReport() {
 
 void CheckOnce() {
   if (g_done.exchange(true, std::memory_order_acq_rel)) return;
-  if (__lsan_is_turned_off != nullptr && __lsan_is_turned_off() != 0) return;
+  if (g_own.is_turned_off != nullptr && g_own.is_turned_off() != 0) return;
   int status = GetOptions().exitcode;
   if (CheckAndReport() && status != 0) {
     FlushStreams();

@@ -25,6 +25,7 @@ namespace heapprof::leak {
 namespace {
 
 Turns g_turns;
+bool g_own_malloc;  // set at start
 Suppressions g_suppressions;
 
 constexpr size_t kStackBytes = 512 << 10;
@@ -160,10 +161,13 @@ void OnCheckStack(void (*function)(void* argument, const SavedRegisters& caller)
 
 int RunCheck(const CheckRequest& request, const SavedRegisters& caller, CheckResult* result) {
   AdoptIfCopy();
+  if (g_own_malloc) return -EOPNOTSUPP;
   if (!recorder::RecordsEverything()) return -ENODATA;
   OneCheck one;
   return Check(request, caller, result).Run();
 }
+
+void ProgramHasOwnMalloc() { g_own_malloc = true; }
 
 uint64_t HoldChecksOff() { return g_turns.Begin(Turns::kFork); }
 void LetChecksRun() { g_turns.End(); }

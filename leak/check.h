@@ -38,9 +38,12 @@ struct CheckResult {
 void OnCheckStack(void (*function)(void* argument, const SavedRegisters& caller), void* argument);
 
 // To be called on that stack. 0; -ENODATA: not every allocation was recorded; -EBUSY: a thread could
-// not be stopped; another -errno: no memory, or
+// not be stopped; -EOPNOTSUPP: the program's malloc is not ours; another -errno: no memory, or
 // no /proc.
 int RunCheck(const CheckRequest& request, const SavedRegisters& caller, CheckResult* result);
+
+// The blocks of the program are not recorded here: there will be no verdict.
+void ProgramHasOwnMalloc();
 
 // The process' suppressions: filled at start, read by checks.
 Suppressions& ProcessSuppressions();

@@ -15,7 +15,12 @@ constexpr int64_t kLookForOther = 1'000'000;
 }  // namespace
 
 uint64_t Turns::Begin(Kind kind) {
+  const auto self = static_cast<uint32_t>(RawGetTid());
   uint64_t mask = BlockSignals();
+  if (holder_.load(std::memory_order_relaxed) == self) {
+    ++nested_;
+    return mask;
+  }
   int64_t since = 0;
   std::atomic<uint32_t>& waiting = waiting_[kind];
   std::atomic<uint32_t>& others = waiting_[kind == kCheck ? kFork : kCheck];
@@ -23,15 +28,16 @@ uint64_t Turns::Begin(Kind kind) {
     bool polite = last_.load(std::memory_order_relaxed) == kind &&
                   others.load(std::memory_order_relaxed) != 0 &&
                   (since == 0 || RawMonotonicNanos() - since < kPatience);
+    uint32_t holder = 0;
     // acquire: what the last one left behind.
-    if (!polite && busy_.exchange(1, std::memory_order_acquire) == 0) break;
+    if (!polite && holder_.compare_exchange_strong(holder, self, std::memory_order_acquire)) break;
     if (since == 0) {
       since = RawMonotonicNanos();
       waiting.fetch_add(1, std::memory_order_relaxed);
     }
     RestoreSignals(mask);
-    uint32_t busy = polite ? busy_.load(std::memory_order_relaxed) : 1;
-    FutexWait(&busy_, busy, polite ? kLookForOther : kLookAgain);
+    if (polite) holder = holder_.load(std::memory_order_relaxed);
+    FutexWait(&holder_, holder, polite ? kLookForOther : kLookAgain);
     BlockSignals();
   }
   if (since != 0) waiting.fetch_sub(1, std::memory_order_relaxed);
@@ -40,12 +46,17 @@ uint64_t Turns::Begin(Kind kind) {
 }
 
 void Turns::End() {
-  busy_.store(0, std::memory_order_release);
-  FutexWakeAll(&busy_);
+  if (nested_ > 0) {
+    --nested_;
+    return;
+  }
+  holder_.store(0, std::memory_order_release);
+  FutexWakeAll(&holder_);
 }
 
 void Turns::ForgetAfterFork() {
-  busy_.store(0, std::memory_order_relaxed);
+  holder_.store(0, std::memory_order_relaxed);
+  nested_ = 0;
   for (auto& waiting : waiting_) waiting.store(0, std::memory_order_relaxed);
 }
 

@@ -5,8 +5,8 @@
 // the other kind go first for a while if that waits: a loop that forks would leave a check no gap, and the
 // other way round.
 //
-// Thread-safety: yes. Signal-safety: a handler may take a turn while the thread that it interrupted waits for
-// one. Allocates: never.
+// Thread-safety: yes. Signal-safety: a handler may take a turn while the code that it interrupted waits for
+// one, and has that code's turn where it has one. Allocates: never.
 #ifndef HEAPPROF_LEAK_TURNS_H_
 #define HEAPPROF_LEAK_TURNS_H_
 
@@ -28,7 +28,8 @@ class Turns {
   void ForgetAfterFork();
 
  private:
-  std::atomic<uint32_t> busy_{0};
+  std::atomic<uint32_t> holder_{0};  // the thread whose turn it is; 0: nobody's
+  uint32_t nested_ = 0;              // of the holder: how often it has it once more
   std::atomic<uint32_t> last_{kCheck};
   std::atomic<uint32_t> waiting_[2] = {};
 };

@@ -182,7 +182,8 @@ typedef void (*heapprof_text_writer)(void* argument, const char* text, size_t si
 
 /* Looks for leaks among the blocks allocated since the mark (0: all). `write`, unless NULL, gets the leaks
  * with their stacks, if there are any. Suppressions hold. Not from a signal handler. Errors: -ENODATA not
- * every allocation was recorded; -EBUSY a thread could not be stopped; -EINVAL bad arguments; -ENOMEM; those
+ * every allocation was recorded; -EBUSY a thread could not be stopped; -EOPNOTSUPP the program's malloc is
+ * not heapprof's; -EINVAL bad arguments; -ENOMEM; those
  * of reading /proc. */
 int heapprof_check_leaks(uint64_t since, unsigned flags, struct heapprof_leaks* leaks,
                          heapprof_text_writer write, void* argument);

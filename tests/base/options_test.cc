@@ -114,5 +114,18 @@ TEST_F(OptionsTest, AnOverlongOutputIsRefused) {
   EXPECT_STREQ(options_.output, "heapprof.%p.%n");
 }
 
+TEST_F(OptionsTest, SanitizersOptionsThatAreNotSharedAreNamedInOneLine) {
+  g_complaints.clear();
+  ParseSanitizerOptions("verbosity=1 exitcode=9:use_stacks=0,detect_leaks=maybe", &options_,
+                        [](const char* line) { g_complaints.push_back(line); });
+  EXPECT_EQ(options_.exitcode, 9);
+  EXPECT_EQ(g_complaints, std::vector<std::string>{
+                              "LSAN_OPTIONS: passed over: verbosity=1, use_stacks=0, detect_leaks=maybe"});
+  g_complaints.clear();
+  ParseSanitizerOptions("log_path=x:exitcode=7", &options_,
+                        [](const char* line) { g_complaints.push_back(line); });
+  EXPECT_TRUE(g_complaints.empty());
+}
+
 }  // namespace
 }  // namespace heapprof

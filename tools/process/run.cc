@@ -111,6 +111,17 @@ std::string SanitizerOf(const std::string& file) {
   return "";
 }
 
+// A program may define malloc itself, and then calls that. One that others see as well may pass on to ours
+// what it is asked for, as a program that counts its calls does: the library finds out. One that is hidden
+// does not.
+enum class OwnMalloc { kNone, kExported, kHidden };
+
+OwnMalloc OwnMallocOf(const std::string& file) {
+  const auto elf = ElfFile::Open(file);
+  if (!elf || !elf->FindSymbol("malloc") || !elf->FindSymbol("free")) return OwnMalloc::kNone;
+  return elf->Exports("malloc") ? OwnMalloc::kExported : OwnMalloc::kHidden;
+}
+
 void SetEnvironment(const char* name, const std::string& value) {
   if (setenv(name, value.c_str(), 1) != 0) throw Failure(std::string(name) + ": " + ErrorText(errno));
 }
@@ -193,6 +204,14 @@ void Run(const RunRequest& request) {
   if (!sanitizer.empty()) {
     Tell("warning: " + Printable(executed) + " is built with " + sanitizer + ": it runs without heapprof");
   } else {
+    const OwnMalloc own = executed.empty() || !obstacle.empty() ? OwnMalloc::kNone : OwnMallocOf(executed);
+    if (own == OwnMalloc::kHidden && request.must_preload) {
+      throw Failure(Printable(executed) + " brings its own malloc: it cannot be checked");
+    }
+    if (own != OwnMalloc::kNone && !request.must_preload) {
+      Tell("warning: " + Printable(executed) +
+           " brings its own malloc: what that does not pass on is in no heap profile");
+    }
     SetEnvironment("LD_PRELOAD", preloaded.empty() ? library : library + ":" + preloaded);
   }
   if (!options.empty()) SetEnvironment("HEAPPROF_OPTIONS", options);

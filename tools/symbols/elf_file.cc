@@ -86,14 +86,14 @@ void ElfFile::ForEachSymbol(const Visit& visit) const {
     for (uint64_t k = 0; k < count; ++k) {
       if (symbols[k].st_name >= strings.sh_size) continue;
       const std::string_view rest(text + symbols[k].st_name, strings.sh_size - symbols[k].st_name);
-      if (visit(symbols[k], rest)) return;
+      if (visit(symbols[k], rest, table.sh_type)) return;
     }
   }
 }
 
 std::optional<ElfSymbol> ElfFile::FindSymbol(std::string_view name) const {
   std::optional<ElfSymbol> found;
-  ForEachSymbol([&](const Elf64_Sym& symbol, std::string_view rest) {
+  ForEachSymbol([&](const Elf64_Sym& symbol, std::string_view rest, uint32_t) {
     if (symbol.st_shndx == SHN_UNDEF || !IsName(rest, name)) return false;
     found = ElfSymbol{symbol.st_value, symbol.st_size};
     return true;
@@ -101,9 +101,18 @@ std::optional<ElfSymbol> ElfFile::FindSymbol(std::string_view name) const {
   return found;
 }
 
+bool ElfFile::Exports(std::string_view name) const {
+  bool found = false;
+  ForEachSymbol([&](const Elf64_Sym& symbol, std::string_view rest, uint32_t table) {
+    found = table == SHT_DYNSYM && symbol.st_shndx != SHN_UNDEF && IsName(rest, name);
+    return found;
+  });
+  return found;
+}
+
 std::string_view ElfFile::FirstMentioned(const std::vector<std::string_view>& names) const {
   std::string_view found;
-  ForEachSymbol([&](const Elf64_Sym&, std::string_view rest) {
+  ForEachSymbol([&](const Elf64_Sym&, std::string_view rest, uint32_t) {
     for (std::string_view name : names) {
       if (IsName(rest, name)) found = name;
     }

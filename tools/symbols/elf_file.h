@@ -37,6 +37,8 @@ class ElfFile {
 
   // Looks in .symtab and .dynsym for a symbol that is defined in this file.
   std::optional<ElfSymbol> FindSymbol(std::string_view name) const;
+  // Whether the loader finds such a symbol here, for other files too.
+  bool Exports(std::string_view name) const;
   // The first of `names` that .symtab or .dynsym has, defined or only referred to; "" if none.
   std::string_view FirstMentioned(const std::vector<std::string_view>& names) const;
 
@@ -46,7 +48,8 @@ class ElfFile {
   // The table of `count` entries at `offset`, nullptr if it does not lie in the file.
   template <typename T>
   const T* Table(uint64_t offset, uint64_t count) const;
-  // Calls visit(symbol, rest of the table of strings from its name on) for all symbols until it returns true.
+  // Calls visit(symbol, rest of the table of strings from its name on, type of the table) for all symbols
+  // until it returns true.
   template <typename Visit>
   void ForEachSymbol(const Visit& visit) const;
 

@@ -153,9 +153,11 @@ TEST_F(Report, BadSuppressionsAreNamed) {
 }
 
 TEST_F(Report, ProgramsOwnSuppressionsAreHeeded) {
-  Command command = Checked(dir_, {Program("leak_known_suppressed")});
-  const Result result = RunProgram(command);
-  EXPECT_EQ(SumOf(ParseReport(result.err)), (LeakSum{1000, 10})) << result.Describe();
+  // Linked with -rdynamic, and without.
+  for (const char* program : {"leak_known_suppressed", "leak_known_unexported"}) {
+    const Result result = RunProgram(Checked(dir_, {Program(program)}));
+    EXPECT_EQ(SumOf(ParseReport(result.err)), (LeakSum{1000, 10})) << result.Describe();
+  }
 }
 
 TEST_F(Report, SanitizersOptionsAreReadWhenTheCheckIsOn) {
@@ -164,6 +166,7 @@ TEST_F(Report, SanitizersOptionsAreReadWhenTheCheckIsOn) {
       "log_path='" + (dir_ / "lsan.log") + "':suppressions=" + (dir_ / "known") + ":exitcode=9:max_leaks=3";
   const Result result = Run("", {{"LSAN_OPTIONS", options}});
   EXPECT_EQ(result.exit_status, 9);
+  EXPECT_EQ(result.err, "heapprof: LSAN_OPTIONS: passed over: max_leaks=3\n");
   ASSERT_EQ(FilesWith("lsan.log.").size(), 1u);
   EXPECT_EQ(SumOf(ParseReport(ReadFile(dir_ / FilesWith("lsan.log.")[0]))), (LeakSum{7030, 2}));
   // Ours stand over them.
@@ -240,6 +243,34 @@ TEST_F(Report, StaticLibraryChecksAsWell) {
   const Result result = RunProgram(command);
   EXPECT_EQ(result.exit_status, kLeaks);
   EXPECT_EQ(SumOf(ParseReport(result.err)), (LeakSum{8030, 12})) << result.Describe();
+}
+
+TEST_F(Report, ProgramWithAMallocOfItsOwnIsNotClean) {
+  const auto run = [&](const std::string& command, const std::string& program) {
+    return RunProgram({{HEAPPROF_COMMAND, command, "--library", LibraryPath(), "--", Program(program)},
+                       {},
+                       dir_.path(),
+                       60,
+                       {}});
+  };
+  const Result exported = run("check", "leak_own_malloc_exported");
+  EXPECT_EQ(exported.exit_status, kLeaks);
+  EXPECT_EQ(
+      exported.err,
+      "heapprof: no leak check: the program brings its own malloc, whose blocks heapprof does not see\n");
+  const Result hidden = run("check", "leak_own_malloc_hidden");
+  EXPECT_EQ(hidden.exit_status, 2);
+  EXPECT_EQ(hidden.err, "heapprof: " + Program("leak_own_malloc_hidden") +
+                            " brings its own malloc: it cannot be checked\n");
+  // One that passes its calls on is a program like any other.
+  const Result passed_on = run("check", "leak_own_malloc_pass_on");
+  EXPECT_EQ(SumOf(ParseReport(passed_on.err)), (LeakSum{1000, 10})) << passed_on.Describe();
+  for (const char* program : {"leak_own_malloc_exported", "leak_own_malloc_hidden"}) {
+    const Result profiled = run("run", program);
+    EXPECT_EQ(profiled.exit_status, 0);
+    EXPECT_EQ(profiled.err, "heapprof: warning: " + Program(program) +
+                                " brings its own malloc: what that does not pass on is in no heap profile\n");
+  }
 }
 
 TEST_F(Report, CommandPassesStatusAndOutputThrough) {
