@@ -1,5 +1,8 @@
 #include "proto/profile_builder.h"
 
+#include <string.h>
+
+#include "base/utf8.h"
 #include "proto/fields.h"
 
 namespace heapprof {
@@ -13,8 +16,11 @@ static_assert(kLongestSample <= WireEncoder::kMessageCapacity, "a sample must fi
 
 }  // namespace
 
-ProfileBuilder::ProfileBuilder(ByteSink* sink, Workspace* workspace)
-    : strings_(&workspace->strings), wire_(sink, workspace->wire) {}
+ProfileBuilder::ProfileBuilder(ByteSink* sink, Workspace* workspace, const LabelTexts& label_texts)
+    : label_texts_(label_texts),
+      label_texts_used_(workspace->label_texts_used),
+      strings_(&workspace->strings, label_texts.count),
+      wire_(sink, workspace->wire) {}
 
 void ProfileBuilder::ValueType(int field, const char* type, const char* unit) {
   WireEncoder::Mark start = wire_.StartMessage();
@@ -127,20 +133,51 @@ void ProfileBuilder::SampleLabel(const char* key, int64_t number, const char* un
   wire_.EndMessage(fields::sample::kLabel, start);
 }
 
-void ProfileBuilder::SampleLabel(const char* key, const char* text) {
-  if (!TakeLabel()) return;
+void ProfileBuilder::SampleLabel(uint32_t key, uint32_t text) {
+  if (key > label_texts_.count || text > label_texts_.count || !TakeLabel()) return;
+  UseLabelText(key);
+  UseLabelText(text);
   WireEncoder::Mark start = wire_.StartMessage();
-  wire_.Int64(fields::label::kKey, strings_.Add(key));
-  wire_.Int64Opt(fields::label::kStr, strings_.Add(text));
+  wire_.Int64(fields::label::kKey, key);
+  wire_.Int64(fields::label::kStr, text);
   wire_.EndMessage(fields::sample::kLabel, start);
+}
+
+void ProfileBuilder::UseLabelText(uint32_t number) {
+  label_texts_used_[number / 8] = static_cast<uint8_t>(label_texts_used_[number / 8] | 1u << number % 8);
 }
 
 void ProfileBuilder::EndSample() { wire_.EndMessage(fields::profile::kSample, sample_); }
 
+void ProfileBuilder::WriteText(const char* text, size_t size) {
+  constexpr int kField = fields::profile::kStringTable;
+  constexpr size_t kReplacementSize = sizeof(kReplacement) - 1;
+  size_t bad = 0;  // bytes
+  for (size_t at = Utf8Prefix(text, size); at < size; at += 1 + Utf8Prefix(text + at + 1, size - at - 1))
+    bad++;
+  if (bad == 0) return wire_.String(kField, text, size);
+  wire_.StringHead(kField, size - bad + bad * kReplacementSize);
+  for (size_t at = 0; at < size;) {
+    size_t good = Utf8Prefix(text + at, size - at);
+    wire_.StringPart(text + at, good);
+    at += good;
+    if (at == size) break;
+    wire_.StringPart(kReplacement, kReplacementSize);
+    at++;
+  }
+}
+
 int ProfileBuilder::Finish() {
   for (uint32_t i = 0; i < strings_.count(); i++) {
     const StringTable::Entry& entry = strings_.at(i);
-    wire_.String(fields::profile::kStringTable, entry.text, entry.size);
+    WriteText(entry.text, entry.size);
+    if (i != 0) continue;
+    // Those that this profile does not need keep their places, empty.
+    for (uint32_t number = 1; number <= label_texts_.count && wire_.error() == 0; number++) {
+      bool used = (label_texts_used_[number / 8] >> number % 8 & 1) != 0;
+      const char* label = used ? label_texts_.at(number) : "";
+      WriteText(label, strlen(label));
+    }
   }
   return wire_.Flush();
 }

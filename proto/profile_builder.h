@@ -37,9 +37,19 @@ class ProfileBuilder {
   static constexpr size_t kMaxSampleLabels = 64;
   static constexpr size_t kMaxLines = 256;
 
+  static constexpr uint32_t kMaxLabelTexts = 1 << 18;
+
   struct Workspace {
     uint8_t wire[WireEncoder::kBufferSize];
     StringTable::Workspace strings;
+    uint8_t label_texts_used[kMaxLabelTexts / 8];
+  };
+
+  // Texts that labels have, known by their numbers from 1 to `count` < kMaxLabelTexts: however many there
+  // are, the names of files and types find room in the table of strings.
+  struct LabelTexts {
+    uint32_t count;
+    const char* (*at)(uint32_t number);
   };
 
   struct MappingInfo {
@@ -69,7 +79,7 @@ class ProfileBuilder {
   };
 
   // `workspace` is zeroed memory.
-  ProfileBuilder(ByteSink* sink, Workspace* workspace);
+  ProfileBuilder(ByteSink* sink, Workspace* workspace, const LabelTexts& label_texts = {0, nullptr});
   ProfileBuilder(const ProfileBuilder&) = delete;
   ProfileBuilder& operator=(const ProfileBuilder&) = delete;
 
@@ -92,10 +102,12 @@ class ProfileBuilder {
   void SampleLocations(const uint32_t* ids, size_t count, uint32_t shift = 0, uint64_t last = 0);
   void SampleValues(const int64_t* values, size_t count);
   void SampleLabel(const char* key, int64_t number, const char* unit);
-  void SampleLabel(const char* key, const char* text);
+  // By the numbers of its texts; left out if they are not among the builder's.
+  void SampleLabel(uint32_t key, uint32_t text);
   void EndSample();
 
-  // Writes what is held and the string table. 0 or -errno: the profile is complete or is to be thrown away.
+  // Writes what is held and the string table, in which what is no UTF-8 becomes U+FFFD, as strict readers
+  // refuse a profile for it. 0 or -errno: the profile is complete or is to be thrown away.
   int Finish();
 
   int error() const { return wire_.error(); }
@@ -103,7 +115,11 @@ class ProfileBuilder {
  private:
   void ValueType(int field, const char* type, const char* unit);
   bool TakeLabel();
+  void UseLabelText(uint32_t number);
+  void WriteText(const char* text, size_t size);
 
+  LabelTexts label_texts_;
+  uint8_t* label_texts_used_;
   StringTable strings_;
   WireEncoder wire_;
   WireEncoder::Mark sample_{0};

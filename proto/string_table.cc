@@ -12,11 +12,12 @@ uint32_t Hash(const char* text, size_t size) {
   return hash;
 }
 
-constexpr int64_t kFullIndex = 1;
+constexpr uint32_t kFullEntry = 1;
 
 }  // namespace
 
-StringTable::StringTable(Workspace* zeroed_workspace) : space_(zeroed_workspace) {
+StringTable::StringTable(Workspace* zeroed_workspace, uint32_t numbered)
+    : space_(zeroed_workspace), numbered_(numbered) {
   Add("");
   Add(kFullText);
 }
@@ -31,11 +32,11 @@ int64_t StringTable::Insert(const char* text, size_t size, bool copy) {
   for (; space_->index[slot] != 0; slot = (slot + 1) % kIndexSize) {
     uint32_t id = space_->index[slot] - 1;
     const Entry& entry = space_->entries[id];
-    if (entry.hash == hash && entry.size == size && memcmp(entry.text, text, size) == 0) return id;
+    if (entry.hash == hash && entry.size == size && memcmp(entry.text, text, size) == 0) return IndexOf(id);
   }
   if (count_ == kMaxStrings || (copy && size > kPoolSize - pool_used_)) {
     full_ = true;
-    return kFullIndex;
+    return IndexOf(kFullEntry);
   }
   if (copy) {
     char* to = space_->pool + pool_used_;
@@ -45,7 +46,7 @@ int64_t StringTable::Insert(const char* text, size_t size, bool copy) {
   }
   space_->entries[count_] = Entry{text, static_cast<uint32_t>(size), hash};
   space_->index[slot] = ++count_;
-  return count_ - 1;
+  return IndexOf(count_ - 1);
 }
 
 }  // namespace heapprof

@@ -1,7 +1,8 @@
 // The string table of a profile: text in, index out, each text once.
 //
 // Texts are kept by reference (Add) or copied into a bounded pool (AddCopy), and come out in the order of
-// their indexes when the table is written, last in the file. Index 0 is "".
+// their indexes when the table is written, last in the file. Index 0 is "". Texts that have numbers of their
+// own, from 1 on, may stand right behind it: they take no room here.
 //
 // Thread-safety: an object belongs to one writer. Signal-safety: yes. Allocates: never; the workspace bounds
 // the table. A text that finds no room gets the index of kFullText, and full() says so: a profile with a name
@@ -34,23 +35,27 @@ class StringTable {
     char pool[kPoolSize];
   };
 
-  explicit StringTable(Workspace* zeroed_workspace);
+  // `numbered`: how many such texts there are.
+  explicit StringTable(Workspace* zeroed_workspace, uint32_t numbered = 0);
   StringTable(const StringTable&) = delete;
   StringTable& operator=(const StringTable&) = delete;
 
-  // `text` outlives the table.
+  // The index in the file. `text` outlives the table.
   int64_t Add(const char* text, size_t size);
   int64_t Add(const char* text);
   int64_t AddCopy(const char* text, size_t size);
 
+  // The entries, the first of which is ""; the others follow the numbered texts in the file.
   uint32_t count() const { return count_; }
   const Entry& at(uint32_t index) const { return space_->entries[index]; }
   bool full() const { return full_; }
 
  private:
+  int64_t IndexOf(uint32_t entry) const { return entry == 0 ? 0 : int64_t{entry} + numbered_; }
   int64_t Insert(const char* text, size_t size, bool copy);
 
   Workspace* space_;
+  uint32_t numbered_;
   uint32_t count_ = 0;
   size_t pool_used_ = 0;
   bool full_ = false;

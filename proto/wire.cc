@@ -75,6 +75,24 @@ void WireEncoder::String(int field, const char* text, size_t size) {
   FlushIfDue();
 }
 
+void WireEncoder::StringHead(int field, size_t size) {
+  if (!Room(kMaxHeader)) return;
+  Tag(field, kTypeLength);
+  Append(size);
+}
+
+void WireEncoder::StringPart(const char* text, size_t size) {
+  while (size > 0) {
+    size_t part = size < kFlushSize ? size : kFlushSize;
+    if (!Room(part)) return;
+    memcpy(data_ + size_, text, part);
+    size_ += part;
+    text += part;
+    size -= part;
+    FlushIfDue();
+  }
+}
+
 WireEncoder::Mark WireEncoder::StartMessage() {
   open_++;
   return Mark{size_};

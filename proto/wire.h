@@ -52,6 +52,10 @@ class WireEncoder {
   // A string of any length when no message is open; within a message it must fit.
   void String(int field, const char* text, size_t size);
 
+  // The same in parts, with no message open: the head, then `size` bytes by any number of calls.
+  void StringHead(int field, size_t size);
+  void StringPart(const char* text, size_t size);
+
   // The forms below leave out what a reader takes as given: 0, false, "".
   void Uint64Opt(int field, uint64_t value) {
     if (value != 0) Uint64(field, value);

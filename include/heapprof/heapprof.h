@@ -53,10 +53,10 @@ int heapprof_stop_cpu_profile(void);
 
 /* Sets a label of the calling thread: a pair of texts that its samples carry, on heap and CPU profiles. NULL
  * as value removes it. Threads that the calling one creates inherit its labels as they are then. At most 16
- * labels in a thread, keys of 63 and values of 255 bytes, 65535 distinct sets in a process; a set that was
- * seen before costs no memory. Not for signal handlers.
- * Errors: -EINVAL the key is empty, "bytes", or begins with "pprof::"; -ENAMETOOLONG; -ENOSPC too many labels
- * or sets; -ENOMEM. The labels are then as they were. */
+ * labels in a thread, keys of 63 and values of 255 bytes, 65535 distinct sets and 262143 distinct texts
+ * in a process; a set that was seen before costs no memory. Not for signal handlers.
+ * Errors: -EINVAL the key is empty, "bytes", or begins with "pprof::", or a text is no UTF-8; -ENAMETOOLONG;
+ * -ENOSPC too many labels, sets or texts; -ENOMEM. The labels are then as they were. */
 int heapprof_labels_set(const char* key, const char* value);
 
 /* The value of the calling thread's label `key`, good forever, or NULL. [signal-safe] */
@@ -78,8 +78,8 @@ int heapprof_labels_adopt(heapprof_label_set set);
  * that made threads; "cpu" is reserved. Profiles are never deleted. */
 typedef struct heapprof_profile heapprof_profile;
 
-/* Makes a profile. NULL, and errno says why: EINVAL the name is empty or longer than 63 bytes; EEXIST it is
- * taken; ENOSPC there are 256; ENOMEM. Not for signal handlers. */
+/* Makes a profile. NULL, and errno says why: EINVAL the name is empty, longer than 63 bytes, or no
+ * UTF-8; EEXIST it is taken; ENOSPC there are 256; ENOMEM. Not for signal handlers. */
 heapprof_profile* heapprof_profile_new(const char* name);
 
 /* The profile of that name, or NULL. [signal-safe] */

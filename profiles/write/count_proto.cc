@@ -68,11 +68,11 @@ void WriteLocations(const StackCounts& counts, const ModuleTable& modules, Profi
 }  // namespace
 
 int WriteCountProto(const CountProfile& profile, ByteSink* sink, CountProtoWorkspace* workspace) {
+  uint32_t entries = profile.order != nullptr ? profile.order_count : profile.counts->count();
   GzipStream gzip(sink, &workspace->gzip);
-  ProfileBuilder builder(&gzip, &workspace->builder);
+  ProfileBuilder builder(&gzip, &workspace->builder, AllLabelTexts());
   ModuleTable modules(&workspace->modules);
   WriteHeader(profile, &builder);
-  uint32_t entries = profile.order != nullptr ? profile.order_count : profile.counts->count();
   for (uint32_t i = 0; i < entries && builder.error() == 0; i++) {
     WriteEntry(profile, profile.order != nullptr ? profile.order[i] : i + 1, &builder);
   }

@@ -79,11 +79,11 @@ void WriteComments(const HeapSource& source, const ModuleTable& modules, Profile
 
 int WriteHeapProtoFrom(const HeapSource& source, HeapProfileKind kind, ByteSink* sink,
                        HeapProtoWorkspace* workspace) {
+  uint32_t buckets = source.bucket_count();
   GzipStream gzip(sink, &workspace->gzip);
-  ProfileBuilder builder(&gzip, &workspace->builder);
+  ProfileBuilder builder(&gzip, &workspace->builder, AllLabelTexts());
   ModuleTable modules(&workspace->modules);
   WriteHeader(source, kind, &builder);
-  uint32_t buckets = source.bucket_count();
   for (uint32_t id = 1; id <= buckets && builder.error() == 0; id++) {
     if (const Bucket* bucket = source.bucket_at(id)) WriteBucket(source, id, *bucket, &builder);
   }

@@ -44,10 +44,14 @@ void WriteUnknownFrame(uint64_t location, uint64_t function, const char* name, P
   builder->AddLocation({location, 0, 0, &line, 1});
 }
 
+static_assert(kMaxLabelTexts == ProfileBuilder::kMaxLabelTexts);
+
+ProfileBuilder::LabelTexts AllLabelTexts() { return {LabelTextCount(), LabelTextAt}; }
+
 void WriteLabels(uint32_t set, ProfileBuilder* builder) {
   LabelSetView labels = LabelSetAt(set);
   for (size_t i = 0; i < labels.count; ++i) {
-    builder->SampleLabel(labels.labels[i].key, labels.labels[i].value);
+    builder->SampleLabel(LabelTextNumber(labels.labels[i].key), LabelTextNumber(labels.labels[i].value));
   }
 }
 

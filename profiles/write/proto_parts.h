@@ -18,6 +18,8 @@ void WriteMappings(const ModuleTable& modules, ProfileBuilder* builder);
 // A frame that stands for what is not known.
 void WriteUnknownFrame(uint64_t location, uint64_t function, const char* name, ProfileBuilder* builder);
 
+// What the labels of samples may refer to. To be asked for after the number of samples.
+ProfileBuilder::LabelTexts AllLabelTexts();
 // The pairs of a label set (sampling/thread/labels.h), to the sample that is open.
 void WriteLabels(uint32_t set, ProfileBuilder* builder);
 

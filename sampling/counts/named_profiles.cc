@@ -8,6 +8,7 @@
 #include "base/lock/spinlock.h"
 #include "base/memory/arena.h"
 #include "base/options.h"
+#include "base/utf8.h"
 #include "sampling/heap/heap_tables.h"
 #include "sampling/thread/labels.h"
 #include "sampling/thread/thread_state.h"
@@ -132,7 +133,7 @@ NamedProfile* LookupProfile(const char* name) {
 
 int NewProfile(const char* name, NamedProfile** profile) {
   size_t size = name == nullptr ? 0 : strlen(name);
-  if (size == 0 || size > NamedProfile::kMaxNameSize) return -EINVAL;
+  if (size == 0 || size > NamedProfile::kMaxNameSize || !IsUtf8(name)) return -EINVAL;
   SpinLockHolder hold(&g_lock);
   if (LookupProfile(name) != nullptr || strcmp(name, kCpu) == 0) return -EEXIST;
   size_t count = g_custom_count.load(std::memory_order_relaxed);

@@ -43,8 +43,8 @@ inline constexpr size_t kMaxProfiles = 256;
 
 // nullptr: there is none of that name.
 NamedProfile* LookupProfile(const char* name);
-// Makes a custom profile. 0, or -EINVAL: the name is empty or longer than kMaxNameSize, -EEXIST: it is taken,
-// -ENOSPC: there are kMaxProfiles, -ENOMEM.
+// Makes a custom profile. 0, or -EINVAL: the name is empty, longer than kMaxNameSize or no UTF-8, -EEXIST: it
+// is taken, -ENOSPC: there are kMaxProfiles, -ENOMEM.
 int NewProfile(const char* name, NamedProfile** profile);
 // Fills `out` with up to `capacity` profiles in the order of their names; returns how many there are.
 size_t ListProfiles(NamedProfile** out, size_t capacity);

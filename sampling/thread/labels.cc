@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/lock/spinlock.h"
 #include "base/memory/arena.h"
+#include "base/utf8.h"
 
 namespace heapprof {
 namespace {
@@ -19,6 +20,7 @@ struct StoredSet {
 
 struct StoredText {
   StoredText* next;
+  uint32_t number;
   char text[];
 };
 
@@ -60,6 +62,11 @@ struct SetPlace {
 ChunkedArray<SetPlace, 9, (kMaxSets >> 9)> g_sets;
 // Written under the lock.
 std::atomic<uint32_t> g_set_count{0};
+struct TextPlace {
+  const StoredText* text;
+};
+ChunkedArray<TextPlace, 10, (kMaxLabelTexts >> 10)> g_texts;
+std::atomic<uint32_t> g_text_count{0};
 // Guarded by the lock.
 Room g_room;
 
@@ -106,12 +113,18 @@ const char* KeepText(Heads* heads, const char* text) {
   for (const StoredText* stored = *head; stored != nullptr; stored = stored->next) {
     if (strcmp(stored->text, text) == 0) return stored->text;
   }
+  uint32_t number = g_text_count.load(std::memory_order_relaxed) + 1;
+  if (number >= kMaxLabelTexts || !g_texts.Reserve(number, 1)) return nullptr;
   size_t size = strlen(text) + 1;
   auto* stored = static_cast<StoredText*>(g_room.Take(sizeof(StoredText) + size));
   if (stored == nullptr) return nullptr;
   memcpy(stored->text, text, size);
+  stored->number = number;
   stored->next = *head;
   *head = stored;
+  g_texts.At(number)->text = stored;
+  // release: the text before the count that covers it.
+  g_text_count.store(number, std::memory_order_release);
   return stored->text;
 }
 
@@ -125,6 +138,7 @@ int Add(const LabelSetView& set, uint64_t hash, uint32_t* id) {
   }
   uint32_t count = g_set_count.load(std::memory_order_relaxed);
   if (count + 1 >= kMaxSets) return -ENOSPC;
+  if (LabelTextCount() + 2 * set.count >= kMaxLabelTexts) return -ENOSPC;
   if (!g_sets.Reserve(count + 1, 1)) return -ENOMEM;
   auto* stored = static_cast<StoredSet*>(g_room.Take(sizeof(StoredSet) + set.count * sizeof(Label)));
   if (stored == nullptr) return -ENOMEM;
@@ -173,11 +187,21 @@ LabelSetView LabelSetAt(uint32_t set) {
   return {stored.labels, stored.count};
 }
 
+// acquire: the texts before the count that covers them.
+uint32_t LabelTextCount() { return g_text_count.load(std::memory_order_acquire); }
+
+const char* LabelTextAt(uint32_t number) { return g_texts.At(number)->text->text; }
+
+uint32_t LabelTextNumber(const char* text) {
+  return reinterpret_cast<const StoredText*>(text - offsetof(StoredText, text))->number;
+}
+
 bool IsLabelSet(uint32_t set) { return set <= g_set_count.load(std::memory_order_acquire); }
 
 int SetLabel(const char* key, const char* value) {
   if (key == nullptr || IsReserved(key)) return -EINVAL;
   if (strlen(key) > kMaxKeySize || (value != nullptr && strlen(value) > kMaxValueSize)) return -ENAMETOOLONG;
+  if (!IsUtf8(key) || (value != nullptr && !IsUtf8(value))) return -EINVAL;
   Label labels[kMaxLabels + 1];
   LabelSetView set = {labels, 0};
   if (!Change(LabelSetAt(t_labels), key, value, labels, &set.count)) return -ENOSPC;

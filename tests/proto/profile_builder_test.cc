@@ -24,7 +24,9 @@ class ProfileBuilderTest : public testing::Test {
 
   StringSink sink_;
   std::unique_ptr<ProfileBuilder::Workspace> workspace_ = std::make_unique<ProfileBuilder::Workspace>();
-  ProfileBuilder builder_{&sink_, workspace_.get()};
+  static const char* LabelText(uint32_t number) { return kLabelTexts[number - 1]; }
+  static constexpr const char* kLabelTexts[] = {"user", "unused", "me", "\xff"};
+  ProfileBuilder builder_{&sink_, workspace_.get(), {4, LabelText}};
 };
 
 TEST_F(ProfileBuilderTest, HeaderFields) {
@@ -101,7 +103,7 @@ TEST_F(ProfileBuilderTest, SamplesOfEachDepth) {
       const int64_t values[] = {depth, -1, static_cast<int64_t>(last)};
       builder_.SampleValues(values, 3);
       builder_.SampleLabel("bytes", 4096, "bytes");
-      builder_.SampleLabel("user", "me");
+      builder_.SampleLabel(1, 3);
       builder_.EndSample();
     }
   }
@@ -124,6 +126,42 @@ TEST_F(ProfileBuilderTest, SamplesOfEachDepth) {
     EXPECT_EQ(Text(p, sample.label(1).key()), "user");
     EXPECT_EQ(Text(p, sample.label(1).str()), "me");
   }
+}
+
+TEST_F(ProfileBuilderTest, LabelTextsStandUnderTheirNumbersAndThoseNotNeededAreEmpty) {
+  builder_.AddSampleType("space", "bytes");
+  builder_.StartSample();
+  builder_.SampleLabel(1, 3);
+  builder_.SampleLabel(1, 5);  // stored after the profile had begun
+  builder_.EndSample();
+  pb::Profile p = Decode();
+  ASSERT_EQ(p.sample(0).label_size(), 1);
+  EXPECT_EQ(p.sample(0).label(0).key(), 1);
+  EXPECT_EQ(p.sample(0).label(0).str(), 3);
+  ASSERT_GE(p.string_table_size(), 6);
+  EXPECT_EQ(p.string_table(0), "");
+  EXPECT_EQ(p.string_table(1), "user");
+  EXPECT_EQ(p.string_table(2), "");
+  EXPECT_EQ(p.string_table(3), "me");
+  EXPECT_EQ(p.string_table(4), "");
+  EXPECT_EQ(Text(p, p.sample_type(0).type()), "space");
+}
+
+TEST_F(ProfileBuilderTest, WhatIsNoUtf8IsReplaced) {
+  const std::string long_path = "/" + std::string(5000, 'x') + "\xe9" + std::string(5000, 'y');
+  builder_.AddMapping({1, 0x1000, 0x2000, 0, "/caf\xe9\xe2\x82.so\xff", "abcd"});
+  builder_.AddMapping({2, 0x3000, 0x4000, 0, long_path.c_str(), "caf\xc3\xa9"});
+  builder_.AddComment("program: \xed\xa0\x80", 12);
+  builder_.StartSample();
+  builder_.SampleLabel(1, 4);
+  builder_.EndSample();
+  pb::Profile p = Decode();
+  const std::string mark = "\xef\xbf\xbd";
+  EXPECT_EQ(Text(p, p.mapping(0).filename()), "/caf" + mark + mark + mark + ".so" + mark);
+  EXPECT_EQ(Text(p, p.mapping(1).filename()), "/" + std::string(5000, 'x') + mark + std::string(5000, 'y'));
+  EXPECT_EQ(Text(p, p.mapping(1).build_id()), "caf\xc3\xa9");
+  EXPECT_EQ(Text(p, p.comment(0)), "program: " + mark + mark + mark);
+  EXPECT_EQ(Text(p, p.sample(0).label(0).str()), mark);
 }
 
 TEST_F(ProfileBuilderTest, DeepestStackWithTheLargestIdsValuesAndLabels) {

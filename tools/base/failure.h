@@ -37,6 +37,10 @@ void Tell(const std::string& line);
 // processes neither break a line nor reach a terminal's escape sequences. UTF-8 beyond ASCII passes.
 std::string Printable(std::string_view text);
 
+// `text` with U+FFFD in place of each byte that belongs to no well-formed UTF-8: what strict readers of
+// profiles take.
+std::string WellFormed(std::string_view text);
+
 // The length of the well-formed UTF-8 sequence beyond ASCII that starts at `at`, 0 if there is none. C1
 // controls (U+0080..U+009F) count as none: terminals obey them.
 size_t Utf8Length(std::string_view text, size_t at);

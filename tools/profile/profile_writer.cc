@@ -60,7 +60,7 @@ class Writer {
     for (size_t i = 0; i < profile_.locations.size(); ++i) AddLocation(i);
     for (size_t i = 0; i < profile_.functions.size(); ++i) AddFunction(i);
     for (size_t i = 0; i < header.strings.size(); ++i) {
-      const std::string_view text = header.strings.at(static_cast<int64_t>(i));
+      const std::string text = WellFormed(header.strings.at(static_cast<int64_t>(i)));
       fields_.add_string(field::kStringTable, text.data(), text.size());
       Flush();
     }

@@ -43,6 +43,32 @@ TEST_F(LabelsTest, PairsAreSetChangedAndRemoved) {
   EXPECT_EQ(CurrentLabels(), 0u);
 }
 
+TEST_F(LabelsTest, TextsHaveNumbersEachOne) {
+  SetLabel("numbered", "one");
+  const Label first = LabelSetAt(CurrentLabels()).labels[0];
+  SetLabel("numbered", "two");
+  const Label second = LabelSetAt(CurrentLabels()).labels[0];
+  EXPECT_EQ(LabelTextNumber(first.key), LabelTextNumber(second.key));
+  EXPECT_NE(LabelTextNumber(first.value), LabelTextNumber(second.value));
+  for (const char* text : {first.key, first.value, second.value}) {
+    const uint32_t number = LabelTextNumber(text);
+    ASSERT_GE(number, 1u);
+    ASSERT_LE(number, LabelTextCount());
+    EXPECT_EQ(LabelTextAt(number), text);
+  }
+}
+
+TEST_F(LabelsTest, WhatIsNoUtf8IsRefused) {
+  EXPECT_EQ(SetLabel("a", "1"), 0);
+  for (const char* bad : {"\xff", "caf\xe9", "\xed\xa0\x80", "\xe2\x82"}) {
+    EXPECT_EQ(SetLabel("a", bad), -EINVAL);
+    EXPECT_EQ(SetLabel(bad, "1"), -EINVAL);
+    EXPECT_EQ(SetLabel(bad, nullptr), -EINVAL);
+  }
+  EXPECT_EQ(All(), "a=1;");
+  EXPECT_EQ(SetLabel("caf\xc3\xa9", "\xe2\x82\xac"), 0);
+}
+
 TEST_F(LabelsTest, TheSameSetHasTheSameIdWhateverTheOrderAndTakesNoMemoryAgain) {
   SetLabel("x", "1");
   SetLabel("y", "2");

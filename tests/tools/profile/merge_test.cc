@@ -39,6 +39,19 @@ TEST(Merge, AddsValuesOfEqualStacksAndLabels) {
   EXPECT_EQ(sum.Text(sum.proto().default_sample_type()), "inuse_space");
 }
 
+// protobuf writes what is no UTF-8, and does not read it.
+TEST(Merge, WritesUtf8WhateverItsInputHas) {
+  TempDir dir;
+  pb::Profile made = MakeProfile();
+  made.add_comment(Intern(&made, "caf\xe9 \xed\xa0\x80 \xc2\x85 \xe2\x82\xac"));
+  WriteFile(dir / "a", made.SerializeAsString());
+  const HeapProfile sum = MergeAll(dir, {dir / "a", dir / "a"});
+  ASSERT_EQ(sum.error(), "");
+  const std::string mark = "\xef\xbf\xbd";
+  EXPECT_THAT(sum.Comments(),
+              HasSubstr("caf" + mark + " " + mark + mark + mark + " \xc2\x85 \xe2\x82\xac\n"));
+}
+
 TEST(Merge, KnowsABinaryThatWasMappedElsewhere) {
   TempDir dir;
   pb::Profile made = MakeProfile();
