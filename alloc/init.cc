@@ -74,6 +74,11 @@ void FindNextFunctions() {
   FindNext("execveat", &g_next.execveat);
   FindNext("sigaction", &g_next.sigaction);
   FindNext("signal", &g_next.signal);
+  FindNext("__sysv_signal", &g_next.sysv_signal);
+  FindNext("sigset", &g_next.sigset);
+  FindNext("sigignore", &g_next.sigignore);
+  FindNext("siginterrupt", &g_next.siginterrupt);
+  FindNext("setitimer", &g_next.setitimer);
 }
 
 namespace {

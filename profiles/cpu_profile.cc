@@ -34,6 +34,7 @@ DumpMemory g_memory;
 int g_fd = kToFile;
 struct stat g_fd_file = {};  // what g_fd was when the profile began
 uint64_t g_files_written = 0;
+bool g_taken_past_libc = false;  // of the profile that is being stopped
 
 const char* KindName(cpu::ClockKind kind) {
   switch (kind) {
@@ -98,9 +99,16 @@ int Stop() {
   auto write = [](const cpu::CpuProfile& profile, void* result) {
     int error = g_fd == kToFile ? WriteToFile(profile) : WriteTo(g_fd, profile);
     CountDump(error);
+    g_taken_past_libc = profile.signal_taken;
     *static_cast<int*>(result) = error;
   };
   int error = cpu::Stop(write, &result);
+  if (g_taken_past_libc) {
+    Say("the program took SIGPROF past libc, by a raw system call: the CPU profile has the time since then "
+        "in "
+        "[lost samples]");
+  }
+  g_taken_past_libc = false;
   return error != 0 ? error : result;
 }
 
@@ -167,7 +175,7 @@ int StartToFile(const Work& work) {
 }
 
 void OnCpuSignal(int, siginfo_t*, void*) {
-  Perform({[](const Work& work) { return cpu::Running() ? Stop() : StartToFile(work); }, kToFile,
+  Perform({[](const Work& work) { return cpu::HasProfile() ? Stop() : StartToFile(work); }, kToFile,
            GetOptions().cpu_hz, 0});
 }
 
@@ -184,6 +192,17 @@ int StopCpuProfile() {
   return Perform({[](const Work&) { return Stop(); }, kToFile, 0, 0});
 }
 
+void CpuProfileLosesItsSignal(const char* what) {
+  if (!cpu::Running() || !cpu::HasProfile()) return;
+  Text<160> line;
+  Say(line.Str(what).Str(": the CPU profile ends here"));
+  Perform({[](const Work&) {
+             cpu::Halt();
+             return g_fd == kToFile ? Stop() : 0;
+           },
+           kToFile, 0, 0});
+}
+
 void InstallCpuTriggers() {
   const Options& options = GetOptions();
   if (options.cpu_signal > 0) InstallHandler(options.cpu_signal, OnCpuSignal);
@@ -191,7 +210,7 @@ void InstallCpuTriggers() {
 }
 
 void StopCpuProfileAtExit() {
-  if (!cpu::RunningInThisProcess()) return;
+  if (!cpu::HasProfile()) return;
   Perform({[](const Work&) { return StopAtExit(); }, kToFile, 0, 0});
 }
 

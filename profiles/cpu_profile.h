@@ -18,6 +18,9 @@ int StopCpuProfile();
 void InstallCpuTriggers();
 // Stops the profile that runs and writes it; to a descriptor only if that is still the file that it was.
 void StopCpuProfileAtExit();
+// The program takes what makes the ticks; `what` says what it did. The profile ends, and is written: to its
+// file at once, to a descriptor when it is stopped.
+void CpuProfileLosesItsSignal(const char* what);
 // The child has no profile, but begins one if all of its parent's life is profiled (cpu_at_start), unless it
 // is a copy of the process that is found out only now.
 void CpuProfileAfterForkInChild(bool copied);

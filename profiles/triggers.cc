@@ -43,6 +43,7 @@ void InstallTriggers() {
 }
 
 void TriggersAfterForkInChild(bool copied) {
+  FrontsAfterForkInChild();
   DumpsAfterForkInChild();
   FatalSignalsAfterForkInChild();
   CpuProfileAfterForkInChild(copied);

@@ -14,6 +14,7 @@
 #include "alloc/entry/init.h"
 #include "alloc/entry/slow_path.h"
 #include "alloc/wrappers/next.h"
+#include "base/signal/signal_front.h"
 #include "sampling/cpu/cpu_sampler.h"
 
 extern "C" char** environ;
@@ -25,12 +26,12 @@ template <typename Call>
 int WithClocksStopped(Call call) {
   Initialize();
   bool paused = cpu::PauseForExec();
+  FrontsBeforeExec();
   int result = call();
-  if (paused) {
-    int saved = errno;
-    cpu::ResumeAfterExec();
-    errno = saved;
-  }
+  int saved = errno;
+  FrontsAfterFailedExec();
+  if (paused) cpu::ResumeAfterExec();
+  errno = saved;
   return result;
 }
 

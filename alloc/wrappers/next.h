@@ -6,8 +6,8 @@
 #define HEAPPROF_ALLOC_WRAPPERS_NEXT_H_
 
 #include <pthread.h>
-
-#include "base/signal/signal_front.h"
+#include <signal.h>
+#include <sys/time.h>
 
 namespace heapprof {
 
@@ -20,8 +20,14 @@ struct NextFunctions {
   int (*execvpe)(const char*, char* const[], char* const[]);
   int (*fexecve)(int, char* const[], char* const[]);
   int (*execveat)(int, const char*, char* const[], char* const[], int);
-  SigactionFunction sigaction;
-  void (*(*signal)(int, void (*)(int)))(int);  // nullptr in a static program
+  int (*sigaction)(int, const struct sigaction*, struct sigaction*);
+  // nullptr where there is no loader: made of sigaction then.
+  void (*(*signal)(int, void (*)(int)))(int);
+  void (*(*sysv_signal)(int, void (*)(int)))(int);
+  void (*(*sigset)(int, void (*)(int)))(int);
+  int (*sigignore)(int);
+  int (*siginterrupt)(int, int);
+  int (*setitimer)(int, const itimerval*, itimerval*);
 };
 extern NextFunctions g_next;
 

@@ -56,6 +56,16 @@ void* LoadNothing(const char* file, int) {
 
 int UnloadNothing(void*) { return -1; }
 
+// libc's inner function, which comes in with posix_spawn, takes its own two signals too.
+int SetAction(int number, const struct sigaction* action, struct sigaction* old) {
+  constexpr int kCancel = 32, kSetIds = 33;
+  if (number > 0 && number < NSIG && number != kCancel && number != kSetIds) {
+    return __libc_sigaction(number, action, old);
+  }
+  errno = EINVAL;
+  return -1;
+}
+
 __attribute__((used)) struct {
   int (*with_threads)(clockid_t, sigevent*, timer_t*);
   int (*with_exec)(pid_t*, const char*, const posix_spawn_file_actions_t*, const posix_spawnattr_t*,
@@ -76,7 +86,7 @@ void FindNextInStaticProgram() {
   g_next.execvpe = __execvpe;
   g_next.fexecve = ExecuteFile;
   g_next.execveat = ExecuteAt;
-  g_next.sigaction = __libc_sigaction;
+  g_next.sigaction = SetAction;
   g_next.dlopen = LoadNothing;
   g_next.dlclose = UnloadNothing;
 }

@@ -8,6 +8,7 @@
 #include <sys/time.h>
 
 #include "base/options.h"
+#include "base/signal/signal_front.h"
 #include "base/system/process_copy.h"
 #include "base/system/raw_syscall.h"
 #include "base/system/signals_blocked.h"
@@ -23,6 +24,8 @@ namespace {
 // handler that stops the profile would wait for the code it interrupted.
 std::atomic<Session*> g_active{nullptr};
 std::atomic<int> g_in_flight{0};
+// The process that has a profile, running or halted; 0: none.
+std::atomic<int> g_profiled_pid{0};
 
 ThreadClocks g_clocks;
 Session* g_session = nullptr;  // Start's and Stop's
@@ -88,7 +91,7 @@ uint32_t TakePeriods(const siginfo_t& info, Session* session, uint64_t* clock_id
   return static_cast<uint32_t>(periods);
 }
 
-void OnTick(int, siginfo_t* info, void* context) {
+void Tick(const siginfo_t* info, void* context) {
   InFlight in_flight;
   Session* session = in_flight.session();
   if (session == nullptr) return;
@@ -97,23 +100,26 @@ void OnTick(int, siginfo_t* info, void* context) {
   if (periods != 0) session->RecordTick(*static_cast<const ucontext_t*>(context), periods, clock);
 }
 
-// The program's own use of the signal is left alone. 0 or -EEXIST.
+// Late ones too, of profiles that have ended.
+bool IsTick(const siginfo_t& info) {
+  if (info.si_code == SI_TIMER) return IsTimerTick(info);
+  // A signal of a descriptor; programs have none that sends this one.
+  if (info.si_code >= POLL_IN && info.si_code <= POLL_HUP) return true;
+  return info.si_code == SI_KERNEL && g_clocks.process_timer_is_ours();
+}
+
+void OnTick(int number, siginfo_t* info, void* context) {
+  if (!IsTick(*info)) return PassToProgram(number, info, context);
+  Tick(info, context);
+}
+
+// The program's own use of the signal is left alone. 0 or -EEXIST. Our handler stays for good: a late tick
+// under the default action would end the program.
 int TakeSignal() {
-  struct sigaction old_action = {};
-  if (sigaction(kTickSignal, nullptr, &old_action) != 0) return -EEXIST;
-  bool ours = (old_action.sa_flags & SA_SIGINFO) != 0 && old_action.sa_sigaction == OnTick;
-  if (ours) return 0;
-  bool siginfo = (old_action.sa_flags & SA_SIGINFO) != 0;
-  if (siginfo || (old_action.sa_handler != SIG_DFL && old_action.sa_handler != SIG_IGN)) return -EEXIST;
   itimerval own = {};
   RawSyscall(SYS_getitimer, ITIMER_PROF, reinterpret_cast<long>(&own));
   if (own.it_value.tv_sec != 0 || own.it_value.tv_usec != 0) return -EEXIST;
-  // It stays for good: a late tick under the default action would end the program.
-  struct sigaction action = {};
-  action.sa_sigaction = OnTick;
-  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
-  sigfillset(&action.sa_mask);
-  return sigaction(kTickSignal, &action, nullptr) == 0 ? 0 : -EEXIST;
+  return InstallFront(kTickSignal, FrontKind::kStays, OnTick);
 }
 
 size_t MostThreads() {
@@ -155,6 +161,7 @@ void OnThreadEnd(void* value) {
 void End(Session* session) {
   g_clocks.Close();
   g_session = nullptr;
+  g_profiled_pid.store(0, std::memory_order_relaxed);
   session->Free();
 }
 
@@ -179,6 +186,7 @@ int Start(int hz) {
   session->start = RawRealtimeNanos();
   session->start_monotonic = RawMonotonicNanos();
   g_session = session;
+  g_profiled_pid.store(session->pid, std::memory_order_relaxed);
   // Before the threads are looked for: one that begins meanwhile either sees the session or is found.
   g_active.store(session, std::memory_order_seq_cst);
   error = g_clocks.AddAll();
@@ -192,35 +200,51 @@ int Start(int hz) {
 
 bool Running() { return g_active.load(std::memory_order_relaxed) != nullptr && !IsCopy(); }
 
-bool RunningInThisProcess() {
-  SignalsBlocked blocked;
-  InFlight in_flight;
-  return in_flight.session() != nullptr && in_flight.session()->pid == RawGetPid();
+bool HasProfile() {
+  int pid = g_profiled_pid.load(std::memory_order_relaxed);
+  return pid != 0 && pid == RawGetPid() && !IsCopy();
+}
+
+bool UsesProcessTimer() { return Running() && g_clocks.kind() == ClockKind::kProcessTimer; }
+
+void ProgramSetsProcessTimer() { g_clocks.DisownProcessTimer(); }
+
+void Halt() {
+  Session* session = g_session;
+  if (session == nullptr || session->halted) return;
+  session->halted = true;
+  g_active.store(nullptr, std::memory_order_seq_cst);
+  session->duration = RawMonotonicNanos() - session->start_monotonic;
+  TellFallback();
+  WaitForHandlers();
+  bool ticks_came = FrontIsInstalled(kTickSignal);
+  g_clocks.StopAll();
+  session->Finish();
+  if (!ticks_came) session->signal_taken = true;
+  if (g_clocks.kind() == ClockKind::kProcessTimer) {
+    session->ChargeRestOfProcess(TakeProcessPeriods(session));
+    return;
+  }
+  g_clocks.ForEachRest([session, ticks_came](const ThreadClocks::Rest& rest) {
+    if (ticks_came) {
+      session->ChargeRest(rest.function, rest.periods, rest.clock);
+    } else {
+      session->unplaced += rest.periods;
+    }
+  });
+  session->outside = g_clocks.OutsidePeriods();
 }
 
 int Stop(void (*use)(const CpuProfile&, void*), void* argument) {
   Session* session = g_session;
   if (session == nullptr || session->pid != RawGetPid()) return -ENOENT;
-  g_active.store(nullptr, std::memory_order_seq_cst);
-  int64_t duration = RawMonotonicNanos() - session->start_monotonic;
-  TellFallback();
-  WaitForHandlers();
-  g_clocks.StopAll();
-  session->Finish();
-  uint64_t outside = 0;
-  if (g_clocks.kind() == ClockKind::kProcessTimer) {
-    session->ChargeRestOfProcess(TakeProcessPeriods(session));
-  } else {
-    g_clocks.ForEachRest([session](const ThreadClocks::Rest& rest) {
-      session->ChargeRest(rest.function, rest.periods, rest.clock);
-    });
-    outside = g_clocks.OutsidePeriods();
-  }
+  Halt();
+  uint64_t lost = session->lost() + session->unplaced;
   g_samples.fetch_add(session->samples(), std::memory_order_relaxed);
-  g_lost.fetch_add(session->lost(), std::memory_order_relaxed);
-  use({&session->stacks(), g_clocks.kind(), session->hz, session->period, session->start, duration,
-       session->samples(), session->lost(), session->truncated(), outside, session->ended(),
-       session->effective_samples()},
+  g_lost.fetch_add(lost, std::memory_order_relaxed);
+  use({&session->stacks(), g_clocks.kind(), session->hz, session->period, session->start, session->duration,
+       session->samples(), lost, session->truncated(), session->outside, session->ended(),
+       session->effective_samples(), session->signal_taken},
       argument);
   End(session);
   return 0;
@@ -269,6 +293,7 @@ void ParentAfterFork() { g_clocks.UnlockAfterForkInParent(); }
 
 bool ChildAfterFork() {
   bool had_one = g_active.load(std::memory_order_relaxed) != nullptr;
+  g_profiled_pid.store(0, std::memory_order_relaxed);
   g_active.store(nullptr, std::memory_order_relaxed);
   g_in_flight.store(0, std::memory_order_relaxed);
   g_clocks.ForgetAfterFork();

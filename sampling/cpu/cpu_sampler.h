@@ -40,6 +40,7 @@ struct CpuProfile {
   uint64_t outside;    // periods of the kernel's work at threads' ends, which no clock tells of
   uint64_t ended;      // periods told of by the ends of threads, and by that of the profile
   uint64_t effective;  // samples of equal weight that would scatter as much
+  bool signal_taken;   // past libc, so that no tick came any more and what was left has no places
 };
 
 // Begins a profile. 0; -EBUSY: one runs; -EINVAL: hz outside 1..4000; -EEXIST: the program uses SIGPROF or
@@ -47,9 +48,14 @@ struct CpuProfile {
 // forbidden.
 int Start(int hz);
 bool Running();
-// False too in a copy of the process (base/system/process_copy.h), and in a child of vfork, which shares the
-// memory of the process whose profile it is.
-bool RunningInThisProcess();
+// Whether there is something to stop. False in a copy of the process (base/system/process_copy.h), and in a
+// child of vfork, which shares the memory of the process whose profile it is.
+bool HasProfile();
+// Ends the clocks of the profile that runs, for good; Stop still hands over what it has. As Start and Stop.
+void Halt();
+// The profile that runs has ITIMER_PROF for its clock, which the program may set itself.
+bool UsesProcessTimer();
+void ProgramSetsProcessTimer();
 // Ends it, and hands it to `use` before it is thrown away. -ENOENT: none runs.
 int Stop(void (*use)(const CpuProfile& profile, void* argument), void* argument);
 

@@ -91,6 +91,10 @@ class Session {
  public:
   int hz, pid;
   int64_t period, start, start_monotonic;
+  // Once the clocks have ended.
+  bool halted, signal_taken;
+  int64_t duration;
+  uint64_t unplaced, outside;           // periods
   std::atomic<uint64_t> process_given;  // periods, where ticks come from the process' clock
 };
 

@@ -75,11 +75,11 @@ int64_t TickNanos() {
   return int64_t{tick.tv_sec} * kNanosPerSecond + tick.tv_nsec;
 }
 
-int StartTimer(ThreadClock* clock, int64_t period, int number) {
+int StartTimer(ThreadClock* clock, int64_t period, uint32_t number) {
   sigevent event = {};
   event.sigev_notify = SIGEV_THREAD_ID;
   event.sigev_signo = kTickSignal;
-  event.sigev_value.sival_int = number;
+  event.sigev_value.sival_ptr = reinterpret_cast<void*>(kTimerMark | number);
   event._sigev_un._tid = clock->tid;
   int timer = -1;
   long error = RawSyscall(SYS_timer_create, CpuClockOf(clock->tid), reinterpret_cast<long>(&event),

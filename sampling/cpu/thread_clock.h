@@ -52,10 +52,16 @@ inline uint64_t PeriodsDue(int64_t first, int64_t period, int64_t now) {
   return now < first ? 0 : static_cast<uint64_t>((now - first) / period) + 1;
 }
 
+// A timer's signal carries this above the number.
+inline constexpr uint64_t kTimerMark = uint64_t{0x68702d74} << 32;
+inline bool IsTimerTick(const siginfo_t& info) {
+  return (reinterpret_cast<uint64_t>(info.si_value.sival_ptr) & (~uint64_t{0} << 32)) == kTimerMark;
+}
+
 // Each starts a clock for `clock->tid`: a timer whose first tick is at `clock->first`, with `number` as its
 // signals' value; an event, which sets `first`. 0 or -errno: -EAGAIN, the process has no timers left; -EINVAL
 // or -ESRCH, the thread has ended.
-int StartTimer(ThreadClock* clock, int64_t period, int number);
+int StartTimer(ThreadClock* clock, int64_t period, uint32_t number);
 int StartEvent(ThreadClock* clock, int64_t period);
 // Whether events may be used here. 0 or -errno.
 int TryEvent(int64_t period);

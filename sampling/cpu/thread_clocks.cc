@@ -146,7 +146,7 @@ int ThreadClocks::StartClock(uint32_t number) {
     }
     StopClock(clock);
   }
-  return StartTimer(clock, period_, static_cast<int>(session_ << kNumberBits | number));
+  return StartTimer(clock, period_, session_ << kNumberBits | number);
 }
 
 int ThreadClocks::SetProcessTimer(int64_t period) {
@@ -161,8 +161,9 @@ int ThreadClocks::SetProcessTimer(int64_t period) {
 // clocks keep them.
 void ThreadClocks::FallBack() {
   if (kind() == ClockKind::kProcessTimer) return;
+  bool was_ours = process_timer_is_ours_.exchange(true, std::memory_order_relaxed);
   error_ = SetProcessTimer(period_);
-  if (error_ != 0) return;
+  if (error_ != 0) return process_timer_is_ours_.store(was_ours, std::memory_order_relaxed);
   for (uint32_t number = 1; number <= used_; ++number) {
     if (At(number).tid != 0) Release(number);
   }

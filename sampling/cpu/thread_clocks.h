@@ -73,6 +73,9 @@ class ThreadClocks {
 
   ClockKind kind() const { return kind_.load(std::memory_order_acquire); }
   int64_t period() const { return period_; }
+  // ITIMER_PROF was set by us last; its signals have no mark. Stays true when it has ended.
+  bool process_timer_is_ours() const { return process_timer_is_ours_.load(std::memory_order_relaxed); }
+  void DisownProcessTimer() { process_timer_is_ours_.store(false, std::memory_order_relaxed); }
   // Process CPU time at which ITIMER_PROF was set.
   int64_t process_base() const { return __atomic_load_n(&process_base_, __ATOMIC_RELAXED); }
 
@@ -111,6 +114,7 @@ class ThreadClocks {
   int64_t period_ = 0;
   std::atomic<ClockKind> kind_{ClockKind::kThreadTimers};
   int64_t process_base_ = 0;
+  std::atomic<bool> process_timer_is_ours_{false};
   int64_t process_begin_ = 0;  // process CPU time when the profile began
   int64_t told_ = 0;           // what the clocks that have ended saw of it
   int64_t outside_ = 0;
