@@ -96,6 +96,7 @@ void TellOwnCode() {
 }
 
 int g_starting_thread;  // its id while Initialize runs in it
+bool g_backend_ready;   // of the starting thread alone
 
 bool AsksForProfiling(const char* settings) { return settings != nullptr && strstr(settings, "prof:true"); }
 
@@ -123,6 +124,7 @@ void ConfigureJemalloc(const ProcessStart& start) {
   hpje_malloc_conf = malloc_conf;
   hpje_malloc_conf_2_conf_harder = g_overriding_settings;
   hpje_free(hpje_malloc(1));
+  g_backend_ready = true;
 }
 
 void PrintStatistics(void (*write)(void*, const char*), void* arg) {
@@ -134,9 +136,9 @@ void Start() {
   InitOptions(heapprof_default_options != nullptr ? heapprof_default_options() : nullptr, start.environment,
               start.secure);
   ConfigureJemalloc(start);
+  InitControls();
   void (*plain)(void*) = &::operator delete;
   void (*array)(void*) = &::operator delete[];
-  InitControls();
   hp_delete_replaced = plain != &hp_own_delete || array != &hp_own_array_delete;
   FindNextFunctions();
   SetLibcSigaction(g_next.sigaction);
@@ -149,6 +151,11 @@ void Start() {
 }
 
 }  // namespace
+
+bool StartsBackendHere() {
+  // relaxed: no thread but this one writes its own number.
+  return __atomic_load_n(&g_starting_thread, __ATOMIC_RELAXED) == RawGetTid() && !g_backend_ready;
+}
 
 void Initialize() {
   if (IsInitialized()) return;

@@ -1,9 +1,12 @@
-// The heap of the earliest calls: those made while thread-local storage does not exist yet.
+// The heap of the earliest calls: those made while thread-local storage does not exist yet, or from within
+// jemalloc's own start.
 //
 // The dynamic loader fills the main thread's TLS only after every object is relocated. An IFUNC resolver that
 // allocates runs before that: what it writes to TLS is wiped later, and neither jemalloc nor the recorder can
-// work. Its blocks come from here. They are never reused (there are a handful), stay valid for good, and
-// start on a page, so that free(), which sends page-aligned blocks the slow way, recognises them by address.
+// work. Its blocks come from here. So do those of a preloaded library whose wrapper of a libc function
+// allocates when jemalloc's start calls it: jemalloc would wait for itself. They are never reused (there are
+// a handful), stay valid for good, and start on a page, so that free(), which sends page-aligned blocks the
+// slow way, recognises them by address.
 //
 // Thread-safety: yes. Signal-safety: yes. Allocates: never from the heap; maps its pages once.
 // Invariants: a block's size stands in the 8 bytes before it.

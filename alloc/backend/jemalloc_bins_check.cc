@@ -2,10 +2,13 @@
 // alloc/backend/jemalloc_bins.h says, by watching what its functions do to the thread's record. Prints the
 // header that fast_path_x86_64.S includes: HEAPPROF_JEMALLOC_BINS is 1 or 0. What differed goes to stderr.
 #include <pthread.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "alloc/backend/cached_sizes.h"
 #include "alloc/backend/jemalloc_bins.h"
@@ -27,6 +30,12 @@ int hpje_register_atfork(void (*prepare)(void), void (*parent)(void), void (*chi
 int hpje_mutex_lock(pthread_mutex_t* mutex) { return pthread_mutex_lock(mutex); }
 void* hpje_mmap(void* at, size_t size, int protection, int flags, int fd, off_t offset) {
   return mmap(at, size, protection, flags, fd, offset);
+}
+int hpje_clock_gettime(clockid_t clock, timespec* now) { return clock_gettime(clock, now); }
+ssize_t hpje_readlink(const char* path, char* to, size_t size) { return readlink(path, to, size); }
+int hpje_sched_yield() { return sched_yield(); }
+long hpje_syscall(long number, long a, long b, long c, long d, long e, long f) {
+  return syscall(number, a, b, c, d, e, f);
 }
 void hpje_je_arena_reset(void* thread, void* arena);
 void hpje_arena_reset(void* thread, void* arena) { hpje_je_arena_reset(thread, arena); }

@@ -3,7 +3,8 @@
 # behind, as operator new and delete are ours, and jemalloc's pthread_atfork becomes hpje_register_atfork, so
 # that alloc/wrappers/fork decides when its fork handlers run, and hpje_mutex_lock how they wait. Its mmap, munmap,
 # madvise and mprotect become ours too (alloc/backend/backend_mappings), which note what it maps and leave errno
-# alone; and arena_reset, where the controls call it (alloc/entry/arena_reset).
+# alone; its clock and the like (alloc/backend/backend_calls); and arena_reset, where the controls call it
+# (alloc/entry/arena_reset).
 #
 # Included, it defines heapprof_private_jemalloc(OUT_VAR), which sets OUT_VAR to the object's path. Run by
 # `cmake -P` it does the work.
@@ -24,7 +25,7 @@ if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
     OUTPUT_VARIABLE listing ERROR_QUIET COMMAND_ERROR_IS_FATAL ANY)
   string(REGEX MATCHALL "\n[A-Za-z_][A-Za-z0-9_]* [A-Z] " definitions "\n${listing}")
   set(renames "pthread_atfork hpje_register_atfork\npthread_mutex_lock hpje_mutex_lock\n")
-  foreach(call mmap munmap madvise mprotect)
+  foreach(call mmap munmap madvise mprotect clock_gettime readlink sched_yield syscall)
     string(APPEND renames "${call} hpje_${call}\n")
   endforeach()
   foreach(definition IN LISTS definitions)

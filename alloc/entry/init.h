@@ -17,6 +17,10 @@ inline bool IsInitialized() {
   return __atomic_load_n(&g_initialized, __ATOMIC_ACQUIRE);
 }
 
+// True in the thread that is about to start jemalloc, until that is done: what jemalloc calls of libc may be
+// another preloaded library's, which allocates.
+bool StartsBackendHere();
+
 // Returns when the library is started, or at once when called again from within the start. Not before TLS.
 void Initialize();
 

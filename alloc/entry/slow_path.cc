@@ -73,9 +73,10 @@ void* AllocatePlain(size_t size, size_t alignment, int flags) {
 
 void* AllocateDue(size_t size, size_t alignment, int flags, const CallerFrame& caller) {
   if (!IsInitialized()) {
-    if (BeforeTls()) {
-      // What was subtracted from a countdown of zero must not let the next call pass.
-      t_plain_countdown.countdown = 0;
+    // What was subtracted from a countdown of zero must not let the next call pass, nor one that the start
+    // makes.
+    t_plain_countdown.countdown = 0;
+    if (BeforeTls() || StartsBackendHere()) {
       void* block = EarlyAllocate(size, alignment);
       MarkNoCachedBlock(block);
       return block;

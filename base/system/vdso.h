@@ -1,0 +1,17 @@
+// Functions of the vDSO, the code that the kernel maps into each process: the clock without a system call and
+// without a name that a preloaded library could have taken.
+//
+// Thread-safety: yes. Signal-safety: yes. Allocates: never.
+#ifndef HEAPPROF_BASE_SYSTEM_VDSO_H_
+#define HEAPPROF_BASE_SYSTEM_VDSO_H_
+
+#include <stdint.h>
+
+namespace heapprof {
+
+// The address of a function of the image at `image` (AT_SYSINFO_EHDR; 0: there is none), or nullptr.
+void* FindInVdso(uintptr_t image, const char* name);
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_BASE_SYSTEM_VDSO_H_
