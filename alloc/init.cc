@@ -79,6 +79,7 @@ void FindNextFunctions() {
   FindNext("sigignore", &g_next.sigignore);
   FindNext("siginterrupt", &g_next.siginterrupt);
   FindNext("setitimer", &g_next.setitimer);
+  FindNext("syscall", &hp_next_syscall);
 }
 
 namespace {

@@ -38,6 +38,8 @@ extern const char* hpje_malloc_conf_2_conf_harder;
 
 // What jemalloc keeps of each thread. The size is that of Debian's build (checked by tests/leak).
 extern __thread char hpje_je_tsd_tls __attribute__((tls_model("initial-exec")));
+// What it does at a thread's end with that record, which it is given. The thread may allocate after it.
+void hpje_je_tsd_cleanup(void* record);
 
 }  // extern "C"
 #pragma GCC visibility pop

@@ -9,6 +9,12 @@
 #include <signal.h>
 #include <sys/time.h>
 
+#pragma GCC visibility push(hidden)
+extern "C" {
+extern long (*hp_next_syscall)(long, ...);  // for syscall_<arch>.S
+}
+#pragma GCC visibility pop
+
 namespace heapprof {
 
 struct NextFunctions {

@@ -47,9 +47,12 @@ TEST_P(Exit, KeyDestructorsThatComeBack) {
 }
 
 TEST_P(Exit, ThreadsThatNobodySeesEnd) {
-  auto run = Hazard({Program("thread_ends"), "last_round", "8"});
-  ExpectRunsWell(run.get());
-  EXPECT_EQ(run->ProfileCount(), Bare() ? 0u : 2u);
+  for (const char* how : {"last_round", "exit_call"}) {
+    SCOPED_TRACE(how);
+    auto run = Hazard({Program("thread_ends"), how, "8"});
+    ExpectRunsWell(run.get());
+    EXPECT_EQ(run->ProfileCount(), Bare() ? 0u : 2u);
+  }
 }
 
 TEST_P(Exit, MainThreadEndsFirst) {

@@ -15,6 +15,11 @@ TEST_P(State, FloatingPointFlagsTrapsAndRounding) {
   EXPECT_EQ(run->ProfileCount(), Bare() ? 0u : 12u);
 }
 
+TEST_P(State, SystemCallsThroughLibcsFunction) {
+  auto run = Hazard({Program("system_calls")});
+  ExpectRunsWell(run.get());
+}
+
 TEST_P(State, ErrnoWhereTheKernelTakesNoMemoryBack) {
   auto run = Hazard({Program("errno_kept")});
   run->command().env.emplace_back("MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0");

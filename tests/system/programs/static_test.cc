@@ -58,6 +58,12 @@ TEST_P(Static, EveryExec) {
 
 TEST_P(Static, KeyDestructorsThatComeBack) { Whole({"key_destructors_whole", "50"}); }
 
+TEST_P(Static, ThreadsThatNobodySeesEnd) {
+  Whole({"thread_ends_whole", "last_round", "8"});
+  Whole({"thread_ends_whole", "exit_call", "8"});
+  Whole({"system_calls_whole"});
+}
+
 TEST_P(Static, MainThreadEndsFirst) { EXPECT_EQ(Whole({"main_ends_whole"})->Profiles().size(), 2u); }
 
 TEST_P(Static, ExceptionsAndCoroutines) {
