@@ -1,5 +1,5 @@
-// mmap, munmap, madvise and mprotect as the private jemalloc calls them (alloc/backend/private_jemalloc.cmake
-// renames them).
+// mmap, munmap, madvise, mprotect and sbrk as the private jemalloc calls them
+// (alloc/backend/private_jemalloc.cmake renames them).
 //
 // What it maps is noted, so that the leak check can tell it from the program's own memory. And errno stays as
 // it was: jemalloc goes on when the kernel refuses to take pages back (it does under mlockall) or to unmap,
@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/system/own_mappings.h"
 #include "base/system/raw_syscall.h"
@@ -28,6 +29,18 @@ void* hpje_mmap(void* address, size_t size, int protection, int flags, int fd, o
   if (memory < 0 && memory >= kLeastError) return MAP_FAILED;
   heapprof::NoteOwnMapping(static_cast<uintptr_t>(memory), size);
   return reinterpret_cast<void*>(memory);
+}
+
+// For dss:primary. The page that the program's own data ends on stays the program's.
+void* hpje_sbrk(intptr_t increment) {
+  void* memory = sbrk(increment);
+  constexpr uintptr_t kPageMask = 4095;
+  auto start = reinterpret_cast<uintptr_t>(memory);
+  uintptr_t whole = (start + kPageMask) & ~kPageMask;
+  if (increment > 0 && start != UINTPTR_MAX && whole < start + static_cast<uintptr_t>(increment)) {
+    heapprof::NoteOwnMapping(whole, start + static_cast<uintptr_t>(increment) - whole);
+  }
+  return memory;
 }
 
 int hpje_munmap(void* address, size_t size) {

@@ -40,6 +40,7 @@ long hpje_syscall(long number, long a, long b, long c, long d, long e, long f) {
 void hpje_je_arena_reset(void* thread, void* arena);
 void hpje_arena_reset(void* thread, void* arena) { hpje_je_arena_reset(thread, arena); }
 int hpje_munmap(void* at, size_t size) { return munmap(at, size); }
+void* hpje_sbrk(intptr_t increment) { return sbrk(increment); }
 int hpje_madvise(void* at, size_t size, int advice) { return madvise(at, size, advice); }
 int hpje_mprotect(void* at, size_t size, int protection) { return mprotect(at, size, protection); }
 }

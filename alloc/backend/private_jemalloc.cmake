@@ -2,7 +2,7 @@
 # symbol is called hpje_<name>, so that it clashes with no jemalloc of the program's own. jemalloc_cpp.o stays
 # behind, as operator new and delete are ours, and jemalloc's pthread_atfork becomes hpje_register_atfork, so
 # that alloc/wrappers/fork decides when its fork handlers run, and hpje_mutex_lock how they wait. Its mmap, munmap,
-# madvise and mprotect become ours too (alloc/backend/backend_mappings), which note what it maps and leave errno
+# madvise, mprotect and sbrk become ours too (alloc/backend/backend_mappings), which note what it maps and leave errno
 # alone; its clock and the like (alloc/backend/backend_calls); and arena_reset, where the controls call it
 # (alloc/entry/arena_reset).
 #
@@ -25,7 +25,7 @@ if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
     OUTPUT_VARIABLE listing ERROR_QUIET COMMAND_ERROR_IS_FATAL ANY)
   string(REGEX MATCHALL "\n[A-Za-z_][A-Za-z0-9_]* [A-Z] " definitions "\n${listing}")
   set(renames "pthread_atfork hpje_register_atfork\npthread_mutex_lock hpje_mutex_lock\n")
-  foreach(call mmap munmap madvise mprotect clock_gettime readlink sched_yield syscall)
+  foreach(call mmap munmap madvise mprotect sbrk clock_gettime readlink sched_yield syscall)
     string(APPEND renames "${call} hpje_${call}\n")
   endforeach()
   foreach(definition IN LISTS definitions)

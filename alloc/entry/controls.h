@@ -1,7 +1,8 @@
 // jemalloc's controls (mallctl): handed on, but for those that make or discard blocks.
 //
 // `arena.<i>.reset` and `arena.<i>.destroy` go by way of alloc/arena_reset; the blocks of
-// `experimental.batch_alloc` are counted and sampled as those of mallocx.
+// `experimental.batch_alloc` are counted and sampled as those of mallocx; extent hooks are
+// wrapped (alloc/entry/extent_hooks).
 //
 // Thread-safety: yes. Signal-safety: no. Allocates: what the control does.
 #ifndef HEAPPROF_ALLOC_ENTRY_CONTROLS_H_

@@ -56,6 +56,7 @@ void NoteOwnMapping(uintptr_t start, size_t size) {
   Add(start >> kPageBits, (start + size + kPageMask) >> kPageBits);
 }
 
+// Of every entry that overlaps: what was mapped in pieces may be unmapped at once.
 void ForgetOwnMapping(uintptr_t start, size_t size) {
   constexpr uintptr_t kPageMask = (uintptr_t{1} << kPageBits) - 1;
   uint64_t first = start >> kPageBits, limit = (start + size + kPageMask) >> kPageBits;
@@ -64,7 +65,7 @@ void ForgetOwnMapping(uintptr_t start, size_t size) {
     Entry& entry = g_entries[i];
     uint64_t entry_first = entry.first.load(std::memory_order_acquire);
     uint64_t entry_limit = entry.limit.load(std::memory_order_relaxed);
-    if (entry_first <= kBusy || entry_first > first || entry_limit < limit) continue;
+    if (entry_first <= kBusy || entry_first >= limit || entry_limit <= first) continue;
     if (entry_first < first) {
       entry.limit.store(first, std::memory_order_relaxed);
       if (limit < entry_limit) Add(limit, entry_limit);
@@ -76,7 +77,6 @@ void ForgetOwnMapping(uintptr_t start, size_t size) {
         g_first_hole.store(i, std::memory_order_relaxed);
       }
     }
-    return;
   }
 }
 

@@ -33,6 +33,28 @@ TEST(Programs, BlocksThatGoWithTheirArenaAreNoLeaks) {
   }
 }
 
+TEST(Programs, FreedMemoryOfOwnExtentHooksKeepsNothing) {
+  for (const char* what : {"freed", "switched"}) {
+    TempDir dir;
+    const Result result = RunProgram(Checked(dir, {Program("leak_own_extents"), what}));
+    EXPECT_EQ(SumOf(ParseReport(result.err)), (LeakSum{41, 1})) << what << "\n" << result.Describe();
+  }
+  TempDir dir;
+  const Result alive = RunProgram(Checked(dir, {Program("leak_own_extents"), "alive"}));
+  EXPECT_EQ(alive.exit_status, 0) << alive.Describe();
+}
+
+TEST(Programs, FreedMemoryFromSbrkKeepsNothing) {
+  for (const char* name : {"freed_holder", "chain", "table", "large_block_keeps"}) {
+    TempDir dir;
+    Command command = Checked(dir, {Program("leak_scenarios"), name});
+    const int mapped = RunProgram(command).exit_status;
+    command.env.push_back({"MALLOC_CONF", "dss:primary"});
+    const Result result = RunProgram(command);
+    EXPECT_EQ(result.exit_status, mapped) << name << "\n" << result.Describe();
+  }
+}
+
 TEST(Programs, EmptyMainIsClean) {
   TempDir dir;
   WriteFile(dir / "empty.cc", "int main() {}\n");
