@@ -65,9 +65,8 @@ CLI::App* AddRun(CLI::App* app, CommandLine* line) {
       ->check(CheckFrames);
   run->add_option("--dump-signal", line->signal,
                   "The signal that makes the program write a profile; 0 = none");
-  run->add_option("--option", line->options, "Any option of the library, KEY=VALUE (may be repeated)")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  AddRepeatedOption(run, "--option", &line->options,
+                    "Any option of the library, KEY=VALUE (may be repeated)");
   run->add_option("--library", line->run.library,
                   "The library to preload, if not the one beside this command");
   run->add_flag_callback(

@@ -180,16 +180,31 @@ void Loader::ReadHeader() {
     lines_.Fail("is no header of a heap profile");
   }
   const std::string_view how = in.rest();
-  const std::string_view kind = how.substr(0, how.find('/'));
-  if (kind != "growthz" && kind != "growth" && kind != "fragmentationz" && kind != "fragmentation") {
+  const std::string_view kind = how.substr(0, std::min(how.find_first_of("/ \t"), how.size()));
+  const bool sampled = kind == "heap" || kind == "heap_v2" || kind == "heapz_v2";
+  const bool counts_all = kind == "heapprofile" || kind == "growthz" || kind == "growth" ||
+                          kind == "fragmentationz" || kind == "fragmentation";
+  // Readers of such files refuse what they do not know how to scale.
+  if (!sampled && !counts_all) {
+    lines_.Fail(
+        "does not say behind its '@' what was sampled: heap_v2/INTERVAL, heap/INTERVAL, heapprofile, growthz "
+        "or fragmentationz");
+  }
+  if (sampled || kind == "heapprofile") {
     has_alloc_ = (alloc.objects != inuse.objects && alloc.objects != 0) ||
                  (alloc.bytes != inuse.bytes && alloc.bytes != 0);
   }
-  if (kind != "heap" && kind != "heap_v2" && kind != "heapz_v2") return;
+  if (!sampled) return;
   sampled_ = true;
   int64_t period = 0;
-  if (how.size() > kind.size()) Scanner(how.substr(kind.size() + 1)).Number(&period);
-  profile_.header.period = kind == "heap" ? period / 2 : period;
+  if (how.size() > kind.size() && how[kind.size()] == '/')
+    Scanner(how.substr(kind.size() + 1)).Number(&period);
+  if (period <= 0) {
+    Tell(
+        "the header of a text profile names no sampling interval: its figures are those of the samples, not "
+        "scaled to what was allocated");
+  }
+  profile_.header.period = std::max<int64_t>(kind == "heap" ? period / 2 : period, 0);
 }
 
 bool Loader::EndsSamples() const {

@@ -7,6 +7,7 @@
 
 #include "tools/base/failure.h"
 #include "tools/base/human.h"
+#include "tools/profile/legacy_load.h"
 #include "tools/reader/inflate.h"
 #include "tools/reader/reader.h"
 
@@ -133,6 +134,11 @@ int Info(const InfoRequest& request) {
   for (const std::string& file : request.files) {
     try {
       ProfileSource source(file, request.max_bytes);
+      if (IsLegacyHeapProfile(source.Head())) {
+        throw Failure(
+            "is the text form of a heap profile: heapprof top reads it, heapprof merge -o FILE makes "
+            "a profile.proto of it");
+      }
       Totals totals;
       const ProfileHeader header = ReadProfile(&source, &totals);
       if (!first) std::printf("\n");

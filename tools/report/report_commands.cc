@@ -53,11 +53,8 @@ void AddSymbolize(CLI::App* app) {
       app->add_subcommand("symbolize", "Put functions, files, lines and inlined functions into a profile");
   command->add_option("IN", request->in, "The profile; - is standard input")->required();
   command->add_option("-o,--output", request->out, "The file to write; - is standard output")->required();
-  command
-      ->add_option("--debug-path", request->options.debug_paths,
-                   "A folder with debug files, before /usr/lib/debug (may be repeated)")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  AddRepeatedOption(command, "--debug-path", &request->options.debug_paths,
+                    "A folder with debug files, before /usr/lib/debug (may be repeated)");
   command->add_flag("--quiet", request->options.quiet, "Say nothing of binaries that cannot be used");
   AddMaxSizeOption(command, &request->load);
   command->callback([request] { SymbolizeFile(*request); });
@@ -121,6 +118,14 @@ uint64_t ParseSize(const std::string& text) {
   }
 }
 
+void AddRepeatedOption(CLI::App* command, const std::string& name, std::vector<std::string>* values,
+                       const std::string& text) {
+  command->add_option(name, *values, text)
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
 void AddMaxSizeOption(CLI::App* command, LoadOptions* options) {
   command
       ->add_option_function<std::string>(
@@ -134,9 +139,8 @@ void AddViewOptions(CLI::App* command, ViewOptions* options) {
   command->add_option("--focus", options->focus,
                       "Only stacks with a function, source file or module that matches this expression");
   command->add_option("--ignore", options->ignore, "No stacks with one that matches this expression");
-  command->add_option("--tag", options->tags, "Only samples with this label, KEY=VALUE (may be repeated)")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  AddRepeatedOption(command, "--tag", &options->tags,
+                    "Only samples with this label, KEY=VALUE (may be repeated)");
   AddMaxSizeOption(command, &options->load);
 }
 

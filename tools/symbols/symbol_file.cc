@@ -23,6 +23,41 @@ std::string Hex(const unsigned char* bytes, size_t size) {
   return out;
 }
 
+// The build id among the notes of `data`, "" if it has none.
+std::string BuildIdIn(Elf_Data* data) {
+  GElf_Nhdr note;
+  size_t name, contents;
+  for (size_t at = 0; data != nullptr && (at = gelf_getnote(data, at, &note, &name, &contents)) > 0;) {
+    constexpr std::string_view kOwner("GNU", 4);  // with its zero byte
+    const auto* bytes = static_cast<const char*>(data->d_buf);
+    if (note.n_type == NT_GNU_BUILD_ID && note.n_descsz > 0 &&
+        std::string_view(bytes + name, note.n_namesz) == kOwner) {
+      return Hex(reinterpret_cast<const unsigned char*>(bytes) + contents, note.n_descsz);
+    }
+  }
+  return "";
+}
+
+// Of any length, as linkers take one (--build-id=0xabcd): elfutils' own function passes over those of less
+// than three bytes. Segments are for files without a table of sections.
+std::string ReadBuildId(Elf* elf) {
+  std::string id;
+  for (Elf_Scn* section = nullptr; id.empty() && (section = elf_nextscn(elf, section)) != nullptr;) {
+    GElf_Shdr header;
+    if (gelf_getshdr(section, &header) == nullptr || header.sh_type != SHT_NOTE) continue;
+    id = BuildIdIn(elf_getdata(section, nullptr));
+  }
+  size_t segments = 0;
+  if (elf_getphdrnum(elf, &segments) != 0) return id;
+  for (size_t i = 0; id.empty() && i < segments; ++i) {
+    GElf_Phdr header;
+    if (gelf_getphdr(elf, static_cast<int>(i), &header) == nullptr || header.p_type != PT_NOTE) continue;
+    id = BuildIdIn(elf_getdata_rawchunk(elf, static_cast<int64_t>(header.p_offset), header.p_filesz,
+                                        header.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR));
+  }
+  return id;
+}
+
 }  // namespace
 
 std::unique_ptr<SymbolFile> SymbolFile::Open(const std::string& path) {
@@ -42,9 +77,7 @@ std::unique_ptr<SymbolFile> SymbolFile::Open(const std::string& path) {
 }
 
 SymbolFile::SymbolFile(std::string path, int fd, Elf* elf) : path_(std::move(path)), fd_(fd), elf_(elf) {
-  const void* id = nullptr;
-  const ssize_t size = dwelf_elf_gnu_build_id(elf_, &id);
-  if (size > 0) build_id_ = Hex(static_cast<const unsigned char*>(id), static_cast<size_t>(size));
+  build_id_ = ReadBuildId(elf_);
 }
 
 SymbolFile::~SymbolFile() {

@@ -175,5 +175,32 @@ TEST(LegacyLoad, NamesTheLineThatIsWrong) {
   }
 }
 
+// pprof takes a header without an interval as one of unscaled figures, and refuses what it does not know.
+TEST(LegacyLoad, AHeaderWithoutAnIntervalIsSaid) {
+  const std::string rest = "\n1: 2000 [1: 2000] @ 0x1000\n";
+  for (const char* kind :
+       {"heap", "heap/", "heap_v2", "heap_v2/", "heapz_v2", "heap_v2/0", "heap_v2/-5", "heap_v2/x"}) {
+    testing::internal::CaptureStderr();
+    const tools::Profile profile = LoadText("heap profile: 1: 2000 [1: 2000] @ " + std::string(kind) + rest);
+    EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr(" names no sampling interval: ")) << kind;
+    EXPECT_EQ(profile.values_of(0)[1], 2000) << kind;
+    EXPECT_EQ(profile.header.period, 0) << kind;
+  }
+  for (const char* kind : {"", "heapfoo/1", "heap_v3/524288", "contention", "/524288"}) {
+    try {
+      LoadText("heap profile: 1: 2000 [1: 2000] @ " + std::string(kind) + rest);
+      ADD_FAILURE() << kind;
+    } catch (const tools::Failure& failure) {
+      EXPECT_THAT(failure.what(), HasSubstr("line 1 of the text profile does not say behind its '@' what"))
+          << kind;
+    }
+  }
+  for (const char* kind : {"heapprofile", "growthz", "growth", "fragmentationz", "heap_v2/524288 more"}) {
+    testing::internal::CaptureStderr();
+    LoadText("heap profile: 1: 2000 [1: 2000] @ " + std::string(kind) + rest);
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "") << kind;
+  }
+}
+
 }  // namespace
 }  // namespace heapprof::test

@@ -256,5 +256,11 @@ TEST_F(Symbolize, LeavesNothingBehindWhenItCannotWrite) {
   EXPECT_EQ(ListDir(dir_.path()).size(), 1u);
 }
 
+TEST(SymbolFile, ReadsABuildIdOfTwoBytes) {
+  const auto file = tools::SymbolFile::Open(HEAPPROF_SHORT_ID_SUBJECT);
+  ASSERT_NE(file, nullptr);
+  EXPECT_EQ(file->build_id(), "abcd");
+}
+
 }  // namespace
 }  // namespace heapprof::test

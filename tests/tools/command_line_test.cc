@@ -1,0 +1,118 @@
+// The command line: options in every place, more than once, and words that nobody knows.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "tests/support/files.h"
+#include "tests/tools/made_profile.h"
+
+namespace heapprof::test {
+namespace {
+
+using testing::HasSubstr;
+using Words = std::vector<std::string>;
+
+class CommandLine : public testing::Test {
+ protected:
+  void SetUp() override {
+    pb::Profile profile = MakeProfile();
+    for (const char* key : {"who", "what"}) {
+      for (pb::Sample& sample : *profile.mutable_sample()) {
+        pb::Label* label = sample.add_label();
+        label->set_key(Intern(&profile, key));
+        label->set_str(Intern(&profile, "it"));
+      }
+    }
+    WriteFile(profile_, Gzip(profile.SerializeAsString()));
+    WriteFile(suppressions_, "");
+  }
+  // What the command prints, with the content of `output` behind it, which then is removed.
+  std::string Run(const Words& words) {
+    const Result result = RunCommand(words);
+    const std::string written = ReadFile(output_);
+    unlink(output_.c_str());
+    return std::to_string(result.exit_status) + "\n" + result.out + result.err + written;
+  }
+
+  TempDir dir_;
+  const std::string profile_ = dir_ / "in.pb.gz", output_ = dir_ / "out", suppressions_ = dir_ / "none";
+};
+
+Words Join(std::initializer_list<Words> parts) {
+  Words all;
+  for (const Words& part : parts) all.insert(all.end(), part.begin(), part.end());
+  return all;
+}
+
+TEST_F(CommandLine, OptionsStandBeforeAndBehindTheOtherWords) {
+  const std::vector<Words> view = {{"--type", "inuse_space"},
+                                   {"--focus", "."},
+                                   {"--ignore", "nothing"},
+                                   {"--tag", "who=it"},
+                                   {"--tag", "who=it", "--tag", "what=it"},
+                                   {"--max-size", "1m"},
+                                   {"--json"}};
+  struct Case {
+    Words command, needed, words;
+    std::vector<Words> options;
+    bool of_view;
+  };
+  const Words out = {"-o", output_};
+  const std::vector<Case> cases = {
+      {{"top"}, {}, {profile_}, {{"--limit", "1"}, {"--cum"}, {"--by", "module"}}, true},
+      {{"tree"}, {}, {profile_}, {{"--min-percent", "1"}, {"--by", "line"}}, true},
+      {{"peek"}, {}, {".", profile_}, {{"--by", "file"}}, true},
+      {{"folded"}, {}, {profile_}, {{"--by", "function"}}, true},
+      {{"diff"},
+       {},
+       {profile_, profile_},
+       {{"--limit", "1"}, {"--fail-on-growth"}, {"--fail-on-growth=1k"}},
+       true},
+      {{"merge"}, out, {profile_, profile_}, {{"--max-size", "1m"}}, false},
+      {{"symbolize"},
+       out,
+       {profile_},
+       {{"--debug-path", "/nowhere"}, {"--debug-path", "/nowhere", "--debug-path", "/tmp"}, {"--quiet"}},
+       false},
+      {{"flame"}, out, {profile_}, {{"--type", "alloc_space"}, {"--diff", profile_}}, false},
+      {{"info"}, {}, {profile_, profile_}, {{"--max-size", "1m"}}, false}};
+  for (const Case& one : cases) {
+    std::vector<Words> options = one.options;
+    if (one.of_view) options.insert(options.end(), view.begin(), view.end());
+    for (const Words& option : options) {
+      SCOPED_TRACE(one.command[0] + " " + option[0]);
+      const std::string before = Run(Join({one.command, option, one.needed, one.words}));
+      EXPECT_THAT(before, testing::StartsWith("0\n"));
+      EXPECT_EQ(Run(Join({one.command, one.words, one.needed, option})), before);
+      EXPECT_EQ(Run(Join({one.command, one.needed, one.words, option})), before);
+      // Between the words, where there are two.
+      const Words first = {one.words[0]}, rest(one.words.begin() + 1, one.words.end());
+      EXPECT_EQ(Run(Join({one.command, first, option, one.needed, rest})), before);
+    }
+  }
+}
+
+// Neither takes a word of the program's.
+TEST_F(CommandLine, OptionsBeforeAProgram) {
+  for (const Words& option : std::vector<Words>{{"--interval", "1"},
+                                                {"--max-frames", "10"},
+                                                {"--dump-signal", "USR1"},
+                                                {"--option", "seed=1"},
+                                                {"--option", "seed=1", "--option", "max_frames=3"},
+                                                {"--output", dir_ / "p"},
+                                                {"--cpu"},
+                                                {"--cpu=10"},
+                                                {"--no-symbolize"}}) {
+    SCOPED_TRACE(option[0]);
+    EXPECT_EQ(RunCommand(Join({{"run"}, option, {"/bin/echo", "--option", "x"}})).out, "--option x\n");
+    EXPECT_EQ(RunCommand(Join({{"run"}, option, {"--", "/bin/echo", "--option", "x"}})).out, "--option x\n");
+  }
+  for (const Words& option :
+       std::vector<Words>{{"--suppressions", suppressions_}, {"--exitcode", "3"}, {"--live"}}) {
+    SCOPED_TRACE(option[0]);
+    EXPECT_EQ(RunCommand(Join({{"check"}, option, {"/bin/echo", "--live"}})).out, "--live\n");
+  }
+}
+
+}  // namespace
+}  // namespace heapprof::test
