@@ -29,7 +29,7 @@
 #include "profiles/write/heap_profile.h"
 #include "sampling/recorder.h"
 #include "sampling/unwind/cfi/cfi.h"
-#include "sampling/unwind/rule_cache.h"
+#include "sampling/unwind/shown_code.h"
 
 extern "C" {
 // jemalloc's settings as a program built for it gives them; it defines the variable itself.

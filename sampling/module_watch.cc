@@ -1,10 +1,14 @@
 #include "sampling/module_watch.h"
 
+#include <dlfcn.h>
 #include <link.h>
 #include <string.h>
 
+#include <atomic>
+
 #include "base/lock/spinlock.h"
 #include "base/memory/arena.h"
+#include "base/system/call_on_stack.h"
 #include "base/system/signals_blocked.h"
 #include "sampling/counts/named_profiles.h"
 #include "sampling/cpu/cpu_sampler.h"
@@ -13,6 +17,7 @@
 #include "sampling/modules/retired_modules.h"
 #include "sampling/unwind/cfi/cfi.h"
 #include "sampling/unwind/cfi/registered_frames.h"
+#include "sampling/unwind/shown_code.h"
 #include "sampling/unwind/walk.h"
 
 namespace heapprof {
@@ -63,6 +68,32 @@ bool IsInStacks(uint64_t start, uint64_t limit) {
          cpu::AnyLocationIn(start, limit);
 }
 
+// A module that a walk has met may be one that went before: its stacks are to be those of that time. On a
+// stack of our own, as the thread's may be a small one for signals.
+char g_watch_stack[32 << 10] __attribute__((aligned(16)));
+std::atomic<bool> g_watching{false};
+
+void AddAliases(void* of) {
+  const auto& module = *static_cast<const unwind::UnwindTables*>(of);
+  dl_find_object object;
+  if (_dl_find_object(reinterpret_cast<void*>(module.code_lo), &object) != 0) return;
+  constexpr size_t kMostSegments = 8;
+  CodeSegment code[kMostSegments];
+  const size_t count = ReadCodeSegments(module.code_lo, code, kMostSegments);
+  for (size_t i = 0; i < count; ++i) {
+    const RetiredModule* entry = FindRetiredCode(code[i], module.code_lo, object.dlfo_link_map->l_name);
+    if (entry != nullptr) unwind::AddAlias(code[i].start, code[i].limit, entry->start);
+  }
+}
+
+bool WatchModule(const unwind::UnwindTables& module) {
+  if (g_watching.exchange(true, std::memory_order_acquire)) return false;
+  unwind::UnwindTables copy = module;
+  CallOnStack(AddAliases, &copy, g_watch_stack + sizeof(g_watch_stack));
+  g_watching.store(false, std::memory_order_release);
+  return true;
+}
+
 void RetireWhatHasGone(const Module* known, uint32_t count, const ModuleTable& now) {
   for (uint32_t i = 0; i < count; ++i) {
     const Module& module = known[i];
@@ -70,6 +101,7 @@ void RetireWhatHasGone(const Module* known, uint32_t count, const ModuleTable& n
     // Asked for first, so that a module in no stack takes no address.
     if (!IsInStacks(module.start, module.limit)) continue;
     if (const RetiredModule* entry = FindOrAddRetiredModule(module)) {
+      unwind::SetModuleWatcher(WatchModule);
       MoveLocations(module.start, module.limit, entry->start);
       MoveProfileLocations(module.start, module.limit, entry->start);
       cpu::MoveLocations(module.start, module.limit, entry->start);
@@ -149,7 +181,10 @@ void DeregisterFrames(uintptr_t key) {
 bool LockModulesForFork() { return g_lock.LockForFork(); }
 
 void UnlockModulesAfterFork(bool in_child) {
-  if (in_child) unwind::g_registered_frames.ForgetReaders();
+  if (in_child) {
+    unwind::g_registered_frames.ForgetReaders();
+    g_watching.store(false, std::memory_order_relaxed);
+  }
   g_lock.UnlockAfterFork(in_child);
 }
 

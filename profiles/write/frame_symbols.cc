@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 
 #include "absl/debugging/internal/demangle.h"
 #include "base/system/raw_syscall.h"
+#include "sampling/modules/retired_modules.h"
 
 namespace heapprof {
 namespace {
@@ -55,6 +58,14 @@ bool SameImage(int fd, uintptr_t image_base) {
   if (image_base == 0) return true;
   ssize_t got = RawReadOwnMemory(reinterpret_cast<const void*>(image_base), in_memory, size);
   return got != static_cast<ssize_t>(size) || memcmp(in_file, in_memory, size) == 0;
+}
+
+// A module that is not mapped any more has no memory to compare with.
+bool SameFile(int fd, uint64_t inode) {
+  struct stat file;
+  return RawSyscall(SYS_newfstatat, fd, reinterpret_cast<long>(""), reinterpret_cast<long>(&file),
+                    AT_EMPTY_PATH) == 0 &&
+         file.st_ino == inode;
 }
 
 // What is added to an address of the file's symbols to give one of memory.
@@ -146,6 +157,7 @@ void FrameSymbols::ResolveModule(const Module& module, bool is_main, Frame* firs
   Elf64_Shdr symbols = {}, strings = {};
   uint64_t bias;
   if (file.fd() < 0 || !SameImage(file.fd(), module.image_base) ||
+      (module.start >= kRetiredBase && !SameFile(file.fd(), module.inode)) ||
       !ReadAll(file.fd(), 0, &header, sizeof(header)) || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
       header.e_phentsize != sizeof(Elf64_Phdr) || header.e_shentsize != sizeof(Elf64_Shdr) ||
       !FindBias(file.fd(), header, module, &bias) || !FindTable(file.fd(), header, &symbols, &strings)) {

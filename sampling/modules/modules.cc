@@ -286,8 +286,9 @@ void ModuleTable::AddRetired() {
   memmove(&space_->modules[place + added], &space_->modules[place], (count_ - place) * sizeof(Module));
   for (uint32_t i = 0; i < added; i++) {
     const RetiredModule& module = RetiredModuleAt(i);  // its texts live for ever
-    space_->modules[place + i] = {module.start,    module.limit, module.file_offset, 0, 0, 0, module.path,
-                                  module.build_id, false};
+    space_->modules[place + i] = {module.start, module.limit,    module.file_offset,
+                                  module.inode, module.device,   0,
+                                  module.path,  module.build_id, false};
   }
   count_ += added;
 }
@@ -295,7 +296,7 @@ void ModuleTable::AddRetired() {
 const char* ModuleTable::Keep(const char* text, size_t size) {
   if (size + 1 > kPoolSize - pool_used_) return nullptr;
   char* to = space_->pool + pool_used_;
-  memcpy(to, text, size);
+  memcpy(to, text, size);  // NOLINT(clang-analyzer-core.NonNullParamChecker): a place in an array
   to[size] = '\0';
   pool_used_ += size + 1;
   return to;

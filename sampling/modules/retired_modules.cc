@@ -1,10 +1,15 @@
 #include "sampling/modules/retired_modules.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
 
 #include <atomic>
 
 #include "base/memory/arena.h"
+#include "base/system/raw_syscall.h"
 #include "sampling/modules/modules.h"
 
 namespace heapprof {
@@ -34,6 +39,14 @@ const char* KeepText(const char* text) {
   return kept;
 }
 
+// A module's path as the loader has it may be another name of the file.
+bool IsFile(const char* path, uint64_t inode, uint32_t device) {
+  struct stat file;
+  return RawSyscall(SYS_newfstatat, AT_FDCWD, reinterpret_cast<long>(path), reinterpret_cast<long>(&file),
+                    0) == 0 &&
+         file.st_ino == inode && (major(file.st_dev) << 20 | minor(file.st_dev)) == device;
+}
+
 }  // namespace
 
 uint32_t RetiredModuleCount() { return g_retired_count.load(std::memory_order_acquire); }
@@ -53,11 +66,28 @@ const RetiredModule* FindOrAddRetiredModule(const Module& module) {
   const char* path = KeepText(module.path);
   const char* build_id = module.build_id[0] == '\0' ? "" : KeepText(module.build_id);
   if (path == nullptr || build_id == nullptr) return nullptr;
-  *g_retired.At(count) = {g_next_address, g_next_address + size, module.file_offset, path, build_id};
+  *g_retired.At(count) = {g_next_address, g_next_address + size, module.file_offset, path,
+                          build_id,       module.inode,          module.device};
   g_next_address += size + kPage;
   // release: the entry before the count that covers it.
   g_retired_count.store(count + 1, std::memory_order_release);
   return g_retired.At(count);
+}
+
+const RetiredModule* FindRetiredCode(const CodeSegment& code, uintptr_t image, const char* path) {
+  char build_id[129] = "";
+  bool have_build_id = false;
+  const uint32_t count = RetiredModuleCount();
+  for (uint32_t i = 0; i < count; ++i) {
+    const RetiredModule& entry = RetiredModuleAt(i);
+    if (entry.limit - entry.start != code.limit - code.start || entry.file_offset != code.file_offset)
+      continue;
+    if (!have_build_id) ReadBuildId(image, build_id, sizeof(build_id));
+    have_build_id = true;
+    if (strcmp(entry.build_id, build_id) != 0) continue;
+    if (strcmp(entry.path, path) == 0 || IsFile(path, entry.inode, entry.device)) return &entry;
+  }
+  return nullptr;
 }
 
 }  // namespace heapprof

@@ -14,6 +14,7 @@
 namespace heapprof {
 
 struct Module;
+struct CodeSegment;
 
 constexpr uint64_t kRetiredBase = uint64_t{1} << 48;  // above all addresses of user space
 
@@ -22,6 +23,8 @@ struct RetiredModule {
   uint64_t file_offset;   // of `start`
   const char* path;
   const char* build_id;
+  uint64_t inode;
+  uint32_t device;
 };
 
 uint32_t RetiredModuleCount();
@@ -29,6 +32,10 @@ const RetiredModule& RetiredModuleAt(uint32_t index);
 
 // The entry of a module, a new one if it never went before. nullptr: no memory. One caller at a time.
 const RetiredModule* FindOrAddRetiredModule(const Module& module);
+
+// The entry that a module's code has from earlier times: a segment of the image whose header is at `image`,
+// loaded from `path`. nullptr: it never went. Reads the image, in some kilobytes of stack.
+const RetiredModule* FindRetiredCode(const CodeSegment& code, uintptr_t image, const char* path);
 
 }  // namespace heapprof
 

@@ -17,8 +17,8 @@
 //                = *(CFA + b)           where it has
 //                = *(rbp + b)           where it has and fp_saved_at_fp is set (realigned frames)
 //
-// Bits: 0-31 a, 32-57 b (both signed), 58 fp saved, 59 fp saved relative to rbp, 60-62 kind, 63 that the code
-// is the profiler's own, whose frames no stack shows. With kSp as kind 0 the most frequent rule of optimised
+// Bits: 0-31 a, 32-57 b (both signed), 58 fp saved, 59 fp saved relative to rbp, 60-62 kind, 63 marked:
+// the PC is not written as it is (shown_code.h). With kSp as kind 0 the most frequent rule of optimised
 // code, rsp + a with rbp kept, is the number a itself, and a walk knows it by one comparison; the most
 // frequent one of code with frame pointers is written as the number 1, which is no such a. An unset rule is
 // the word 0, which no PC has.
@@ -56,15 +56,15 @@ class Rule {
   }
 
   // Takes it out of those that the walk's loop steps by itself.
-  constexpr void MarkOwn() {
+  constexpr void Mark() {
     if (is_plain_fp())
       word_ = (kFp << kKindShift) | 16 | kFpSaved | (static_cast<uint64_t>(-16) & kFpMask) << kFpShift;
-    word_ |= kOwn;
+    word_ |= kMarked;
   }
-  constexpr bool is_own() const { return (word_ & kOwn) != 0; }
+  constexpr bool is_marked() const { return (word_ & kMarked) != 0; }
 
   constexpr Kind kind() const {
-    return is_plain_fp() ? kFp : static_cast<Kind>((word_ & ~kOwn) >> kKindShift);
+    return is_plain_fp() ? kFp : static_cast<Kind>((word_ & ~kMarked) >> kKindShift);
   }
   constexpr int64_t a() const { return is_plain_fp() ? 16 : static_cast<int32_t>(word_); }
   constexpr bool fp_saved() const { return (word_ & kFpSaved) != 0 || is_plain_fp(); }
@@ -92,7 +92,7 @@ class Rule {
   static constexpr uint64_t kPlainFp = 1;
   static constexpr int kFpShift = 32, kFpBits = 26, kFlagShift = 58, kKindShift = 60;
   static constexpr uint64_t kFpSaved = uint64_t{1} << 58, kFpSavedAtFp = uint64_t{1} << 59;
-  static constexpr uint64_t kOwn = uint64_t{1} << 63;
+  static constexpr uint64_t kMarked = uint64_t{1} << 63;
   static constexpr uint64_t kFpMask = (uint64_t{1} << kFpBits) - 1;
   static constexpr int64_t kMaxFpOffset = int64_t{1} << (kFpBits - 1);
   uint64_t word_;

@@ -4,6 +4,7 @@
 #include "sampling/unwind/cfi/cfi.h"
 #include "sampling/unwind/rule_of_row.h"
 #include "sampling/unwind/seen_modules.h"
+#include "sampling/unwind/shown_code.h"
 
 namespace heapprof::unwind {
 namespace {
@@ -24,7 +25,6 @@ CacheEntry g_sentinel = {
     {~Rule::Of(Rule::kNoRule).word()}, {Rule::Of(Rule::kNoRule).word()}, {&g_sentinel}, {&g_sentinel}};
 std::atomic<uint64_t> g_generation{0};
 SeenModules g_seen;
-uintptr_t g_own_lo, g_own_hi;
 
 constexpr uint64_t kIndexMask = (uint64_t{1} << kIndexBits) - 1;
 
@@ -66,9 +66,12 @@ Rule LookUp(uintptr_t return_address) {
   uintptr_t pc = return_address - 1;  // inside the call, which may be the last instruction of its function
   const TablesFor code(pc);
   if (!code.found()) return Rule::Of(Rule::kNoCfi);
-  if (g_seen.Replaces(code.tables())) StartNewGeneration();
+  if (!g_seen.Knows(code.tables())) {
+    ForgetAliases(code.tables().code_lo, code.tables().code_hi);
+    if (TellModuleWatcher(code.tables()) && g_seen.Replaces(code.tables())) StartNewGeneration();
+  }
   Rule rule = RuleFromCfi(code.tables(), pc);
-  if (pc >= g_own_lo && pc < g_own_hi) rule.MarkOwn();
+  if (IsShownOtherwise(pc)) rule.Mark();
   return rule;
 }
 
@@ -98,12 +101,9 @@ __attribute__((noinline)) CacheHit FindRuleElsewhere(uintptr_t return_address) {
 
 uint64_t CacheGeneration() { return g_generation.load(std::memory_order_relaxed) << kGenerationShift; }
 
-void SetOwnCode(uintptr_t lo, uintptr_t hi) {
-  g_own_lo = lo;
-  g_own_hi = hi;
-}
-
 CacheEntry* Sentinel() { return &g_sentinel; }
+
+void ForgetSeenModules() { g_seen.Forget(); }
 
 void StartNewGeneration() {
   uint64_t generation = g_generation.fetch_add(1, std::memory_order_relaxed) + 1;

@@ -57,9 +57,8 @@ inline uint64_t CacheKey(uintptr_t return_address, uint64_t generation) {
 CacheEntry* Sentinel();
 
 void StartNewGeneration();
-
-// Where the profiler's own code lies, before the first walk: rules of PCs there are own ones.
-void SetOwnCode(uintptr_t lo, uintptr_t hi);
+// The modules that walks have met are new again, to the watcher too (shown_code.h).
+void ForgetSeenModules();
 
 }  // namespace heapprof::unwind
 

@@ -18,6 +18,19 @@ namespace heapprof::unwind {
 
 class SeenModules {
  public:
+  bool Knows(const UnwindTables& tables) const {
+    const uint32_t count = std::min(count_.load(std::memory_order_acquire), kMost);
+    for (uint32_t i = 0; i < count; ++i) {
+      if (seen_[i].lo.load(std::memory_order_relaxed) == tables.code_lo &&
+          seen_[i].hi.load(std::memory_order_relaxed) == tables.code_hi &&
+          seen_[i].header.load(std::memory_order_relaxed) == tables.eh_frame_hdr) {
+        return true;
+      }
+    }
+    return false;
+  }
+  void Forget() { count_.store(0, std::memory_order_relaxed); }
+
   // True when `tables`' module lies where a different one was seen, which is forgotten with all others.
   bool Replaces(const UnwindTables& tables) {
     const uint32_t count = std::min(count_.load(std::memory_order_acquire), kMost);

@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-#include "sampling/unwind/rule_cache.h"
+#include "sampling/unwind/shown_code.h"
 #include "tests/support/thread_bounds.h"
 
 namespace heapprof {

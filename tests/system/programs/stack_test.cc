@@ -67,6 +67,21 @@ TEST_P(Stacks, ALibraryThatIsGoneKeepsItsName) {
   EXPECT_EQ(mappings, 1);
 }
 
+// Whose stacks are found again each time, whatever its address is.
+TEST_P(Stacks, ALibraryThatComesAndGoesTakesNothingNew) {
+  auto run = Hazard({Program("reloaded"), Program("plugin.so")}, "dump_at_exit=1");
+  ExpectRunsWell(run.get());
+  const std::vector<HeapProfile> profiles = run->Profiles();
+  ASSERT_EQ(profiles.size(), Bare() ? 0u : 1u);
+  if (GetParam() != "1" || profiles.empty()) return;
+  EXPECT_EQ(profiles[0].AtLeaf("plugin_alloc").alloc_objects, 100 * 10);
+  int mappings = 0;
+  for (const pb::Mapping& mapping : profiles[0].proto().mapping()) {
+    mappings += profiles[0].Text(mapping.filename()) == Program("plugin.so");
+  }
+  EXPECT_EQ(mappings, 1);
+}
+
 // Such a library would call libc's malloc, whose blocks this free knows nothing of.
 TEST_P(Stacks, LibrariesBoundDeeplyShareTheMalloc) {
   auto run =
