@@ -26,7 +26,17 @@ struct Call {
     auto* call = static_cast<Call*>(self);
     call->error = leak::RunCheck(*call->request, caller, &call->result);
   }
+  static long WithRegisters(void* self, const heapprof::SavedRegisters* caller) {
+    leak::OnCheckStack(Run, self, *caller);
+    return 0;
+  }
 };
+
+long CheckOnce(void*, const heapprof::SavedRegisters* caller) {
+  leak::CheckOnce(*caller);
+  return 0;
+}
+long CheckNow(void*, const heapprof::SavedRegisters* caller) { return leak::CheckAndReport(*caller) ? 1 : 0; }
 
 }  // namespace
 
@@ -52,7 +62,7 @@ HEAPPROF_API int heapprof_check_leaks(uint64_t since, unsigned flags, struct hea
   if (write != nullptr) request.text = &text;
   int saved = errno;
   Call call = {&request, {}, -ENOMEM};
-  leak::OnCheckStack(Call::Run, &call);
+  heapprof::CallWithRegisters(Call::WithRegisters, &call);
   errno = saved;
   if (call.error != 0) return call.error;
   const leak::CheckResult& result = call.result;
@@ -80,7 +90,9 @@ HEAPPROF_API int heapprof_register_root_region(const void* start, size_t size) {
 HEAPPROF_API int heapprof_unregister_root_region(const void* start, size_t size) {
   return leak::UnregisterRegion(start, size) ? 0 : -ENOENT;
 }
-HEAPPROF_API void heapprof_do_leak_check(void) { leak::CheckOnce(); }
-HEAPPROF_API int heapprof_do_recoverable_leak_check(void) { return leak::CheckAndReport() ? 1 : 0; }
+HEAPPROF_API void heapprof_do_leak_check(void) { heapprof::CallWithRegisters(CheckOnce, nullptr); }
+HEAPPROF_API int heapprof_do_recoverable_leak_check(void) {
+  return static_cast<int>(heapprof::CallWithRegisters(CheckNow, nullptr));
+}
 
 }  // extern "C"

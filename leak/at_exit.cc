@@ -180,10 +180,13 @@ void FlushStreams() {
   }
 }
 
-// After all other destructors of the library, which may write profiles.
-__attribute__((destructor(101))) void AtExit() {
-  if (g_on) CheckOnce();
+long CheckAtExit(void*, const SavedRegisters* caller) {
+  if (g_on) CheckOnce(*caller);
+  return 0;
 }
+
+// After all other destructors of the library, which may write profiles.
+__attribute__((destructor(101))) void AtExit() { CallWithRegisters(CheckAtExit, nullptr); }
 
 void CheckOnStack(void* not_clean, const SavedRegisters& caller) {
   const Options& options = GetOptions();
@@ -235,17 +238,17 @@ void InstallLeakCheck() {
   ReadSuppressions(options);
 }
 
-bool CheckAndReport() {
+bool CheckAndReport(const SavedRegisters& caller) {
   bool not_clean = false;
-  OnCheckStack(CheckOnStack, &not_clean);
+  OnCheckStack(CheckOnStack, &not_clean, caller);
   return not_clean;
 }
 
-void CheckOnce() {
+void CheckOnce(const SavedRegisters& caller) {
   if (g_done.exchange(true, std::memory_order_acq_rel)) return;
   if (g_own.is_turned_off != nullptr && g_own.is_turned_off() != 0) return;
   int status = GetOptions().exitcode;
-  if (CheckAndReport() && status != 0) {
+  if (CheckAndReport(caller) && status != 0) {
     FlushStreams();
     RawSyscall(SYS_exit_group, status);
   }

@@ -4,6 +4,8 @@
 #ifndef HEAPPROF_LEAK_AT_EXIT_H_
 #define HEAPPROF_LEAK_AT_EXIT_H_
 
+#include "sampling/stop/stop_signal.h"
+
 namespace heapprof::leak {
 
 // Reads the suppressions and remembers where the report goes, as the program may change its folder. Called
@@ -12,11 +14,11 @@ void InstallLeakCheck();
 
 // The whole check with its report, its files and its line about what went wrong. True if there are leaks, or
 // if it could not be made.
-bool CheckAndReport();
+bool CheckAndReport(const SavedRegisters& caller);
 
 // At exit, or by __lsan_do_leak_check: once in a process. Ends the process with the option exitcode if there
 // are leaks.
-void CheckOnce();
+void CheckOnce(const SavedRegisters& caller);
 
 }  // namespace heapprof::leak
 

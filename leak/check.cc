@@ -133,30 +133,26 @@ class Check {
 struct StackCall {
   void (*function)(void* argument, const SavedRegisters& caller);
   void* argument;
-  const SavedRegisters* caller;
+  const SavedRegisters& caller;
 
   static void Run(void* self) {
     auto* call = static_cast<StackCall*>(self);
-    call->function(call->argument, *call->caller);
-  }
-  static void WithRegisters(void* self, const SavedRegisters* registers) {
-    auto* call = static_cast<StackCall*>(self);
-    call->caller = registers;
-    auto* stack = static_cast<char*>(RawMap(kStackBytes));
-    if (stack == nullptr) {
-      Say("no leak check: no memory");
-      return;
-    }
-    CallOnStack(Run, call, stack + kStackBytes);
-    RawUnmap(stack, kStackBytes);
+    call->function(call->argument, call->caller);
   }
 };
 
 }  // namespace
 
-void OnCheckStack(void (*function)(void* argument, const SavedRegisters& caller), void* argument) {
-  StackCall call = {function, argument, nullptr};
-  CallWithRegisters(StackCall::WithRegisters, &call);
+void OnCheckStack(void (*function)(void* argument, const SavedRegisters& caller), void* argument,
+                  const SavedRegisters& caller) {
+  StackCall call = {function, argument, caller};
+  auto* stack = static_cast<char*>(RawMap(kStackBytes));
+  if (stack == nullptr) {
+    Say("no leak check: no memory");
+    return;
+  }
+  CallOnStack(StackCall::Run, &call, stack + kStackBytes);
+  RawUnmap(stack, kStackBytes);
 }
 
 int RunCheck(const CheckRequest& request, const SavedRegisters& caller, CheckResult* result) {

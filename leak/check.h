@@ -32,10 +32,11 @@ struct CheckResult {
   int profile_error = 0;
 };
 
-// Calls function(argument, registers) on a stack that is not the program's, from a frame as small as can be:
-// what lies above it is searched for pointers, and our own frames would hold what the program's last calls
-// left there.
-void OnCheckStack(void (*function)(void* argument, const SavedRegisters& caller), void* argument);
+// Calls function(argument, caller) on a stack that is not the program's. `caller` are the registers where the
+// program called us (CallWithRegisters): what lies above its stack pointer is searched for pointers, and our
+// own frames would hold what the program's last calls left there.
+void OnCheckStack(void (*function)(void* argument, const SavedRegisters& caller), void* argument,
+                  const SavedRegisters& caller);
 
 // To be called on that stack. 0; -ENODATA: not every allocation was recorded; -EBUSY: a thread could
 // not be stopped; -EOPNOTSUPP: the program's malloc is not ours; another -errno: no memory, or

@@ -6,7 +6,8 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#include "alloc/backend/backend.h"
+#include <atomic>
+
 #include "alloc/entry/init.h"
 #include "alloc/entry/slow_path.h"
 #include "alloc/wrappers/next.h"
@@ -36,6 +37,32 @@ struct ThreadStart {
   ArgumentSlot* held;  // the argument, where the leak check finds it until the thread has it
 };
 
+// Not from the heap: libc keeps the address in the thread's descriptor, where the leak check would take it
+// for a pointer to the block that has the address next.
+constexpr size_t kStarts = 1024;
+ThreadStart g_starts[kStarts];
+std::atomic<bool> g_taken[kStarts];
+std::atomic<size_t> g_next_start{0};
+
+// nullptr: no memory.
+ThreadStart* TakeStart() {
+  for (size_t tries = 0; tries < kStarts; ++tries) {
+    size_t at = g_next_start.fetch_add(1, std::memory_order_relaxed) % kStarts;
+    // acquire: the last one has read it.
+    if (!g_taken[at].exchange(true, std::memory_order_acquire)) return &g_starts[at];
+  }
+  return static_cast<ThreadStart*>(RawMap(sizeof(ThreadStart)));
+}
+
+void GiveBack(ThreadStart* start) {
+  *start = {};  // in a static program this is the program's memory
+  if (start >= g_starts && start < g_starts + kStarts) {
+    g_taken[start - g_starts].store(false, std::memory_order_release);
+  } else {
+    RawUnmap(start, sizeof(ThreadStart));
+  }
+}
+
 void ReportStack(const ThreadStart& start, uintptr_t frame) {
   // libc keeps the thread's descriptor, which is what pthread_self() points at, on top of its stack.
   uintptr_t self = pthread_self();
@@ -54,7 +81,7 @@ void ReportStack(const ThreadStart& start, uintptr_t frame) {
 // The call of the program's function is a jump: no frame of ours stays on the thread's stack.
 void* Trampoline(void* block) {
   ThreadStart start = *static_cast<ThreadStart*>(block);
-  hpje_free(block);
+  GiveBack(static_cast<ThreadStart*>(block));
   ReleaseThreadArgument(start.held);
   ReportStack(start, reinterpret_cast<uintptr_t>(__builtin_frame_address(0)));
   InheritLabels(start.labels);
@@ -100,9 +127,7 @@ HEAPPROF_EXPORT int pthread_create(pthread_t* thread, const pthread_attr_t* attr
                                    void* (*function)(void*), void* argument) noexcept {
   heapprof::Initialize();
   heapprof::AdoptIfCopy();
-  int saved = errno;
-  auto* start = static_cast<heapprof::ThreadStart*>(hpje_malloc(sizeof(heapprof::ThreadStart)));
-  errno = saved;
+  auto* start = heapprof::TakeStart();
   if (start == nullptr) return EAGAIN;
   start->function = function;
   start->argument = argument;
@@ -114,7 +139,7 @@ HEAPPROF_EXPORT int pthread_create(pthread_t* thread, const pthread_attr_t* attr
   int error = heapprof::g_next.pthread_create(thread, attributes, heapprof::Trampoline, start);
   if (error != 0) {
     heapprof::ReleaseThreadArgument(start->held);
-    hpje_free(start);
+    heapprof::GiveBack(start);
   }
   return error;
 }

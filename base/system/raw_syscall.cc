@@ -56,7 +56,8 @@ int RawGetTid() { return static_cast<int>(RawSyscall(SYS_gettid)); }
 ssize_t RawReadOwnMemory(const void* from, void* to, size_t size) {
   iovec local = {to, size};
   iovec remote = {const_cast<void*>(from), size};
-  return RawSyscall(SYS_process_vm_readv, RawGetPid(), Address(&local), 1, Address(&remote), 1, 0);
+  // By the thread's id: that of the process has no memory any more once the main thread has ended.
+  return RawSyscall(SYS_process_vm_readv, RawGetTid(), Address(&local), 1, Address(&remote), 1, 0);
 }
 
 bool RawReadable(const void* address) {

@@ -96,6 +96,10 @@ class RootFinder {
       AddStack(thread.stack_pointer - kRedZone, thread.control_block);
     }
     AddEndedThreads();
+    // The main thread has ended (pthread_exit). What the kernel put above its first frame stays.
+    if (main_stack_ != nullptr && world_.main_ended()) {
+      excluded_.Add(main_stack_->start, reinterpret_cast<uintptr_t>(__libc_stack_end));
+    }
     AddOwnMemory();
     AddMappings();
     for (const Region& region : g_regions) {

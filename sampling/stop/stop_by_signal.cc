@@ -54,7 +54,7 @@ bool Park(const siginfo_t* info, void* context) {
 }
 
 // A thread that waits for a lock of ours may block all signals, and the lock's holder may be stopped.
-void StopWhileWaiting(void*, const SavedRegisters* registers) {
+long StopWhileWaiting(void*, const SavedRegisters* registers) {
   uint32_t generation = g_generation.load(std::memory_order_acquire);
   if (ThreadRecord* record = AskedRecord(generation)) {
     auto start = reinterpret_cast<uintptr_t>(registers);
@@ -62,6 +62,7 @@ void StopWhileWaiting(void*, const SavedRegisters* registers) {
         registers->stack_pointer, ControlBlock(), {start, start + sizeof(*registers)}, {0, 0}};
     StandStill(record, code, generation);
   }
+  return 0;
 }
 void OnLockWait() {
   // The stop signal must not fall between the look for a record and its use.

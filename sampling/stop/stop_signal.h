@@ -31,11 +31,12 @@ struct InterruptedCode {
 InterruptedCode ReadInterruptedCode(void* context);
 
 // Calls function(argument, frame) with the registers that a caller may still count on saved in `frame`, above
-// which the caller's stack begins.
+// which the caller's stack begins. Returns what it returns. A function whose last step this is leaves no
+// frame of its own there where the compiler makes a jump of it.
 struct SavedRegisters {
   uintptr_t rbx, rbp, r12, r13, r14, r15, stack_pointer;
 };
-void CallWithRegisters(void (*function)(void* argument, const SavedRegisters* registers), void* argument);
+long CallWithRegisters(long (*function)(void* argument, const SavedRegisters* registers), void* argument);
 
 // The calling thread's pthread_self(), without libc.
 uintptr_t ControlBlock();

@@ -48,7 +48,7 @@ InterruptedCode ReadInterruptedCode(void* context) {
           VectorRegisters(user->uc_mcontext.fpregs)};
 }
 
-__attribute__((naked)) void CallWithRegisters(void (*)(void*, const SavedRegisters*), void*) {
+__attribute__((naked)) long CallWithRegisters(long (*)(void*, const SavedRegisters*), void*) {
   // rdi = function, rsi = argument. The stack pointer that is kept is the caller's after our return.
   asm volatile(
       "leaq 8(%rsp), %rax\n\t"

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/system/own_mappings.h"
+#include "base/system/raw_syscall.h"
 #include "sampling/stop/stop_by_trace.h"
 #include "sampling/stop/thread_table.h"
 
@@ -44,6 +45,8 @@ class StoppedWorld {
   const StoppedThread& at(size_t index) const { return threads_[index]; }
   // How many did not answer.
   size_t running() const { return running_; }
+  // Whether the main thread has ended before the others.
+  bool main_ended() const { return folder_.StatusOf(RawGetPid()).letter == 'Z'; }
   // Whether those that had stopped still are.
   bool holds() const { return !traced_ || tracer_.alive(); }
 
