@@ -34,6 +34,8 @@
 extern "C" {
 // jemalloc's settings as a program built for it gives them; it defines the variable itself.
 HEAPPROF_EXPORT __attribute__((weak)) const char* malloc_conf = nullptr;
+// Where jemalloc's messages go, if the program sets it.
+HEAPPROF_EXPORT __attribute__((weak)) void (*malloc_message)(void* argument, const char* text) = nullptr;
 __attribute__((weak)) const char* heapprof_default_options(void);
 extern char** environ;
 // Of the archive's code in a program that it is linked into; absent in the shared library.
@@ -99,7 +101,25 @@ void TellOwnCode() {
 int g_starting_thread;  // its id while Initialize runs in it
 bool g_backend_ready;   // of the starting thread alone
 
-bool AsksForProfiling(const char* settings) { return settings != nullptr && strstr(settings, "prof:true"); }
+// Each of them turns jemalloc's profiler on.
+constexpr const char* kProfilerKeys[] = {"prof:true", "prof_leak:true", "prof_leak_error:true"};
+
+// The first of those keys that is among the settings, or nullptr.
+const char* ProfilerKey(const char* settings) {
+  if (settings == nullptr) return nullptr;
+  for (const char* key : kProfilerKeys) {
+    if (strstr(settings, key) != nullptr) return key;
+  }
+  return nullptr;
+}
+
+void PassMessageOn(void* argument, const char* text) {
+  if (malloc_message != nullptr) {
+    malloc_message(argument, text);
+  } else {
+    RawWrite(2, text, strlen(text));
+  }
+}
 
 // jemalloc reads MALLOC_CONF from `environ`, which is not there yet when preinit_array makes the first call.
 // Then the variable is handed over by the way that stands over all others.
@@ -107,10 +127,13 @@ char g_overriding_settings[4096];
 
 void ConfigureJemalloc(const ProcessStart& start) {
   const char* variable = start.secure ? nullptr : FindVariable(start.environment, "MALLOC_CONF=");
-  if (AsksForProfiling(malloc_conf) || AsksForProfiling(variable)) {
-    Say("prof:true is ignored: heapprof does the profiling");
+  const char* key = ProfilerKey(malloc_conf);
+  if (key == nullptr) key = ProfilerKey(variable);
+  if (key != nullptr) {
+    Text<128> line;
+    Say(line.Str(key).Str(" is ignored: heapprof does the profiling"));
   }
-  constexpr char kNoProfiling[] = "prof:false";
+  constexpr char kNoProfiling[] = "prof:false,prof_leak:false,prof_leak_error:false";
   size_t length = 0;
   if (environ == nullptr && variable != nullptr && *variable != '\0') {
     length = strlen(variable);
@@ -122,6 +145,7 @@ void ConfigureJemalloc(const ProcessStart& start) {
     }
   }
   memcpy(g_overriding_settings + length, kNoProfiling, sizeof(kNoProfiling));
+  hpje_malloc_message = PassMessageOn;
   hpje_malloc_conf = malloc_conf;
   hpje_malloc_conf_2_conf_harder = g_overriding_settings;
   hpje_free(hpje_malloc(1));

@@ -148,7 +148,13 @@ size_t SampleAlignment() { return __atomic_load_n(&g_sample_mask, __ATOMIC_RELAX
 
 void Forget() { CurrentThread().sampling = false; }
 
-void RecordAllocation(const void* block, size_t size, uint64_t interval, const CallerFrame& caller) {
+void Postpone() {
+  Forget();
+  t_countdown.countdown = 0;
+}
+
+void RecordAllocation(const void* block, size_t size, uint64_t interval, const CallerFrame& caller,
+                      int lg_alignment) {
   ThreadState& thread = CurrentThread();
   live::Prefetch(reinterpret_cast<uintptr_t>(block));  // there by the end of the walk
   uint32_t max = GetOptions().max_frames;
@@ -165,8 +171,9 @@ void RecordAllocation(const void* block, size_t size, uint64_t interval, const C
     lost = bucket->stack == kOverflowStack;
     CountUp(&bucket->allocations);
     uint32_t stale;
-    uint32_t tag =
-        g_leak_epoch.load(std::memory_order_relaxed) | (thread.ignored != 0 ? live::kIgnoredTag : 0);
+    uint32_t lg = static_cast<uint32_t>(lg_alignment < kMostLgAlignment ? lg_alignment : kMostLgAlignment);
+    uint32_t tag = g_leak_epoch.load(std::memory_order_relaxed) | lg << live::kAlignmentShift |
+                   (thread.ignored != 0 ? live::kIgnoredTag : 0);
     if (!live::Insert(reinterpret_cast<uintptr_t>(block), id, tag, &stale)) {
       CountFree(id);  // not followed: it counts as allocated, not as in use
       g_exact.store(false, std::memory_order_relaxed);
@@ -193,11 +200,26 @@ bool RecordFree(const void* block) {
   return id != 0;
 }
 
-bool IsSample(const void* block, size_t* size) {
+bool IsSample(const void* block, Sample* sample) {
   if (CurrentThread().inside) return false;
-  uint32_t id = live::Find(reinterpret_cast<uintptr_t>(block));
+  uint32_t tag;
+  uint32_t id = live::Find(reinterpret_cast<uintptr_t>(block), &tag);
   if (id == 0) return false;
-  *size = MutableBucket(id)->size;
+  const Bucket* bucket = MutableBucket(id);
+  auto lg = static_cast<int>(tag >> live::kAlignmentShift & live::kAlignmentMask);
+  *sample = {bucket->size, bucket->interval, lg};
+  return true;
+}
+
+bool RecordResize(const void* block, const Sample& sample, size_t size, const CallerFrame& caller) {
+  ThreadState& thread = CurrentThread();
+  if (thread.sampling || thread.inside) return true;
+  if (size < sample.size && sample.interval > 1 &&
+      !thread.sampler.StaysSample(sample.size, size, sample.interval)) {
+    return !RecordFree(block);
+  }
+  thread.sampling = true;
+  RecordAllocation(block, size, sample.interval, caller, sample.lg_alignment);
   return true;
 }
 

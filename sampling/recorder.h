@@ -33,16 +33,30 @@ uint64_t Decide(size_t size);
 // The alignment A that a block sampled now must have; a power of two, 16..4096.
 size_t SampleAlignment();
 
-// Records a block of `size` bytes at `block`, an answer of Decide.
-void RecordAllocation(const void* block, size_t size, uint64_t interval, const CallerFrame& caller);
+// Records a block of `size` bytes at `block`, an answer of Decide. `lg_alignment`: what was asked for, as its
+// binary logarithm.
+void RecordAllocation(const void* block, size_t size, uint64_t interval, const CallerFrame& caller,
+                      int lg_alignment = 0);
 // The allocation that Decide took failed.
 void Forget();
+// The next allocation of this thread is to be the sample that Decide took, as this one cannot be.
+void Postpone();
 
 // If `block` is a sample, takes it out of the live table and counts its free; true then.
 // Must be called before the block goes back to the allocator. A miss takes no lock.
 bool RecordFree(const void* block);
-// True if `block` is a live sample, whose size at allocation was then *size.
-bool IsSample(const void* block, size_t* size);
+// A live sample: what it was recorded with.
+struct Sample {
+  size_t size;
+  uint64_t interval;
+  int lg_alignment;  // kMostLgAlignment: that, or more
+};
+inline constexpr int kMostLgAlignment = 15;
+bool IsSample(const void* block, Sample* sample);
+
+// For a live sample that has got another size in place. It grew: it is a sample of its new size. It shrank:
+// it is one with the smaller probability of its new size, and freed otherwise. False: it was freed.
+bool RecordResize(const void* block, const Sample& sample, size_t size, const CallerFrame& caller);
 
 // The mean interval, for the API. An allocation that begins after SetInterval has returned is decided with
 // the new one, whichever thread makes it. Both are signal-safe and take no lock.

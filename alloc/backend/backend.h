@@ -36,6 +36,16 @@ void hpje_malloc_stats_print(void (*write)(void*, const char*), void* arg, const
 extern const char* hpje_malloc_conf;
 extern const char* hpje_malloc_conf_2_conf_harder;
 
+// Where its messages and statistics go; not set, to stderr.
+extern void (*hpje_malloc_message)(void* argument, const char* text);
+// Prints as printf does by way of the above, and ends the program.
+void hpje_je_safety_check_fail(const char* format, ...);
+
+// Settings that the face itself has to act upon.
+extern bool hpje_je_opt_experimental_infallible_new;
+extern unsigned hpje_je_opt_zero_realloc_action;
+extern size_t hpje_je_zero_realloc_count;
+
 // What jemalloc keeps of each thread. The size is that of Debian's build (checked by tests/leak).
 extern __thread char hpje_je_tsd_tls __attribute__((tls_model("initial-exec")));
 // What it does at a thread's end with that record, which it is given. The thread may allocate after it.
@@ -51,6 +61,9 @@ inline constexpr size_t kBackendThreadBytes = 2632;
 // The flags of hpje_mallocx, as jemalloc defines them.
 inline constexpr int kZeroFlag = 0x40;
 inline constexpr int kNoCacheFlag = 0x100;
+
+// Values of hpje_je_opt_zero_realloc_action.
+inline constexpr unsigned kZeroReallocAllocates = 0, kZeroReallocAborts = 2;
 inline constexpr int kLgAlignMask = 0x3f;
 
 inline int AlignFlag(size_t alignment) { return __builtin_ctzl(alignment); }

@@ -1,5 +1,5 @@
-// jemalloc's own interface, for programs that were built for it. Blocks made and freed here are tracked like
-// those of malloc; an xallocx resizes in place and leaves the block's record as it was at its allocation.
+// jemalloc's own interface, for programs that were built for it. Blocks made, resized and freed here are
+// tracked like those of malloc.
 #include <errno.h>
 
 #include "alloc/backend/backend.h"
@@ -22,14 +22,10 @@ HEAPPROF_EXPORT void* rallocx(void* block, size_t size, int flags) {
 }
 
 HEAPPROF_EXPORT size_t xallocx(void* block, size_t size, size_t extra, int flags) {
-  if (heapprof::IsEarlyBlock(block)) return heapprof::EarlyBlockSize(block);
-  return hpje_xallocx(block, size == 0 ? 1 : size, extra, flags);
+  return heapprof::ResizeOnlyInPlace(block, {size == 0 ? 1 : size, extra, flags}, HEAPPROF_CALLER_FRAME());
 }
 
-HEAPPROF_EXPORT size_t sallocx(const void* block, int flags) {
-  if (heapprof::IsEarlyBlock(block)) return heapprof::EarlyBlockSize(block);
-  return hpje_sallocx(block, flags);
-}
+HEAPPROF_EXPORT size_t sallocx(const void* block, int) { return heapprof::UsableSize(block); }
 
 HEAPPROF_EXPORT void dallocx(void* block, int flags) {
   if (PrepareFree(block)) hpje_dallocx(block, flags);

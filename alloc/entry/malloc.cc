@@ -33,12 +33,19 @@ __attribute__((noinline)) void* CallocSlow(size_t size) {
   return AllocateDue(size, kNaturalAlignment, kZeroFlag, HEAPPROF_CALLER_FRAME());
 }
 
+// As MALLOC_CONF's zero_realloc says, and counted for jemalloc's statistics.
+void* ReallocToNothing(void* block, const CallerFrame& caller) {
+  unsigned action = hpje_je_opt_zero_realloc_action;
+  if (action == heapprof::kZeroReallocAborts) return hpje_realloc(block, 0);
+  __atomic_fetch_add(&hpje_je_zero_realloc_count, 1, __ATOMIC_RELAXED);
+  if (action == heapprof::kZeroReallocAllocates) return heapprof::Reallocate(block, 1, 0, caller);
+  free(block);
+  return nullptr;
+}
+
 void* ReallocFrom(void* block, size_t size, const CallerFrame& caller) {
   if (block == nullptr) return Allocate(size, kNaturalAlignment, 0, caller);
-  if (size == 0) {
-    free(block);
-    return nullptr;
-  }
+  if (size == 0) return ReallocToNothing(block, caller);
   return heapprof::Reallocate(block, size, 0, caller);
 }
 

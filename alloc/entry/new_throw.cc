@@ -26,6 +26,12 @@ namespace {
 // [new.delete.single]: calls the handler until there is memory. Whatever the handler throws passes through,
 // and each attempt asks for the same alignment.
 void* Retry(size_t size, size_t alignment, const CallerFrame& caller) {
+  if (hpje_je_opt_experimental_infallible_new) {
+    hpje_je_safety_check_fail(
+        "heapprof: operator new: no memory for %zu bytes, and MALLOC_CONF says "
+        "experimental_infallible_new:true\n",
+        size);
+  }
   for (;;) {
     std::new_handler handler = std::get_new_handler();
     if (handler == nullptr) throw std::bad_alloc();

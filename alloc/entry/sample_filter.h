@@ -39,10 +39,11 @@ inline void MarkNoCachedBlock(const void* block) {
 inline bool FilterInUse() { return __atomic_load_n(&g_sample_mask, __ATOMIC_RELAXED) == kPageMask; }
 
 // Records a sample, after counting it: nobody else knows the block yet.
-inline void RecordSample(const void* block, size_t size, uint64_t interval, const CallerFrame& caller) {
+inline void RecordSample(const void* block, size_t size, uint64_t interval, const CallerFrame& caller,
+                         int lg_alignment) {
   // relaxed: whoever frees the block got its address from here, by a way that orders.
   if (FilterInUse()) SamplesOfPage(block).fetch_add(1, std::memory_order_relaxed);
-  recorder::RecordAllocation(block, size, interval, caller);
+  recorder::RecordAllocation(block, size, interval, caller, lg_alignment);
 }
 
 // False: the block, whose address looks like a sample's, is certainly none.
@@ -50,18 +51,27 @@ inline bool PassesFilter(const void* block) {
   return !FilterInUse() || SamplesOfPage(block).load(std::memory_order_relaxed) != 0;
 }
 
-// recorder::RecordFree, for a block that passed.
-inline void RecordFreeOfSample(const void* block) {
+// `block` was a sample that had passed, and is none any more.
+inline void ForgetInFilter(const void* block) {
   // Once the filter is out of use its counts mean nothing, and may stay as they are.
-  if (recorder::RecordFree(block) && FilterInUse()) {
-    SamplesOfPage(block).fetch_sub(1, std::memory_order_relaxed);
-  }
+  if (FilterInUse()) SamplesOfPage(block).fetch_sub(1, std::memory_order_relaxed);
 }
 
-// For a sample that was resized in place and is one again: one step in the live table, so that a leak check
-// which stops this thread finds the block known at all times. The filter's count stays.
-inline void RecordResize(const void* block, size_t size, uint64_t interval, const CallerFrame& caller) {
-  recorder::RecordAllocation(block, size, interval, caller);
+// recorder::RecordFree, for a block that passed.
+inline void RecordFreeOfSample(const void* block) {
+  if (recorder::RecordFree(block)) ForgetInFilter(block);
+}
+
+// The sample that `block` is. False: it is none.
+inline bool FindSample(const void* block, recorder::Sample* sample) {
+  return PassesFilter(block) && recorder::IsSample(block, sample);
+}
+
+// For a sample that was resized in place and is one again, newly drawn: one step in the live table, so that a
+// leak check which stops this thread finds the block known at all times. The filter's count stays.
+inline void RecordAgain(const void* block, size_t size, uint64_t interval, const CallerFrame& caller,
+                        int lg_alignment) {
+  recorder::RecordAllocation(block, size, interval, caller, lg_alignment);
 }
 
 }  // namespace heapprof

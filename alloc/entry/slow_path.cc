@@ -44,8 +44,16 @@ void* AllocateSample(size_t size, int flags, uint64_t interval, const CallerFram
     recorder::Forget();
     return NoMemory();
   }
-  RecordSample(block, size, interval, caller);
+  RecordSample(block, size, interval, caller, flags & kLgAlignMask);
   return block;
+}
+
+// A sample has the usable bytes that it would have if it were none.
+size_t UsableSizeOf(const recorder::Sample& sample, size_t physical) {
+  constexpr int kLgPage = 12;
+  // From a page on, samples are aligned as any other block.
+  if (sample.lg_alignment >= kLgPage) return physical;
+  return Min(physical, hpje_nallocx(Max(sample.size, 1), sample.lg_alignment));
 }
 
 bool ResizeInPlace(void* block, size_t old_usable, size_t size, int flags, bool to_be_sample) {
@@ -100,8 +108,8 @@ void* Reallocate(void* block, size_t size, int flags, const CallerFrame& caller)
     return ReallocateEarly(block, size, caller);
   }
   // A block that is not early came from an initialised library: the recorder can be asked.
-  size_t recorded_size;
-  bool was_sample = maybe_sample && PassesFilter(block) && recorder::IsSample(block, &recorded_size);
+  recorder::Sample sample;
+  bool was_sample = maybe_sample && FindSample(block, &sample);
   uint64_t interval = due ? recorder::Decide(size) : 0;
   if (interval == 0 && !was_sample) {
     void* moved = hpje_rallocx(block, size, flags);
@@ -111,9 +119,9 @@ void* Reallocate(void* block, size_t size, int flags, const CallerFrame& caller)
   // Zeroing and a chosen arena or cache keep to the copying way.
   if ((flags & ~kLgAlignMask) == 0 && ResizeInPlace(block, old_usable, size, flags, interval != 0)) {
     if (interval != 0 && was_sample) {
-      RecordResize(block, size, interval, caller);
+      RecordAgain(block, size, interval, caller, flags & kLgAlignMask);
     } else if (interval != 0) {
-      RecordSample(block, size, interval, caller);
+      RecordSample(block, size, interval, caller, flags & kLgAlignMask);
     } else {
       RecordFreeOfSample(block);
     }
@@ -126,7 +134,9 @@ void* Reallocate(void* block, size_t size, int flags, const CallerFrame& caller)
     fresh = hpje_mallocx(size, flags);
   }
   if (fresh == nullptr) return NoMemory();
-  memcpy(fresh, block, Min(old_usable, size));
+  // All that the program could use of both: it may have asked for less than it uses.
+  if (was_sample) old_usable = UsableSizeOf(sample, old_usable);
+  memcpy(fresh, block, Min(old_usable, hpje_sallocx(fresh, 0)));
   if (was_sample) RecordFreeOfSample(block);
   hpje_dallocx(block, flags & ~(kLgAlignMask | kZeroFlag));
   return fresh;
@@ -134,11 +144,46 @@ void* Reallocate(void* block, size_t size, int flags, const CallerFrame& caller)
 
 size_t UsableSize(const void* block) {
   if (IsEarlyBlock(block)) return EarlyBlockSize(block);
-  size_t usable = hpje_sallocx(block, 0), size;
-  if (MaybeSample(block) && PassesFilter(block) && recorder::IsSample(block, &size)) {
-    usable = Min(usable, hpje_nallocx(Max(size, 1), 0));
+  size_t usable = hpje_sallocx(block, 0);
+  recorder::Sample sample;
+  return MaybeSample(block) && FindSample(block, &sample) ? UsableSizeOf(sample, usable) : usable;
+}
+
+namespace {
+
+size_t ResizeSample(void* block, const recorder::Sample& sample, const Resize& resize,
+                    const CallerFrame& caller) {
+  size_t before = hpje_sallocx(block, 0);
+  size_t usable = UsableSizeOf(sample, before);
+  if (usable < kSmallestLarge) return usable;
+  size_t after = hpje_xallocx(block, resize.size, resize.extra, resize.flags);
+  if (after == before) return usable;
+  size_t size = Min(after, resize.Most());
+  if (!recorder::RecordResize(block, sample, size, caller)) ForgetInFilter(block);
+  return after;
+}
+
+}  // namespace
+
+size_t ResizeOnlyInPlace(void* block, const Resize& resize, const CallerFrame& caller) {
+  if (IsEarlyBlock(block)) return EarlyBlockSize(block);
+  recorder::Sample sample;
+  if (MaybeSample(block) && FindSample(block, &sample)) return ResizeSample(block, sample, resize, caller);
+  size_t before = hpje_sallocx(block, 0);
+  size_t after = hpje_xallocx(block, resize.size, resize.extra, resize.flags);
+  size_t size = Min(after, resize.Most());
+  // What it has grown by counts as allocated, so that the block is a sample with the probability of its size.
+  if (size <= before || Spend(size - before)) return after;
+  uint64_t interval = recorder::Decide(size - before);
+  if (interval == 0) return after;
+  if ((reinterpret_cast<uintptr_t>(block) & (recorder::SampleAlignment() - 1)) == 0) {
+    RecordSample(block, size, interval, caller, resize.flags & kLgAlignMask);
+    return after;
   }
-  return usable;
+  // It cannot be one where it lies. As if there were no room, so that the program moves it, and the block
+  // that it gets then is the sample.
+  recorder::Postpone();
+  return hpje_xallocx(block, before, 0, resize.flags);
 }
 
 bool PrepareFree(void* block) {

@@ -76,10 +76,19 @@ inline void* AllocateWithFlags(size_t size, int flags, const CallerFrame& caller
 // `flags` are those of hpje_rallocx, alignment included.
 void* Reallocate(void* block, size_t size, int flags, const CallerFrame& caller);
 
-// The bytes that the program may use of a block. A sample has those of any other block of its size, though
-// its alignment has given it more: programs that trim what they need not (redis does) would else have their
-// samples trimmed, and so replaced by blocks that are none, and show as freed. jemalloc's sallocx tells all.
+// The bytes that the program may use of a block. A sample has those of any other block of its size and
+// alignment, though its own alignment has given it more: programs that trim what they need not (redis does)
+// would else have their samples trimmed, and so replaced by blocks that are none, and show as freed.
 size_t UsableSize(const void* block);
+
+// What xallocx asks for.
+struct Resize {
+  size_t size, extra;
+  int flags;
+  size_t Most() const { return extra > SIZE_MAX - size ? SIZE_MAX : size + extra; }
+};
+// Resizes without moving, if that can be, and returns the usable size that the block has then. size > 0.
+size_t ResizeOnlyInPlace(void* block, const Resize& resize, const CallerFrame& caller);
 
 // True: the block is out of the live table or was not in it, and may go to the backend. False: it is null or
 // of the early heap, and there is nothing to do.

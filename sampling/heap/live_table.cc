@@ -157,7 +157,7 @@ bool Ignore(uintptr_t address) {
   return true;
 }
 
-uint32_t Find(uintptr_t address) {
+uint32_t Find(uintptr_t address, uint32_t* tag) {
   uint64_t hash = Hash(address);
   Shard& shard = ShardOf(hash);
   for (;;) {
@@ -169,19 +169,23 @@ uint32_t Find(uintptr_t address) {
       uint32_t mask = shard.mask.load(std::memory_order_acquire);
       Slot* slots = shard.slots.load(std::memory_order_acquire);
       if (slots == nullptr) return 0;
-      uint32_t bucket = 0;
+      uint32_t bucket = 0, its_tag = 0;
       uint32_t probes = 0;
       for (uint32_t at = HomeOf(hash, mask); probes <= mask; at = (at + 1) & mask, ++probes) {
         uint64_t there = slots[at].address.load(std::memory_order_relaxed);
         if (there == 0) break;
         if (there == address) {
           bucket = slots[at].bucket.load(std::memory_order_relaxed);
+          its_tag = slots[at].tag.load(std::memory_order_relaxed);
           break;
         }
       }
       // The reads above before the second look at the version.
       std::atomic_thread_fence(std::memory_order_acquire);
-      if (shard.version.load(std::memory_order_relaxed) == version) return bucket;
+      if (shard.version.load(std::memory_order_relaxed) == version) {
+        if (tag != nullptr) *tag = its_tag;
+        return bucket;
+      }
     }
     __builtin_ia32_pause();
   }

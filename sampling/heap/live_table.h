@@ -15,9 +15,11 @@
 namespace heapprof::live {
 
 // What a slot knows of its block beside the bucket: the epoch of its birth, for the scopes of the leak check,
-// and whether that check is to pass it over.
+// the binary logarithm of the alignment that was asked for, and whether that check is to pass it over.
 inline constexpr uint32_t kIgnoredTag = uint32_t{1} << 31;
-inline constexpr uint32_t kEpochMask = kIgnoredTag - 1;
+inline constexpr int kAlignmentShift = 27;
+inline constexpr uint32_t kAlignmentMask = 15;
+inline constexpr uint32_t kEpochMask = (uint32_t{1} << kAlignmentShift) - 1;
 
 // False: no memory; the caller counts the block as not followed. A stale entry of the same address (its free
 // was not seen) is replaced, and its bucket returned in *stale (0: none).
@@ -29,8 +31,8 @@ uint32_t Remove(uintptr_t address, bool expected = false);
 // `address` will be inserted soon.
 void Prefetch(uintptr_t address);
 
-// The bucket of a live sample; 0: none.
-uint32_t Find(uintptr_t address);
+// The bucket of a live sample, and its tag; 0: none.
+uint32_t Find(uintptr_t address, uint32_t* tag = nullptr);
 
 // Sets kIgnoredTag. False: there is no such entry.
 bool Ignore(uintptr_t address);

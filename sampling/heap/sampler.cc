@@ -33,6 +33,16 @@ uint64_t Sampler::NextCountdown(uint64_t mean) {
   return Pinned(static_cast<uint64_t>(-log(uniform) * static_cast<double>(Pinned(mean)))) + 1;
 }
 
+bool Sampler::StaysSample(uint64_t before, uint64_t after, uint64_t mean) {
+  constexpr double kUnit = 1.0 / (uint64_t{1} << 53);
+  OwnFloatEnvironment environment;
+  auto rate = static_cast<double>(Pinned(mean));
+  double uniform = static_cast<double>(Pinned(NextRandom() >> 11)) * kUnit;
+  double chance_before = -expm1(-static_cast<double>(Pinned(before)) / rate);
+  double chance_after = -expm1(-static_cast<double>(Pinned(after)) / rate);
+  return Pinned(static_cast<uint64_t>(uniform * chance_before < chance_after)) != 0;
+}
+
 uint64_t TrueRandom() {
   uint64_t value = 0;
   constexpr long kNonBlocking = 1;  // GRND_NONBLOCK: an early boot must not hang in a malloc

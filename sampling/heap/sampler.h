@@ -24,6 +24,9 @@ struct Sampler {
   // A countdown in bytes, >= 1. `mean` is R, 2 <= R <= 2^47, in bytes.
   // The law is checked by Anderson-Darling in tests/sampling/heap/sampler_test.cc.
   uint64_t NextCountdown(uint64_t mean);
+  // Whether a sample of `before` bytes is one still when it has shrunk to `after`: with the probability
+  // P(sample | after) / P(sample | before), by which (1) holds for the smaller block. `mean` as above.
+  bool StaysSample(uint64_t before, uint64_t after, uint64_t mean);
 };
 
 // From the kernel; for seeds.

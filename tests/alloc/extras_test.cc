@@ -1,10 +1,12 @@
 // jemalloc's own interface: it works as jemalloc's manual says, and its blocks are tracked.
 #include <errno.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <algorithm>
 #include <string>
 
 #include "tests/alloc/intervals.h"
@@ -58,6 +60,76 @@ TEST_P(ExtrasTest, TooLargeARequestFailsAndLeavesTheBlock) {
 
 TEST_P(ExtrasTest, SizeOfARequestIsTheSizeItGetsUnsampled) {
   for (size_t size = 1; size < 100000; size = size * 2 + 3) EXPECT_GE(nallocx(size, 0), size);
+}
+
+// Enough blocks that some are samples at every interval.
+TEST_P(ExtrasTest, UsableSizeIsThatOfAnyBlockOfItsSizeAndAlignment) {
+  for (const int lg : {0, 3, 4, 5, 6, 9, 11, 12, 13, 16}) {
+    for (const size_t size :
+         {size_t{1}, size_t{8}, size_t{100}, size_t{518}, size_t{9000}, size_t{20000}, size_t{300000}}) {
+      const int rounds = size < 1000 ? 4000 : 200;
+      const size_t expected = nallocx(size, lg);
+      for (int i = 0; i < rounds; ++i) {
+        void* block = mallocx(size, lg);
+        ASSERT_EQ(sallocx(block, 0), expected) << size << " at " << lg;
+        ASSERT_EQ(malloc_usable_size(block), expected);
+        sdallocx(block, size, lg);
+        if (i % 16 != 0) continue;
+        ASSERT_EQ(posix_memalign(&block, size_t{8} << lg, size), 0);
+        ASSERT_GE(malloc_usable_size(block), nallocx(size, lg + 3));
+        free(block);
+      }
+    }
+  }
+}
+
+TEST_P(ExtrasTest, ResizesInPlaceShowInUsableSizeAndInTheTable) {
+  const uint64_t live = Stats().live_samples;
+  int grown = 0;
+  for (int i = 0; i < 2000; ++i) {
+    auto* block = static_cast<char*>(mallocx(20000, 0));
+    for (const size_t size :
+         {size_t{60000}, size_t{250000}, size_t{100000}, size_t{17000}, size_t{100}, size_t{40000}}) {
+      const size_t before = sallocx(block, 0);
+      const size_t extra = i % 3 == 0 ? 30000 : 0;
+      const size_t now = xallocx(block, size, extra, 0);
+      ASSERT_EQ(sallocx(block, 0), now);
+      ASSERT_EQ(malloc_usable_size(block), now);
+      ASSERT_TRUE(now == before || now >= size);
+      ASSERT_LE(now, std::max(before, nallocx(size + extra, 0)));
+      grown += now > before;
+      memset(block, i, now);
+    }
+    const size_t usable = sallocx(block, 0);
+    block = static_cast<char*>(rallocx(block, usable + 1, 0));
+    for (size_t k = 0; k < usable; k += 997) ASSERT_EQ(block[k], static_cast<char>(i));
+    dallocx(block, 0);
+  }
+  EXPECT_GT(grown, 1000);
+  EXPECT_EQ(Stats().live_samples, live);
+  // A small block stays in its class.
+  for (int i = 0; i < 20000; ++i) {
+    void* block = malloc(518);
+    ASSERT_EQ(xallocx(block, 3000, 0, 0), nallocx(518, 0));
+    ASSERT_EQ(xallocx(block, 10, 100, 0), nallocx(518, 0));
+    free(block);
+  }
+}
+
+TEST_P(ExtrasTest, AllUsableBytesSurviveAReallocation) {
+  for (int i = 0; i < 40000; ++i) {
+    const size_t size = 500 + i % 100;
+    auto* block = static_cast<unsigned char*>(mallocx(size, 0));
+    const size_t usable = sallocx(block, 0);
+    memset(block, 0xaa, usable);
+    const bool zero = i % 2 != 0;
+    const size_t wanted = i % 4 < 2 ? size + 1 : size + 700;
+    block = static_cast<unsigned char*>(zero ? rallocx(block, wanted, kZero) : realloc(block, wanted));
+    const size_t now = malloc_usable_size(block);
+    for (size_t k = 0; k < std::min(usable, now); ++k) ASSERT_EQ(block[k], 0xaa) << i << " at " << k;
+    for (size_t k = usable; zero && k < now; ++k) ASSERT_EQ(block[k], 0) << i << " at " << k;
+    free(block);
+  }
 }
 
 TEST_P(ExtrasTest, SettingsAndStatisticsCanBeRead) {

@@ -72,7 +72,54 @@ TEST_P(FaceTest, StartsBesideAPreloadThatStandsBeforeLibc) {
   }
 }
 
-TEST(SettingsTest, JemallocsOwnProfilerStaysOffAndThatIsSaidOnce) {
+// Both forms of the library, under MALLOC_CONF.
+class SettingsTest : public testing::TestWithParam<const char*> {
+ protected:
+  static Result Run(const char* what, const char* settings) {
+    Command command;
+    command.argv = {Program(GetParam()), what};
+    command.env = {{"HEAPPROF_OPTIONS", "sample_interval=4k"}, {"MALLOC_CONF", settings}};
+    return RunProgram(command);
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Forms, SettingsTest,
+                         testing::Values("jemalloc_settings_heapprof", "jemalloc_settings_heapprof_static"));
+
+TEST_P(SettingsTest, MessagesGoWhereTheProgramWants) {
+  Result result = Run("message", "");
+  EXPECT_TRUE(result.ok()) << result.Describe();
+  EXPECT_NE(result.err.find("jemalloc statistics"), std::string::npos);
+  EXPECT_EQ(result.err.find("bins:"), std::string::npos);  // of the second time, with all its parts
+}
+
+TEST_P(SettingsTest, ReallocToNothingFreesAllocatesOrAborts) {
+  EXPECT_EQ(Run("zero_realloc", "").out, "kept 0 counted 100\nOK\n");
+  EXPECT_EQ(Run("zero_realloc", "zero_realloc:free").out, "kept 0 counted 100\nOK\n");
+  EXPECT_EQ(Run("zero_realloc", "zero_realloc:alloc").out, "kept 100 counted 100\nOK\n");
+  Result result = Run("zero_realloc", "zero_realloc:abort");
+  EXPECT_EQ(result.signal, SIGABRT) << result.Describe();
+  EXPECT_NE(result.err.find("zero_realloc:abort"), std::string::npos) << result.Describe();
+}
+
+TEST_P(SettingsTest, AnInfallibleNewAborts) {
+  EXPECT_TRUE(Run("new", "").ok());
+  Result result = Run("new", "experimental_infallible_new:true");
+  EXPECT_EQ(result.signal, SIGABRT) << result.Describe();
+  EXPECT_NE(result.err.find("experimental_infallible_new"), std::string::npos) << result.Describe();
+}
+
+TEST(ProfilerSettingsTest, NoKeyTurnsJemallocsOwnProfilerOn) {
+  for (const std::string key : {"prof:true", "prof_leak:true", "prof_leak_error:true"}) {
+    TempDir dir;
+    Command command = Under(dir, {Program("own_settings")}, "");
+    command.env.push_back({"MALLOC_CONF", key + ",narenas:3"});
+    Result result = RunProgram(command);
+    EXPECT_TRUE(result.ok()) << result.Describe();
+    EXPECT_EQ(result.out, "narenas 3 prof 0\nOK\n") << key;
+  }
+}
+
+TEST(ProfilerSettingsTest, JemallocsOwnProfilerStaysOffAndThatIsSaidOnce) {
   TempDir dir;
   Result result = RunProgram(Under(dir, {Program("own_settings")}, ""));
   ASSERT_TRUE(result.ok()) << result.Describe();

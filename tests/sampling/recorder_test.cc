@@ -74,9 +74,10 @@ TEST_F(RecorderTest, AtIntervalOneEveryAllocationAndFreeIsCounted) {
   Totals totals = TotalsOfSize(1000077);
   EXPECT_EQ(totals.allocations, 1000u);
   EXPECT_EQ(totals.frees, 400u);
-  size_t size = 0;
-  EXPECT_TRUE(recorder::IsSample(reinterpret_cast<void*>(0x100000 + 400 * 16), &size));
-  EXPECT_EQ(size, 1000077u);
+  recorder::Sample sample = {};
+  EXPECT_TRUE(recorder::IsSample(reinterpret_cast<void*>(0x100000 + 400 * 16), &sample));
+  EXPECT_EQ(sample.size, 1000077u);
+  EXPECT_EQ(sample.interval, 1u);
 }
 
 TEST_F(RecorderTest, SizeZeroIsCountedAtIntervalOne) {

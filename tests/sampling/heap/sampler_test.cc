@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 namespace heapprof {
@@ -54,6 +55,22 @@ TEST(SamplerTest, ProbabilityOfASampleIsExactForSmallIntervalsToo) {
     double p = -std::expm1(-static_cast<double>(size) / kMean);
     double deviation = std::sqrt(p * (1 - p) / kDraws);
     EXPECT_NEAR(static_cast<double>(hits) / kDraws, p, 4 * deviation) << size;
+  }
+}
+
+TEST(SamplerTest, AShrunkSampleStaysOneAsOftenAsTheSmallerBlockWouldBeOne) {
+  constexpr uint64_t kMean = 4096;
+  constexpr int kDraws = 200000;
+  Sampler sampler = {};
+  sampler.Seed(3);
+  for (auto [before, after] :
+       {std::pair(100, 50), std::pair(20000, 5000), std::pair(4096, 1), std::pair(7, 7)}) {
+    int stayed = 0;
+    for (int i = 0; i < kDraws; ++i) stayed += sampler.StaysSample(before, after, kMean);
+    double p =
+        std::expm1(-static_cast<double>(after) / kMean) / std::expm1(-static_cast<double>(before) / kMean);
+    double deviation = std::sqrt(p * (1 - p) / kDraws);
+    EXPECT_NEAR(static_cast<double>(stayed) / kDraws, p, 4 * deviation) << before << " to " << after;
   }
 }
 
