@@ -20,7 +20,7 @@ NOINLINE void lose(void) {
   (void)lost;
 }
 NOINLINE void burn(void) {
-  for (long i = 0; i < 100000000; ++i) g_sink = g_sink * 1.0000001;
+  for (long i = 0; i < 20000000; ++i) g_sink = g_sink * 1.0000001;
 }
 
 struct Range {
