@@ -119,6 +119,7 @@ void LockBackend(uint64_t mask) {
 // The lock of the CPU profile comes last: signals are let in while we wait for jemalloc, and one of them may
 // stop the profile.
 void Prepare() {
+  AdoptIfCopy();
   bool beside_threads = !IsOnlyThread();
   if (beside_threads) LockStreams();  // a wait without bound: signals are still let in
   uint64_t mask = LockOurs();
