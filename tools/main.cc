@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tools/base/failure.h"
+#include "tools/base/suggestion.h"
 #include "tools/dump/dump.h"
 #include "tools/flame/flame.h"
 #include "tools/process/check.h"
@@ -39,6 +40,16 @@ std::string CheckFrames(const std::string& text) {
   const bool good = digits && text.size() <= 4 && std::stoul(text) >= 1 && std::stoul(text) <= kMostFrames;
   return good ? "" : "'" + Printable(text) + "' is no number of 1 to 1024 frames";
 }
+
+// What `heapprof` alone says.
+constexpr char kFirstSteps[] =
+    "Heap profiles of running programs, sampled at the speed of malloc.\n\n"
+    "  heapprof run --exit-dump -- PROGRAM   run a program, and write a profile when it ends\n"
+    "  heapprof dump PID                     have a running one write a profile now\n"
+    "  heapprof top FILE                     the functions that hold the memory\n"
+    "  heapprof flame FILE                   the same as a flame graph, one HTML page\n"
+    "  heapprof check -- PROGRAM             look for leaks when it ends\n\n"
+    "heapprof --help lists all commands, heapprof COMMAND --help the options of one.\n";
 
 struct CommandLine {
   std::string interval, output, max_frames, signal, cpu_hz;
@@ -90,7 +101,9 @@ CLI::App* AddDump(CLI::App* app, CommandLine* line) {
 
 CLI::App* AddInfo(CLI::App* app, CommandLine* line) {
   CLI::App* info = app->add_subcommand("info", "Show what a profile holds: types, totals, mappings, losses");
-  info->add_option("FILE", line->info.files, "Profiles; - is standard input")->required();
+  info->add_option("FILE", line->info.files, "Profiles; - is standard input")
+      ->required()
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   info->add_option("--max-size", line->max_size, "Refuse a file that inflates to more than this")
       ->check(CheckSize);
   return info;
@@ -133,25 +146,74 @@ std::vector<std::string> CutProgram(std::vector<std::string>* words) {
   return program;
 }
 
+std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+// Errors: Failure, always: `word` is no option of `command`.
+[[noreturn]] void FailAtOption(const CLI::App& command, const std::string& word) {
+  std::vector<std::string> known;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  }
+  const std::string suggestion = DidYouMean(word.substr(0, word.find('=')), known);
+  const bool is_subcommand = command.get_parent() != nullptr;
+  throw Failure((is_subcommand ? command.get_name() + ": " : "") + Printable(word) + " is no option" +
+                suggestion + "; see heapprof " + (is_subcommand ? command.get_name() + " " : "") + "--help");
+}
+
+// Errors: Failure, always: the words are wrong, as `error` says; `first` is the first of them.
+[[noreturn]] void FailAt(const CLI::App& app, const std::string& first, const CLI::ParseError& error) {
+  const std::vector<CLI::App*> parsed = app.get_subcommands();
+  if (parsed.empty()) {
+    if (first.empty() || first[0] == '-') FailAtOption(app, first);
+    std::vector<std::string> known = {"help"};
+    for (const CLI::App* command : app.get_subcommands({})) {
+      if (!command->get_group().empty()) known.push_back(command->get_name());
+    }
+    throw Failure(Printable(first) + " is no command" + DidYouMean(first, known) + "; see heapprof --help");
+  }
+  const CLI::App& command = *parsed.front();
+  const std::string name = command.get_name();
+  const std::vector<std::string> rest = command.remaining();
+  const auto option = std::find_if(rest.begin(), rest.end(),
+                                   [](const std::string& word) { return word.size() > 1 && word[0] == '-'; });
+  if (option != rest.end()) FailAtOption(command, *option);
+  if (!rest.empty()) {
+    throw Failure(name + ": " + Printable(rest.front()) + " is one word too many; see heapprof " + name +
+                  " --help");
+  }
+  throw Failure(name + ": " + Printable(FirstLine(error.what())) + "; see heapprof " + name + " --help");
+}
+
 // The program of a subcommand that runs one. Errors: Failure.
 std::vector<std::string> ProgramOf(const CLI::App& command, const std::vector<std::string>& behind_mark) {
   const std::string name = command.get_name();
   const std::vector<std::string> rest = command.remaining();
   if (!behind_mark.empty() && !rest.empty()) {
-    throw Failure(name + ": " + Printable(rest.front()) + " is no option; see heapprof " + name + " --help");
+    FailAtOption(command, rest.front());
   }
   const std::vector<std::string>& program = behind_mark.empty() ? rest : behind_mark;
+  if (behind_mark.empty() && !program.empty() && program.front().rfind("--", 0) == 0) {
+    FailAtOption(command, program.front());
+  }
   if (program.empty()) throw Failure(name + ": no program is named; see heapprof " + name + " --help");
   return program;
 }
 
-std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
-
 int Main(std::vector<std::string> words) {
+  if (words.empty()) {
+    std::fputs(kFirstSteps, stdout);
+    return kStatusUnusable;  // a script whose words are lost shall not go on
+  }
+  if (words.front() == "help") {
+    words.erase(words.begin());
+    words.emplace_back("--help");
+  }
   CommandLine line;
   CLI::App app("Heap profiles of running programs, sampled at the speed of malloc.", "heapprof");
   app.set_version_flag("--version", std::string("heapprof ") + HEAPPROF_COMMAND_VERSION);
   app.require_subcommand(1);
+  // Of an option that is given twice the last one counts, as a script's user overrides the script.
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.footer(kStatuses);
   CLI::App* run = AddRun(&app, &line);
   CLI::App* check = AddCheck(&app, &line.check);
@@ -169,11 +231,7 @@ int Main(std::vector<std::string> words) {
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    // The library's own words would leave out which.
-    if (app.get_subcommands().empty() && !first.empty() && first[0] != '-') {
-      throw Failure(Printable(first) + " is no command; see heapprof --help");
-    }
-    throw Failure(Printable(FirstLine(error.what())) + "; see heapprof --help");
+    FailAt(app, first, error);
   }
   if (run->parsed()) {
     line.run.program = ProgramOf(*run, program);

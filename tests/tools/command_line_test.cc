@@ -114,5 +114,78 @@ TEST_F(CommandLine, OptionsBeforeAProgram) {
   }
 }
 
+TEST_F(CommandLine, TheLastOfOneOptionCounts) {
+  EXPECT_EQ(Run({"top", "--limit", "7", "--limit", "1", profile_}), Run({"top", "--limit", "1", profile_}));
+  EXPECT_EQ(Run({"top", profile_, "--type", "alloc_space", "--type=inuse_space"}),
+            Run({"top", profile_, "--type", "inuse_space"}));
+  EXPECT_EQ(Run({"merge", profile_, "-o", "/nowhere/x", "-o", output_}),
+            Run({"merge", profile_, "-o", output_}));
+}
+
+// Each file is counted, and none but those of one kind are added.
+TEST_F(CommandLine, SeveralFilesAddUp) {
+  const auto total = [this](const Words& files) {
+    const std::string json = Run(Join({{"top", "--json"}, files}));
+    const size_t at = json.find("\"total\": ");
+    return at == std::string::npos ? -1 : std::stol(json.substr(at + 9));
+  };
+  ASSERT_GT(total({profile_}), 0);
+  EXPECT_EQ(total({profile_, profile_, profile_}), 3 * total({profile_}));
+  for (const Words& command : std::vector<Words>{{"tree"}, {"folded"}, {"peek", "."}}) {
+    EXPECT_THAT(Run(Join({command, {profile_, profile_}})), testing::StartsWith("0\n")) << command[0];
+    EXPECT_NE(Run(Join({command, {profile_, profile_}})), Run(Join({command, {profile_}}))) << command[0];
+  }
+  EXPECT_THAT(Run({"top", profile_, dir_ / "none.pb.gz"}), HasSubstr("none.pb.gz: No such file"));
+}
+
+TEST_F(CommandLine, EveryReportHasALimit) {
+  for (const Words& command : std::vector<Words>{{"top"}, {"tree"}, {"folded"}, {"peek", "."}}) {
+    SCOPED_TRACE(command[0]);
+    const std::string whole = Run(Join({command, {profile_, "--limit", "0"}}));
+    const std::string one = Run(Join({command, {profile_, "--limit", "1"}}));
+    EXPECT_THAT(one, testing::StartsWith("0\n"));
+    if (command[0] != "folded") {  // it has one stack
+      EXPECT_NE(one, whole);
+    }
+    EXPECT_EQ(Run(Join({command, {profile_, "--limit", "1000000"}})), whole);
+    EXPECT_THAT(Run(Join({command, {profile_, "--json", "--limit", "1"}})), testing::EndsWith("]}\n"));
+  }
+}
+
+TEST_F(CommandLine, AloneItShowsTheFirstSteps) {
+  const Result alone = RunCommand({});
+  EXPECT_EQ(alone.exit_status, 2) << "a script whose words are lost shall not go on";
+  EXPECT_EQ(alone.err, "");
+  for (const char* command : {"run", "dump PID", "top FILE", "flame FILE", "check"}) {
+    EXPECT_THAT(alone.out, HasSubstr("\n  heapprof " + std::string(command) + " "));
+  }
+  EXPECT_EQ(Run({"help", "top"}), Run({"top", "--help"}));
+  EXPECT_EQ(Run({"help"}), Run({"--help"}));
+}
+
+TEST_F(CommandLine, UnknownWordsAreNamedWithWhatTheyWereMeantToBe) {
+  const std::vector<std::pair<Words, std::string>> cases = {
+      {{"topp", "x"}, "topp is no command (did you mean top?); see heapprof --help"},
+      {{"chekc", "--", "ls"}, "chekc is no command (did you mean check?); see heapprof --help"},
+      {{"frobnicate"}, "frobnicate is no command; see heapprof --help"},
+      {{"--versoin"}, "--versoin is no option (did you mean --version?); see heapprof --help"},
+      {{"top", "--limt", "3", "x"},
+       "top: --limt is no option (did you mean --limit?); see heapprof top --help"},
+      {{"top", "x", "--focsu=y"},
+       "top: --focsu=y is no option (did you mean --focus?); see heapprof top --help"},
+      {{"top", "--zzzzzz", "x"}, "top: --zzzzzz is no option; see heapprof top --help"},
+      {{"run", "--intervall", "1", "true"},
+       "run: --intervall is no option (did you mean --interval?); see heapprof run --help"},
+      {{"run", "--intervall", "1", "--", "true"},
+       "run: --intervall is no option (did you mean --interval?); see heapprof run --help"},
+      {{"diff", "a", "b", "c"}, "diff: c is one word too many; see heapprof diff --help"},
+      {{"top"}, "top: FILE is required; see heapprof top --help"}};
+  for (const auto& [words, line] : cases) {
+    const Result result = RunCommand(words);
+    EXPECT_EQ(result.exit_status, 2);
+    EXPECT_EQ(result.err, "heapprof: " + line + "\n");
+  }
+}
+
 }  // namespace
 }  // namespace heapprof::test

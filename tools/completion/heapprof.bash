@@ -37,8 +37,8 @@ _heapprof() {
     dump) options='--timeout --output --signal --force' ;;
     check) options='--suppressions --live --log --exitcode --output --library' ;;
     top) options="$view --by --limit --cum" ;;
-    tree) options="$view --by --min-percent" ;;
-    peek | folded) options="$view --by" ;;
+    tree) options="$view --by --limit --min-percent" ;;
+    peek | folded) options="$view --by --limit" ;;
     flame) options='--output --diff --type --max-size' ;;
     diff) options="$view --limit --fail-on-growth" ;;
     merge) options='--output --max-size' ;;

@@ -88,15 +88,19 @@ Process::Process(pid_t pid) : pid_(pid), living_(pid), pidfd_(-1) {
   }
   const pid_t leader = std::atoi(StatusLine(folder, "Tgid").c_str());
   if (leader > 0) pid_ = living_ = leader;
-  if (HasEnded(ThreadStatus(pid_, "State"))) {
+  // A thread that is about to end has no files any more.
+  const auto has_program = [this](pid_t thread) {
+    return !HasEnded(ThreadStatus(thread, "State")) &&
+           !Link("/proc/" + std::to_string(pid_) + "/task/" + std::to_string(thread) + "/exe").empty();
+  };
+  if (!has_program(pid_)) {
     const std::vector<pid_t> threads = Threads();
-    const auto living = std::find_if(threads.begin(), threads.end(), [this](pid_t thread) {
-      return !HasEnded(ThreadStatus(thread, "State"));
-    });
-    if (living == threads.end()) {
+    const auto living = std::find_if(threads.begin(), threads.end(), has_program);
+    if (living != threads.end()) {
+      living_ = *living;
+    } else if (HasEnded(ThreadStatus(pid_, "State"))) {
       throw Failure("process " + std::to_string(pid_) + " has ended; its parent has not waited for it yet");
     }
-    living_ = *living;
   }
   // Kernels before 5.3 know none.
   pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));

@@ -219,23 +219,33 @@ Profile Merger::Finish() {
   return std::move(sum_);
 }
 
-void Merge(const MergeRequest& request) {
+namespace {
+
+Profile MergeFiles(const std::vector<std::string>& files, const LoadOptions& load) {
   Merger merger;
+  Progress progress("merging", files.size());
+  for (const std::string& file : files) {
+    const Profile profile = LoadNamedProfile(file, load);
+    try {
+      merger.Add(profile);
+    } catch (const Failure& failure) {
+      throw Failure(Printable(file) + " " + failure.what(), failure.status());
+    }
+    progress.Step();
+  }
+  return merger.Finish();
+}
+
+}  // namespace
+
+Profile LoadSum(const std::vector<std::string>& files, const LoadOptions& load) {
+  return files.size() == 1 ? LoadNamedProfile(files.front(), load) : MergeFiles(files, load);
+}
+
+void Merge(const MergeRequest& request) {
   LoadOptions load = request.load;
   load.apply_drop_frames = false;  // readers of the sum drop them
-  {
-    Progress progress("merging", request.files.size());
-    for (const std::string& file : request.files) {
-      const Profile profile = LoadNamedProfile(file, load);
-      try {
-        merger.Add(profile);
-      } catch (const Failure& failure) {
-        throw Failure(Printable(file) + " " + failure.what(), failure.status());
-      }
-      progress.Step();
-    }
-  }
-  WriteProfile(merger.Finish(), request.out);
+  WriteProfile(MergeFiles(request.files, load), request.out);
 }
 
 }  // namespace heapprof::tools

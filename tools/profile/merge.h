@@ -52,6 +52,9 @@ class Merger {
   std::vector<uint32_t> slots_;  // index + 1 of samples by their hash, at most half full
 };
 
+// The sum of the profiles of `files`, of which each is loaded with `load`; one alone is itself.
+Profile LoadSum(const std::vector<std::string>& files, const LoadOptions& load);
+
 struct MergeRequest {
   std::vector<std::string> files;
   std::string out;

@@ -67,7 +67,7 @@ std::string JsonHeading(const View& view) {
 }
 
 void Top(const ReportRequest& request) {
-  const View view(request.file, request.view);
+  const View view(request.files, request.view);
   const FrameTable frames(view.profile(), request.granularity);
   const std::vector<Row> rows = MakeTable(view, frames, request.order);
   const size_t limit = request.limit == 0 ? rows.size() : std::min(request.limit, rows.size());

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "tools/profile/frames.h"
 #include "tools/report/table.h"
@@ -14,12 +15,12 @@
 namespace heapprof::tools {
 
 struct ReportRequest {
-  std::string file;
+  std::vector<std::string> files;  // several add up
   ViewOptions view;
   Granularity granularity = Granularity::kFunction;
   bool json = false;
   Order order = Order::kFlat;  // of `top`
-  size_t limit = 0;            // rows of `top`; 0 = all
+  size_t limit = 0;            // lines of `top` and `tree`, functions of `peek`, stacks of `folded`; 0 = all
   double min_percent = 0;      // branches of `tree` below are left out
   std::string regex;           // of `peek`
 };

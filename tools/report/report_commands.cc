@@ -47,6 +47,10 @@ std::shared_ptr<ReportRequest> AddReport(CLI::App* app, const char* name, const 
   return request;
 }
 
+void AddFiles(CLI::App* command, std::vector<std::string>* files, const std::string& text) {
+  command->add_option("FILE", *files, text)->required()->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
 void AddSymbolize(CLI::App* app) {
   auto request = std::make_shared<SymbolizeRequest>();
   CLI::App* command =
@@ -63,7 +67,7 @@ void AddSymbolize(CLI::App* app) {
 void AddMerge(CLI::App* app) {
   auto request = std::make_shared<MergeRequest>();
   CLI::App* command = app->add_subcommand("merge", "The sum of many profiles of one kind");
-  command->add_option("FILE", request->files, "The profiles; - is standard input")->required();
+  AddFiles(command, &request->files, "The profiles; - is standard input");
   command->add_option("-o,--output", request->out, "The file to write; - is standard output")->required();
   AddMaxSizeOption(command, &request->load);
   command->callback([request] { Merge(*request); });
@@ -147,20 +151,26 @@ void AddViewOptions(CLI::App* command, ViewOptions* options) {
 void AddReportCommands(CLI::App* app, int* status) {
   CLI::App* command = nullptr;
   const auto add_file = [&](const std::shared_ptr<ReportRequest>& request) {
-    command->add_option("FILE", request->file, "The profile; - is standard input")->required();
+    AddFiles(command, &request->files, "The profile; - is standard input; several add up");
+  };
+  const auto add_limit = [&](const std::shared_ptr<ReportRequest>& request, size_t lines, const char* what) {
+    request->limit = lines;
+    const std::string text =
+        lines == 0 ? "0 = all, as by default" : "0 = all (default " + std::to_string(lines) + ")";
+    command->add_option("--limit", request->limit, std::string(what) + " to show; " + text)
+        ->check(CLI::Range(0L, 1L << 30));
   };
   auto top =
       AddReport(app, "top", "The functions with the largest values, and how sure they are", Top, &command);
   add_file(top);
   constexpr size_t kRows = 40;
-  top->limit = kRows;
-  command->add_option("--limit", top->limit, "Lines to show (default 40); 0 = all")
-      ->check(CLI::Range(0L, 1L << 30));
+  add_limit(top, kRows, "Lines");
   command->add_flag_callback(
       "--cum", [top = top.get()] { top->order = Order::kCumulative; }, "Order by the cumulative value");
 
   auto tree = AddReport(app, "tree", "The calls as a tree, from the root", Tree, &command);
   add_file(tree);
+  add_limit(tree, 0, "Lines");
   tree->min_percent = 0.5;
   command
       ->add_option("--min-percent", tree->min_percent,
@@ -170,9 +180,11 @@ void AddReportCommands(CLI::App* app, int* status) {
   auto peek = AddReport(app, "peek", "The callers and callees of the functions that match", Peek, &command);
   command->add_option("REGEX", peek->regex, "An expression for the function's name")->required();
   add_file(peek);
+  add_limit(peek, 0, "Functions");
 
   auto folded = AddReport(app, "folded", "One line a stack, for other flame graph tools", Folded, &command);
   add_file(folded);
+  add_limit(folded, 0, "Largest stacks");
 
   AddSymbolize(app);
   AddMerge(app);

@@ -1,6 +1,7 @@
 // The reports that show stacks: `tree`, `peek`, `folded`.
 #include <algorithm>
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <unordered_map>
 
@@ -77,12 +78,12 @@ struct Visit {
   bool last;
 };
 
-void TreeJson(const View& view, const FrameTable& frames, const CallTree& tree, double least) {
+void TreeJson(const View& view, const FrameTable& frames, const CallTree& tree, double least, size_t limit) {
   std::printf("{%s, \"nodes\": [", JsonHeading(view).c_str());
   // In the order of the text, each with its depth: stacks may be deeper than a reader's recursion.
   std::vector<Visit> todo = {{0, 0, true}};
   bool first = true;
-  while (!todo.empty()) {
+  for (size_t lines = 0; !todo.empty() && (limit == 0 || lines <= limit); ++lines) {  // the root is none
     const Visit visit = todo.back();
     todo.pop_back();
     const CallTree::Node& node = tree.nodes[visit.node];
@@ -109,24 +110,27 @@ void TreeJson(const View& view, const FrameTable& frames, const CallTree& tree, 
 }  // namespace
 
 void Tree(const ReportRequest& request) {
-  const View view(request.file, request.view);
+  const View view(request.files, request.view);
   const FrameTable frames(view.profile(), request.granularity);
   const CallTree tree(view, frames);
   const double total = ToDouble(view.total());
   const double least = total * request.min_percent / 100;
-  if (request.json) return TreeJson(view, frames, tree, least);
+  if (request.json) return TreeJson(view, frames, tree, least, request.limit);
 
   PrintHeading(view);
   char heading[96];
   std::snprintf(heading, sizeof heading, "%10s %7s %10s  calls, from the root", "cum", "cum%", "flat");
   std::printf("%s\n", Coloured(heading, Colour::kBold).c_str());
   std::vector<Visit> todo = {{0, 0, true}};
-  size_t left_out = 0;
+  size_t left_out = 0, lines = 0, more = 0;
   while (!todo.empty()) {
     const Visit visit = todo.back();
     todo.pop_back();
     const CallTree::Node& node = tree.nodes[visit.node];
-    if (visit.node != 0) {
+    if (visit.node != 0 && request.limit != 0 && lines == request.limit) {
+      ++more;
+    } else if (visit.node != 0) {
+      ++lines;
       // A single child goes on in the column of its caller: deep stacks stay on the screen.
       std::string line(visit.depth * 2, ' ');
       line += Printable(frames.name(node.frame));
@@ -144,6 +148,7 @@ void Tree(const ReportRequest& request) {
       }
     }
   }
+  if (more > 0) std::printf("... and %zu more lines; --limit 0 shows all\n", more);
   if (left_out > 0) {
     std::printf("%zu branches below %g %% are left out; --min-percent 0 shows all\n", left_out,
                 request.min_percent);
@@ -151,7 +156,7 @@ void Tree(const ReportRequest& request) {
 }
 
 void Peek(const ReportRequest& request) {
-  const View view(request.file, request.view);
+  const View view(request.files, request.view);
   const FrameTable frames(view.profile(), request.granularity);
   const Expression wanted(request.regex, "peek");
   const std::vector<Row> rows = MakeTable(view, frames, Order::kFlat);
@@ -178,8 +183,14 @@ void Peek(const ReportRequest& request) {
     std::printf("%s\n", Coloured(heading, Colour::kBold).c_str());
   }
   bool any = false;
+  size_t shown = 0, more = 0;
   for (const Row& row : rows) {
     if (!wanted.FoundIn(frames.name(row.frame))) continue;
+    if (request.limit != 0 && shown == request.limit) {
+      ++more;
+      continue;
+    }
+    ++shown;
     const std::string name = frames.name(row.frame);
     if (request.json) {
       std::printf("%s\n  {\"name\": %s, \"flat\": %s, \"cum\": %s", any ? "," : "", JsonString(name).c_str(),
@@ -215,12 +226,13 @@ void Peek(const ReportRequest& request) {
     any = true;
   }
   if (request.json) std::printf("\n]}\n");
+  if (more > 0 && !request.json) std::printf("\n... and %zu more functions; --limit 0 shows all\n", more);
   if (!any && !request.json)
-    throw Failure(Printable(request.file) + ": no frame matches " + Printable(request.regex));
+    throw Failure(Printable(view.file()) + ": no frame matches " + Printable(request.regex));
 }
 
 void Folded(const ReportRequest& request) {
-  const View view(request.file, request.view);
+  const View view(request.files, request.view);
   const FrameTable frames(view.profile(), request.granularity);
   const auto by_name = [&](const std::vector<uint32_t>& a, const std::vector<uint32_t>& b) {
     return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(), [&](uint32_t x, uint32_t y) {
@@ -233,9 +245,28 @@ void Folded(const ReportRequest& request) {
     RootFirst(view, frames, sample, &stack);
     stacks[stack] += view.value(sample);
   }
+  // The largest stay, in the order of the names.
+  Sum least = 0;
+  size_t of_least = 0;  // that many of this size stay
+  if (request.limit != 0 && request.limit < stacks.size()) {
+    std::vector<Sum> sizes;
+    for (const auto& [frame_ids, sum] : stacks) sizes.push_back(sum < 0 ? -sum : sum);
+    std::sort(sizes.begin(), sizes.end(), std::greater<>());
+    sizes.resize(request.limit);
+    least = sizes.back();
+    of_least = static_cast<size_t>(std::count(sizes.begin(), sizes.end(), least));
+  }
+  const auto stays = [&](Sum sum) {
+    const Sum size = sum < 0 ? -sum : sum;
+    if (least == 0 || size > least) return true;
+    if (size < least || of_least == 0) return false;
+    --of_least;
+    return true;
+  };
   if (request.json) std::printf("{%s, \"stacks\": [", JsonHeading(view).c_str());
   bool any = false;
   for (const auto& [frame_ids, sum] : stacks) {
+    if (!stays(sum)) continue;
     std::string line;
     for (const uint32_t frame : frame_ids) {
       if (request.json) {

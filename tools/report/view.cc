@@ -4,6 +4,7 @@
 
 #include "tools/base/expression.h"
 #include "tools/base/failure.h"
+#include "tools/profile/merge.h"
 
 namespace heapprof::tools {
 namespace {
@@ -73,6 +74,11 @@ std::vector<bool> MatchLocations(const Profile& profile, const std::string& expr
 
 View::View(const std::string& file, const ViewOptions& options)
     : View(file, LoadNamedProfile(file, options.load), options) {}
+
+View::View(const std::vector<std::string>& files, const ViewOptions& options)
+    : View(files.size() == 1 ? files.front()
+                             : files.front() + " and " + std::to_string(files.size() - 1) + " more",
+           LoadSum(files, options.load), options) {}
 
 View::View(const std::string& file, Profile profile, const ViewOptions& options)
     : file_(file),

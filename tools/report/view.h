@@ -28,6 +28,8 @@ class View {
  public:
   // `file` is for messages.
   View(const std::string& file, const ViewOptions& options);
+  // The sum of several. Errors: Failure, also where they are not of one kind.
+  View(const std::vector<std::string>& files, const ViewOptions& options);
   View(const std::string& file, Profile profile, const ViewOptions& options);
   View(const View&) = delete;
   View& operator=(const View&) = delete;

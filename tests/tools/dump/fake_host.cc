@@ -87,7 +87,9 @@ void TakeSignal(const char* mode) {
   }
 }
 
-void* Wait(void*) {
+// `main_thread`: where it is to have ended first.
+void* Wait(void* main_thread) {
+  if (main_thread != nullptr) pthread_join(*static_cast<pthread_t*>(main_thread), nullptr);
   printf("thread %d.\n", gettid());
   Print("ready");
   for (;;) pause();
@@ -143,8 +145,9 @@ int main(int argc, char** argv) {
   TakeSignal(mode);
   if (Is(mode, "title")) WriteOverEnvironment();
   if (Is(mode, "thread") || Is(mode, "main_ends")) {
+    static pthread_t main_thread = pthread_self();
     pthread_t thread;
-    if (pthread_create(&thread, nullptr, Wait, nullptr) != 0) return 3;
+    if (pthread_create(&thread, nullptr, Wait, Is(mode, "main_ends") ? &main_thread : nullptr) != 0) return 3;
     if (Is(mode, "main_ends")) pthread_exit(nullptr);
     for (;;) pause();
   }

@@ -96,7 +96,7 @@ TEST(Run, AWordThatIsNoCommandIsNamed) {
   command.argv = {HEAPPROF_COMMAND, "rum", "--", "true"};
   const Result result = RunProgram(command);
   EXPECT_EQ(result.exit_status, 2);
-  EXPECT_EQ(result.err, "heapprof: rum is no command; see heapprof --help\n");
+  EXPECT_EQ(result.err, "heapprof: rum is no command (did you mean run?); see heapprof --help\n");
 }
 
 TEST(Run, PassesStatusSignalsAndArgumentsOn) {

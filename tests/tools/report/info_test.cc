@@ -134,8 +134,7 @@ TEST(CommandLine, VersionHelpAndWrongUsage) {
   EXPECT_EQ(help.exit_status, 0);
   EXPECT_THAT(help.out, HasSubstr("info"));
   for (const std::vector<std::string>& words :
-       std::vector<std::vector<std::string>>{{},
-                                             {"nonsense"},
+       std::vector<std::vector<std::string>>{{"nonsense"},
                                              {"info"},
                                              {"info", "--nonsense", "f"},
                                              {"dump"},

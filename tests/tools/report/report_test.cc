@@ -132,6 +132,7 @@ TEST_F(Report, PeekShowsCallersAndCallees) {
 TEST_F(Report, FoldedHasOneLineForEachStack) {
   EXPECT_EQ(Run({"folded"}),
             "main;Left;Leaf 1000\nmain;Left;Left 200\nmain;Right 500\nmain;Right;Leaf 3000\n");
+  EXPECT_EQ(Run({"folded", "--limit", "2"}), "main;Left;Leaf 1000\nmain;Right;Leaf 3000\n");
   EXPECT_THAT(Run({"folded", "--json"}), HasSubstr("{\"frames\": [\"main\", \"Right\"], \"value\": 500}"));
 }
 
@@ -146,9 +147,10 @@ TEST_F(Report, WrongRequestsEndInOneLine) {
          path_ + " has no sample type cpu; it has alloc_objects, alloc_space, inuse_objects, inuse_space");
   expect({"top", "--focus", "("}, "--focus: no regular expression: missing ): (");
   expect({"top", "--tag", "side"}, "--tag side is not KEY=VALUE");
-  expect({"top", "--limit", "-1"}, "--limit: Value -1 not in range 0 to 1073741824; see heapprof --help");
+  expect({"top", "--limit", "-1"},
+         "top: --limit: Value -1 not in range 0 to 1073741824; see heapprof top --help");
   expect({"tree", "--min-percent", "101"},
-         "--min-percent: Value 101 not in range 0.000000 to 100.000000; see heapprof --help");
+         "tree: --min-percent: Value 101 not in range 0.000000 to 100.000000; see heapprof tree --help");
 }
 
 }  // namespace
