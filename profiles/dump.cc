@@ -27,13 +27,11 @@ namespace {
 OwnerLock g_dump_lock;
 // A signal asked for a dump. Whoever holds the lock sees to it before or after letting go.
 std::atomic<bool> g_signal_pending{false};
-// Guarded by the dump lock.
-uint64_t g_files_written = 0;
+uint64_t g_files_written HP_GUARDED_BY(g_dump_lock) = 0;
 
 std::atomic<uint64_t> g_dumps{0}, g_failed_dumps{0};
 
-// Guarded by the dump lock.
-DumpMemory g_memory;
+DumpMemory g_memory HP_GUARDED_BY(g_dump_lock);
 
 size_t WorkspaceSize() {
   size_t heap = HeapProfileWorkspaceSize(), named = NamedProfileWorkspaceSize();
@@ -46,12 +44,12 @@ struct FileDump {
   void* workspace;
   int result;
 
-  static void Run(void* argument) {
+  static void Run(void* argument) HP_NOT_ANALYSED {  // called by RunLocked
     auto* dump = static_cast<FileDump*>(argument);
     dump->result = dump->Write();
   }
 
-  int Write() {
+  int Write() HP_REQUIRES(g_dump_lock) {
     Text<kPathCapacity> name;
     bool fits = true;
     if (path != nullptr) {
@@ -119,7 +117,7 @@ struct IntervalDump {
 
 // Runs `dump` under the lock that the caller holds.
 template <typename Dump>
-int RunLocked(Dump* dump) {
+int RunLocked(Dump* dump) HP_REQUIRES(g_dump_lock) {
   if (!g_memory.Map(WorkspaceSize())) {
     Say("no memory for writing a heap profile (the address space is used up); nothing is written");
     CountDump(-ENOMEM);
@@ -163,7 +161,8 @@ int RunDump(Dump* dump) {
 
 }  // namespace
 
-void MapDumpMemory() { g_memory.Map(WorkspaceSize()); }
+// At the start, where nobody else is.
+void MapDumpMemory() HP_NOT_ANALYSED { g_memory.Map(WorkspaceSize()); }
 
 void DumpOnSignal() {
   int saved_errno = errno;
@@ -174,7 +173,7 @@ void DumpOnSignal() {
   errno = saved_errno;
 }
 
-void DumpsAfterForkInChild() {
+void DumpsAfterForkInChild() HP_NOT_ANALYSED {
   g_dump_lock.ResetAfterFork();
   g_signal_pending.store(false, std::memory_order_relaxed);
   g_memory.GiveBack();  // a dump that another thread of the parent had under way left it half used

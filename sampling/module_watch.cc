@@ -32,10 +32,10 @@ struct Snapshots {
 };
 
 SpinLock g_lock(LockRank::kModules);
-Snapshots* g_snapshots = nullptr;
-int g_current = 0;  // the workspace that holds g_known
-uint32_t g_known_count = 0;
-uint64_t g_seen_loads = 0, g_seen_unloads = 0;
+Snapshots* g_snapshots HP_GUARDED_BY(g_lock) = nullptr;
+int g_current HP_GUARDED_BY(g_lock) = 0;  // the workspace that holds the modules that are known
+uint32_t g_known_count HP_GUARDED_BY(g_lock) = 0;
+uint64_t g_seen_loads HP_GUARDED_BY(g_lock) = 0, g_seen_unloads HP_GUARDED_BY(g_lock) = 0;
 
 struct LoaderCounts {
   uint64_t loads, unloads;
@@ -110,7 +110,7 @@ void RetireWhatHasGone(const Module* known, uint32_t count, const ModuleTable& n
 }
 
 // Under the lock. False: no memory, or no /proc.
-bool ReadInto(int workspace, uint32_t* count) {
+bool ReadInto(int workspace, uint32_t* count) HP_REQUIRES(g_lock) {
   ModuleTable table(&g_snapshots->workspace[workspace]);
   if (table.ReadMapped() != 0) return false;
   *count = table.count();

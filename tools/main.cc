@@ -186,7 +186,7 @@ std::string FirstLine(const std::string& text) { return text.substr(0, text.find
 
 // The program of a subcommand that runs one. Errors: Failure.
 std::vector<std::string> ProgramOf(const CLI::App& command, const std::vector<std::string>& behind_mark) {
-  const std::string name = command.get_name();
+  const std::string& name = command.get_name();
   const std::vector<std::string> rest = command.remaining();
   if (!behind_mark.empty() && !rest.empty()) {
     FailAtOption(command, rest.front());

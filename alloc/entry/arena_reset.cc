@@ -118,8 +118,8 @@ int ResetArena(const size_t* mib, void* old, size_t* old_size, void* fresh, size
   return error;
 }
 
-bool LockArenaResetForFork() { return g_lock.LockWithin(SpinLock::kForkPatience); }
-void UnlockArenaResetInParent() { g_lock.Unlock(); }
+bool LockArenaResetForFork() HP_NOT_ANALYSED { return g_lock.LockWithin(SpinLock::kForkPatience); }
+void UnlockArenaResetInParent() HP_NOT_ANALYSED { g_lock.Unlock(); }
 void UnlockArenaResetInChild() { g_lock.ResetAfterFork(); }
 
 }  // namespace heapprof

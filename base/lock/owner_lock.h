@@ -11,15 +11,17 @@
 
 #include <atomic>
 
+#include "base/lock/annotations.h"
+
 namespace heapprof {
 
-class OwnerLock {
+class HP_LOCKABLE OwnerLock {
  public:
-  bool TryLock();
-  void Lock();
+  bool TryLock() HP_TRY_ACQUIRES(true);
+  void Lock() HP_ACQUIRES();
   // False: it was not free within `nanos`.
-  bool LockWithin(int64_t nanos);
-  void Unlock();
+  bool LockWithin(int64_t nanos) HP_TRY_ACQUIRES(true);
+  void Unlock() HP_RELEASES();
   // In a forked child: the holder, if there was one, is not in this process.
   void ResetAfterFork() { owner_.store(0, std::memory_order_relaxed); }
 

@@ -15,10 +15,21 @@ __thread uint32_t t_lock_mark __attribute__((tls_model("initial-exec")));
 #ifndef NDEBUG
 namespace {
 thread_local uint32_t t_held_ranks __attribute__((tls_model("initial-exec"))) = 0;
+
+const char* RankName(int rank) {
+  constexpr const char* kNames[] = {"none",   "modules",    "stack insert", "live shard",
+                                    "labels", "CPU clocks", "named",        "CPU stacks"};
+  static_assert(sizeof(kNames) / sizeof(kNames[0]) == static_cast<int>(LockRank::kCpuStacks) + 1);
+  return kNames[rank];
 }
+}  // namespace
 
 void SpinLock::CheckRankBeforeLock() const {
-  if ((t_held_ranks >> static_cast<int>(rank_)) != 0) Die("a lock was taken out of the order of ranks");
+  if ((t_held_ranks >> static_cast<int>(rank_)) == 0) return;
+  const int held = 31 - __builtin_clz(t_held_ranks);
+  Text<160> line;
+  line.Str("a lock was taken out of the order of ranks: ").Str(RankName(static_cast<int>(rank_)));
+  Die(line.Str(" under ").Str(RankName(held)).data());
 }
 
 void SpinLock::NoteHeld(bool held) const {

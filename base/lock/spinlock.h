@@ -13,6 +13,8 @@
 
 #include <atomic>
 
+#include "base/lock/annotations.h"
+
 namespace heapprof {
 
 enum class LockRank : uint8_t {
@@ -43,43 +45,43 @@ inline void CountUp(std::atomic<uint64_t>* counter) {
 // A thread's mark in the locks that it holds; 0 before its first one.
 extern __thread uint32_t t_lock_mark __attribute__((tls_model("initial-exec")));
 
-class SpinLock {
+class HP_LOCKABLE SpinLock {
  public:
   constexpr explicit SpinLock(LockRank rank) : rank_(rank) {}
   SpinLock(const SpinLock&) = delete;
   SpinLock& operator=(const SpinLock&) = delete;
 
-  void Lock() {
+  void Lock() HP_ACQUIRES() HP_NOT_ANALYSED {
     CheckRankBeforeLock();
     uint32_t mark = OwnMark();
     if (!TryAcquire(mark)) LockSlow(mark, nullptr);
     NoteHeld(true);
   }
-  bool TryLock() {
+  bool TryLock() HP_TRY_ACQUIRES(true) HP_NOT_ANALYSED {
     if (!TryAcquire(OwnMark())) return false;
     NoteHeld(true);
     return true;
   }
-  void Unlock() {
+  void Unlock() HP_RELEASES() HP_NOT_ANALYSED {
     NoteHeld(false);
     // release: what was written under the lock is seen by the next holder.
     if ((state_.exchange(kUnlocked, std::memory_order_release) & kContended) != 0) Wake();
   }
   // Before a fork, with signals blocked. What code of this thread holds that a handler interrupted stays that
   // code's, here and in the child. False: another thread has not let go of it for kForkPatience.
-  bool LockForFork();
+  bool LockForFork() HP_NOT_ANALYSED;
   // On either side of a fork, and in a copy of a process that no handler of fork has seen: a lock that
   // another thread held there has no holder. A lock that LockForFork left alone stays as it is.
-  void UnlockAfterFork(bool in_child);
+  void UnlockAfterFork(bool in_child) HP_NOT_ANALYSED;
   // Lock and Unlock for what only libc's threads use: a plain store while there is one. Each of the two asks
   // anew, so that a lock taken before the second thread came is given back as the many need it.
-  void LockAmongThreads() {
+  void LockAmongThreads() HP_ACQUIRES() HP_NOT_ANALYSED {
     if (!IsOnlyThread() || state_.load(std::memory_order_relaxed) != kUnlocked) return Lock();
     CheckRankBeforeLock();
     state_.store(OwnMark(), std::memory_order_relaxed);
     NoteHeld(true);
   }
-  void UnlockAmongThreads() {
+  void UnlockAmongThreads() HP_RELEASES() HP_NOT_ANALYSED {
     if (!IsOnlyThread()) return Unlock();
     NoteHeld(false);
     state_.store(kUnlocked, std::memory_order_relaxed);
@@ -117,10 +119,10 @@ class SpinLock {
 // by who stops threads.
 void SetLockWaitHook(void (*hook)());
 
-class SpinLockHolder {
+class HP_SCOPED_LOCKABLE SpinLockHolder {
  public:
-  explicit SpinLockHolder(SpinLock* lock) : lock_(lock) { lock_->Lock(); }
-  ~SpinLockHolder() { lock_->Unlock(); }
+  explicit SpinLockHolder(SpinLock* lock) HP_ACQUIRES(*lock) : lock_(lock) { lock_->Lock(); }
+  ~SpinLockHolder() HP_RELEASES() { lock_->Unlock(); }
   SpinLockHolder(const SpinLockHolder&) = delete;
   SpinLockHolder& operator=(const SpinLockHolder&) = delete;
 
@@ -128,10 +130,10 @@ class SpinLockHolder {
   SpinLock* lock_;
 };
 
-class HolderAmongThreads {
+class HP_SCOPED_LOCKABLE HolderAmongThreads {
  public:
-  explicit HolderAmongThreads(SpinLock* lock) : lock_(lock) { lock_->LockAmongThreads(); }
-  ~HolderAmongThreads() { lock_->UnlockAmongThreads(); }
+  explicit HolderAmongThreads(SpinLock* lock) HP_ACQUIRES(*lock) : lock_(lock) { lock_->LockAmongThreads(); }
+  ~HolderAmongThreads() HP_RELEASES() { lock_->UnlockAmongThreads(); }
   HolderAmongThreads(const HolderAmongThreads&) = delete;
   HolderAmongThreads& operator=(const HolderAmongThreads&) = delete;
 

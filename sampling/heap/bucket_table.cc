@@ -23,9 +23,9 @@ constexpr uint32_t kExactOverflows = 512, kRoundedOverflows = 512;
 ChunkedArray<Bucket, 12, 16384> g_buckets;
 std::atomic<uint32_t> g_bucket_count{0};
 std::atomic<Heads*> g_heads{nullptr};
-uint32_t g_overflows = 0;
-bool g_full = false;
 SpinLock g_lock(LockRank::kStackInsert);
+uint32_t g_overflows HP_GUARDED_BY(g_lock) = 0;
+bool g_full HP_GUARDED_BY(g_lock) = false;
 
 uint64_t HeadsBytes(uint32_t count) {
   return sizeof(Heads) + uint64_t{count} * sizeof(std::atomic<uint32_t>);
@@ -58,14 +58,14 @@ uint32_t Find(const BucketKey& key, uint64_t hash) {
   return 0;
 }
 
-void Link(Heads* heads, uint32_t id, Bucket* bucket) {
+void Link(Heads* heads, uint32_t id, Bucket* bucket) HP_REQUIRES(g_lock) {
   std::atomic<uint32_t>* head = &heads->slots[bucket->key_hash & heads->mask];
   bucket->next[heads->parity].store(head->load(std::memory_order_relaxed), std::memory_order_relaxed);
   // release: the bucket's fields before its id.
   head->store(id, std::memory_order_release);
 }
 
-void GrowHeads() {
+void GrowHeads() HP_REQUIRES(g_lock) {
   Heads* old = g_heads.load(std::memory_order_relaxed);
   uint32_t size = old == nullptr ? kFirstHeads : (old->mask + 1) * 4;
   auto* heads = static_cast<Heads*>(MapMetadata(HeadsBytes(size)));
@@ -81,7 +81,7 @@ void GrowHeads() {
 }
 
 // Under the lock. 0: no memory.
-uint32_t Add(const BucketKey& key, uint64_t hash, uint32_t stack) {
+uint32_t Add(const BucketKey& key, uint64_t hash, uint32_t stack) HP_REQUIRES(g_lock) {
   uint32_t count = g_bucket_count.load(std::memory_order_relaxed);
   Heads* heads = g_heads.load(std::memory_order_relaxed);
   if (heads == nullptr || count > heads->mask) {
@@ -117,7 +117,7 @@ bool HaveRoomBeside(uint32_t reserve) {
   return g_buckets.Reserve(next, 1 + reserve);
 }
 
-uint32_t AddOverflow(const BucketKey& key) {
+uint32_t AddOverflow(const BucketKey& key) HP_REQUIRES(g_lock) {
   BucketKey overflow = key;
   overflow.stack = {nullptr, 0, false, 0};
   overflow.labels = 0;

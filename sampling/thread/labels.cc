@@ -67,8 +67,7 @@ struct TextPlace {
 };
 ChunkedArray<TextPlace, 10, (kMaxLabelTexts >> 10)> g_texts;
 std::atomic<uint32_t> g_text_count{0};
-// Guarded by the lock.
-Room g_room;
+Room g_room HP_GUARDED_BY(g_lock);
 
 uint64_t TextHash(const char* text, uint64_t hash) {
   constexpr uint64_t kPrime = 0x100000001b3;  // FNV-1a
@@ -107,8 +106,8 @@ uint32_t Find(const LabelSetView& set, uint64_t hash) {
   return 0;
 }
 
-// Under the lock. nullptr: no memory.
-const char* KeepText(Heads* heads, const char* text) {
+// nullptr: no memory.
+const char* KeepText(Heads* heads, const char* text) HP_REQUIRES(g_lock) {
   StoredText** head = &heads->texts[TextHash(text, 0) % kHeads];
   for (const StoredText* stored = *head; stored != nullptr; stored = stored->next) {
     if (strcmp(stored->text, text) == 0) return stored->text;
@@ -128,8 +127,8 @@ const char* KeepText(Heads* heads, const char* text) {
   return stored->text;
 }
 
-// Under the lock. 0 or -errno.
-int Add(const LabelSetView& set, uint64_t hash, uint32_t* id) {
+// 0 or -errno.
+int Add(const LabelSetView& set, uint64_t hash, uint32_t* id) HP_REQUIRES(g_lock) {
   Heads* heads = g_heads.load(std::memory_order_relaxed);
   if (heads == nullptr) {
     heads = static_cast<Heads*>(MapMetadata(sizeof(Heads)));

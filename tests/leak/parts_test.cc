@@ -1,4 +1,4 @@
-// Parts of the leak check by themselves: patterns, suppressions, own mappings, what is known of jemalloc.
+// Parts of the leak check by themselves: own mappings, what is known of jemalloc.
 #include <gtest/gtest.h>
 #include <string.h>
 
@@ -9,109 +9,12 @@
 #include "alloc/backend/backend.h"
 #include "base/options.h"
 #include "base/system/own_mappings.h"
-#include "leak/quarantine.h"
-#include "leak/report/suppressions.h"
 #include "tests/support/elf_symbols.h"
 #include "tests/support/subprocess.h"
 #include "tests/support/under.h"
 
 namespace heapprof::leak {
 namespace {
-
-TEST(Pattern, MatchesAnywhere) {
-  EXPECT_TRUE(PatternMatches("Serve", "Server::Serve(int)"));
-  EXPECT_TRUE(PatternMatches("Server", "Server"));
-  EXPECT_FALSE(PatternMatches("serve", "Server"));
-  EXPECT_FALSE(PatternMatches("Server", "Serve"));
-  EXPECT_FALSE(PatternMatches("Serve", ""));
-  EXPECT_FALSE(PatternMatches("", "Serve"));
-}
-
-TEST(Pattern, StarsStandForAnything) {
-  EXPECT_TRUE(PatternMatches("lib*foo*", "/usr/lib/x/libfoo.so"));
-  EXPECT_TRUE(PatternMatches("a*b*c", "xxaYYbZZcxx"));
-  EXPECT_TRUE(PatternMatches("*", "anything"));
-  EXPECT_TRUE(PatternMatches("**a", "bba"));
-  EXPECT_FALSE(PatternMatches("a*b*c", "acb"));
-}
-
-TEST(Pattern, AnchorsHoldAtTheEnds) {
-  EXPECT_TRUE(PatternMatches("^main$", "main"));
-  EXPECT_FALSE(PatternMatches("^main$", "main2"));
-  EXPECT_FALSE(PatternMatches("^main$", "xmain"));
-  EXPECT_TRUE(PatternMatches("^ab*yz$", "abyz"));
-  EXPECT_TRUE(PatternMatches("^ab*yz$", "ab...yz"));
-  EXPECT_FALSE(PatternMatches("^ab*byz$", "abyz"));  // the two pieces must not overlap
-  EXPECT_TRUE(PatternMatches("yz$", "yzyz"));
-  EXPECT_TRUE(PatternMatches("^a*", "abc"));
-  EXPECT_TRUE(PatternMatches("a$b", "xa$by"));  // a dollar sign like any other
-}
-
-TEST(SuppressionList, FirstThatMatchesIsFound) {
-  char text[] = "# comment\n\nleak:one\r\n\tleak:two \nleak:on\n";
-  Suppressions list;
-  list.Add(text, "test");
-  ASSERT_EQ(list.count(), 3u);
-  EXPECT_EQ(list.Match("xonex"), &list.at(0));
-  EXPECT_EQ(list.Match("two"), &list.at(1));
-  EXPECT_EQ(list.Match("on"), &list.at(2));
-  EXPECT_EQ(list.Match("three"), nullptr);
-}
-
-// Made-up blocks, whose size is what their address says.
-class Quarantine : public testing::Test {
- protected:
-  static size_t SizeOf(void* block) { return reinterpret_cast<uintptr_t>(block) >> 32; }
-  void* Block(size_t size) { return reinterpret_cast<void*>((size << 32) + ++made_); }
-  void Keep(void* block) {
-    quarantine::Keep(block, SizeOf, [this](void* old) { released_.push_back(old); });
-  }
-  void SetUp() override { quarantine::SwitchOn(); }
-  void TearDown() override {
-    quarantine::TakeOut([](void*) { return true; }, SizeOf, [this](void* old) { released_.push_back(old); });
-    quarantine::g_on.store(false);
-    EXPECT_EQ(quarantine::g_bytes.load(), 0u);
-    EXPECT_EQ(released_.size(), made_);
-  }
-  size_t made_ = 0;
-  std::vector<void*> released_;
-};
-
-TEST_F(Quarantine, HoldsSoManyBytesOfTheLastBlocks) {
-  constexpr size_t kSize = quarantine::kLargest, kHeld = quarantine::kBytes / kSize;
-  std::vector<void*> blocks;
-  for (int i = 0; i < 100; ++i) {
-    Keep(blocks.emplace_back(Block(kSize)));
-    EXPECT_LE(quarantine::g_bytes.load(), quarantine::kBytes);
-  }
-  blocks.resize(100 - kHeld);
-  EXPECT_EQ(released_, blocks);  // the oldest first
-}
-
-TEST_F(Quarantine, HoldsSoManyBlocks) {
-  std::vector<void*> blocks;
-  for (size_t i = 0; i < quarantine::kBlocks + 50; ++i) Keep(blocks.emplace_back(Block(16)));
-  blocks.resize(50);
-  EXPECT_EQ(released_, blocks);
-  Keep(Block(quarantine::kLargest));
-  EXPECT_EQ(released_.size(), 51u);
-}
-
-TEST_F(Quarantine, LetsLargeBlocksGo) {
-  void* small = Block(100);
-  Keep(small);
-  void* large = Block(quarantine::kLargest + 1);
-  Keep(large);
-  EXPECT_EQ(released_, std::vector<void*>{large});
-}
-
-TEST_F(Quarantine, MakesRoomForALargeBlockByManySmallOnes) {
-  for (size_t i = 0; i < 4000; ++i) Keep(Block(4096));
-  EXPECT_TRUE(released_.empty());
-  Keep(Block(quarantine::kLargest));
-  EXPECT_GT(released_.size(), 100u);
-  EXPECT_LE(quarantine::g_bytes.load(), quarantine::kBytes);
-}
 
 size_t Covering(uintptr_t start, uintptr_t end) {
   std::vector<AddressRange> ranges(kMaxOwnMappings);

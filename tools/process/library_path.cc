@@ -27,7 +27,7 @@ fs::path CommandFolder() {
 
 // LD_PRELOAD has no way to quote.
 std::string Preloadable(const fs::path& path) {
-  const std::string text = path.string();
+  std::string text = path.string();
   if (text.find_first_of(": \t\n") != std::string::npos) {
     throw Failure("LD_PRELOAD cannot hold the path " + Printable(text) +
                   ": it has a colon or white space; name a link to it by --library");

@@ -246,8 +246,7 @@ std::optional<std::string> Process::OptionsText() const {
     if (variable.rfind(kOptionsVariable, 0) == 0) return variable.substr(sizeof kOptionsVariable - 1);
   }
   if (!written_over) return "";
-  const auto found = ReadEnvironmentVariable(pid_, "HEAPPROF_OPTIONS");
-  return found;
+  return ReadEnvironmentVariable(pid_, "HEAPPROF_OPTIONS");
 }
 
 std::string Process::FolderHere(const std::string& folder) const {

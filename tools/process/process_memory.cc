@@ -47,7 +47,9 @@ std::vector<Module> Modules(pid_t pid) {
     if (!is_program && !is_libc) continue;
     Module& module = modules[is_program ? 0 : 1];
     if (module.path.empty()) {
-      module = {start, is_program ? folder + "/exe" : folder + "/root" + file};
+      module = {start, folder};
+      module.path += is_program ? "/exe" : "/root";
+      if (!is_program) module.path += file;
     }
   }
   return modules;

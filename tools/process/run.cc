@@ -41,7 +41,9 @@ std::string FindProgram(const std::string& name) {
   for (size_t begin = 0; begin <= folders.size();) {
     const size_t end = std::min(folders.find(':', begin), folders.size());
     const std::string folder = folders.substr(begin, end - begin);
-    const std::string file = folder.empty() ? name : folder + "/" + name;
+    std::string file = folder;
+    if (!folder.empty()) file += '/';
+    file += name;
     struct stat status;
     if (access(file.c_str(), X_OK) == 0 && stat(file.c_str(), &status) == 0 && S_ISREG(status.st_mode)) {
       return file;
@@ -103,6 +105,7 @@ std::string SanitizerOf(const std::string& file) {
       {"__msan_init", "MemorySanitizer"},
       {"__hwasan_init", "HWAddressSanitizer"}};
   std::vector<std::string_view> names;
+  names.reserve(sanitizers.size());
   for (const auto& [name, sanitizer] : sanitizers) names.push_back(name);
   const std::string_view mentioned = elf->FirstMentioned(names);
   for (const auto& [name, sanitizer] : sanitizers) {

@@ -200,6 +200,7 @@ void Differ::Judge(Diff* diff) const {
   for (DiffLine& line : diff->functions) all.push_back(&line);
   for (DiffLine& line : diff->stacks) all.push_back(&line);
   std::vector<double> least;
+  least.reserve(all.size());
   for (const DiffLine* line : all) least.push_back(line->growth.LeastLuck());
   diff->family = FamilySize(std::move(least), kDiffLevel);
   const double level = kDiffLevel / static_cast<double>(diff->family);

@@ -103,5 +103,13 @@ TEST(SpinLockTest, WhoeverWaitsForAForkGoesOnAfterIt) {
   EXPECT_EQ(inside, 600);
 }
 
+#ifndef NDEBUG
+TEST(SpinLockDeathTest, ALockOutOfOrderIsNamedWithTheOneAboveIt) {
+  SpinLock labels(LockRank::kLabels), shard(LockRank::kLiveShard);
+  SpinLockHolder hold(&labels);
+  EXPECT_DEATH(shard.Lock(), "out of the order of ranks: live shard under labels");
+}
+#endif
+
 }  // namespace
 }  // namespace heapprof
