@@ -151,12 +151,19 @@ size_t UsableSize(const void* block) {
 
 namespace {
 
+// jemalloc 5.3.0 says that a block has its old size when there was room for `size`, which it then has, but
+// not for `extra`.
+size_t ResizeInBackend(void* block, const Resize& resize) {
+  hpje_xallocx(block, resize.size, resize.extra, resize.flags);
+  return hpje_sallocx(block, 0);
+}
+
 size_t ResizeSample(void* block, const recorder::Sample& sample, const Resize& resize,
                     const CallerFrame& caller) {
   size_t before = hpje_sallocx(block, 0);
   size_t usable = UsableSizeOf(sample, before);
   if (usable < kSmallestLarge) return usable;
-  size_t after = hpje_xallocx(block, resize.size, resize.extra, resize.flags);
+  size_t after = ResizeInBackend(block, resize);
   if (after == before) return usable;
   size_t size = Min(after, resize.Most());
   if (!recorder::RecordResize(block, sample, size, caller)) ForgetInFilter(block);
@@ -170,7 +177,7 @@ size_t ResizeOnlyInPlace(void* block, const Resize& resize, const CallerFrame& c
   recorder::Sample sample;
   if (MaybeSample(block) && FindSample(block, &sample)) return ResizeSample(block, sample, resize, caller);
   size_t before = hpje_sallocx(block, 0);
-  size_t after = hpje_xallocx(block, resize.size, resize.extra, resize.flags);
+  size_t after = ResizeInBackend(block, resize);
   size_t size = Min(after, resize.Most());
   // What it has grown by counts as allocated, so that the block is a sample with the probability of its size.
   if (size <= before || Spend(size - before)) return after;
@@ -183,7 +190,7 @@ size_t ResizeOnlyInPlace(void* block, const Resize& resize, const CallerFrame& c
   // It cannot be one where it lies. As if there were no room, so that the program moves it, and the block
   // that it gets then is the sample.
   recorder::Postpone();
-  return hpje_xallocx(block, before, 0, resize.flags);
+  return ResizeInBackend(block, {before, 0, resize.flags});
 }
 
 bool PrepareFree(void* block) {
