@@ -81,6 +81,8 @@ void FindNextFunctions() {
   FindNext("sigignore", &g_next.sigignore);
   FindNext("siginterrupt", &g_next.siginterrupt);
   FindNext("setitimer", &g_next.setitimer);
+  FindNext("timer_create", &g_next.timer_create);
+  FindNext("mq_notify", &g_next.mq_notify);
   FindNext("syscall", &hp_next_syscall);
 }
 

@@ -5,9 +5,11 @@
 #ifndef HEAPPROF_ALLOC_WRAPPERS_NEXT_H_
 #define HEAPPROF_ALLOC_WRAPPERS_NEXT_H_
 
+#include <mqueue.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/time.h>
+#include <time.h>
 
 #pragma GCC visibility push(hidden)
 extern "C" {
@@ -34,6 +36,9 @@ struct NextFunctions {
   int (*sigignore)(int);
   int (*siginterrupt)(int, int);
   int (*setitimer)(int, const itimerval*, itimerval*);
+  // Of the shared library only.
+  int (*timer_create)(clockid_t, sigevent*, timer_t*);
+  int (*mq_notify)(mqd_t, const sigevent*);
 };
 extern NextFunctions g_next;
 

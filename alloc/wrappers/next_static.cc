@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <mqueue.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
@@ -67,10 +68,10 @@ int SetAction(int number, const struct sigaction* action, struct sigaction* old)
 }
 
 __attribute__((used)) struct {
-  int (*with_threads)(clockid_t, sigevent*, timer_t*);
+  int (*with_threads)(mqd_t, const sigevent*);
   int (*with_exec)(pid_t*, const char*, const posix_spawn_file_actions_t*, const posix_spawnattr_t*,
                    char* const[], char* const[]);
-} const volatile g_anchors = {timer_create, posix_spawnp};
+} const volatile g_anchors = {mq_notify, posix_spawnp};
 
 }  // namespace
 

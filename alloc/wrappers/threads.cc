@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <threads.h>
 
 #include <atomic>
 
@@ -109,7 +110,38 @@ void ReadAttributes(const pthread_attr_t* attributes, ThreadStart* start) {
   }
 }
 
+int CreateThread(pthread_t* thread, const pthread_attr_t* attributes, void* (*function)(void*),
+                 void* argument, const CallerFrame& caller) {
+  AdoptIfCopy();
+  auto* start = TakeStart();
+  if (start == nullptr) return EAGAIN;
+  start->function = function;
+  start->argument = argument;
+  start->labels = CurrentLabels();
+  start->held = HoldThreadArgument(argument);
+  ReadAttributes(attributes, start);
+  ReadModules();
+  RecordThreadCreation(caller);
+  int error = g_next.pthread_create(thread, attributes, Trampoline, start);
+  if (error != 0) {
+    ReleaseThreadArgument(start->held);
+    GiveBack(start);
+  }
+  return error;
+}
+
 }  // namespace
+
+void NotifyThreadBegins(void (*function)(sigval), uint32_t labels, bool default_stack, uintptr_t frame) {
+  ThreadStart start = {};
+  start.stack_size = g_default_stack_size;
+  start.guarded = true;
+  if (default_stack) ReportStack(start, frame);
+  InheritLabels(labels);
+  cpu::ThreadBegins(reinterpret_cast<void* (*)(void*)>(reinterpret_cast<void (*)()>(function)));
+  // libc starts those of timers with all signals blocked, and so without ticks.
+  if (cpu::Running()) cpu::LetTicksIn();
+}
 
 void InitThreads() {
   cpu::InitThreadEnds();
@@ -126,22 +158,17 @@ extern "C" {
 HEAPPROF_EXPORT int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
                                    void* (*function)(void*), void* argument) noexcept {
   heapprof::Initialize();
-  heapprof::AdoptIfCopy();
-  auto* start = heapprof::TakeStart();
-  if (start == nullptr) return EAGAIN;
-  start->function = function;
-  start->argument = argument;
-  start->labels = heapprof::CurrentLabels();
-  start->held = heapprof::HoldThreadArgument(argument);
-  heapprof::ReadAttributes(attributes, start);
-  heapprof::ReadModules();
-  heapprof::RecordThreadCreation(HEAPPROF_CALLER_FRAME());
-  int error = heapprof::g_next.pthread_create(thread, attributes, heapprof::Trampoline, start);
-  if (error != 0) {
-    heapprof::ReleaseThreadArgument(start->held);
-    heapprof::GiveBack(start);
-  }
-  return error;
+  return heapprof::CreateThread(thread, attributes, function, argument, HEAPPROF_CALLER_FRAME());
+}
+
+// libc's would call the inner function by which it makes all threads. A function that returns int leaves it
+// where thrd_join looks for it.
+HEAPPROF_EXPORT int thrd_create(thrd_t* thread, thrd_start_t function, void* argument) {
+  heapprof::Initialize();
+  auto* any = reinterpret_cast<void (*)()>(function);
+  int error = heapprof::CreateThread(thread, nullptr, reinterpret_cast<void* (*)(void*)>(any), argument,
+                                     HEAPPROF_CALLER_FRAME());
+  return error == 0 ? thrd_success : error == ENOMEM ? thrd_nomem : thrd_error;
 }
 
 }  // extern "C"

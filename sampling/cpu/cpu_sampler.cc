@@ -262,6 +262,11 @@ void ThreadBegins(void* (*function)(void*)) {
   if (in_flight.session() != nullptr) g_clocks.AddNew(t_end.function);
 }
 
+void LetTicksIn() {
+  uint64_t tick = uint64_t{1} << (kTickSignal - 1);
+  RawSyscall(SYS_rt_sigprocmask, SIG_UNBLOCK, reinterpret_cast<long>(&tick), 0, sizeof(tick));
+}
+
 bool AnyLocationIn(uint64_t start, uint64_t limit) {
   InFlight in_flight;
   return in_flight.session() != nullptr && in_flight.session()->AnyLocationIn(start, limit);

@@ -64,6 +64,9 @@ void InitThreadEnds();
 // First thing in a new thread, which will call `function`.
 void ThreadBegins(void* (*function)(void*));
 
+// Unblocks the ticks' signal in the calling thread.
+void LetTicksIn();
+
 // Of modules that dlclose unmaps; see sampling/module_watch.h. All signals are blocked.
 bool AnyLocationIn(uint64_t start, uint64_t limit);
 void MoveLocations(uint64_t start, uint64_t limit, uint64_t to);

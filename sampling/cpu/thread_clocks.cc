@@ -13,39 +13,13 @@
 #include "base/system/raw_syscall.h"
 #include "base/system/signals_blocked.h"
 #include "sampling/heap/sampler.h"
+#include "sampling/stop/thread_table.h"
 
 namespace heapprof::cpu {
 namespace {
 
 constexpr int kNumberBits = 16;  // a signal's value: session, number
 constexpr uint32_t kFirstSweep = 64;
-
-// The numbers that a folder of /proc holds, each given to `use`. False: it cannot be read.
-template <typename Use>
-bool ForEachNumberIn(const char* folder, Use use) {
-  int fd = RawOpen(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-  if (fd < 0) return false;
-  struct Entry {  // linux_dirent64
-    uint64_t inode, offset;
-    uint16_t size;
-    uint8_t type;
-    char name[];
-  };
-  alignas(Entry) char entries[2048];
-  for (;;) {
-    long got = RawSyscall(SYS_getdents64, fd, reinterpret_cast<long>(entries), sizeof(entries));
-    if (got <= 0) break;
-    for (long at = 0; at < got;) {
-      auto* entry = reinterpret_cast<const Entry*>(entries + at);
-      at += entry->size;
-      int number = 0;
-      for (const char* c = entry->name; *c >= '0' && *c <= '9'; ++c) number = number * 10 + (*c - '0');
-      if (number != 0) use(number);
-    }
-  }
-  RawClose(fd);
-  return true;
-}
 
 bool WantEvents(int64_t period) {
   CpuClock wanted = GetOptions().cpu_clock;
@@ -205,8 +179,16 @@ int ThreadClocks::AddAll() {
   error_ = 0;
   told_ = 0;
   process_begin_ = ProcessCpuNanos();
-  bool read = ForEachNumberIn("/proc/self/task", [&](int tid) { Add(tid, false, 0); });
-  if (!read) Add(RawGetTid(), false, 0);
+  TaskFolder folder;
+  if (folder.Open() != 0) {
+    Add(RawGetTid(), false, 0);
+    return error_;
+  }
+  auto add = [](void* clocks, int tid) {
+    static_cast<ThreadClocks*>(clocks)->Add(tid, false, 0);
+    return true;
+  };
+  folder.ForEach(add, this);
   return error_;
 }
 

@@ -77,7 +77,29 @@ int TaskFolder::Open() {
   if (entries_ == nullptr) return -ENOMEM;
   // Once the main thread has ended /proc/self is empty, while thread-self still answers.
   folder_ = RawOpen("/proc/thread-self/..", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-  return folder_ < 0 ? folder_ : 0;
+  if (folder_ < 0) return folder_;
+  // "PROCESS/task/THREAD"
+  char link[64];
+  long size = RawSyscall(SYS_readlinkat, AT_FDCWD, reinterpret_cast<long>("/proc/thread-self"),
+                         reinterpret_cast<long>(link), sizeof(link) - 1);
+  link[size > 0 ? size : 0] = '\0';
+  const char* thread = strrchr(link, '/');
+  outer_ = thread != nullptr && Number(thread + 1) != RawGetTid();
+  return 0;
+}
+
+int TaskFolder::NumberOf(int listed) const {
+  if (!outer_) return listed;
+  // "NSpid:", then the thread's number in each namespace, from that of /proc to its own.
+  char text[4096];
+  if (!ReadListed(listed, "status", text, sizeof(text))) return 0;
+  const char* at = strstr(text, "\nNSpid:");
+  if (at == nullptr) return 0;
+  const char* last = at;
+  for (++at; *at != '\n' && *at != '\0'; ++at) {
+    if (*at == '\t') last = at;
+  }
+  return Number(last + 1);
 }
 
 bool TaskFolder::ForEach(bool (*visit)(void* context, int tid), void* context) {
@@ -88,15 +110,42 @@ bool TaskFolder::ForEach(bool (*visit)(void* context, int tid), void* context) {
     for (long at = 0; at < got;) {
       auto* entry = reinterpret_cast<dirent64*>(entries_ + at);
       at += entry->d_reclen;
-      int tid = Number(entry->d_name);
+      int listed = Number(entry->d_name);
+      int tid = listed == 0 ? 0 : NumberOf(listed);
       if (tid != 0 && !visit(context, tid)) return false;
     }
   }
 }
 
+int TaskFolder::ListedNumberOf(int tid) const {
+  if (!outer_) return tid;
+  int folder = static_cast<int>(
+      RawSyscall(SYS_openat, folder_, reinterpret_cast<long>("."), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0));
+  if (folder < 0) return 0;
+  alignas(dirent64) char entries[1024];
+  int found = 0;
+  long got;
+  while (found == 0 &&
+         (got = RawSyscall(SYS_getdents64, folder, reinterpret_cast<long>(entries), sizeof(entries))) > 0) {
+    for (long at = 0; at < got && found == 0;) {
+      auto* entry = reinterpret_cast<dirent64*>(entries + at);
+      at += entry->d_reclen;
+      int listed = Number(entry->d_name);
+      if (listed != 0 && NumberOf(listed) == tid) found = listed;
+    }
+  }
+  RawClose(folder);
+  return found;
+}
+
 bool TaskFolder::Read(int tid, const char* name, char* to, size_t size) const {
+  int listed = ListedNumberOf(tid);
+  return listed != 0 && ReadListed(listed, name, to, size);
+}
+
+bool TaskFolder::ReadListed(int listed, const char* name, char* to, size_t size) const {
   Text<64> path;
-  path.Dec(tid).Str("/").Str(name);
+  path.Dec(listed).Str("/").Str(name);
   int fd = static_cast<int>(
       RawSyscall(SYS_openat, folder_, reinterpret_cast<long>(path.data()), O_RDONLY | O_CLOEXEC, 0));
   if (fd < 0) return false;

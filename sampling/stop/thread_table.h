@@ -63,7 +63,8 @@ class ThreadTable {
   ThreadRecord* records_;  // kHead bytes behind
 };
 
-// The folder of this process' threads in /proc.
+// The folder of this process' threads in /proc. Where that is the /proc of an outer PID namespace, it has
+// other numbers for them than the process; these functions take and give those of the process.
 class TaskFolder {
  public:
   TaskFolder() = default;
@@ -89,8 +90,13 @@ class TaskFolder {
  private:
   // A file of a thread's, cut to `size`, with a NUL. False: there is none.
   bool Read(int tid, const char* name, char* to, size_t size) const;
+  bool ReadListed(int listed, const char* name, char* to, size_t size) const;
+  // From the number that stands in the folder, and back. 0: there is no such thread.
+  int NumberOf(int listed) const;
+  int ListedNumberOf(int tid) const;
 
   int folder_ = -1;
+  bool outer_ = false;
   char* entries_ = nullptr;
 };
 
