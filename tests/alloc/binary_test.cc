@@ -50,7 +50,10 @@ TEST(BinaryTest, ExportsExactlyTheList) {
 TEST(BinaryTest, TheArchiveDefinesExactlyTheList) {
   std::set<std::string> global =
       Names(Output({NM, "--extern-only", "--defined-only", "--format=posix", STATIC_LIBRARY}));
-  EXPECT_EQ(global, Lines(EXPORTS_FILE));
+  std::set<std::string> listed = Lines(EXPORTS_FILE);
+  // alloc/wrappers/notify.cc is the shared library's only.
+  for (const char* name : {"timer_create", "mq_notify"}) EXPECT_EQ(listed.erase(name), 1u) << name;
+  EXPECT_EQ(global, listed);
 }
 
 TEST(BinaryTest, ExportsHaveNoVersion) {

@@ -20,25 +20,31 @@ namespace {
 // What Light has used in all threads.
 std::atomic<int64_t> g_light{0};
 
-NOINLINE void Light(int64_t nanos) { BurnFor(nanos); }
-NOINLINE void Heavy(int64_t nanos) { BurnFor(nanos); }
+NOINLINE void Light(int64_t spins) {
+  for (; spins > 0; --spins) Spin();
+}
+NOINLINE void Heavy(int64_t spins) {
+  for (; spins > 0; --spins) Spin();
+}
 
 // A quarter of the time in Light, the rest in Heavy, in turns of 5 to 12 milliseconds that keep no step with
-// the kernel's ticks. Returns what the thread has used in all its life: the machine's other work may have
-// made a turn longer than it was meant to be.
+// the kernel's ticks. Returns what the thread has used in all its life. No clock is asked between: the kernel
+// would end the thread's turn on the processor there (load.h), always at the same places of the two.
 __attribute__((always_inline)) inline int64_t BothFor(int64_t nanos) {
   uint32_t random = 7;
-  int64_t light = 0;
-  for (const int64_t end = ThreadNanos() + nanos; ThreadNanos() < end;) {
+  int64_t light = 0, all = 0;
+  const int64_t begin = ThreadNanos(), spins = nanos / SpinNanos(), millisecond = 1'000'000 / SpinNanos();
+  while (all < spins) {
     random = random * 1664525 + 1013904223;
-    const int64_t turn = 5'000'000 + (random >> 8) % 7'000'000;
-    const int64_t begin = ThreadNanos();
-    Light(turn / 4);
-    light += ThreadNanos() - begin;
-    Heavy(turn / 4 * 3);
+    const int64_t quarter = 1 + (5 * millisecond + (random >> 8) % (7 * millisecond)) / 4;
+    Light(quarter);
+    Heavy(3 * quarter);
+    light += quarter;
+    all += 4 * quarter;
   }
-  g_light.fetch_add(light);
-  return ThreadNanos();
+  const int64_t used = ThreadNanos();
+  g_light.fetch_add((used - begin) * light / all);
+  return used;
 }
 
 NOINLINE void Ten(int64_t nanos, int64_t* used) { *used = BothFor(nanos); }
