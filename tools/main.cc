@@ -172,7 +172,7 @@ std::string FirstLine(const std::string& text) { return text.substr(0, text.find
     throw Failure(Printable(first) + " is no command" + DidYouMean(first, known) + "; see heapprof --help");
   }
   const CLI::App& command = *parsed.front();
-  const std::string name = command.get_name();
+  const std::string& name = command.get_name();
   const std::vector<std::string> rest = command.remaining();
   const auto option = std::find_if(rest.begin(), rest.end(),
                                    [](const std::string& word) { return word.size() > 1 && word[0] == '-'; });

@@ -188,6 +188,7 @@ std::vector<pid_t> ThreadsToAsk(const Process& process) {
   std::stable_sort(order.begin(), order.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<pid_t> threads;
+  threads.reserve(order.size());
   for (const auto& [rank, thread] : order) threads.push_back(thread);
   return threads;
 }
