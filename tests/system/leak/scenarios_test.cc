@@ -22,6 +22,7 @@ const std::map<std::string, std::string> kDifferences = {
     {"shared_of_parent", "the same"},
     {"shared_read_only", "the same"},
     {"reserved", "the same"},
+    {"reserved_by_other_user", "the same"},
     {"last_thread_keeps", "LeakSanitizer ends in a failed assertion when the main thread has ended"},
 };
 

@@ -41,6 +41,12 @@ TEST_P(Stops, ThreadsOfTheKernelsAreNotWaitedFor) {
   EXPECT_EQ(SumOf(ParseReport(result.err)), (LeakSum{41, 1})) << result.err;
 }
 
+TEST_P(Stops, PagesThatAStoppedThreadIsToFillAreNotRead) {
+  const Result result = Run("userfault");
+  EXPECT_EQ(result.exit_status, kLeaks) << result.Describe();
+  EXPECT_EQ(SumOf(ParseReport(result.err)), (LeakSum{41, 1})) << result.err;
+}
+
 TEST_P(Stops, ChecksAndForksTakeTurns) {
   const Result result = Run("beside_forks");
   EXPECT_EQ(result.exit_status, 0) << result.Describe();

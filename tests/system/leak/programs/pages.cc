@@ -149,6 +149,14 @@ void ReserveMuch() {
   KeepBelow();
 }
 
+// Who gives up root cannot read /proc/self/pagemap any more, nor be traced.
+void ReserveMuchAndChangeUser() {
+  constexpr uid_t kNobody = 65534;
+  ReserveMuch();
+  if (getuid() == 0)
+    CHECK(setresgid(kNobody, kNobody, kNobody) == 0 && setresuid(kNobody, kNobody, kNobody) == 0);
+}
+
 const Scenario kList[] = {
     {"page_read_only", KeepInReadOnlyPage},
     {"page_read_only_dropped", DropFromReadOnlyPage},
@@ -163,6 +171,7 @@ const Scenario kList[] = {
     {"shared_of_parent", KeepInSharedOfParent},
     {"shared_read_only", KeepInSharedReadOnly},
     {"reserved", ReserveMuch},
+    {"reserved_by_other_user", ReserveMuchAndChangeUser},
 };
 SCENARIOS(kList);
 

@@ -5,6 +5,7 @@
 #include <linux/filter.h>
 #include <linux/io_uring.h>
 #include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -12,6 +13,8 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
@@ -91,6 +94,50 @@ void Worker() {
   parameters.flags = IORING_SETUP_SQPOLL;
   parameters.sq_thread_idle = 100000;
   syscall(SYS_io_uring_setup, 8, &parameters);
+  LeakOne();
+}
+
+// Pages that a thread of the program is to fill when they are touched, where the system lets it. The thread
+// is stopped: who read them would wait for ever.
+int g_faults = -1;
+void* FillPages(void*) {
+  for (;;) {
+    pollfd ready = {g_faults, POLLIN, 0};
+    poll(&ready, 1, -1);
+    uffd_msg message;
+    if (read(g_faults, &message, sizeof message) != sizeof message) continue;
+    static char page[4096];
+    uffdio_copy copy = {};
+    copy.dst = message.arg.pagefault.address & ~uint64_t{4095};
+    copy.src = reinterpret_cast<uintptr_t>(page);
+    copy.len = sizeof page;
+    ioctl(g_faults, UFFDIO_COPY, &copy);
+  }
+}
+void FillLater(void* memory, size_t size) {
+  uffdio_register registration = {};
+  registration.range = {reinterpret_cast<uintptr_t>(memory), size};
+  registration.mode = UFFDIO_REGISTER_MODE_MISSING;
+  CHECK(ioctl(g_faults, UFFDIO_REGISTER, &registration) == 0);
+}
+void* volatile g_block;
+void Userfault() {
+  constexpr size_t kSize = 256 << 10;
+  g_faults = static_cast<int>(syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK));
+  uffdio_api api = {};
+  api.api = UFFD_API;
+  if (g_faults >= 0 && ioctl(g_faults, UFFDIO_API, &api) == 0) {
+    void* block = nullptr;
+    CHECK(posix_memalign(&block, 4096, kSize) == 0);
+    g_block = block;
+    CHECK(madvise(block, kSize, MADV_DONTNEED) == 0);
+    FillLater(block, kSize);
+    void* memory = mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(memory != MAP_FAILED);
+    FillLater(memory, kSize);
+    Start(FillPages, nullptr);
+    static_cast<volatile char*>(memory)[5000] = 1;
+  }
   LeakOne();
 }
 
@@ -220,6 +267,7 @@ int main(int argc, char** argv) {
   if (scenario == "blocked") Blocked();
   if (scenario == "many") Many();
   if (scenario == "worker") Worker();
+  if (scenario == "userfault") Userfault();
   if (scenario == "beside_forks") BesideForks();
   if (scenario == "calls") Calls();
   return 0;
