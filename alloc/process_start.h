@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the kernel put on the stack when it started the program: arguments, environment, auxiliary vector.
 //
 // Thread-safety: yes, while nobody changes the environment's own array. Signal-safety: yes. Allocates: never.

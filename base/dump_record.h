@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a process publishes of its dump signal, so that `heapprof dump` need not guess.
 //
 // A note in the module that carries the library (owner "heapprof", kDumpRecordNote) holds one word: the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Mixing of bits: hashes of keys, seeds.
 //
 // Thread-safety, signal-safety: pure. Allocates: never.

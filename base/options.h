@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The options of a process, as the table in heapprof(1) has them.
 //
 // Parsed once, before the first sample; read-only afterwards, but for sample_interval, whose value at run

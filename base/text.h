@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Text put together without stdio: a buffer of fixed size and appenders for the kinds of thing our lines
 // hold.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // UTF-8, as strict readers of the format take it: no overlong forms, no surrogates, nothing beyond U+10FFFF.
 //
 // Thread-safety, signal-safety: functions of their arguments. Allocates: never.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Who takes part in the benchmark: how each allocator or profiler is put under a program."""
 
 import dataclasses

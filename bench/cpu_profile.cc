@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a CPU profile costs a loop: the same work without, with and without a profile, in one process.
 //
 //     bench_cpu_profile PROFILER HZ ROUNDS FILE

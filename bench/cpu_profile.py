@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Cost of CPU profiles, CPU time of a loop with a profile as a multiple of the same loop without, in turn with gperftools'
 profiler (package libgoogle-perftools4) at the same rates, and with nothing at all.
 

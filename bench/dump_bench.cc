@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How long a dump of 100,000 buckets takes, and how much memory it touches.
 //
 // Preloaded with libheapprof at sample_interval=1, or with jemalloc's profiler at lg_prof_sample:0, the

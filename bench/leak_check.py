@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Cost of leak checks, user and system time, runs in turn: recording everything against plain jemalloc, with and without
 the check at exit, and the check alone over many blocks.
 

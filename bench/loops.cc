@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The least time of a pair of malloc and free, in nanoseconds, in four loops that do nothing else: an
 // allocator's way to a block that it has at hand. Prints a name and a figure a line. Least, as a shared
 // machine only ever adds.

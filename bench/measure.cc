@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs a program and says what it used. It is small itself: the peak resident set that the kernel accounts to
 // a process is at least that of the process it was forked from.
 //

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Ratios of heapprof and its peers to plain jemalloc, measured side by side.
 
 Each measurement is a pair: the program under plain jemalloc and under the contender, one right after the other,

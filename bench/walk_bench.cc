@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The cost of walking a warm stack: ours against libunwind's cached unw_backtrace, libgcc's _Unwind_Backtrace
 // and frame pointers (this file is built with them).
 #include <alloca.h>

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Times stack walks inside the C++ compiler: tests/system/real/walk_probe.cc preloaded into cc1plus.
 
 Runs ours, libunwind's cached unw_backtrace and the bare reading of the clock in turn, and prints for each

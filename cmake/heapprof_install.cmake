@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What `cmake --install` puts where, and the Debian packages: libheapprof0 (what programs run with),
 # libheapprof-dev (what they are built with), heapprof (the command).
 include(CMakePackageConfigHelpers)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Leak checks of tests, for projects that use the installed package (find_package includes this file).
 #
 #   heapprof_add_leak_test(TARGET target [NAME name] [ARGS ...] [SUPPRESSIONS file] [LIVE])

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # heapprof_copyright(OUT WHERE): composes the file "copyright" of a package out of NOTICE, LICENSE and the texts of
 # those parts that notices/parts.txt names for WHERE ("library" or "command").
 function(heapprof_copyright out where)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Flags shared by every folder. heapprof_runtime_library(NAME SOURCES...) makes an object library of code that
 # runs inside the user's program: no exceptions, no RTTI, hidden symbols, position independent.
 set(HEAPPROF_WARNINGS -Wall -Wextra -Werror $<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wthread-safety>)

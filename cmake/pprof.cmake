@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The target pprof_tool: google/pprof, the reader that profiles are written for, built offline from Debian's
 # packages golang-go and golang-github-google-pprof-dev into HEAPPROF_PPROF.
 find_program(HEAPPROF_GO go REQUIRED)

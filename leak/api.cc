@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The C functions of the leak check: heapprof's own, and LeakSanitizer's, which programs already call.
 #include <errno.h>
 #include <stddef.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "leak/at_exit.h"
 
 #include <dlfcn.h>

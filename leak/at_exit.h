@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The leak check of the option leak_check: at exit, or when the program asks for it first.
 //
 // Thread-safety: yes. Signal-safety: no. Allocates: mmap only, at start for the suppressions.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A leak check: stops the world, marks what can be reached, and reports what cannot.
 //
 // Thread-safety: yes, one check at a time. Signal-safety: no. Allocates: mmap only, on a stack of its own;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // LeakSanitizer's interface (sanitizer/lsan_interface.h), so that a program that calls it need not change.
 //
 // Where a real sanitizer is loaded as a library its functions are called instead: ours stand before them when

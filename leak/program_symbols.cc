@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "leak/program_symbols.h"
 
 #include <elf.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Functions of the program that its dynamic symbols do not have, as it was linked without -rdynamic: read out
 // of the .symtab of its file.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Keeps freed blocks back for a while, so that their addresses are not handed out again at once.
 //
 // An allocator hands out first what was freed last. A leaked block then often has the address of one that was

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "leak/turns.h"
 
 #include "base/lock/futex.h"

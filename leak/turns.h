@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One check or one fork at a time.
 //
 // A thread that forks holds locks of ours and of jemalloc's with all signals blocked, and waits for others:

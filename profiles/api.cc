@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The C functions of include/heapprof/heapprof.h.
 #include <errno.h>
 #include <stddef.h>

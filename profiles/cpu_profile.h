@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CPU profiles: what starts and stops them, and their file.
 //
 // A profile is kept in memory while it runs, and written when it is stopped: to the descriptor that the call

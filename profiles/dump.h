@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Writing a profile now, whoever asks: one dump at a time, with all signals blocked, on a stack of its own.
 //
 // Thread-safety: yes. Signal-safety: yes. Allocates: never.

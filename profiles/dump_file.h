@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The file of a dump: its name, and that it appears complete or not at all.
 //
 // Thread-safety: callers hold the dump lock. Signal-safety: yes. Allocates: never.

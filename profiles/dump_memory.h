@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The memory that a profile is written with: the stack the writer runs on, with a page below that faults, and
 // its workspace.
 //

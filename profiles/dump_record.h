@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Publishes what base/dump_record.h describes.
 //
 // Thread-safety: called once, at start. Signal-safety: yes. Allocates: never.

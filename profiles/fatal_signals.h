@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Profiles that were asked for at the program's end, when that is a signal's default action.
 //
 // Thread-safety: yes. Signal-safety: yes. Allocates: never.

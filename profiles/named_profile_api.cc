@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The C functions of named profiles. A heapprof_profile is a NamedProfile.
 #include <errno.h>
 

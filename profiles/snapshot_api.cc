@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The C functions by which a program reads its own heap profile: snapshots and intervals.
 #include <errno.h>
 #include <stddef.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What makes a profile be written: a signal, the program's end. profiles/dump writes it.
 //
 // Thread-safety: called at the start and around fork only. Signal-safety: no. Allocates: never.

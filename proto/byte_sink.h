@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where bytes of a profile go: encoder -> gzip stream -> descriptor, each of which sees the next as a
 // ByteSink.
 //

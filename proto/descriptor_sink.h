@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Writes to a file descriptor, all of it or an error.
 //
 // Short writes and EINTR are retried. A broken pipe is -EPIPE and a file past RLIMIT_FSIZE is -EFBIG, without

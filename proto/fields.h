@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Field numbers of profile.proto, the format of pprof. Shared by the writer (proto/profile_builder) and by
 // the readers in tools/, which link nothing else of the runtime.
 //

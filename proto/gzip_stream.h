@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Compresses what is written to it, as a gzip file (RFC 1952), into another sink.
 //
 // Level 1: profiles compress to about a fifth at any level, and a dump holds up the thread that a signal hit.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Puts a profile together, in pprof's format, as a stream.
 //
 // Calls may come in any order that suits the caller, as the format allows its fields in any order; ids are

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The string table of a profile: text in, index out, each text once.
 //
 // Texts are kept by reference (Add) or copied into a bounded pool (AddCopy), and come out in the order of

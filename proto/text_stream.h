@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Text of any length into a sink, through a fixed buffer.
 //
 // Thread-safety: an object belongs to one writer. Signal-safety: yes. Allocates: never. Errors are sticky and

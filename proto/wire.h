@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A streaming encoder of the protocol buffer wire format.
 //
 // Fields are appended to a fixed buffer, which is handed to the sink in pieces of about kFlushSize whenever

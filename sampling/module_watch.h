@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Notices which modules dlclose unmaps, and retires those that recorded stacks refer to (retired_modules.h).
 //
 // Thread-safety: yes. Signal-safety: no, ordinary context around dlclose. Allocates: mmap only. Lock:

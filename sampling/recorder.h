@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The recorder: the only entrance from the allocator's slow path into sampling.
 //
 // The fast path (alloc/entry/fast_path) counts a thread's bytes down; when the countdown is used up it calls

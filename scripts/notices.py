@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What of others is linked into what we distribute, found in a build, beside what notices/parts.txt names."""
 
 import fnmatch

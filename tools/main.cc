@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The command `heapprof`: reads the command line, and hands over to one subject.
 #include <CLI/CLI.hpp>
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The private jemalloc's names. alloc/backend/private_jemalloc.cmake renames every global symbol of
 // jemalloc 5.3.0 to hpje_<name>; only alloc/ calls them, directly and through no PLT.
 //

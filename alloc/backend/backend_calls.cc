@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the private jemalloc calls of the system, under the names that private_jemalloc.cmake gives it.
 //
 // A library that is preloaded beside ours may have a clock, a readlink or a syscall of its own, which waits

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // mmap, munmap, madvise, mprotect and sbrk as the private jemalloc calls them
 // (alloc/backend/private_jemalloc.cmake renames them).
 //

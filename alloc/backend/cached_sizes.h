@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the fast path must know of a size that the thread's cache may have: the bytes that jemalloc gives for
 // it, and where the thread's record has the bin of its class. jemalloc finds the same by two tables, the
 // second asked with the answer of the first, and a multiplication.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "alloc/backend/early_heap.h"
 
 #include "base/system/raw_syscall.h"

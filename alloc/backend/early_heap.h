@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The heap of the earliest calls: those made while thread-local storage does not exist yet, or from within
 // jemalloc's own start.
 //

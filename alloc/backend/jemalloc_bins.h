@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where jemalloc 5.3.0 keeps what its own malloc and free touch when a thread's cache has a block or room for
 // one: offsets into its thread-local record je_tsd_tls, for fast_path_x86_64.S, which does the same without
 // the detour. The archive is linked in, so that its layout is a fact of the build;

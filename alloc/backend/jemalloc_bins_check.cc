@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Looks, while the library is built, whether the private jemalloc lies in memory as
 // alloc/backend/jemalloc_bins.h says, by watching what its functions do to the thread's record. Prints the
 // header that fast_path_x86_64.S includes: HEAPPROF_JEMALLOC_BINS is 1 or 0. What differed goes to stderr.

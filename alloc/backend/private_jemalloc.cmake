@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Makes jemalloc private: out of Debian's libjemalloc_pic.a comes one relocatable object in which every global
 # symbol is called hpje_<name>, so that it clashes with no jemalloc of the program's own. jemalloc_cpp.o stays
 # behind, as operator new and delete are ours, and jemalloc's pthread_atfork becomes hpje_register_atfork, so

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "alloc/entry/arena_reset.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `arena.<i>.reset` and `arena.<i>.destroy`, by which jemalloc discards all blocks of an arena without a
 // free.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // jemalloc's controls (mallctl): handed on, but for those that make or discard blocks.
 //
 // `arena.<i>.reset` and `arena.<i>.destroy` go by way of alloc/arena_reset; the blocks of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "alloc/entry/extent_hooks.h"
 
 #include <stddef.h>

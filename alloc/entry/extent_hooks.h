@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Extent hooks of the program's (mallctl arena.<i>.extent_hooks, arenas.create): jemalloc gets a set of ours,
 // which notes what the program's set maps for it.
 //

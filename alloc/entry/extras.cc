@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // jemalloc's own interface, for programs that were built for it. Blocks made, resized and freed here are
 // tracked like those of malloc.
 #include <errno.h>

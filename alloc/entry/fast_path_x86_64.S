@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // malloc, free, and the operators that most programs live by, for x86-64.
 //
 // malloc counts the thread's bytes down (ThreadCountdown in sampling/recorder.h) and goes the slow way when the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // glibc's ways to ask the allocator about itself, answered from jemalloc's statistics.
 #include <limits.h>
 #include <malloc.h>

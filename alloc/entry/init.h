@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The start of the library: at the first call that takes the slow way, whoever makes it.
 //
 // That call may come from a constructor, from preinit_array, where `environ` does not exist yet, or from a

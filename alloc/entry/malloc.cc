@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The malloc family, as the C standard, POSIX and glibc's manual have it; malloc and free themselves are in
 // fast_path_<arch>.S. Where they leave room, glibc 2.36 is followed: realloc(p, 0) frees, memalign rounds its
 // alignment up to a power of two; aligned_alloc is stricter and refuses what is no power of two.

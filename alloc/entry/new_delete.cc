@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The forms of operator delete that fast_path_<arch>.S leaves to the compiler. The standard has each default
 // form call a more basic one, which the program may have replaced: so each calls the global name, not ours.
 // As the calls are the last thing done, they are jumps.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What of operator new can throw: the retry loop of the new handler, and the nothrow forms that stop it. The
 // only file of the runtime that is compiled with exceptions.
 #include <new>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A filter before the live table: how many samples may lie on a page.
 //
 // Samples of large intervals are page-aligned, and so are many blocks that are none: the first of a slab,

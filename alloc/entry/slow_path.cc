@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "alloc/entry/slow_path.h"
 
 #include <errno.h>

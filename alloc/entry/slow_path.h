@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The slow path: what the fast path jumps to when a countdown has run out or an address may be a sample's.
 //
 // The hp_ functions are reached by jumps only, so that HEAPPROF_CALLER_FRAME() in them is the program's

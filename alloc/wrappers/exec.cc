@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The exec family as the program calls it.
 //
 // Clocks of a CPU profile may outlive the program that is replaced: ITIMER_PROF goes on, and the signal of a

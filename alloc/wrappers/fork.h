@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // fork: our handlers and jemalloc's are registered before anybody else's.
 //
 // libc runs prepare handlers last-registered first, the others first-registered first. Being first to

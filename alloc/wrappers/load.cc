@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // dlopen and dlclose as the program calls them.
 //
 // RTLD_DEEPBIND would have a library look into libc before it looks here: blocks of libc's malloc would come

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // libc's own definitions of the functions that the library wraps.
 //
 // Looked up by Initialize; dlsym neither allocates nor needs libc's start for a symbol that exists.

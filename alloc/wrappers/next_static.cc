@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // libc's own functions in a program that is linked with -static: there is no loader to ask.
 //
 // Part of the archive only. libc.a has these functions under a second name too, but gives no object to a weak

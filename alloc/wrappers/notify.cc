@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // timer_create and mq_notify with SIGEV_THREAD, as the program calls them: libc makes the threads by itself,
 // and each begins here before it calls the program's function. Part of the shared library only: in a program
 // linked with -static libc's own cannot be found behind ours.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // libgcc's registration of unwind tables, by which a JIT makes its code known: noted on its way there, so
 // that stacks are walked through such code.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The calls by which a program sets what a signal does, as the program makes them.
 //
 // For signals whose handler is ours (base/signal/signal_front.h) they work on the program's view of them; for

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // long syscall(long number, ...), for x86-64: libc's, but for exit.
 //
 // A thread that ends by the system call alone runs no destructor of a key. jemalloc would go on to hold its record,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What syscall(SYS_exit, ...) has done first: syscall_<arch>.S.
 #include "alloc/backend/backend.h"
 #include "alloc/wrappers/next.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // pthread_create, and C11's thrd_create, as the program calls them.
 //
 // A new thread tells the recorder its stack bounds first thing, so that nobody has to ask libc for them

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What clang is told about locks, so that its build finds a field that is touched without the lock that
 // guards it
 // (-Wthread-safety). Nothing for other compilers.

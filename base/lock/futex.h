@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Waits on a word of this process' memory, and wakes who waits.
 //
 // Thread-safety: yes. Signal-safety: yes. Allocates: never.

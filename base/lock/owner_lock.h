@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A lock for long work (writing a file) that signal handlers too may want.
 //
 // Whoever takes it has all signals blocked (SignalsBlocked), so that no handler ever interrupts its holder: a

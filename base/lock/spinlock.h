@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A futex lock with a rank. For leaves of bounded hold time: nothing foreign is called under one.
 //
 // A thread takes locks in the order of their ranks, each rank once; debug builds abort on a violation. (Over

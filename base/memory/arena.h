@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Memory of the profiler itself: mapped, never from the heap, and bounded by the option metadata_limit.
 //
 //   MetadataBudget   how much may be mapped in all, and how much is

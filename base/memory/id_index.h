@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Hash tables of ids, which writers use alone, under their lock, so that they may move when they grow. 0 is
 // an empty slot.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "base/signal/signal_front.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Signals whose handler is ours, while the program sees and sets an action of its own, as without us.
 //
 //   gives way   a signal for dumps, or one that ends the program. While the program has no handler for it,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs a function on another stack.
 //
 // Thread-safety: yes. Signal-safety: yes. Allocates: never. Needs about 32 bytes of the stack it is called

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Computing with floating point inside of the program's malloc, or anywhere in its code.
 //
 // The program may have any exception set to trap, reads the flags that operations leave behind, and may round

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which anonymous memory is not the program's: the private jemalloc's, and the profiler's own tables.
 //
 // The leak check takes the program's memory for roots, and must take neither of these: jemalloc's holds the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Copies of the process that no handler of fork has seen: children of a bare clone(), or of _Fork.
 //
 // Such a child has all of the profiler's state and none of its threads and clocks: a profile that nobody

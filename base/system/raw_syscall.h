@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // System calls without libc: no errno, no cancellation point, no interposition by a preloaded library.
 //
 // Each function returns what the kernel returns: a value >= 0, or -errno.

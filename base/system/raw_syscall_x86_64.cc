@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The x86-64 Linux system call, and nothing else of this architecture.
 #include "base/system/raw_syscall.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Blocks all signals of the calling thread for a scope, so that no handler runs while it holds a lock of
 // ours.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Functions of the vDSO, the code that the kernel maps into each process: the clock without a system call and
 // without a name that a preloaded library could have taken.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The signals of a failed write, SIGPIPE and SIGXFSZ, which would end a program that has nothing to do with
 // the write.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Arithmetic on numbers of many digits, each result in a fresh block: short-lived blocks of a few dozen
 // bytes, in the manner of factoring programs.
 #include <stdint.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Small blocks of mixed sizes that live for a while: malloc and free and next to nothing else.
 #include <stdlib.h>
 #include <string.h>

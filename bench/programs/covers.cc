@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sets of bit vectors that grow, split and are sorted, in the manner of logic minimisers: realloc and blocks
 // from 16 bytes to some KiB.
 #include <stdint.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A translation unit that keeps a compiler busy: most of the standard library's headers, and templates over
 // them. It is compiled by the benches and by scripts/demo under a profiler, never linked.
 #include <algorithm>

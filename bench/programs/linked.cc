@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Blocks of 100 bytes that point to each other at random: what a leak check has to read. Argument: how many.
 #include <cstdio>
 #include <cstdlib>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A cache of strings by string: node containers, growing vectors, blocks beyond the small string's.
 #include <string>
 #include <unordered_map>

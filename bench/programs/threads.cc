@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Blocks handed from thread to thread, as in a server: each thread replaces blocks that another allocated.
 #include <stdlib.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Binary trees built and torn down by new and delete: deep recursion, one size, last in first out.
 #include "bench/programs/workload.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the bench programs share: a small random generator and the reading of the one argument.
 #ifndef HEAPPROF_BENCH_PROGRAMS_WORKLOAD_H_
 #define HEAPPROF_BENCH_PROGRAMS_WORKLOAD_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A GoogleTest listener that fails each test which leaks.
 //
 //     #include <heapprof/gtest.h>

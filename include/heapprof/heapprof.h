@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* heapprof: a malloc with a heap profiler in it. The C interface.
  *
  * Functions return 0 or a negative errno value, never throw, and may be called from any thread. Those marked

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // heapprof: a malloc with a heap profiler in it. The C++17 interface, thin over heapprof.h.
 //
 //     if (std::error_code error = heapprof::DumpHeap("/tmp/now.heap.pb.gz")) ...

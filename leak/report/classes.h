@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which buckets' blocks are told, and which are passed over: the loader's own, and those that a suppression
 // names.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a check found, put together by stack.
 //
 // Thread-safety: an object belongs to one check. Signal-safety: yes. Allocates: mmap only: 24 bytes a bucket.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names for the frames of leaks: function, file and line, inlined calls too where the command can be asked.
 //
 // Thread-safety: an object belongs to one check. Signal-safety: yes (symbol tables of the mapped files; the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The leaks as a profile that pprof reads: the form of a heap profile, in which in use means leaked.
 //
 // Thread-safety: one writer. Signal-safety: yes. Allocates: mmap only.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "leak/report/leak_report.h"
 
 #include "base/system/raw_syscall.h"

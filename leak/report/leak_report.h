@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The report of a check, in LeakSanitizer's words, which CTest and people already read.
 //
 // Thread-safety: one writer. Signal-safety: yes. Allocates: never.

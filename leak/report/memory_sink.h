@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Keeps what is written in mapped memory that grows, so that a report is made while the world is stopped or
 // memory is short, and told later.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Files, lines and inlined calls, asked of the command `heapprof` where it is installed: it knows DWARF, and
 // we do not. It runs as a process of its own, which the program does not see: no SIGCHLD, not waited for by
 // wait().

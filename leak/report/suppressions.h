@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Suppressions in LeakSanitizer's syntax: leaks that are known, and are not to be told.
 //
 //   # comment

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The recorded blocks by address: which of them does a word point into?
 //
 // Blocks lie at multiples of 16. Each page of the heap has a bit for each place where a block may begin, and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which pages of a range can hold a pointer that the program wrote.
 //
 // Only these are read: a page that was never written holds none, to read it may cost memory and minutes where

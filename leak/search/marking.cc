@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "leak/search/marking.h"
 
 #include <dirent.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Marks what can be reached: words of memory are taken for pointers into blocks, whose own words are then
 // read.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The mappings of this process, as the leak check needs them: all that hold data, read out of /proc.
 //
 // Thread-safety: an object belongs to one reader. Signal-safety: yes. Allocates: mmap only.

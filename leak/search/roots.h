@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the program can still name: where the search for reachable blocks begins.
 //
 //   writable mappings, files' and anonymous    but jemalloc's, our tables, our own data, and stacks

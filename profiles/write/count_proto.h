@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The proto form of a profile that counts stacks: CPU time, thread creation, custom profiles.
 //
 // Ids in the file: location = id in the StackCounts + 4, after those that stand for what is not known.

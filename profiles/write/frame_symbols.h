@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names of functions for addresses of this process, out of the symbol tables of the mapped files.
 //
 // All addresses are given at once and sorted, so that each file is opened once and its symbol table walked

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Writes the profiles `heap` and `allocs` from the tables to a descriptor.
 //
 // Thread-safety: one writer at a time per workspace (profiles/dump holds the dump lock).

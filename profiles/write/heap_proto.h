@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The proto form of a heap profile: one sample for each bucket, gzip'd profile.proto.
 //
 // Ids in the file: location = id in the location table + kFirstLocation - 1, after the two that stand for

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a heap profile is written from: the recorder's tables, or, in a test, tables made up for it.
 //
 // The rules of sampling/heap/heap_tables.h hold for each of the functions: ids begin at 1, tables only grow,

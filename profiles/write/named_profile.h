@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Writes a profile of sampling/counts/named_profiles.h that counts stacks: "threadcreate", or a program's
 // own.
 //

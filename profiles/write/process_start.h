@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // When this process was started, and such a moment as text.
 //
 // Thread-safety: yes. Signal-safety: yes. Allocates: never.

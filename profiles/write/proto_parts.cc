@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "profiles/write/proto_parts.h"
 
 #include <heapprof/heapprof.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The parts of a proto profile that all kinds share: mappings, labels, frames without an address, comments.
 //
 // Thread-safety: functions of their arguments. Signal-safety: yes. Allocates: never.

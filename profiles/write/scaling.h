@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From counted samples to estimates of what was allocated.
 //
 // An allocation of S bytes is a sample with probability p = 1 - exp(-S/R), S and R being exact for a bucket,

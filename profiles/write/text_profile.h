@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The text form of a heap profile, which older readers take and people read.
 //
 //     heap profile: 3: 3072 [4: 4096] @ heap/1048576

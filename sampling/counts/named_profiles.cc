@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "sampling/counts/named_profiles.h"
 
 #include <alloca.h>

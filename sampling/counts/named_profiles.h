@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Named profiles: the built-in ones, and those that programs make of their own things (files, connections).
 //
 // A custom profile holds keys, each with the stack that added it; its counts by stack are a StackCounts. The

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Counts by stack and labels: what a profile holds that is no heap profile (CPU, thread creation, custom).
 //
 //   entry (stack, labels) -> count in, count out;   stack -> locations, leaf first -> address

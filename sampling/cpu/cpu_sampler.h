@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CPU sampler: where the program spends its CPU time, while a profile is asked for.
 //
 //   clock of a thread -> signal -> OnTick: walk, labels -> profile buffer -> StackCounts

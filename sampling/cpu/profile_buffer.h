@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The profile buffer: what the handlers of the CPU sampler write, until one of them merges it.
 //
 // A ring of 64-bit words. A record of a stack with d frames takes 5 + d words:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The memory and the counters of one CPU profile, and the collecting of its records.
 //
 // No thread collects. Whoever writes a record then takes the lock, if it is free, and merges some records,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What makes a thread tick: a timer or a counter on its own CPU time.
 //
 // A tick is due whenever the thread's CPU time reaches

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "sampling/cpu/thread_clocks.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The clocks of all threads of the process, while a CPU profile runs.
 //
 // Threads that exist at the start are found in /proc/self/task; later ones enter themselves first thing in

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Buckets: how often a stack allocated S bytes, and how often such blocks were freed.
 //
 // Looking a bucket up takes no lock; adding one takes the insertion lock, which also guards the stack table's

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What has been sampled: locations, stacks and buckets, as a reader (a dump) sees them.
 //
 // All three tables are append-only and are never freed, so that a reader walks them at any time, from a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The live samples: address -> bucket.
 //
 // 64 shards, each open addressing with linear probing and 16 bytes a slot, under a lock of its own. A miss

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The Poisson sampler: with what distance the next sample follows.
 //
 // A thread counts down the bytes it allocates. An allocation of S bytes is a sample when the countdown,

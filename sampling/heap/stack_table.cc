@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "sampling/heap/stack_table.h"
 
 #include "base/memory/id_index.h"

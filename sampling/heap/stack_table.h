@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Locations and stacks, each stored once.
 //
 //   location id -> return address        dense ids, in the order of their first sight

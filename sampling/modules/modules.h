@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The code that is mapped into this process: which file stands at which addresses, with its build id.
 //
 // Code that was moved to anonymous or huge pages after the start (node --use-largepages, HHVM, ClickHouse) is

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Modules that dlclose has unmapped while recorded stacks still refer to their code.
 //
 // Such code gets addresses that no process has, from kRetiredBase on, with a module of its own for the

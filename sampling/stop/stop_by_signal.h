@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stops threads by a signal, whose handler notes where the registers are and waits on a futex.
 //
 // The signal is one that libc keeps for itself (33), as programs cannot block it: many block all others in

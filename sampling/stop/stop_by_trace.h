@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stops threads as a debugger does: a process that shares this one's memory traces them.
 //
 // Nothing runs in the stopped threads, whatever signals they block, and system calls that the stop interrupts

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The part of stop_world.h that knows the architecture: the signal's handler and where it finds the
 // registers.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "sampling/stop/stop_world.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stops all other threads of the process, keeps their registers, and lets them go on.
 //
 // By tracing them (stop_by_trace.h), which reaches every thread and disturbs the fewest system calls; those

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The stacks of threads, those that libc made of threads that have ended too.
 //
 // libc keeps the stack of a thread that ended for the next one: memory of the program's by its looks, full of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The threads of a world that is being stopped: who they are, how far each is, where its registers are.
 //
 // One thread at a time adds; readers (the stop signal's handlers) look up without a lock what was added

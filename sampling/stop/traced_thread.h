@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The part of stop_by_trace.h that knows the architecture.
 //
 // Thread-safety, signal-safety: yes. Allocates: never.

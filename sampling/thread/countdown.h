@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the fast path shares with sampling: a thread's countdown, and the mask that samples are known by.
 //
 // Thread-safety: see each. Signal-safety: plain data. Allocates: never.

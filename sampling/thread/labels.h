@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Labels: key/value pairs of a thread, which its samples carry.
 //
 // A thread has one label set at a time, named by a 32-bit id; 0 is the empty one. Sets are stored once and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the recorder keeps for each thread.
 //
 // Plain data in initial-exec TLS, zero at birth; no destructor, and no list of the threads: a thread that

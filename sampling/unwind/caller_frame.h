@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where a stack walk starts: the registers of the function that called the allocator.
 //
 // Thread-safety, signal-safety: plain data. Allocates: never.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "sampling/unwind/full_step_x86_64.h"
 
 #include "sampling/unwind/cfi/cfi_reader.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A step with all the registers that a callee keeps, for the rows that no rule of one word can say: a CFA
 // that is in rbx or r10, OpenSSL's expressions, the loader's resolver of functions.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What code stands at a return address: for frames without CFI, whose caller is a guess by the frame pointer.
 //
 // Thread-safety: yes. Signal-safety: yes. Allocates: never. Locks: none. errno is left alone. Code is read by

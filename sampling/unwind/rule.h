@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The unwind rule of one PC on x86-64, in one machine word.
 //
 // With CFA the value of rsp before the call that made the frame, a step computes

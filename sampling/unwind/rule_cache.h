@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The rules met so far, by PC: a global table without locks.
 //
 // An entry holds key ^ rule beside rule, so that a mixture of two writers' words is seen as a miss:

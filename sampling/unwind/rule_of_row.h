@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A row of call frame information as a rule of one word.
 //
 // Thread-safety, signal-safety: yes. Allocates: never.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The modules whose code walks have met, to notice that one has taken another's place: libc unloads libraries
 // of its own (character sets, name services, cancellation) past the wrapper of dlclose. Asked for each PC
 // that is new to the rule cache.

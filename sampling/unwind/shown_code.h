@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Code whose PCs a walk does not write as they are: the library's own, whose frames no stack shows, and that
 // of modules that were unloaded and loaded again, which is written as what recorded stacks call it since
 // then.

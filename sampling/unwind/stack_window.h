@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The stretch of a stack that a walk may read: the thread's own stack when its bounds are known, else the
 // pages that the kernel said are there. It moves up with the walk, and to another stack when a signal came in
 // on one.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The unwind rule of one PC on aarch64, in one machine word, and a step by it: what walk_aarch64.cc will
 // stand on. The walk itself, the cache and the reading of CFI know no registers; this is what an architecture
 // adds.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One step of a walk on x86-64: from a frame's registers and its rule to its caller's, by the equations of
 // rule.h. `Memory` answers every read of the stack:
 //

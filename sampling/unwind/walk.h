@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Walks a stack by the rules of rule.h: from a frame to its callers.
 //
 // Right for unmodified binaries without frame pointers; where code has no CFI (a JIT's) the frame pointer is

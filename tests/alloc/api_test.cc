@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a program reads and hands on through the interface, in the process itself.
 #include <fcntl.h>
 #include <gtest/gtest.h>

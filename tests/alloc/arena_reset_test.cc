@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Arenas that are reset or destroyed: their samples go with them, and only theirs.
 #include <errno.h>
 #include <gtest/gtest.h>

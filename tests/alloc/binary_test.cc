@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The library as a file: what leaves it, how it reaches its thread-local data, and how many instructions the
 // fast paths run.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Blocks that the fast path takes from the thread's cache and gives back to it, in jemalloc's place:
 // jemalloc's own counts go on as if it had done so, and what it switches off stays off.
 #include <gtest/gtest.h>

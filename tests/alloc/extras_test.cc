@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // jemalloc's own interface: it works as jemalloc's manual says, and its blocks are tracked.
 #include <errno.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints what each call of the malloc family answers over a grid of sizes and alignments: null or not, errno,
 // whether the alignment and the usable size are as promised. Run under glibc and under the library; both must
 // print the same. Left out is what the standards leave open and the two answer differently: aligned_alloc of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A library to be preloaded beside another malloc, as libfaketime and its like are: it stands before libc
 // with functions that allocate at their first call, and with a clock that must not be asked while it starts.
 #define _GNU_SOURCE

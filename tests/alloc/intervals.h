@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A test fixture that runs each test at three sampling intervals: every allocation, many, few.
 //
 // Thread-safety: none; one per test. Allocates: no.

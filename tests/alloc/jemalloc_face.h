@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // jemalloc's own interface as <jemalloc/jemalloc.h> declares it, and its flags.
 #ifndef HEAPPROF_TESTS_ALLOC_JEMALLOC_FACE_H_
 #define HEAPPROF_TESTS_ALLOC_JEMALLOC_FACE_H_

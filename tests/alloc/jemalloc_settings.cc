@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Linked with the library: settings of jemalloc that the face itself acts upon. argv[1]: which.
 #include <new>
 

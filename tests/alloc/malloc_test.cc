@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The malloc family in this process: contents, alignment, errno, and what the live table knows after it.
 #include <errno.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every operator new with every operator delete that may follow it, for sizes and alignments around the
 // edges.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The new handler under RLIMIT_AS: it gives memory back and the allocation succeeds with its alignment; it
 // throws a type of its own and that arrives; without one there is bad_alloc, and null from the nothrow forms.
 #include <stdint.h>

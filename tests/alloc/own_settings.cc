@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A program that was built for jemalloc: it brings settings in malloc_conf, prof:true among them.
 #include "tests/system/programs/program.h"
 

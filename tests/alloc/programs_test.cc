@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whole programs about the allocator's face, with the library and without.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A program that replaces operator new(size_t) and operator delete(void*) by a pool of its own. The standard
 // has every other default form call these two, so none of the pool's blocks may reach the library.
 #include <new>

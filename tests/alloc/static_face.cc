@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Linked with libheapprof.a: malloc is the library's, samples are taken, nothing of its insides is in the way
 // of the program's own names.
 #include <malloc.h>

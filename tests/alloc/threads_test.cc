@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads made through the wrapper: with attributes of every kind, and none; failing ones leave nothing
 // behind.
 #include <dlfcn.h>

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Installs the build tree into a folder, moves that folder, and builds and runs projects against it.
 # install_test.sh CMAKE BUILD SOURCE SCRATCH CC CXX
 set -euo pipefail

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Makes the Debian packages and looks into them.
 # packages_test.sh CPACK BUILD SCRATCH VERSION
 set -euo pipefail

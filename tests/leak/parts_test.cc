@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Parts of the leak check by themselves: own mappings, what is known of jemalloc.
 #include <gtest/gtest.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tables of samples made up by a test, in place of the recorder's.
 #ifndef HEAPPROF_TESTS_PROFILES_FAKE_TABLES_H_
 #define HEAPPROF_TESTS_PROFILES_FAKE_TABLES_H_

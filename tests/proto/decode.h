@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads back what the writers wrote, with zlib's inflate and the code that protoc generates.
 #ifndef HEAPPROF_TESTS_PROTO_DECODE_H_
 #define HEAPPROF_TESTS_PROTO_DECODE_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "proto/descriptor_sink.h"
 
 #include <errno.h>

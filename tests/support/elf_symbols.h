@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names for addresses of a binary, out of its symbol tables (.symtab and .dynsym).
 //
 // For tests only: an independent way from an address in a profile to the function that the test knows by

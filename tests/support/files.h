@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Folders and files of tests.
 //
 // Thread-safety: an object belongs to one thread. Allocates: yes; this is code of tests.

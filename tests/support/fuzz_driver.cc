@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs a fuzz target without a fuzzer: the seeds given as files, and mutations of them, from a fixed seed.
 //   TARGET ROUNDS [FILE...]
 #include <stdint.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tests that use a process up: tables that live as long as it does, and are full afterwards.
 #ifndef HEAPPROF_TESTS_SUPPORT_OWN_PROCESS_H_
 #define HEAPPROF_TESTS_SUPPORT_OWN_PROCESS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Heap profiles as tests see them: decoded by code that protoc generated, not by ours.
 //
 //   HeapProfile profile = ReadProfile(path);

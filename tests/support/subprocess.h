@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Programs run by tests, under a watchdog.
 //
 // A program runs in a process group of its own, which is killed when the time is over and when the program

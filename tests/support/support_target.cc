@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The program under the watchdog in support_test: does what its first argument says.
 #include <pthread.h>
 #include <signal.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The watchdog and the decoder are tested first: a test that stands on a silent one proves nothing.
 #include <gtest/gtest.h>
 #include <signal.h>

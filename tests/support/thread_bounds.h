@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where the calling thread's stack lies, asked of libc.
 //
 // Thread-safety: yes. Signal-safety: no. Allocates: yes, inside libc; this is code of tests.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Commands that run under the library, as tests of whole programs need them.
 //
 //   TempDir dir;

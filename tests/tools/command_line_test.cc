@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The command line: options in every place, more than once, and words that nobody knows.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The shells know every command and option that --help knows.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

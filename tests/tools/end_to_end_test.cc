@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The command with the real library: start a program, have it dump, look at the dump.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

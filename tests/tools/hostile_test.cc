@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Files that nobody's profiler wrote: one line that names the file and the cause, status 2, bounded memory.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Profiles that tests make by protobuf's own code, and break.
 //
 // Thread-safety: functions without state. Allocates: yes; this is code of tests.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A regular expression that a user gave: RE2's syntax, found anywhere in a name.
 //
 // Thread-safety: reading, yes. Errors: Failure.

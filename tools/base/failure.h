@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Why a command cannot go on: one line for stderr and an exit status.
 //
 // Thread-safety: a value. The command is single-threaded throughout; it allocates and throws freely.

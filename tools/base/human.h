@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Figures for people: "1.5 MiB", "2.25 s", "12345".
 //
 // Thread-safety: functions without state; colours are decided once, by UseColours.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Indices for the ids of a profile: 0, 1, 2... in the order in which the ids are first seen.
 //
 // Thread-safety: an object belongs to one thread.

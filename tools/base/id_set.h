@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A set of ids out of a profile, small for the ids 1..N that writers use, bounded for any others.
 //
 // Thread-safety: an object belongs to one thread. Errors: Failure when a hostile file would make it grow

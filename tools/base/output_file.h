@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A file that is there whole or not at all.
 //
 // It is written under a temporary name beside its own and renamed by Commit; without Commit it is removed.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How far long work has come, on stderr: after a second, on a terminal only, in one line that is wiped out at
 // the end.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a word that nobody knows was meant to be.
 //
 // Thread-safety: functions without state.

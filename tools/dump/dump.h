@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `heapprof dump`: makes a running program write its heap profile.
 #ifndef HEAPPROF_TOOLS_DUMP_DUMP_H_
 #define HEAPPROF_TOOLS_DUMP_DUMP_H_

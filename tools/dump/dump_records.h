@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The records that a process publishes of its dump signal (base/dump_record.h).
 //
 // Thread-safety: none is needed.

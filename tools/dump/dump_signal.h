@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether a process may be sent its dump signal: never one that would end it, or wake a handler of its own.
 //
 // Thread-safety: none is needed.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The handler that another process has for a signal, asked of the kernel.
 //
 // /proc shows that a signal is caught, not by whom. So a thread of the process is stopped, makes one system

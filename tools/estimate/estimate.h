@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How sure a figure of a sampled profile is.
 //
 // A block of S bytes is sampled with probability p = 1 - exp(-S/R). A sample therefore stands for 1/p blocks,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The gamma distribution: its distribution function and quantiles, for the limits of Poisson sums.
 //
 // Thread-safety: functions without state. Errors: none; arguments outside the stated ranges give NaN.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Is a difference between two sampled profiles more than the luck of sampling?
 //
 // For blocks of one size that are sampled with probability p, let n1 samples stand in the one profile and n2

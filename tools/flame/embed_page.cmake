@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # cmake -DSOURCES=FOLDER -DOUT=FILE -P embed_page.cmake: makes one C++ file of the flame graph's page.
 #
 # The page's policy allows exactly this script and this style sheet, by their hashes: markup that came in by

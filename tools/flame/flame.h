@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `heapprof flame`: a profile, or the difference of two, as one HTML page that needs nothing else.
 #ifndef HEAPPROF_TOOLS_FLAME_FLAME_H_
 #define HEAPPROF_TOOLS_FLAME_FLAME_H_

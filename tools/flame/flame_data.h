@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the flame graph's page carries of a profile: tools/flame/data.js says how it is laid out.
 //
 // Thread-safety: functions without state.

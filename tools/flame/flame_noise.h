@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How far sampling lets the change between two profiles scatter, stack by stack.
 //
 // Dumps of two processes are independent: what both hold varies, and the variances add up. Two dumps of one

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The page of `heapprof flame`, made of the sources in tools/flame/ at build time.
 #ifndef HEAPPROF_TOOLS_FLAME_FLAME_PAGE_H_
 #define HEAPPROF_TOOLS_FLAME_FLAME_PAGE_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The stacks of a profile, or of a base and a new one, as one tree of functions with the threads' first
 // frames at its root. Stacks that differ in lines or addresses only are one.
 //

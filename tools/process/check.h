@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `heapprof check`: runs a program, and looks for leaks when it ends.
 #ifndef HEAPPROF_TOOLS_PROCESS_CHECK_H_
 #define HEAPPROF_TOOLS_PROCESS_CHECK_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where libheapprof.so.0 is, seen from the command.
 #ifndef HEAPPROF_TOOLS_PROCESS_LIBRARY_PATH_H_
 #define HEAPPROF_TOOLS_PROCESS_LIBRARY_PATH_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The text of HEAPPROF_OPTIONS: "key=value:key=value", separators `:` `,` and white space, values quoted with
 // ' or " where they hold separators.
 //

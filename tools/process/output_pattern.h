@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The option `output`: which files may a process' dumps be?
 //
 // %p is the pid, as the process itself sees it; %n a count of four digits or more; %e the program's name; %%

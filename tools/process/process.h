@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Another process, as /proc shows it.
 //
 // Thread-safety: an object belongs to one thread. What it says was true when it was read; the process goes

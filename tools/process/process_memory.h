@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The memory of a running program, and the environment as it has it there.
 //
 // /proc/PID/environ shows the place where the kernel put the environment. Programs that change their title

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `heapprof run`: runs a program with the library preloaded.
 #ifndef HEAPPROF_TOOLS_PROCESS_RUN_H_
 #define HEAPPROF_TOOLS_PROCESS_RUN_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names for the profiles that a program and its descendants wrote.
 //
 // Thread-safety: none is needed. Errors: none; a file that cannot be symbolized is told in one line, and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A program as a child of the command, for what is to be done when it has ended.
 //
 // Signals that are sent to the command go on to the program; those of the terminal reach it by themselves.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // drop_frames and keep_frames of a profile: the frames that a reader leaves out.
 //
 // Both are regular expressions (RE2's syntax) for whole function names, cut at their parameters. A frame that

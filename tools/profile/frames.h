@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a table or a graph shows as one frame: a function, a line, a file or a module.
 //
 // A location is one frame or, with inlined functions, several. Frames with equal names are one. Without

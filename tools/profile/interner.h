@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Each text once in a string table.
 //
 // Thread-safety: an object belongs to one thread. Errors: those of StringTable::Add.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The text form of heap profiles, which gperftools, tcmalloc, jemalloc and our own debug=1 write, into a
 // Profile.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From a file to a Profile: gzip'd or plain profile.proto of any producer, or the text form of gperftools'
 // and jemalloc's heap profiles.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `heapprof merge`: the sum of many profiles of one kind.
 //
 // Equal stacks with equal labels become one sample, also where processes had a binary at different addresses:

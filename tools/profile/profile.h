@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A profile in memory, in arrays of small entries: what tables, trees, differences and flame graphs stand on.
 //
 // Entries name each other by their index in the arrays, strings by their index in header.strings; the ids of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A Profile into a file: gzip'd profile.proto.
 //
 // The file is written under a temporary name beside its own and renamed when it is whole; "-" and devices are

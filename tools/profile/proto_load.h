@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // profile.proto into a Profile.
 //
 // Thread-safety: a function without state. Errors: Failure, also when the Profile would take more than

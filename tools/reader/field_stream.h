@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The fields of a protobuf message that is too large to hold: one field at a time out of a stream.
 //
 // Memory grows with the bytes that have really arrived of the longest field, never with the length it claims.

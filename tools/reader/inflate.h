@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The bytes of a profile file, inflated if it is gzip'd, as a stream with a bound.
 //
 // Nothing but one piece is held in memory, whatever the file claims; a gzip bomb ends at the bound.

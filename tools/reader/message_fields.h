@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The fields of a small message in memory, with their wire types checked: protozero does so by assert only.
 //
 // Thread-safety: functions without state. Errors: Failure, or protozero::exception where the bytes end early.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads profile.proto as a stream: each message is decoded, checked, handed to a visitor, and forgotten.
 //
 // What stays in memory is the string table, the header, and which ids were seen; each has a bound, so that a

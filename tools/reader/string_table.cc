@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tools/reader/string_table.h"
 
 #include "tools/base/failure.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The string table of a profile.
 //
 // Thread-safety: reading, yes. Errors: Failure when it grows over its bound.

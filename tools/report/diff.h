@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Two profiles of one sample type, line by line: what grew from the one to the other, and how surely.
 //
 // Stacks are matched by the names of their functions, and by module and offset where there are no names, so

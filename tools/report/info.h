@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `heapprof info`: what a profile holds, in a page of text.
 #ifndef HEAPPROF_TOOLS_REPORT_INFO_H_
 #define HEAPPROF_TOOLS_REPORT_INFO_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The reports over one profile: `top`, `tree`, `peek`, `folded`, on standard output as text or JSON.
 //
 // Thread-safety: none is needed. Errors: Failure.

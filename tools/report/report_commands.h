@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The subcommands that read profiles, on the command line: `top`, `tree`, `peek`, `folded`.
 //
 // Thread-safety: none is needed. Errors: what the subcommands throw passes through CLI::App::parse.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The reports that show stacks: `tree`, `peek`, `folded`.
 #include <algorithm>
 #include <cstdio>

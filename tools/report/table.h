@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Flat and cumulative sums by frame: what `top` prints, and the neighbours of frames: what `peek` prints.
 //
 // A sample counts once for each frame of its stack, however often a recursion repeats it, and flat for its

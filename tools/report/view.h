@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A profile as the reports look at it: one sample type, and the samples that the user asked for.
 //
 // Thread-safety: reading, yes. Errors: Failure for a sample type that is not there, an expression that is

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `heapprof addresses`: source lines for addresses of a process, which the library asks for when it writes a
 // leak report. Not for people: it is not in the help.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where the symbols of a mapped file are: in itself, or in a separate file with its debug information.
 //
 // Separate files are looked for by build id (DIR/.build-id/xx/yyyy.debug) and by the name and CRC of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The names of C++ and Rust functions as their programmers wrote them.
 //
 // Thread-safety: functions without state. Errors: none; the demangler bounds its own depth.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Functions, inlined functions and lines by address, out of DWARF.
 //
 // The units are found by their ranges; one unit's functions are read when the first address in it is asked

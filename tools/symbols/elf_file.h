@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an ELF file says about itself: can the loader preload a library into it, and which symbols has it.
 //
 // Every offset is checked against the file, which may be of any content. Thread-safety: a value; reading is

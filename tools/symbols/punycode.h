@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names that are not all ASCII, as Rust's symbols have them: RFC 3492, with "_" for the last "-".
 //
 // Thread-safety: a function without state.

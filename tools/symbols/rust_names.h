@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The names of Rust functions, in the two schemes that the compiler has had.
 //
 // Legacy is the shape of a C++ name whose last part is a hash:

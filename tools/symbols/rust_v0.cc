@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A parser of the grammar by recursive descent that writes while it reads. What it is to read only (the paths
 // of impl blocks) it reads with writing switched off.
 #include <cstdint>

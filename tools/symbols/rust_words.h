@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Words of Rust's that its symbols name by letters and numbers.
 //
 // Thread-safety: functions without state.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tools/symbols/symbol_file.h"
 
 #include <elfutils/libdwelf.h>

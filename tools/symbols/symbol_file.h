@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An ELF file with symbols: its build id, its segments, and its functions by address.
 //
 // Addresses are those that the linker gave out, before the loader's bias.

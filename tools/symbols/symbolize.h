@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `heapprof symbolize`: names, files, lines and inlined functions for the addresses of a profile.
 //
 // Thread-safety: none is needed. Errors: Failure; a file that cannot be used is told in one line, and its

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Code points as UTF-8.
 //
 // Thread-safety: a function without state.

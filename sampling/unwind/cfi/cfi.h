@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From a PC to its row: .eh_frame_hdr's table, the CIE and FDE, and the call frame instructions.
 //
 // Follows the LSB's .eh_frame and .eh_frame_hdr and DWARF 5, section 6.4. Only what a stack walk needs is

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs call frame instructions up to a PC and keeps the row reached there.
 //
 // Thread-safety: an object belongs to one thread. Signal-safety: yes. Allocates: never.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bounded reading of unwind tables: integers, LEB128 and encoded pointers.
 //
 // A reader that meets its end, or an encoding that it does not know, is failed() from then on and gives

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One row of the table that call frame information describes: how, at one PC, the CFA and the caller's
 // registers come out of the frame's (DWARF 5, 6.4.1). Registers have the DWARF numbers of the x86-64 psABI.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "sampling/unwind/cfi/eh_frame_section.h"
 
 #include <elf.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where a module without .eh_frame_hdr (linked with --no-eh-frame-hdr, or -static by gcc) has its .eh_frame:
 // by the section headers of its file.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where the modules' unwind tables are, for a libc without _dl_find_object (glibc before 2.35): read from the
 // loader in ordinary context, looked up anywhere.
 //

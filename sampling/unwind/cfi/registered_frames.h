@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Unwind tables that a program registers for code it made itself, by libgcc's __register_frame and its like:
 // a JIT's. As libgcc does, they are asked before the modules' own.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Uses the C++ interface: api FILE writes a heap profile to FILE, in which a known block is in use.
 #include <heapprof/heapprof.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <heapprof/gtest.h>
 
 HEAPPROF_RECORD_ALL_ALLOCATIONS();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 #ifdef WITH_LISTENER
 #include <heapprof/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "profiles/write/heap_proto.h"
 
 #include <errno.h>

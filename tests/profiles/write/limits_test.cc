@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a dump must not do, and how long and how large it may be: no malloc, a second, 4 MiB.
 #include <errno.h>
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The reader that profiles are written for reads them, both forms, with the same result.
 #include <fcntl.h>
 #include <gtest/gtest.h>

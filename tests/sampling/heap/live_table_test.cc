@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "sampling/heap/live_table.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A stack as words by address, for steps over what was written down.
 #ifndef HEAPPROF_TESTS_SAMPLING_UNWIND_RECORDED_STACK_H_
 #define HEAPPROF_TESTS_SAMPLING_UNWIND_RECORDED_STACK_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the walk may not do, as it runs in malloc and in signal handlers: this program's allocation and
 // locking functions abort while a walk is under way.
 #include <dlfcn.h>

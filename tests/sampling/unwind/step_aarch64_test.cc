@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Steps over stacks as aarch64 code leaves them, written down word by word: plain arithmetic, on any machine.
 #include "sampling/unwind/step_aarch64.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Single steps over recorded stacks: each equation of rule.h and of full_step, the stack read through a
 // callback.
 #include "sampling/unwind/step_x86_64.h"

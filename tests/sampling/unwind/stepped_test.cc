@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Functions executed one instruction at a time by the processor's trap flag: at each, the walk from the
 // interrupted registers must be libunwind's. Where libunwind itself loses the way (it takes the return
 // address of a call at a function's end for the next function's), ours must lead to the frames of the test.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The walk against libunwind's, over the kinds of frame that compilers make.
 #include "sampling/unwind/walk.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CPU profiles that a run of a program left.
 #ifndef HEAPPROF_TESTS_SYSTEM_CPU_CPU_PROFILES_H_
 #define HEAPPROF_TESTS_SYSTEM_CPU_CPU_PROFILES_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CPU profiles of programs whose use of CPU time is known.
 #include <gtest/gtest.h>
 #include <stdlib.h>

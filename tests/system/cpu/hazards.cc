@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What CPU profilers have broken before.
 //   errno          a load that watches errno, and blocking calls that must not return EINTR
 //   altstack       ticks on a signal stack of the smallest size, with a guard page below

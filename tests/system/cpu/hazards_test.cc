@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What CPU profilers have broken before, each with ticks as fast as they come.
 #include <gtest/gtest.h>
 #include <stdlib.h>

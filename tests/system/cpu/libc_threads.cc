@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads that libc makes by other ways than pthread_create, each with 200 ms of CPU time in a function, 1000
 // Hz.
 //   made        C11's thrd_create; SIGEV_THREAD of a timer and of a message queue

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads are seen whatever made them, and by whatever number /proc knows them.
 #include <gtest/gtest.h>
 

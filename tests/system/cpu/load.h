@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CPU load of known amounts, for programs that are profiled.
 #ifndef HEAPPROF_TESTS_SYSTEM_CPU_LOAD_H_
 #define HEAPPROF_TESTS_SYSTEM_CPU_LOAD_H_

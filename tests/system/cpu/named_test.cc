@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Named profiles of whole programs.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A library that uses CPU, makes a thread and adds to a named profile is unloaded, and another is mapped in
 // its place, while a CPU profile runs.   replaced FIRST SECOND FILE.cpu FILE.named FILE.threads
 #include <dlfcn.h>

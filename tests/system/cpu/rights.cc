@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a program may do only while it has one thread, and what all of its threads must do together.
 //   alone     under a profile it has one thread, and may unshare what only such a process may
 //   dropped   gives up root, and looks whether every thread did

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A profile changes nothing in what a program may do: it brings no thread.
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A program that installs seccomp filters late, which answer some calls with EPERM.
 //   start      no timers: a CPU profile does not start, by call or by signal
 //   fallback   no timers for threads: one for the process stands in

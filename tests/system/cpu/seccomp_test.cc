@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Filters that a program installs when it has started: the program runs on, and what cannot be done says so.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads and functions with known shares of CPU time, under a CPU profile.
 // Each prints the CPU time of the process by getrusage, in nanoseconds, as "all".
 //   shares FILE HZ MILLISECONDS     prints what each function used too, by its thread's clock

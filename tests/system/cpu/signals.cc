@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a program does with SIGPROF and SIGUSR2 while a CPU profile runs and dumps are by signal.
 //   taken HOW     takes SIGPROF between Before and After, in the way HOW; its handler counts signals
 //   reset HOW     sets SIGPROF to the default, or to be ignored, between Before and After

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SIGPROF and SIGUSR2 are the program's: it sees and sets what they do as it would without us.
 #include <gtest/gtest.h>
 #include <signal.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/system/leak/leak_run.h"
 
 #include <sstream>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs a program under a leak check, and reads what the report says.
 #ifndef HEAPPROF_TESTS_SYSTEM_LEAK_LEAK_RUN_H_
 #define HEAPPROF_TESTS_SYSTEM_LEAK_LEAK_RUN_H_

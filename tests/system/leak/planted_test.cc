@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ten leaks planted into the work of a real program: all found, and none besides.
 #include <unistd.h>
 

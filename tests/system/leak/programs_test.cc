@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Programs with threads, and programs that nobody here wrote: no hang, no false report, and what valgrind
 // calls definitely or indirectly lost.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The recipes for a nightly check of a server, as docs/leak-checks.md prints them, on redis-server.
 #include <sys/stat.h>
 #include <unistd.h>

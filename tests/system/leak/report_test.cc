@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a check says, where it says it, and with what status the program ends.
 #include <algorithm>
 
@@ -50,7 +51,7 @@ TEST_F(Report, FramesHaveFilesLinesAndInlinedCalls) {
   const std::vector<Leak> leaks = ParseReport(Run("").err);
   ASSERT_EQ(leaks.size(), 3u);
   EXPECT_TRUE(leaks[1].frames[0].find(" in LeakTen ") != std::string::npos &&
-              leaks[1].frames[0].find("programs/known.cc:14") != std::string::npos)
+              leaks[1].frames[0].find("programs/known.cc:15") != std::string::npos)
       << leaks[1].frames[0];
   // The block within the heavy one comes from a function that was inlined.
   ASSERT_GE(leaks[2].frames.size(), 3u);

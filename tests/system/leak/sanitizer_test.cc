@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Programs that were built with a sanitizer: it does the checking, undisturbed, and ours is off.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Each scenario of programs/, under heapprof and under the compiler's own LeakSanitizer: the same verdict.
 #include <map>
 #include <sstream>

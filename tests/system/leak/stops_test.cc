@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads that are hard to stop: the right verdict, or none, and nobody is disturbed more than need be.
 #include "tests/system/leak/leak_run.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Allocation load that checks itself: blocks of many sizes hold a pattern that is verified before their free.
 #ifndef HEAPPROF_TESTS_SYSTEM_PROGRAMS_CHURN_H_
 #define HEAPPROF_TESTS_SYSTEM_PROGRAMS_CHURN_H_

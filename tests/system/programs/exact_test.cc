@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // At interval 1 every number is exact, in functions known by name; above, estimates stay within what they
 // must.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The ends of threads and of the process.
 #include <gtest/gtest.h>
 #include <signal.h>

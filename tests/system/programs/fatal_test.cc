@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Profiles of a program's end that is a signal's default action.
 #include <gtest/gtest.h>
 #include <signal.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // fork, vfork and posix_spawn beside threads.
 #include <gtest/gtest.h>
 #include <signal.h>

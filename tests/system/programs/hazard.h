@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs the programs of this folder as their drivers need them: first bare, to know that the program itself is
 // right, then under the library at the intervals 512k, 4k and 1, and looks at every profile.
 #ifndef HEAPPROF_TESTS_SYSTEM_PROGRAMS_HAZARD_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bad input: options, folders, limits, planted files, missing descriptors, a bare chroot. The program runs
 // on, one line says why, and nothing torn is left.
 #include <errno.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The interval is changed while threads allocate, and while they are born.
 #include <gtest/gtest.h>
 

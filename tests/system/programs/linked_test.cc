@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One program as every linker may lay it out: for larger pages than this machine's, so that there are holes
 // between its segments, at a fixed address or not, with a loader or without.
 #include <gtest/gtest.h>

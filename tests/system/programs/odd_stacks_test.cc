@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stacks of unusual code: as whole as libgcc's, and not longer than they are.
 #include <gtest/gtest.h>
 

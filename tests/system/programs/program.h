@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the hazard programs share: checks that end the program, and the weak face of the library.
 //
 // A program runs without the library too (the driver does so once, to know that a failure is ours). It prints

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A set-user-id program, or one with file capabilities, takes nothing from its environment: no options, no
 // file, no handler.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A signal stack of the smallest size that the kernel allows, with a guard page below it, for the calling
 // thread.
 #ifndef HEAPPROF_TESTS_SYSTEM_PROGRAMS_SIGNAL_STACK_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The dump signal: what it may not disturb, many of it, other signals, handlers of the program's own.
 #include <gtest/gtest.h>
 #include <signal.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stacks that are not what they seem: coroutines, unwinding, libraries that come and go, small signal stacks.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The first allocations of a process, in places where little works yet.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What belongs to the program, and the library leaves as it found it: errno, the floating-point environment.
 #include <gtest/gtest.h>
 

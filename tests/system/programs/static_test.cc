@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Programs linked with -static: no loader, and libc's own functions under other names.
 #include <gtest/gtest.h>
 

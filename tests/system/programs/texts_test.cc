@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Texts of the program's own in profiles: labels beyond number, and names that are no UTF-8. Every file is
 // read by code that protoc generated, which takes nothing but UTF-8.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Programs that bring allocators of their own, beside which malloc serves a part: Go with C in it, Chromium.
 #include "tests/system/real/real.h"
 

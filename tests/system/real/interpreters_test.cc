@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // python3 with its own tests, node, and the sqlite3 shell.
 #include "tests/system/real/real.h"
 

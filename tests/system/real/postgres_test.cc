@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // PostgreSQL: initdb, a server of many processes, and pgbench on it, all of them under the library.
 #include <grp.h>
 #include <signal.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Programs that nobody here wrote, run with and without the library: same output, same status, whole
 // profiles.
 #ifndef HEAPPROF_TESTS_SYSTEM_REAL_REAL_H_

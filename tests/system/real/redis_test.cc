@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // redis-server under redis-benchmark, with a dump in the middle by signal and one at its end.
 #include <signal.h>
 

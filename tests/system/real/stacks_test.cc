@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Programs whose stacks libgcc walks to their start: so does the library, not one is cut. Half of them are
 // linked with holes between their segments.
 #include <unistd.h>

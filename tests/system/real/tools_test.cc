@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A compiler over heavy headers, and git over a repository.
 #include <map>
 

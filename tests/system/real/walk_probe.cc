@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A library to preload: walks the stack of malloc's callers in a program that nobody here wrote, and says on
 // stderr at its end what that cost, or how often the walk agreed with libunwind's.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Our walk against libunwind's inside programs that nobody here wrote: walk_probe.cc is preloaded.
 #include <signal.h>
 

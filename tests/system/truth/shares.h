@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the workload allocates, for the program and for the test that knows the truth.
 #ifndef HEAPPROF_TESTS_SYSTEM_TRUTH_SHARES_H_
 #define HEAPPROF_TESTS_SYSTEM_TRUTH_SHARES_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The estimates of whole profiles against the truth, over 200 seeds at each interval.
 //
 // An allocation of S bytes is a sample with probability p = 1 - exp(-S/R), each independently of the others,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Allocations of known number and size, from functions known by name; truth_test has the same figures.
 //   workload SCALE: each function allocates SCALE times its share, one third of it is still in use at the
 //   end.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `heapprof dump` and programs under the real library, of many kinds.
 #include <fcntl.h>
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Allocates, says "ready", and ends when standard input does. Its own options stand in the program; it takes
 // SIGUSR2 for itself if it is told "raw", by a system call that no library sees.
 #include <stdio.h>

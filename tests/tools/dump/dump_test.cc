@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `heapprof dump`: what it finds out of another process, and what it must never do to one.
 #include <fcntl.h>
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A program that looks to `heapprof dump` as one under the library, and behaves as the test asks.
 //
 //   fake_host MODE LIBRARY BEFORE AFTER

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The kernel is asked for a handler of another process, which must not notice.
 #include "tools/dump/kernel_handler.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Error bars: the gamma distribution against published values, and how often the limits hold the truth.
 #include "tools/estimate/estimate.h"
 

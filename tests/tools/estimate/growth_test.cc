@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The significance of differences: exact cases, error rate and power.
 #include "tools/estimate/growth.h"
 

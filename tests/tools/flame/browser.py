@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Chromium without a window, driven through chromedriver, for tests of the flame graph's page."""
 
 import os

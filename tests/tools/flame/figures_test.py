@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """What the page of `heapprof flame` says of sampled, changed and large profiles. Usage: figures_test.py HEAPPROF"""
 
 import json

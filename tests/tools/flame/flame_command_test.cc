@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What `heapprof flame` writes, under which name, and what it refuses.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

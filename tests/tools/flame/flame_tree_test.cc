@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The tree of stacks, and how far sampling lets a change scatter.
 #include "tools/flame/flame_tree.h"
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What tests of the flame graph's page share: small profiles, a browser, ways to look at the page.
 
 HEAPPROF_SCREENSHOTS=FOLDER keeps a picture of the end of each test, for people to look at.

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """The page of `heapprof flame` in Chromium: seen, clicked, typed at. Usage: page_test.py HEAPPROF"""
 
 import page_case

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Writes profile.proto files for tests of the page: stacks of names, encoded by hand."""
 
 import gzip

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // libFuzzer's target: any bytes as a profile, through the reader and what the reports make of it.
 //
 // Built by the preset `fuzz`, with clang's ASan and UBSan; scripts/soak runs it for its time, and the tests

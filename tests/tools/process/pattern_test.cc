@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which names the option `output` stands for.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `heapprof run`: environment, signals and exit status of its program.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

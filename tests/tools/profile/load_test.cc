@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Profiles in memory: from profile.proto in any order of its fields, and from the text forms.
 #include "tools/profile/load.h"
 

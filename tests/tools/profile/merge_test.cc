@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `heapprof merge`: sums, and what may not be summed.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What `heapprof info` prints of good profiles, and the command line's own rules.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `heapprof top`, `tree`, `peek` and `folded` on a profile whose sums are known.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `heapprof top` against google/pprof on profiles of real programs: totals, order, flat and cumulative
 // values.
 #include <gmock/gmock.h>

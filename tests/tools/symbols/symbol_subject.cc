@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Code with many functions, inlined into each other, templates and cold parts: what the tests of symbolizing
 // ask for by address.
 #include <algorithm>

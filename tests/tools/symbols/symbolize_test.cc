@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `heapprof symbolize` against llvm-symbolizer, and what it refuses.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The graph on its canvas: which frames are seen, where they lie, what they look like, and which one is where
 // the pointer is. Only what is at least a pixel wide is visited, so that time goes with the window and not with
 // the profile.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Colours of frames: one hue for each module, or in a difference red for growth and blue for shrinking.
 
 // Far from each other also for eyes that take red for green; the main binary gets the first.

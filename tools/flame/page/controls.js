@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The controls around the graph, the graph's pointer and keys, and the lines about a frame.
 
 function buildControls(page) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The profile as the page carries it: base64 of a zlib stream of
 //
 //   u32 little-endian       length of the JSON text

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the profile says about itself: totals, times, comments, mappings.
 
 function definitions(pairs) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sums over stacks that do not depend on how they are drawn.
 
 // The stacks below `node` and the frame at which a walk from their ends up stops, which is not counted.

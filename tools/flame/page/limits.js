@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How sure figures are: 95 % limits of a sum of samples, as the command has them in its tables, and whether a
 // change is more than the sampling of equal programs makes.
 //

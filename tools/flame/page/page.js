@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The page: its state, and what each control does to it.
 
 const byId = (id) => document.getElementById(id);

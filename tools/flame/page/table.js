@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The table of the heaviest functions.
 
 const ROWS_AT_FIRST = 60;

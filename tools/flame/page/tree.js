@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Two trees over the same stacks, with one face for those who draw and walk them:
 //   figures       width(node) >= 0, by which the graph is drawn; value, base, change, isNoise, self of a node
 //   structure     func(node), parent(node), depth(node), children(node), heaviest first; node 0 is the root

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any bytes as a module's .eh_frame_hdr and .eh_frame, any registers and stack: looking a PC up and stepping
 // by what was found never reads outside of either, and comes to an end.
 //

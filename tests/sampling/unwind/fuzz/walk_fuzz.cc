@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any registers and any stack, from PCs of this program and of its libraries: the walk stays inside of the
 // stack, whether its bounds are known or not, and ends.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The functions that stepped_test.cc executes instruction by instruction. Compiled many times, by gcc and
 // clang at each level, with and without frame pointers; VARIANT names the copy.
 #include <alloca.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Arenas that end with blocks in them: lost ones, and freed ones that the quarantine of a scope keeps back.
 // argv[1]: how they end.
 #include <initializer_list>

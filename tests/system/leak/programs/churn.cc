@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads that allocate, start threads, and end, while the process exits: nothing is leaked at any moment.
 #include <pthread.h>
 #include <stdio.h>

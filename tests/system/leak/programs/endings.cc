@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the last steps of a process let go of: destructors, exit handlers, the last thread.
 #include <pthread.h>
 

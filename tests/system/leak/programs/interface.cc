@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // LeakSanitizer's interface.
 #include "tests/system/leak/programs/scenario.h"
 

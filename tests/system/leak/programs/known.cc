@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Leaks whose number, size and place are known to the test.
 #include <stdio.h>
 

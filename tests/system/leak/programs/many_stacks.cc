@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // 4,000 leaks, each of a stack of its own: the path to each is the digits of its number, base two.
 #include "tests/system/leak/programs/scenario.h"
 

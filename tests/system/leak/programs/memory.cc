@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where pointers are kept: data of the program, stacks, registers, mappings.
 #include <pthread.h>
 #include <sys/mman.h>

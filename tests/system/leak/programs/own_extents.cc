@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An arena whose memory comes from the program's extent hooks. What was freed there keeps nothing, and what
 // is alive there does. argv[1]: "freed", "alive" or "switched" (hooks set on an arena that has memory).
 #include <string.h>

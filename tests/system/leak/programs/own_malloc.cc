@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A program that defines malloc itself: PASS_ON hands the calls to the next one, as a program that counts
 // them does; else the blocks come from memory of its own.
 #include <dlfcn.h>

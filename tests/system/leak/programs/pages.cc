@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pages with rights of their own, and what lies beside stacks: which of it is the program's memory.
 #include <pthread.h>
 #include <sys/mman.h>

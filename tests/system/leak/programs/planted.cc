@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Preloaded under a program: its first system calls leak ten blocks, each from a place of its own.
 #include <dlfcn.h>
 #include <stdlib.h>

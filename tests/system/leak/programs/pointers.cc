@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What counts as a pointer to a block, and the ways blocks are made.
 #include <malloc.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the scenarios share: a table of them by name, and a way to call code that leaves nothing behind.
 //
 // Each scenario is small, ends the process by returning or by exit(), and either leaks or does not: the

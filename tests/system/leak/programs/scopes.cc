@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The C and C++ interface of scopes. Built with the library; exit status 0 if all is as it should be.
 #include <errno.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads that are hard to stop, and what a stop does to them. Usage: stops SCENARIO [untraced]; the second
 // word forbids ptrace, as a sandbox does.
 #include <errno.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads: their stacks, registers, thread-local storage and keys, while they live and afterwards.
 #include <dlfcn.h>
 #include <pthread.h>

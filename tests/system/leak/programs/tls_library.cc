@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A library whose thread-local storage is made when a thread first asks for it.
 namespace {
 __thread void* t_slot;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the C interface answers to calls that cannot be heeded, each with the errno value of heapprof.h.
 #include <fcntl.h>
 #include <stdint.h>

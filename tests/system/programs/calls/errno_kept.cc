@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // errno after calls that succeed is what it was before, though the kernel refuses to take memory back, as it
 // does where a program has locked its own. Run with MALLOC_CONF=dirty_decay_ms:0,muzzy_decay_ms:0, so that
 // each free of a large block asks it to.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Known numbers of blocks from functions known by name; exact_test has the same numbers.
 #include <malloc.h>
 

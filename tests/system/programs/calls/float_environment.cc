@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The floating-point environment is the program's: no call raises a flag of it, none traps where exceptions
 // do, and the rounding stays as it was set.
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Changes of the interval beside threads that allocate without a pause, in one way each, by another thread or
 // by a handler that interrupts them; and beside threads that are born.   interval_changes busy|handler|births
 // ROUNDS

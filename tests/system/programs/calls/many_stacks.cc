@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // More distinct stacks than metadata_limit has room for: 2^DEPTH stacks, each with sizes of its own. Dumps to
 // the files of two arguments before and after.   many_stacks DEPTH BEFORE AFTER
 #include "tests/system/programs/program.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Texts that are no UTF-8, and more of them than a profile has names.
 //   odd_texts FOLDER PLUGIN    copies the plugin to a path that is no UTF-8, lets it allocate, and writes a
 //                              profile of each kind: odd.KIND.pb.gz

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An ordinary program: allocates, then does what its arguments say, one after the other.
 //   signal        raises SIGUSR2
 //   dump          heapprof_dump_heap(NULL); the result must be 0

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A library that keeps blocks is unloaded, and another is mapped in its place.   replaced FIRST SECOND
 #include <dlfcn.h>
 #include <link.h>

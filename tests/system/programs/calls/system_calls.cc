@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // syscall() as libc has it: results, errors, all six arguments; and as the last thing of threads, of children
 // that share memory, and of the first thread.
 #include <pthread.h>

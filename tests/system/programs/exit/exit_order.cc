@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ends in the way that the argument names, while static objects, thread objects and exit handlers allocate
 // and free, and other threads keep allocating.   exit_order return|exit|quick_exit|_exit|abort|thread_exit
 #include <atomic>

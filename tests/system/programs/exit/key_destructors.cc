@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Destructors of thread keys that allocate, free and set their key again, for all the rounds that there are;
 // and thread_local objects that allocate in their destructors.   key_destructors THREADS
 #include <limits.h>

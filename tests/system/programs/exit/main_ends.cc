@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The main thread ends by pthread_exit; another frees its blocks, allocates, dumps and ends the program. From
 // then on /proc/self/maps is empty, and only /proc/thread-self answers.
 #include <pthread.h>

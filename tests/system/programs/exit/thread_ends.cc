@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads that end in ways that libc, or what waits for a thread's end, does not see coming: their first
 // allocation in the last round of the keys' destructors, or an end by the system call alone. Their stacks are
 // unmapped, or handed to the next thread, and then everything that may look for threads is asked to.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Children that no handler of fork sees, each of which does something and then exits with status 3.
 //   copies HOW WHAT
 // HOW: clone (the bare system call), stack (libc's clone), _Fork, fork; "threads-" before it: the parent has

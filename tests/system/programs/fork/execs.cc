@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A child for each function of the exec family, beside a thread that allocates; the parent's blocks are none
 // of theirs.
 #include <fcntl.h>

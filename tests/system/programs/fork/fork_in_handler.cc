@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Forks in a signal handler that interrupts whatever the program does.
 //   fork_in_handler alone CHILDREN   one thread that allocates; every other child leaves the handler and goes
 //                                    on with what was interrupted

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Forks beside threads that hold locks of stdio: one flushes all streams, which takes libc's list of streams
 // and then each stream; others hold a stream and allocate inside of it.   fork_streams HOW ROUNDS
 // HOW: fork, forkpty, daemon.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Forks beside threads that allocate and one that loads and unloads a library. Each child allocates, throws,
 // dumps and forks again.   fork_threads PLUGIN ROUNDS
 #include <dlfcn.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Children of every kind.
 //   forks many N     N children of fork beside threads that allocate, up to 16 at a time; each allocates,
 //   every 1000th

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // vfork and posix_spawn leave the parent's profile as it is, and no child dumps.   spawn ROUNDS
 #include <spawn.h>
 #include <sys/wait.h>

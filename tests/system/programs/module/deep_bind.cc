@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Blocks that cross between the program and a library which is to look into libc first.
 //   deep_bind PLUGIN FINDER NAME: FINDER finds NAME by its own RUNPATH
 #include <dlfcn.h>

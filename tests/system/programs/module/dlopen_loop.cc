@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A library loaded and unloaded in a loop beside walks over the loaded objects that allocate, exceptions
 // thrown inside and outside of the library, and threads that allocate.   dlopen_loop PLUGIN ROUNDS
 #include <dlfcn.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A library that finds others by its own RUNPATH.
 #include <dlfcn.h>
 

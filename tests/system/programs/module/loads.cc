@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tries to load libraries, which a program linked with -static cannot: it is told so, and goes on.
 #include <dlfcn.h>
 

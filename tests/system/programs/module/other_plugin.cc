@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What takes plugin.cc's place when that is gone: the same code under another name.
 #define plugin_alloc other_alloc
 #define plugin_tls other_tls

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A library that comes and goes, with TLS of its own (dynamic model), a constructor and a throwing function.
 #include <stdlib.h>
 #include <string.h>

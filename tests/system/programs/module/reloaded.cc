@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A library that is loaded, allocates and is unloaded again and again, each time at another address: it must
 // not cost anything more from some time on.   reloaded PLUGIN
 #include <dlfcn.h>

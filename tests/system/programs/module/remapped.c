@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Moves its own code to anonymous pages, as programs do for the sake of huge ones, and allocates before and
 // after, loses a block and burns time there.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // 200 different libraries with TLS of their own are loaded; then threads that were there before use them all:
 // the loader allocates their TLS inside __tls_get_addr.   tls_dlopen FILE...
 #include <dlfcn.h>

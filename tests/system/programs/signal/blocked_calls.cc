@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Blocking calls that can be restarted never return EINTR under the dump signal.   blocked_calls SIGNALS
 #include <fcntl.h>
 #include <sys/syscall.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ends by a signal's default action, in the ways that programs do.   fatal_ends WAY SIGNAL
 //
 //   default    the signal as it is          thread    in a thread, while others allocate

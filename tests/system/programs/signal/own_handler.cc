@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Has its own handler of SIGUSR2, installed before any library's constructor ("early") or in main ("late"),
 // and raises it three times.   own_handler early|late|none [OTHER_SIGNAL]
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A dump calls no malloc and touches little memory. The allocator counts each thread's bytes exactly, so that
 // any allocation below a dump would show.   quiet_dump DEPTH: 2^DEPTH distinct stacks
 #include <fcntl.h>

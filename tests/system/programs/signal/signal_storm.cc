@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Many dump signals while eight threads allocate. "process": one after the other, to the process, each waited
 // for; "burst": every thread raises them as fast as it can.   signal_storm process|burst SIGNALS
 #include <atomic>

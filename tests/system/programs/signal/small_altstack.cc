@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Dumps by signal on an alternate stack of the smallest size that the kernel allows, with a guard page below
 // it; errno and the registers' contents must come back unchanged.
 #include <thread>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // 16 KiB coroutine stacks with guard pages on both sides: allocation, exceptions, long jumps and dumps on
 // them, from the main thread and from another.
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Exceptions thrown, caught, nested, rethrown and carried between threads; 4 threads.   exceptions ROUNDS
 #include <exception>
 #include <stdexcept>

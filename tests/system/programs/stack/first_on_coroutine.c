@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The first malloc of the process runs on a coroutine's stack: the main thread's own stack must be walked
  * right all the same afterwards. In C, so that no runtime allocates before. */
 #include <sys/mman.h>

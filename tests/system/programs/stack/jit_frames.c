@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Code made at run time whose unwind tables are registered with libgcc, in each of its ways, and taken back
 // again: the same addresses then hold other code.
 #include <sys/mman.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Three functions above each other, the innermost of which allocates once: the stack that each linked form of
 // this program has to show. In C, so that it links with -static by every linker.
 #include "tests/system/programs/program.h"

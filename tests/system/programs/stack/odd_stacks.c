@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stacks of unusual code, in assembly with and without unwind tables.
 #include <pthread.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the programs with unusual stacks share: each case allocates a size of its own and says how many frames
 // libgcc's unwinder sees from there, which is what the profile has to show.
 //

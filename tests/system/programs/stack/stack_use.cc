@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How much of a stack the library takes for itself: calls on a coroutine's stack that was painted before.
 // Prints the bytes between the caller's frame and the lowest byte that was written, per call.
 #include <sys/auxv.h>

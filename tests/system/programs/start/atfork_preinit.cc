@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Handlers of fork that allocate, registered before every library's constructors and after them, while
 // threads allocate.   atfork_preinit ROUNDS
 #include <pthread.h>

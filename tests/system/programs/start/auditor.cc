@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An audit library (LD_AUDIT) that allocates whenever the loader asks it: before anything else is loaded, and
 // with the loader's locks held.
 #include <link.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Allocation from preinit_array, from constructors of every priority, and from static objects; all of it is
 // freed in main.
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The first malloc of the process happens in an IFUNC resolver, while the loader still relocates the program.
 #include "tests/system/programs/program.h"
 

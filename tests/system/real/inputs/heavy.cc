@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Small in itself, heavy in what it includes and instantiates.
 #include <algorithm>
 #include <functional>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tests of Python's sqlite3 module. Debian's package of Python's own tests leaves test.test_sqlite3 out."""
 import datetime
 import sqlite3

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Work whose output is the same on every run: objects, compiled loops, compression, threads, files.
 'use strict';
 const crypto = require('crypto');

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Work whose output is the same on every run: text, numbers, threads, a database, subprocesses."""
 import hashlib
 import json
