@@ -51,6 +51,9 @@ extern size_t hpje_je_zero_realloc_count;
 extern __thread char hpje_je_tsd_tls __attribute__((tls_model("initial-exec")));
 // What it does at a thread's end with that record, which it is given. The thread may allocate after it.
 void hpje_je_tsd_cleanup(void* record);
+// Sets up an unused record. `minimal`: without a cache and in no list of threads, as for a thread that only
+// frees.
+void* hpje_je_tsd_fetch_slow(void* record, bool minimal);
 
 }  // extern "C"
 #pragma GCC visibility pop

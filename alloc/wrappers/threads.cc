@@ -10,6 +10,7 @@
 
 #include <atomic>
 
+#include "alloc/backend/backend.h"
 #include "alloc/entry/init.h"
 #include "alloc/entry/slow_path.h"
 #include "alloc/wrappers/next.h"
@@ -80,11 +81,18 @@ void ReportStack(const ThreadStart& start, uintptr_t frame) {
   recorder::ThreadBegins(low, high);
 }
 
+// jemalloc sets its key when a thread first calls it. Were that in the last round of the keys' destructors,
+// no round would be left to take the thread's record out of jemalloc's lists, and the next thread would be
+// linked to memory that is unmapped. With the key set from the start, the first round does so, and what
+// allocates later is in no list.
+void SetEndOfBackend() { hpje_je_tsd_fetch_slow(&hpje_je_tsd_tls, true); }
+
 // The call of the program's function is a jump: no frame of ours stays on the thread's stack.
 void* Trampoline(void* block) {
   ThreadStart start = *static_cast<ThreadStart*>(block);
   GiveBack(static_cast<ThreadStart*>(block));
   ReleaseThreadArgument(start.held);
+  SetEndOfBackend();
   ReportStack(start, reinterpret_cast<uintptr_t>(__builtin_frame_address(0)));
   InheritLabels(start.labels);
   cpu::ThreadBegins(start.function);
@@ -137,6 +145,7 @@ void NotifyThreadBegins(void (*function)(sigval), uint32_t labels, bool default_
   ThreadStart start = {};
   start.stack_size = g_default_stack_size;
   start.guarded = true;
+  SetEndOfBackend();
   if (default_stack) ReportStack(start, frame);
   InheritLabels(labels);
   cpu::ThreadBegins(reinterpret_cast<void* (*)(void*)>(reinterpret_cast<void (*)()>(function)));

@@ -48,7 +48,7 @@ TEST_P(Exit, KeyDestructorsThatComeBack) {
 }
 
 TEST_P(Exit, ThreadsThatNobodySeesEnd) {
-  for (const char* how : {"last_round", "exit_call"}) {
+  for (const char* how : {"last_round", "free_first", "c11", "exit_call"}) {
     SCOPED_TRACE(how);
     auto run = Hazard({Program("thread_ends"), how, "8"});
     ExpectRunsWell(run.get());

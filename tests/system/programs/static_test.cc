@@ -61,6 +61,7 @@ TEST_P(Static, KeyDestructorsThatComeBack) { Whole({"key_destructors_whole", "50
 
 TEST_P(Static, ThreadsThatNobodySeesEnd) {
   Whole({"thread_ends_whole", "last_round", "8"});
+  Whole({"thread_ends_whole", "free_first", "8"});
   Whole({"thread_ends_whole", "exit_call", "8"});
   Whole({"system_calls_whole"});
 }
