@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -10,6 +11,13 @@
 #include "base/system/raw_syscall.h"
 
 namespace heapprof {
+namespace {
+
+char g_program_name[NAME_MAX + 1];
+
+}  // namespace
+
+void KeepProgramName() { TextWriter(g_program_name, sizeof g_program_name).Str(program_invocation_short_name); }
 
 bool ExpandPattern(const char* pattern, uint64_t number, const char* suffix, TextWriter* name) {
   constexpr int kNumberDigits = 4;
@@ -26,7 +34,7 @@ bool ExpandPattern(const char* pattern, uint64_t number, const char* suffix, Tex
         name->UDec(number, kNumberDigits);
         break;
       case 'e':
-        name->Str(program_invocation_short_name);
+        name->Str(g_program_name);
         break;
       case '%':
         name->Char('%');

@@ -12,6 +12,10 @@
 
 namespace heapprof {
 
+// Keeps the program's name for %e. To be called at the start: daemons write their titles over the words that
+// libc's pointer leads to, so that a later name is a piece of one, often with slashes in it.
+void KeepProgramName();
+
 // Puts the pattern's fields in: %p the pid, %n `number` with four digits or more, %e the program's name, %% a
 // percent sign; then appends `suffix` (".heap.pb.gz"). False: the name does not fit.
 bool ExpandPattern(const char* pattern, uint64_t number, const char* suffix, TextWriter* name);

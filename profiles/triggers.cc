@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "profiles/cpu_profile.h"
 #include "profiles/dump.h"
+#include "profiles/dump_file.h"
 #include "profiles/dump_record.h"
 #include "profiles/fatal_signals.h"
 
@@ -35,6 +36,7 @@ void InstallHandler(int number, FrontHandler handler) {
 
 void InstallTriggers() {
   const Options& options = GetOptions();
+  KeepProgramName();
   MapDumpMemory();
   PublishDumpSignal(options.dump_signal, reinterpret_cast<uintptr_t>(OnDumpSignal), options.output);
   if (options.dump_signal > 0) InstallHandler(options.dump_signal, OnDumpSignal);

@@ -97,6 +97,12 @@ TEST_F(Output, PatternNames) {
   EXPECT_EQ(ListDir(run->dir().path()), std::vector<std::string>{"e_plain.0001.heap.pb.gz"});
 }
 
+TEST_F(Output, ATitleOverTheArgumentsIsNotTheProgramsName) {
+  auto run = With("e_%e.%n", {"title", "dump"});
+  ExpectWell(run->Execute(), kStatus);
+  EXPECT_EQ(ListDir(run->dir().path()), std::vector<std::string>{"e_plain.0001.heap.pb.gz"});
+}
+
 TEST_F(Output, WithoutACountALaterDumpReplacesTheEarlier) {
   auto run = With("same", {"dump", "dump", "signal"});
   ExpectWell(run->Execute(), kStatus);

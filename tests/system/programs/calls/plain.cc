@@ -7,6 +7,7 @@
 //   exhaust       allocates until malloc and new fail, gives all back, and goes on
 //   nofiles       allows itself no further descriptor
 //   fds           prints the number of open descriptors
+//   title         writes a title over its first word, as daemons do for ps
 //   secure        prints AT_SECURE and whether SIGUSR2 has its default effect
 #include <dirent.h>
 #include <sys/auxv.h>
@@ -84,6 +85,9 @@ int main(int argc, char** argv) {
       CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
     }
     if (what == "fds") printf("open %d\n", OpenDescriptors());
+    if (what == "title") {
+      for (size_t at = 0; argv[0][at] != '\0'; ++at) argv[0][at] = "a/title"[at % 7];
+    }
     if (what == "secure") Secure();
     churn.Steps(10);
   }
