@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <atomic>
 
@@ -43,9 +44,11 @@ void* Alloc(Hooks* hooks, void* wanted, size_t size, size_t alignment, bool* zer
   return extent;
 }
 
+// A program may take a part away from a set that is in use: then it does what jemalloc does without it.
 // Forgotten before, as another thread may get the address next.
 bool Dalloc(Hooks* hooks, void* extent, size_t size, bool committed, unsigned arena) {
   Hooks* theirs = Theirs(hooks);
+  if (theirs->dalloc == nullptr) return true;
   ForgetOwnMapping(reinterpret_cast<uintptr_t>(extent), size);
   bool kept = theirs->dalloc(theirs, extent, size, committed, arena);
   if (kept) NoteOwnMapping(reinterpret_cast<uintptr_t>(extent), size);
@@ -55,29 +58,42 @@ bool Dalloc(Hooks* hooks, void* extent, size_t size, bool committed, unsigned ar
 void Destroy(Hooks* hooks, void* extent, size_t size, bool committed, unsigned arena) {
   Hooks* theirs = Theirs(hooks);
   ForgetOwnMapping(reinterpret_cast<uintptr_t>(extent), size);
-  theirs->destroy(theirs, extent, size, committed, arena);
+  if (theirs->destroy != nullptr) theirs->destroy(theirs, extent, size, committed, arena);
 }
 
 template <Hooks::Part Hooks::*kPart>
 bool Pass(Hooks* hooks, void* extent, size_t size, size_t offset, size_t length, unsigned arena) {
   Hooks* theirs = Theirs(hooks);
-  return (theirs->*kPart)(theirs, extent, size, offset, length, arena);
+  return theirs->*kPart == nullptr || (theirs->*kPart)(theirs, extent, size, offset, length, arena);
 }
 
 bool Split(Hooks* hooks, void* extent, size_t size, size_t size_a, size_t size_b, bool committed,
            unsigned arena) {
   Hooks* theirs = Theirs(hooks);
-  return theirs->split(theirs, extent, size, size_a, size_b, committed, arena);
+  return theirs->split == nullptr || theirs->split(theirs, extent, size, size_a, size_b, committed, arena);
 }
 
 bool Merge(Hooks* hooks, void* a, size_t size_a, void* b, size_t size_b, bool committed, unsigned arena) {
   Hooks* theirs = Theirs(hooks);
-  return theirs->merge(theirs, a, size_a, b, size_b, committed, arena);
+  return theirs->merge == nullptr || theirs->merge(theirs, a, size_a, b, size_b, committed, arena);
 }
 
 template <typename Function>
 Function IfThere(Function theirs, Function ours) {
   return theirs != nullptr ? ours : nullptr;
+}
+
+// A part that is missing tells jemalloc not to try.
+Hooks PartsThere(const Hooks& theirs) {
+  return {Alloc,
+          IfThere(theirs.dalloc, Dalloc),
+          IfThere(theirs.destroy, Destroy),
+          IfThere(theirs.commit, Pass<&Hooks::commit>),
+          IfThere(theirs.decommit, Pass<&Hooks::decommit>),
+          IfThere(theirs.purge_lazy, Pass<&Hooks::purge_lazy>),
+          IfThere(theirs.purge_forced, Pass<&Hooks::purge_forced>),
+          IfThere(theirs.split, Split),
+          IfThere(theirs.merge, Merge)};
 }
 
 }  // namespace
@@ -91,22 +107,16 @@ extern const Hooks hpje_je_ehooks_default_extent_hooks;
 const void* NotingHooks(const void* hooks) {
   if (hooks == nullptr || hooks == &hpje_je_ehooks_default_extent_hooks) return hooks;
   auto* theirs = static_cast<Hooks*>(const_cast<void*>(hooks));
+  const Hooks ours = PartsThere(*theirs);
   NotingSet* first = g_sets.load(std::memory_order_acquire);
+  // The same address may hold another set by now, and arenas that are still there the old one.
   for (NotingSet* set = first; set != nullptr; set = set->next) {
-    if (set->theirs == theirs) return set;
+    if (set->theirs == theirs && memcmp(&set->ours, &ours, sizeof(ours)) == 0) return set;
   }
   auto* set = static_cast<NotingSet*>(RawMap(sizeof(NotingSet)));
   if (set == nullptr) return hooks;
   set->theirs = theirs;
-  set->ours = {Alloc,
-               IfThere(theirs->dalloc, Dalloc),
-               IfThere(theirs->destroy, Destroy),
-               IfThere(theirs->commit, Pass<&Hooks::commit>),
-               IfThere(theirs->decommit, Pass<&Hooks::decommit>),
-               IfThere(theirs->purge_lazy, Pass<&Hooks::purge_lazy>),
-               IfThere(theirs->purge_forced, Pass<&Hooks::purge_forced>),
-               IfThere(theirs->split, Split),
-               IfThere(theirs->merge, Merge)};
+  set->ours = ours;
   set->next = first;
   // release: the set before its address. Two for the same hooks do no harm.
   while (!g_sets.compare_exchange_weak(set->next, set, std::memory_order_acq_rel)) {

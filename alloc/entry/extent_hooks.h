@@ -5,7 +5,8 @@
 // Else the leak check would take that memory, which holds the blocks and what was freed, for the program's
 // own. Whoever reads the hooks gets the program's set.
 //
-// Thread-safety: yes. Signal-safety: no. Allocates: mmap only, a page for each set, which stays.
+// Thread-safety: yes. Signal-safety: no. Allocates: mmap only, a page for each set, which stays;
+// one more where its address comes again with other parts missing.
 #ifndef HEAPPROF_ALLOC_ENTRY_EXTENT_HOOKS_H_
 #define HEAPPROF_ALLOC_ENTRY_EXTENT_HOOKS_H_
 

@@ -201,6 +201,32 @@ TEST_P(ArenaResetTest, ArenasOnMemoryOfTheProgramsOwn) {
   }
 }
 
+// One address, at which the program has a set with all parts, one with none but alloc, and takes parts away
+// from a set in use.
+TEST_P(ArenaResetTest, PartsOfOwnHooksComeAndGo) {
+  static OwnHooks hooks;
+  const OwnHooks all = {MapAligned, Unmap, UnmapAtEnd, {}, Split, Merge},
+                 least = {MapAligned, nullptr, nullptr, {}, nullptr, nullptr};
+  OwnHooks* given = &hooks;
+  auto fill_and_free = [](unsigned arena) {
+    for (size_t size = 20000; size < 600000; size += 7000) {
+      dallocx(mallocx(size, InArena(arena) | kNoCache), InArena(arena) | kNoCache);
+    }
+    EXPECT_EQ(Order(arena, "purge"), 0);
+  };
+  for (const OwnHooks& set : {all, least, all}) {
+    hooks = set;
+    unsigned arena = 0;
+    size_t size = sizeof(arena);
+    ASSERT_EQ(mallctl("arenas.create", &arena, &size, &given, sizeof(given)), 0);
+    fill_and_free(arena);
+    hooks = least;
+    fill_and_free(arena);
+    EXPECT_EQ(Order(arena, "destroy"), 0);
+  }
+  g_mapped = 0;
+}
+
 TEST_P(ArenaResetTest, CachesOfTheProgramsOwn) {
   unsigned arena = NewArena(), cache = 0;
   size_t size = sizeof(cache);
