@@ -59,6 +59,7 @@ void SeedThread(ThreadState* thread) {
   uint64_t number = g_thread_number.fetch_add(1, std::memory_order_relaxed);
   uint64_t forks = g_forks.load(std::memory_order_relaxed);
   thread->sampler.Seed(seed == 0 ? TrueRandom() : MixBits(seed + (forks << 32)) + number);
+  thread->tid = RawGetTid();
   thread->seeded = true;
 }
 
@@ -75,7 +76,7 @@ StackBounds MainThreadStack() {
 void TakeInterval(ThreadState* thread) {
   if (!thread->seeded) {
     SeedThread(thread);
-    if (thread->stack.high == 0 && RawGetTid() == RawGetPid()) thread->stack = MainThreadStack();
+    if (thread->stack.high == 0 && thread->tid == RawGetPid()) thread->stack = MainThreadStack();
   }
   // acquire: the interval is not older than the stamp.
   int64_t stamp = __atomic_load_n(&g_interval_stamp.value, __ATOMIC_ACQUIRE);

@@ -5,15 +5,21 @@
 #include <errno.h>
 #include <gtest/gtest.h>
 #include <limits.h>
+#include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <thread>
 #include <vector>
 
 #include "tests/alloc/intervals.h"
+#include "tests/alloc/jemalloc_face.h"
 
 namespace heapprof::test {
 namespace {
@@ -97,6 +103,27 @@ TEST_P(ThreadsTest, DlcloseAnswersAsLibcs) {
   void* library = dlopen("libm.so.6", RTLD_NOW);
   ASSERT_NE(library, nullptr);
   EXPECT_EQ(dlclose(library), 0);
+}
+
+// Helpers of a bare clone call nothing but the kernel, and may end by libc's syscall().
+TEST_P(ThreadsTest, AHelperOnItsMakersTlsLeavesItsCache) {
+  free(malloc(100));
+  constexpr size_t kStack = 64 << 10;
+  void* stack = mmap(nullptr, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(stack, MAP_FAILED);
+  static std::atomic<int> alive;
+  constexpr int kFlags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
+                         CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+  auto end = [](void*) { return static_cast<int>(syscall(SYS_exit, 0)); };
+  ASSERT_GT(clone(end, static_cast<char*>(stack) + kStack, kFlags, nullptr, &alive, nullptr, &alive), 0);
+  // The kernel clears the word when the helper has gone.
+  while (int tid = alive.load()) syscall(SYS_futex, &alive, FUTEX_WAIT, tid, nullptr);
+  free(malloc(100));
+  bool has_cache = false;
+  size_t size = sizeof(has_cache);
+  ASSERT_EQ(mallctl("thread.tcache.enabled", &has_cache, &size, nullptr, 0), 0);
+  EXPECT_TRUE(has_cache);
+  munmap(stack, kStack);
 }
 
 }  // namespace
