@@ -89,6 +89,8 @@ void AddAliases(void* of) {
 
 bool WatchModule(const unwind::UnwindTables& module) {
   if (g_watching.exchange(true, std::memory_order_acquire)) return false;
+  // No handler of the program's on a stack that has no room for it.
+  SignalsBlocked blocked;
   unwind::UnwindTables copy = module;
   CallOnStack(AddAliases, &copy, g_watch_stack + sizeof(g_watch_stack));
   g_watching.store(false, std::memory_order_release);
