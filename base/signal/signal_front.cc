@@ -44,6 +44,16 @@ uintptr_t HandlerOf(const struct sigaction& action) { return reinterpret_cast<ui
 bool IsDefault(uintptr_t handler) { return handler == reinterpret_cast<uintptr_t>(SIG_DFL); }
 bool IsIgnore(uintptr_t handler) { return handler == reinterpret_cast<uintptr_t>(SIG_IGN); }
 
+// The kernel lets two signals through, and the program finds none of them in what it has set.
+struct sigaction WithMaskOfKernel(struct sigaction action) {
+  constexpr uint64_t kNever = uint64_t{1} << (SIGKILL - 1) | uint64_t{1} << (SIGSTOP - 1);
+  uint64_t mask;
+  memcpy(&mask, &action.sa_mask, sizeof(mask));
+  mask &= ~kNever;
+  memcpy(&action.sa_mask, &mask, sizeof(mask));
+  return action;
+}
+
 Front* FrontOf(int number) {
   // acquire: the front before the count that covers it.
   size_t count = g_count.load(std::memory_order_acquire);
@@ -174,7 +184,7 @@ int SetProgramAction(int number, const struct sigaction* wanted, struct sigactio
   }
   // Read and written outside of the lock, as the addresses may be bad.
   struct sigaction action = {}, was = {};
-  if (wanted != nullptr) action = *wanted;
+  if (wanted != nullptr) action = WithMaskOfKernel(*wanted);
   {
     Locked lock;
     if (!IsOurs(*front)) {

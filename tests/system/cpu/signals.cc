@@ -127,16 +127,19 @@ void Seen() {
     if (way == 4) old = siginterrupt(number, draw(2) == 0);
     if (way >= 5) {
       struct sigaction action = ActionOf(handler, draw(2) == 0 ? SA_RESTART : SA_NODEFER), was = {};
-      sigaddset(&action.sa_mask, SIGHUP);
+      for (const int masked : {SIGHUP, SIGKILL, SIGSTOP}) sigaddset(&action.sa_mask, masked);
       CHECK(sigaction(number, &action, draw(2) == 0 ? &was : nullptr) == 0);
       old = name(was.sa_handler);
     }
     struct sigaction now = {};
     CHECK(sigaction(number, nullptr, &now) == 0);
     const int flags = now.sa_flags & static_cast<int>(SA_RESTART | SA_NODEFER | SA_RESETHAND | SA_ONSTACK);
-    printf("%d %u %d: %d, now %d %x %d%d\n", number, way, name(handler), old, name(now.sa_handler),
-           static_cast<unsigned>(flags), sigismember(&now.sa_mask, SIGHUP),
-           sigismember(&now.sa_mask, number));
+    printf("%d %u %d: %d, now %d %x ", number, way, name(handler), old, name(now.sa_handler),
+           static_cast<unsigned>(flags));
+    for (const int masked : {SIGHUP, SIGKILL, SIGSTOP, number}) {
+      printf("%d", sigismember(&now.sa_mask, masked));
+    }
+    puts("");
     BurnFor(20'000);
   }
   for (const int bad : {0, -1, 65, 32, SIGKILL}) {
