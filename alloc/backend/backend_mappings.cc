@@ -5,6 +5,7 @@
 // What it maps is noted, so that the leak check can tell it from the program's own memory. And errno stays as
 // it was: jemalloc goes on when the kernel refuses to take pages back (it does under mlockall) or to unmap,
 // and the program must not see that in what free(), which has no errors, leaves behind.
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -34,7 +35,9 @@ void* hpje_mmap(void* address, size_t size, int protection, int flags, int fd, o
 
 // For dss:primary. The page that the program's own data ends on stays the program's.
 void* hpje_sbrk(intptr_t increment) {
+  const int saved = errno;
   void* memory = sbrk(increment);
+  errno = saved;
   constexpr uintptr_t kPageMask = 4095;
   auto start = reinterpret_cast<uintptr_t>(memory);
   uintptr_t whole = (start + kPageMask) & ~kPageMask;

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Linked with the library: settings of jemalloc that the face itself acts upon. argv[1]: which.
+#include <errno.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <new>
 
 #include "tests/system/programs/program.h"
@@ -31,6 +36,20 @@ void ReallocToNothing() {
   printf("kept %d counted %zu\n", kept, after - before);
 }
 
+// jemalloc finds the end of the program's data blocked, and maps memory instead.
+void GrowBesideBlockedData() {
+  constexpr uintptr_t kPageMask = 4095;
+  auto end = (reinterpret_cast<uintptr_t>(sbrk(0)) + kPageMask) & ~kPageMask;
+  CHECK(mmap(reinterpret_cast<void*>(end), kPageMask + 1, PROT_NONE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != MAP_FAILED);
+  CHECK(sbrk(size_t{1} << 20) == reinterpret_cast<void*>(-1));
+  errno = 0;
+  for (size_t i = 0; i < 20; ++i) {
+    g_block = malloc((i + 3) << 20);
+    CHECK(g_block != nullptr && errno == 0);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -42,6 +61,8 @@ int main(int argc, char** argv) {
     CHECK(g_told > 1000);
   } else if (strcmp(argv[1], "zero_realloc") == 0) {
     ReallocToNothing();
+  } else if (strcmp(argv[1], "blocked_data") == 0) {
+    GrowBesideBlockedData();
   } else if (strcmp(argv[1], "new") == 0) {
     g_block = ::operator new (size_t{PTRDIFF_MAX}, std::nothrow);
     CHECK(g_block == nullptr);

@@ -102,6 +102,11 @@ TEST_P(SettingsTest, ReallocToNothingFreesAllocatesOrAborts) {
   EXPECT_NE(result.err.find("zero_realloc:abort"), std::string::npos) << result.Describe();
 }
 
+TEST_P(SettingsTest, DataThatCannotGrowLeavesErrnoAlone) {
+  Result result = Run("blocked_data", "dss:primary");
+  EXPECT_TRUE(result.ok()) << result.Describe();
+}
+
 TEST_P(SettingsTest, AnInfallibleNewAborts) {
   EXPECT_TRUE(Run("new", "").ok());
   Result result = Run("new", "experimental_infallible_new:true");
