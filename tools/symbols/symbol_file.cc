@@ -4,6 +4,7 @@
 #include <elfutils/libdwelf.h>
 #include <fcntl.h>
 #include <gelf.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,17 +25,24 @@ std::string Hex(const unsigned char* bytes, size_t size) {
   return out;
 }
 
-// The build id among the notes of `data`, "" if it has none.
-std::string BuildIdIn(Elf_Data* data) {
-  GElf_Nhdr note;
-  size_t name, contents;
-  for (size_t at = 0; data != nullptr && (at = gelf_getnote(data, at, &note, &name, &contents)) > 0;) {
+// The build id among the notes of `data`, "" if it has none. elfutils' own walk refuses a last note whose
+// padding is left out, as linkers do.
+std::string BuildIdIn(const Elf_Data* data) {
+  if (data == nullptr || data->d_buf == nullptr) return "";
+  const auto* bytes = static_cast<const unsigned char*>(data->d_buf);
+  const size_t size = data->d_size, align = data->d_type == ELF_T_NHDR8 ? 8 : 4;
+  const auto padded = [align](size_t length) { return (length + align - 1) & ~(align - 1); };
+  for (size_t at = 0; at < size && size - at >= sizeof(GElf_Nhdr);) {
     constexpr std::string_view kOwner("GNU", 4);  // with its zero byte
-    const auto* bytes = static_cast<const char*>(data->d_buf);
+    GElf_Nhdr note;
+    memcpy(&note, bytes + at, sizeof(note));
+    const size_t name = at + sizeof(note), contents = at + padded(sizeof(note) + note.n_namesz);
+    if (contents > size || size - contents < note.n_descsz) return "";
     if (note.n_type == NT_GNU_BUILD_ID && note.n_descsz > 0 &&
-        std::string_view(bytes + name, note.n_namesz) == kOwner) {
-      return Hex(reinterpret_cast<const unsigned char*>(bytes) + contents, note.n_descsz);
+        std::string_view(reinterpret_cast<const char*>(bytes) + name, note.n_namesz) == kOwner) {
+      return Hex(bytes + contents, note.n_descsz);
     }
+    at = contents + padded(note.n_descsz);
   }
   return "";
 }
