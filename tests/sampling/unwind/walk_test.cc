@@ -262,6 +262,10 @@ TEST(WalkTest, ACoroutinesStackEndsWhereItBegins) {
   for (size_t i = 0; i < 6; ++i) EXPECT_EQ(g_in_coroutine.ours[i], g_in_coroutine.theirs[i]) << i;
 }
 
+// Pages that a walk took for code or data. What it found out is remembered for a while, so that the addresses
+// are not to become another test's: they stay mapped.
+void GiveUp(void* pages, size_t size) { EXPECT_EQ(mprotect(pages, size, PROT_NONE), 0); }
+
 TEST(WalkTest, ACorruptStackEndsTheWalkAndIsMarked) {
   // A return address into real code with a stack that is nonsense, at the edge of unmapped memory.
   char* memory =
@@ -285,7 +289,7 @@ TEST(WalkTest, ACorruptStackEndsTheWalkAndIsMarked) {
   }
   WalkResult lost = WalkStack({known[0], 8, 8}, {0, 0}, pcs, kMax);
   EXPECT_TRUE(lost.truncated);
-  munmap(memory, 8192);
+  GiveUp(memory, 8192);
 }
 
 TEST(WalkTest, AStackThatNamesItselfIsNoEndlessWalk) {
@@ -303,7 +307,7 @@ TEST(WalkTest, AStackThatNamesItselfIsNoEndlessWalk) {
   WalkResult result = WalkStack({pc, at(0), at(0)}, BoundsOfThread(), pcs, kMax);
   EXPECT_TRUE(result.truncated);
   EXPECT_LE(result.depth, 3u);
-  munmap(code, 4096);
+  GiveUp(code, 4096);
 }
 
 TEST(WalkTest, CodeWithoutCfiAndAFramePointerOfZeroIsTheOutermostFrame) {
@@ -316,7 +320,7 @@ TEST(WalkTest, CodeWithoutCfiAndAFramePointerOfZeroIsTheOutermostFrame) {
                 BoundsOfThread(), pcs, kMax);
   EXPECT_EQ(result.depth, 1u);
   EXPECT_FALSE(result.truncated);
-  munmap(code, 4096);
+  GiveUp(code, 4096);
 }
 
 TEST(WalkTest, TheLimitOfFramesIsNoTruncation) {
