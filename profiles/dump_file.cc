@@ -17,7 +17,9 @@ char g_program_name[NAME_MAX + 1];
 
 }  // namespace
 
-void KeepProgramName() { TextWriter(g_program_name, sizeof g_program_name).Str(program_invocation_short_name); }
+void KeepProgramName() {
+  TextWriter(g_program_name, sizeof g_program_name).Str(program_invocation_short_name);
+}
 
 bool ExpandPattern(const char* pattern, uint64_t number, const char* suffix, TextWriter* name) {
   constexpr int kNumberDigits = 4;
