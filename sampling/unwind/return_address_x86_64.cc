@@ -29,8 +29,20 @@ constexpr size_t kOtherPages = 64;
 constexpr int kTimeBits = 28, kTickBits = 27;  // ticks of 0.13 s
 std::atomic<uint64_t> g_other_pages[kOtherPages];
 
+// Where a register holds whatever it likes, each stack may have another such page, and to read the maps of a
+// large program takes milliseconds: so many times a tick it is done in vain. Time << kLookBits | looks.
+constexpr uint64_t kMostLooksInVain = 16;
+constexpr int kLookBits = 8;
+std::atomic<uint64_t> g_looks_in_vain{0};
+
 uint64_t TimeNow() {
   return static_cast<uint64_t>(RawMonotonicNanos()) >> kTickBits & ((uint64_t{1} << kTimeBits) - 1);
+}
+
+// A race loses a count, and no more.
+uint64_t LooksInVain(uint64_t now) {
+  const uint64_t looks = g_looks_in_vain.load(std::memory_order_relaxed);
+  return looks >> kLookBits == now ? looks & ((1 << kLookBits) - 1) : 0;
 }
 
 // Answers one question of /proc/self/maps, which it takes in character by character: start-limit rwxp ...
@@ -88,13 +100,19 @@ Answer IsBehindCall(uintptr_t pc) {
              : Answer::kNo;
 }
 
-bool IsCode(uintptr_t address) {
+// `likely`: nothing speaks against it.
+bool IsCode(uintptr_t address, bool likely) {
+  const uint64_t now = TimeNow();
   const uintptr_t page = address >> kPageBits;
   std::atomic<uint64_t>& other = g_other_pages[page % kOtherPages];
-  const uint64_t entry = page << kTimeBits | TimeNow();
+  const uint64_t entry = page << kTimeBits | now;
   if (other.load(std::memory_order_relaxed) == entry) return false;
+  const uint64_t looks = LooksInVain(now);
+  if (!likely && looks >= kMostLooksInVain) return false;
   if (IsExecutable(address)) return true;
   other.store(entry, std::memory_order_relaxed);
+  if (looks < kMostLooksInVain)
+    g_looks_in_vain.store(now << kLookBits | (looks + 1), std::memory_order_relaxed);
   return false;
 }
 
@@ -128,7 +146,8 @@ bool MayReturnTo(uintptr_t pc) {
   const Answer behind_call = IsBehindCall(pc);
   if (behind_call != Answer::kYes) {
     const bool compiled = FindRule(pc).rule.kind() != Rule::kNoCfi;
-    if (compiled ? behind_call == Answer::kNo : !IsCode(pc - 1)) return false;
+    if (compiled ? behind_call == Answer::kNo : !IsCode(pc - 1, behind_call == Answer::kUnknown))
+      return false;
   }
   known.store(pc, std::memory_order_relaxed);
   return true;

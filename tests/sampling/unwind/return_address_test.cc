@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include <vector>
 
@@ -75,6 +76,34 @@ TEST_F(Pages, DataIsNoCode) {
 }
 
 void Compiled() {}
+
+int64_t CpuNanos() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
+}
+
+// Code without tables that keeps no frame pointer: any word may look like a return address.
+TEST_F(Pages, ManyPagesOfDataCostLittle) {
+  constexpr size_t kPages = 4000, kPage = 4096;
+  auto* data = static_cast<unsigned char*>(
+      mmap(nullptr, kPages * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  ASSERT_NE(data, MAP_FAILED);
+  memset(data, 0x90, kPages * kPage);
+  const auto at = reinterpret_cast<uintptr_t>(data);
+  const int64_t begin = CpuNanos();
+  for (size_t i = 0; i < kPages; ++i) EXPECT_FALSE(MayReturnTo(at + kNoCall));
+  const int64_t middle = CpuNanos();
+  for (size_t i = 0; i < kPages; ++i) EXPECT_FALSE(MayReturnTo(at + i * kPage + 100));
+  const int64_t end = CpuNanos();
+  EXPECT_LT(end - middle, 20 * (middle - begin));
+  munmap(data, kPages * kPage);
+  // Soon code that no call returns to is looked for again.
+  const auto code = reinterpret_cast<uintptr_t>(Map(PROT_READ | PROT_EXEC));
+  int turns = 0;
+  while (!MayReturnTo(code + kNoCall) && turns < 10'000'000) ++turns;
+  EXPECT_LT(turns, 10'000'000);
+}
 
 TEST(ReturnAddressTest, ACompiledFunctionIsReturnedToBehindACall) {
   EXPECT_TRUE(MayReturnTo(reinterpret_cast<uintptr_t>(__builtin_return_address(0))));
