@@ -2,6 +2,10 @@
 #include "tests/support/under.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace heapprof::test {
 
@@ -15,6 +19,28 @@ Command Under(const TempDir& dir, const std::vector<std::string>& argv, const st
   return command;
 }
 
+namespace {
+
+bool IsTemporary(const std::string& name) {
+  return name.rfind("h.", 0) == 0 && name.find(".heap.pb.gz") + 11 != name.size() &&
+         name.find(".cpu.pb.gz") + 10 != name.size();
+}
+
+}  // namespace
+
+void RemoveWhatTheKilledLeft(const std::string& folder) {
+  for (const std::string& name : ListDir(folder)) {
+    if (!IsTemporary(name)) continue;
+    const int process = static_cast<int>(syscall(SYS_pidfd_open, atoi(name.c_str() + 2), 0));
+    if (process >= 0) {
+      pollfd end = {process, POLLIN, 0};
+      poll(&end, 1, 60000);
+      close(process);
+    }
+    unlink((folder + "/" + name).c_str());  // unless it has its name by now
+  }
+}
+
 std::vector<HeapProfile> ExpectGoodProfiles(const std::string& folder) {
   std::vector<HeapProfile> profiles;
   for (const std::string& path : FindProfiles(folder)) {
@@ -22,9 +48,7 @@ std::vector<HeapProfile> ExpectGoodProfiles(const std::string& folder) {
     EXPECT_EQ(profiles.back().error(), "") << path;
   }
   for (const std::string& name : ListDir(folder)) {
-    const bool temporary = name.rfind("h.", 0) == 0 && name.find(".heap.pb.gz") + 11 != name.size() &&
-                           name.find(".cpu.pb.gz") + 10 != name.size();
-    EXPECT_FALSE(temporary) << "left behind: " << name;
+    EXPECT_FALSE(IsTemporary(name)) << "left behind: " << name;
   }
   return profiles;
 }

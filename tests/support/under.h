@@ -22,6 +22,10 @@ std::string LibraryPath();
 // `argv` with the library preloaded and HEAPPROF_OPTIONS = `options`, over output=DIR/h.%p.%n.
 Command Under(const TempDir& dir, const std::vector<std::string>& argv, const std::string& options);
 
+// Removes the temporary files of processes that were killed (SIGKILL) while they wrote; those that are still
+// writing are waited for. For a program that kills its children as soon as it has asked them to end.
+void RemoveWhatTheKilledLeft(const std::string& folder);
+
 // Fails the running test unless every profile in `folder` is whole and right, and no temporary file is left
 // beside them. Returns the profiles in the order of their names.
 std::vector<HeapProfile> ExpectGoodProfiles(const std::string& folder);
