@@ -4,6 +4,7 @@
 #include <dwarf.h>
 
 #include <algorithm>
+#include <string_view>
 
 namespace heapprof::tools {
 namespace {
@@ -38,6 +39,18 @@ std::string SymbolOf(Dwarf_Die* die) {
     if (text != nullptr && *text != '\0') return text;
   }
   return "";
+}
+
+std::string_view Text(Dwarf_Die* die, unsigned name) {
+  Dwarf_Attribute attribute;
+  const char* text =
+      dwarf_attr_integrate(die, name, &attribute) == nullptr ? nullptr : dwarf_formstring(&attribute);
+  return text == nullptr ? "" : text;
+}
+
+bool IsIn(std::string_view path, std::string_view directory) {
+  return path.size() > directory.size() && path[directory.size()] == '/' &&
+         path.compare(0, directory.size(), directory) == 0;
 }
 
 }  // namespace
@@ -142,14 +155,45 @@ struct DwarfScopes::Unit {
     return address < piece.end ? piece.scope : kNoScope;
   }
 
+  // The path of a file as libdw tells it: its directory in the line table, "/", and its name there. The
+  // directory may be relative to the one that the compiler ran in, which is the table's first.
+  std::string PathOf(const char* told) {
+    if (told == nullptr || *told == '\0') return "";
+    const std::string_view path = told, made_in = Text(&lines, DW_AT_comp_dir);
+    if (path[0] == '/') {
+      // The compiler's directory may have been mapped to nothing.
+      const bool in_nothing = made_in.empty() && path.substr(1) == Text(&lines, DW_AT_name);
+      return std::string(path.substr(in_nothing ? 1 : 0));
+    }
+    if (made_in.empty() || IsInFirstDirectory(path)) return told;
+    std::string whole(made_in);
+    if (whole.back() != '/') whole += '/';
+    return whole += path;
+  }
+
+  // Whether the directory that stands in `path` is the table's first, and no other, longer one.
+  bool IsInFirstDirectory(std::string_view path) {
+    Dwarf_Files* files;
+    const char* const* directories;
+    size_t count;
+    if (dwarf_getsrcfiles(&lines, &files, &count) != 0 ||
+        dwarf_getsrcdirs(files, &directories, &count) != 0 || count == 0 || directories[0] == nullptr ||
+        !IsIn(path, directories[0])) {
+      return false;
+    }
+    const std::string_view first = directories[0];
+    return std::none_of(directories + 1, directories + count, [&](const char* other) {
+      return other != nullptr && std::string_view(other).size() > first.size() && IsIn(path, other);
+    });
+  }
+
   std::string FileName(int64_t index) {
     Dwarf_Files* files;
     size_t count;
     if (dwarf_getsrcfiles(&lines, &files, &count) != 0 || index < 0 || static_cast<size_t>(index) >= count) {
       return "";
     }
-    const char* name = dwarf_filesrc(files, static_cast<size_t>(index), nullptr, nullptr);
-    return name == nullptr ? "" : name;
+    return PathOf(dwarf_filesrc(files, static_cast<size_t>(index), nullptr, nullptr));
   }
 
   Dwarf_Die lines, tree;
@@ -198,8 +242,7 @@ std::vector<SourceFrame> DwarfScopes::FramesAt(uint64_t address) {
   Dwarf_Line* line = unit->LineAt(address);
   if (line != nullptr) {
     int number = 0;
-    const char* file = dwarf_linesrc(line, nullptr, nullptr);
-    if (file != nullptr) position.file = file;
+    position.file = unit->PathOf(dwarf_linesrc(line, nullptr, nullptr));
     if (dwarf_lineno(line, &number) == 0) position.line = number;
   }
   for (uint32_t at = unit->ScopeAt(address); at != kNoScope; at = unit->scopes[at].parent) {

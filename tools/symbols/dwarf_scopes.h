@@ -20,7 +20,9 @@ namespace heapprof::tools {
 
 struct SourceFrame {
   std::string symbol;  // the linkage name, or the plain one where there is no other
-  std::string file;    // absolute, as the compiler wrote it; "" if not known
+  // In the directory that the compiler ran in, unless it is absolute: relative only where a prefix map made
+  // that directory so. "" if not known.
+  std::string file;
   int64_t line = 0;
   int64_t start_line = 0;  // where the function is declared
 };

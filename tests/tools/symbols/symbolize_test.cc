@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <map>
 #include <random>
+#include <set>
 #include <sstream>
 
 #include "tests/support/files.h"
@@ -255,6 +256,65 @@ TEST_F(Symbolize, LeavesNothingBehindWhenItCannotWrite) {
   EXPECT_EQ(profile.error(), "");
   EXPECT_EQ(profile.proto().SerializeAsString(), MakeProfile().SerializeAsString());
   EXPECT_EQ(ListDir(dir_.path()).size(), 1u);
+}
+
+// Sources named from a build folder beside them: build/here.cc, source/there.cc and include/inner.h.
+class RelativeSources : public Symbolize, public testing::WithParamInterface<std::string> {
+ protected:
+  void SetUp() override {
+    for (const char* folder : {"build", "source", "include"}) {
+      std::filesystem::create_directories(dir_ / folder);
+    }
+    WriteFile(dir_ / "include/inner.h",
+              "inline __attribute__((always_inline)) int Inner(int* x) {\n  return *x += 3;\n}\n");
+    WriteFile(dir_ / "build/here.cc", "#include \"inner.h\"\nint Here(int* x) { return Inner(x) / 7; }\n");
+    WriteFile(dir_ / "source/there.cc", "#include \"inner.h\"\nint There(int* x) { return Inner(x) / 9; }\n");
+  }
+
+  // What the files are called when the prefix `from` of their paths is mapped `to` something else.
+  std::set<std::string> Names(const std::string& from, const std::string& to) {
+    const std::string file = dir_ / "subject.so";
+    const Result made =
+        Do({"/bin/sh", "-c",
+            "cd \"$1/build\" && \"$0\" -O1 -shared -fPIC -nostartfiles \"$2\" \"-fdebug-prefix-map=$3=$4\" "
+            "-I../include here.cc ../source/there.cc -o \"$5\"",
+            HEAPPROF_COMPILER, dir_.path(), GetParam(), from, to, file});
+    EXPECT_TRUE(made.ok()) << made.Describe();
+    WriteLocations(dir_ / "in.pb.gz", file, file, "", RandomAddresses(file));
+    const Result result = RunCommand({"symbolize", dir_ / "in.pb.gz", "-o", dir_ / "out.pb.gz"});
+    EXPECT_TRUE(result.ok()) << result.Describe();
+    std::set<std::string> names;
+    for (const auto& [address, frames] : ReadFrames(dir_ / "out.pb.gz")) {
+      for (const Frame& frame : frames) {
+        if (!frame.file.empty()) names.insert(frame.file);
+      }
+    }
+    return names;
+  }
+
+  static std::set<std::string> In(const std::string& folder) {
+    return {folder + "/build/here.cc", folder + "/include/inner.h", folder + "/source/there.cc"};
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Dwarf, RelativeSources, testing::Values("-gdwarf-4", "-gdwarf-5"),
+                         [](const auto& form) {
+                           return "Version" + form.param.substr(form.param.size() - 1);
+                         });
+
+TEST_P(RelativeSources, AreInTheFolderOfTheCompiler) {
+  EXPECT_EQ(Names("/nowhere", ""), In(dir_.path()));
+  EXPECT_EQ(Names(dir_.path(), "/usr/src/it"), In("/usr/src/it"));
+}
+
+// llvm-symbolizer 14 and addr2line 2.40 put a relative folder of the compiler before itself in DWARF 5.
+TEST_P(RelativeSources, StayRelativeWhereThatFolderIs) {
+  EXPECT_EQ(Names(dir_.path(), "it"), In("it"));
+  const std::set<std::string> beside = {"../include/inner.h", "../source/there.cc", "here.cc"};
+  EXPECT_EQ(Names(dir_ / "build", "."), beside);
+  // gcc leaves the folder in the table of DWARF 5 as it is, which makes here.cc absolute.
+  std::set<std::string> names = Names(dir_ / "build", "");
+  if (names.erase(dir_ / "build/here.cc") != 0) names.insert("here.cc");
+  EXPECT_EQ(names, beside);
 }
 
 TEST(SymbolFile, ReadsABuildIdOfTwoBytes) {
