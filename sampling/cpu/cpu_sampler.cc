@@ -208,7 +208,11 @@ bool HasProfile() {
 
 bool UsesProcessTimer() { return Running() && g_clocks.kind() == ClockKind::kProcessTimer; }
 
-void ProgramSetsProcessTimer() { g_clocks.DisownProcessTimer(); }
+void ProgramSetsProcessTimer() {
+  // A child of vfork has a timer of its own, and the memory of its parent, which goes on to tick.
+  const int profiled = g_profiled_pid.load(std::memory_order_relaxed);
+  if (profiled == 0 || profiled == RawGetPid() || IsCopy()) g_clocks.DisownProcessTimer();
+}
 
 void Halt() {
   Session* session = g_session;

@@ -172,6 +172,8 @@ void Children() {
     const pid_t child = i % 2 == 0 ? vfork() : fork();
     if (child == 0) {
       const bool was = signal(SIGPROF, Count) == SIG_DFL && signal(SIGUSR2, Count) == SIG_DFL;
+      const itimerval none = {};
+      if (setitimer(ITIMER_PROF, &none, nullptr) != 0) _exit(2);
       _exit(was ? 0 : 1);
     }
     int status;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "tests/system/cpu/cpu_profiles.h"
 
@@ -94,15 +95,29 @@ TEST(DumpSignal, StepsBackForTheProgramsHandlerAndComesBackWithTheDefault) {
   EXPECT_EQ(run.ProfileCount(), 3u);
 }
 
-TEST(DumpSignal, ChildrenSetTheirOwnAndTheParentKeepsWhatItHas) {
+void ChildrenSetTheirOwn(bool with_process_timer) {
   ProgramRun run = Signals({"children"}, kAtStart);
+  if (with_process_timer) {
+    run.command().before_exec = [] {
+      const rlimit none = {0, 0};
+      setrlimit(RLIMIT_SIGPENDING, &none);
+      const rlimit few = {6, 6};  // and no descriptors for events
+      setrlimit(RLIMIT_NOFILE, &few);
+    };
+  }
   ExpectWell(run.Execute());
   const auto profiles = CpuProfiles(run);
   ASSERT_GE(profiles.size(), 1u);
   int64_t whole = 0;
-  for (const auto& profile : profiles) whole += profile.In("After") > 80 && profile.In("Before") > 80 ? 1 : 0;
+  for (const auto& profile : profiles) {
+    EXPECT_EQ(profile.Comment("cpu-clock") == "ITIMER_PROF", with_process_timer);
+    whole += profile.In("After") > 80 && profile.In("Before") > 80 ? 1 : 0;
+  }
   EXPECT_EQ(whole, 1) << "the parent's goes on";
 }
+
+TEST(DumpSignal, ChildrenSetTheirOwnAndTheParentKeepsWhatItHas) { ChildrenSetTheirOwn(false); }
+TEST(CpuSignals, ChildrenSetTheirTimerAndTheParentKeepsItsOwn) { ChildrenSetTheirOwn(true); }
 
 TEST(StaticSignals, AreTheProgramsToo) {
   ProgramRun bare = Signals({"seen"}, "");
