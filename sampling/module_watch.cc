@@ -24,14 +24,14 @@
 namespace heapprof {
 namespace {
 
-// Locks are held here for milliseconds where many stacks are recorded, among them that of the allocation's
-// slow path: no handler of the program may run in this thread meanwhile, and allocate, or fork.
-
 // What was mapped when we last looked, and room for the next look.
 struct Snapshots {
   ModuleTable::Workspace workspace[2];
 };
 
+// Held for milliseconds where many stacks are recorded, as are others under it, among them that of the
+// allocation's slow path: with all signals blocked, so that no handler of the program allocates meanwhile, or
+// forks.
 SpinLock g_lock(LockRank::kModules);
 Snapshots* g_snapshots HP_GUARDED_BY(g_lock) = nullptr;
 int g_current HP_GUARDED_BY(g_lock) = 0;  // the workspace that holds the modules that are known

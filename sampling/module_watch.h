@@ -21,8 +21,8 @@ void AfterUnload();
 // only where the walk needs to be told (a glibc before 2.35).
 void ReadModules();
 
-// Unwind tables that the program registers for its own code, and takes back (unwind/registered_frames.h). The
-// key tells those of one registration.
+// Unwind tables that the program registers for its own code, and takes back (unwind/cfi/registered_frames.h).
+// The key tells those of one registration.
 void RegisterFrames(uintptr_t key, uintptr_t begin, uintptr_t text_base, uintptr_t data_base);
 void DeregisterFrames(uintptr_t key);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // malloc, free, and the operators that most programs live by, for x86-64.
 //
-// malloc counts the thread's bytes down (ThreadCountdown in sampling/recorder.h) and goes the slow way when the
+// malloc counts the thread's bytes down (ThreadCountdown in sampling/thread/countdown.h) and goes the slow way when the
 // countdown was not larger than the size, compared unsigned: so do absurd sizes, and every size, 0 too, when the
 // countdown is 0, which is how a thread begins. It does so too when the interval has changed since: one comparison
 // tells that, and sizes that no cache has, from the rest. free goes the slow way unless a bit of g_sample_mask is

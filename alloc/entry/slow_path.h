@@ -33,8 +33,8 @@ extern unsigned char hp_delete_replaced;
 
 namespace heapprof {
 
-// recorder.h's t_countdown under a second name: for an `extern thread_local` the compiler would test at every
-// use whether a constructor is due; an `extern __thread` is plain data, and that is what it is.
+// countdown.h's t_countdown under a second name: for an `extern thread_local` the compiler would test at
+// every use whether a constructor is due; an `extern __thread` is plain data, and that is what it is.
 extern __thread ThreadCountdown t_plain_countdown __asm__("_ZN8heapprof11t_countdownE")
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
 

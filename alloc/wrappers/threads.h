@@ -4,8 +4,8 @@
 // A new thread tells the recorder its stack bounds first thing, so that nobody has to ask libc for them
 // inside malloc (pthread_getattr_np allocates).
 //
-// Thread-safety: yes. Signal-safety: as the functions wrapped, no. Allocates: a block per thread that is
-// being created, by the backend directly: it is not the program's and is never sampled.
+// Thread-safety: yes. Signal-safety: as the functions wrapped, no. Allocates: nothing
+// for up to 1024 threads that are being created at a time, a page by mmap for each more.
 #ifndef HEAPPROF_ALLOC_WRAPPERS_THREADS_H_
 #define HEAPPROF_ALLOC_WRAPPERS_THREADS_H_
 
