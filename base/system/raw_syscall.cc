@@ -47,7 +47,12 @@ int RawUnlink(const char* path) {
 }
 
 int RawRename(const char* from, const char* to) {
-  return static_cast<int>(RawSyscall(SYS_renameat2, AT_FDCWD, Address(from), AT_FDCWD, Address(to), 0));
+  long result = RawSyscall(SYS_renameat2, AT_FDCWD, Address(from), AT_FDCWD, Address(to), 0);
+#ifdef SYS_renameat
+  // A kernel before 3.15, or a sandbox that is as old.
+  if (result == -ENOSYS) result = RawSyscall(SYS_renameat, AT_FDCWD, Address(from), AT_FDCWD, Address(to));
+#endif
+  return static_cast<int>(result);
 }
 
 int RawGetPid() { return static_cast<int>(RawSyscall(SYS_getpid)); }

@@ -4,9 +4,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <string>
 
 namespace heapprof {
 namespace {
@@ -34,6 +43,37 @@ TEST(RawSyscallTest, ReadableTellsMappedFromUnmappedAndChangesNoMask) {
   sigprocmask(SIG_BLOCK, nullptr, &after);
   for (int s = 1; s < 65; ++s) EXPECT_EQ(sigismember(&before, s), sigismember(&after, s)) << s;
   munmap(two, 2 * page);
+}
+
+// In a child of its own, as a filter stays.
+TEST(RawSyscallTest, FilesAreRenamedWhereTheNewerCallIsMissing) {
+  char from[] = "/tmp/raw_syscall_test.XXXXXX";
+  const int fd = mkstemp(from);
+  ASSERT_GE(fd, 0);
+  close(fd);
+  const std::string to = std::string(from) + ".renamed";
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_renameat2, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog program = {sizeof(filter) / sizeof(*filter), filter};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
+      _exit(255);
+    }
+    _exit(-RawRename(from, to.c_str()));
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  EXPECT_EQ(unlink(to.c_str()), 0);
+  unlink(from);
 }
 
 TEST(RawSyscallTest, OwnMemoryIsCopiedOrRefused) {
