@@ -17,6 +17,7 @@
 #include "sampling/modules/modules.h"
 #include "sampling/modules/retired_modules.h"
 #include "sampling/unwind/cfi/cfi.h"
+#include "sampling/unwind/cfi/eh_frame_section.h"
 #include "sampling/unwind/cfi/registered_frames.h"
 #include "sampling/unwind/shown_code.h"
 #include "sampling/unwind/walk.h"
@@ -145,6 +146,7 @@ void AfterUnload() {
   SpinLockHolder hold(&g_lock);
   if (counts.unloads == g_seen_unloads) return;
   unwind::TakeModuleSnapshot();
+  unwind::ForgetEhFrameSections();
   UnwindCacheModulesChanged();
   g_seen_unloads = counts.unloads;
   if (g_snapshots == nullptr || g_known_count == 0) return;

@@ -77,6 +77,7 @@ bool FindEhFrameSection(const link_map& module, uintptr_t map_start, EhFrameSect
   if (!Read(module, section)) *section = {0, 0};
   const uint32_t slot = g_count.fetch_add(1, std::memory_order_relaxed);
   if (slot < kMostModules) {
+    g_entries[slot].map_start.store(0, std::memory_order_relaxed);
     g_entries[slot].bias.store(module.l_addr, std::memory_order_relaxed);
     g_entries[slot].lo.store(section->lo, std::memory_order_relaxed);
     g_entries[slot].hi.store(section->hi, std::memory_order_relaxed);
@@ -85,5 +86,9 @@ bool FindEhFrameSection(const link_map& module, uintptr_t map_start, EhFrameSect
   }
   return section->lo != 0;
 }
+
+// A search that is under way may take parts of two modules' entries for one, and finds that no module has
+// such a section.
+void ForgetEhFrameSections() { g_count.store(0, std::memory_order_relaxed); }
 
 }  // namespace heapprof::unwind

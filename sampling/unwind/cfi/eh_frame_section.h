@@ -18,6 +18,8 @@ struct EhFrameSection {
 
 // `module` is loaded at `map_start`. False: it has none that could be found.
 bool FindEhFrameSection(const link_map& module, uintptr_t map_start, EhFrameSection* section);
+// After an unload: another module may come to lie at the same place.
+void ForgetEhFrameSections();
 
 }  // namespace heapprof::unwind
 

@@ -83,6 +83,21 @@ TEST_P(Stacks, ALibraryThatComesAndGoesTakesNothingNew) {
   EXPECT_EQ(mappings, 1);
 }
 
+// What was found of the tables of one library is nothing that another has.
+TEST_P(Stacks, LibrariesWithoutAnIndexTakeEachOthersPlace) {
+  auto run = Hazard({Program("places"), Program("unindexed_const.so"), Program("unindexed_data.so")},
+                    "dump_at_exit=1");
+  ExpectRunsWell(run.get());
+  const std::vector<HeapProfile> profiles = run->Profiles();
+  ASSERT_EQ(profiles.size(), Bare() ? 0u : 1u);
+  if (profiles.empty()) return;
+  EXPECT_NE(profiles[0].Comments().find("truncated-stacks: 0\n"), std::string::npos)
+      << profiles[0].Comments();
+  if (GetParam() != "1") return;
+  EXPECT_EQ(profiles[0].In("unindexed_alloc").alloc_objects, 20);
+  EXPECT_EQ(profiles[0].In("main").alloc_objects, profiles[0].In("_start").alloc_objects);
+}
+
 // Such a library would call libc's malloc, whose blocks this free knows nothing of.
 TEST_P(Stacks, LibrariesBoundDeeplyShareTheMalloc) {
   auto run =
