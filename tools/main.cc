@@ -42,6 +42,13 @@ std::string CheckFrames(const std::string& text) {
   return good ? "" : "'" + Printable(text) + "' is no number of 1 to 1024 frames";
 }
 
+std::string CheckPid(const std::string& text) {
+  constexpr size_t kMostDigits = 9;
+  const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+  const bool good = digits && text.size() <= kMostDigits && std::stoul(text) >= 1;
+  return good ? "" : "'" + Printable(text) + "' is no process id, a number";
+}
+
 // What `heapprof` alone says.
 constexpr char kFirstSteps[] =
     "Heap profiles of running programs, sampled at the speed of malloc.\n\n"
@@ -91,7 +98,7 @@ CLI::App* AddRun(CLI::App* app, CommandLine* line) {
 
 CLI::App* AddDump(CLI::App* app, CommandLine* line) {
   CLI::App* dump = app->add_subcommand("dump", "Have a running program write its heap profile");
-  dump->add_option("PID", line->dump.pid, "The process")->required()->check(CLI::Range(1L, 1L << 30));
+  dump->add_option("PID", line->dump.pid, "The process")->required()->check(CheckPid);
   dump->add_option("--timeout", line->dump.timeout_seconds, "Seconds to wait for the file")
       ->check(CLI::Range(0.0, 1e6));
   dump->add_option("--output", line->dump.output, "Pattern of its files, where the process cannot be read");
@@ -161,6 +168,12 @@ std::string FirstLine(const std::string& text) { return text.substr(0, text.find
                 suggestion + "; see heapprof " + (is_subcommand ? command.get_name() + " " : "") + "--help");
 }
 
+// Errors: Failure, always: `command` has no use for `word`.
+[[noreturn]] void FailAtWord(const CLI::App& command, const std::string& word) {
+  const std::string& name = command.get_name();
+  throw Failure(name + ": " + Printable(word) + " is one word too many; see heapprof " + name + " --help");
+}
+
 // Errors: Failure, always: the words are wrong, as `error` says; `first` is the first of them.
 [[noreturn]] void FailAt(const CLI::App& app, const std::string& first, const CLI::ParseError& error) {
   const std::vector<CLI::App*> parsed = app.get_subcommands();
@@ -178,9 +191,10 @@ std::string FirstLine(const std::string& text) { return text.substr(0, text.find
   const auto option = std::find_if(rest.begin(), rest.end(),
                                    [](const std::string& word) { return word.size() > 1 && word[0] == '-'; });
   if (option != rest.end()) FailAtOption(command, *option);
-  if (!rest.empty()) {
-    throw Failure(name + ": " + Printable(rest.front()) + " is one word too many; see heapprof " + name +
-                  " --help");
+  if (!rest.empty()) FailAtWord(command, rest.front());
+  if (first != name && !app.remaining().empty()) {
+    throw Failure(Printable(first) + " stands before the command " + name +
+                  ", whose words follow it; see heapprof " + name + " --help");
   }
   throw Failure(name + ": " + Printable(FirstLine(error.what())) + "; see heapprof " + name + " --help");
 }
@@ -190,6 +204,7 @@ std::vector<std::string> ProgramOf(const CLI::App& command, const std::vector<st
   const std::string& name = command.get_name();
   const std::vector<std::string> rest = command.remaining();
   if (!behind_mark.empty() && !rest.empty()) {
+    if (rest.front()[0] != '-') FailAtWord(command, rest.front());
     FailAtOption(command, rest.front());
   }
   const std::vector<std::string>& program = behind_mark.empty() ? rest : behind_mark;
@@ -206,7 +221,7 @@ int Main(std::vector<std::string> words) {
     return kStatusUnusable;  // a script whose words are lost shall not go on
   }
   if (words.front() == "help") {
-    words.erase(words.begin());
+    while (!words.empty() && words.front() == "help") words.erase(words.begin());
     words.emplace_back("--help");
   }
   CommandLine line;
@@ -230,6 +245,8 @@ int Main(std::vector<std::string> words) {
     std::reverse(words.begin(), words.end());  // as CLI11 wants them
     app.parse(words);
   } catch (const CLI::Success& success) {
+    // Help on what is no command.
+    if (app.get_subcommands().empty() && !first.empty() && first[0] != '-') FailAt(app, first, success);
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
     FailAt(app, first, error);

@@ -179,6 +179,14 @@ TEST_F(CommandLine, UnknownWordsAreNamedWithWhatTheyWereMeantToBe) {
        "run: --intervall is no option (did you mean --interval?); see heapprof run --help"},
       {{"run", "--intervall", "1", "--", "true"},
        "run: --intervall is no option (did you mean --interval?); see heapprof run --help"},
+      {{"help", "topp"}, "topp is no command (did you mean top?); see heapprof --help"},
+      {{"topp", "--help"}, "topp is no command (did you mean top?); see heapprof --help"},
+      {{"--limit", "2", "top", "x"},
+       "--limit stands before the command top, whose words follow it; see heapprof top --help"},
+      {{"run", "--cpu", "200", "--", "true"}, "run: 200 is one word too many; see heapprof run --help"},
+      {{"dump", "redis-server"},
+       "dump: PID: 'redis-server' is no process id, a number; see heapprof dump --help"},
+      {{"diff", "-", "-"}, "diff: both profiles are standard input"},
       {{"diff", "a", "b", "c"}, "diff: c is one word too many; see heapprof diff --help"},
       {{"top"}, "top: FILE is required; see heapprof top --help"}};
   for (const auto& [words, line] : cases) {

@@ -66,6 +66,7 @@ SharedTypes FindSharedTypes(const Profile& profile, const Profile* base, const F
 void Flame(const FlameRequest& request) {
   if (request.file == "-" && request.base == "-") throw Failure("flame: both profiles are standard input");
   const Profile profile = LoadNamedProfile(request.file, request.load);
+  TellIfWithoutNames(request.file, profile);
   std::optional<Profile> base;
   if (!request.base.empty()) base = LoadNamedProfile(request.base, request.load);
 

@@ -26,6 +26,21 @@ bool AreOfOneProcess(const Profile& a, const Profile& b) {
   return same("pid") && same("start-time");
 }
 
+double NamedShare(const Profile& profile) {
+  size_t named = 0, all = 0;
+  for (const ProfileLocation& location : profile.locations) {
+    if (location.mapping == kNone) continue;
+    ++all;
+    named += location.line_count != 0 ? 1 : 0;
+  }
+  return all == 0 ? 1 : static_cast<double>(named) / static_cast<double>(all);
+}
+
+void TellIfWithoutNames(const std::string& file, const Profile& profile) {
+  if (NamedShare(profile) >= kFewNames) return;
+  Tell(Printable(file) + " has addresses and no names: heapprof symbolize puts them in");
+}
+
 size_t FindSampleType(const Profile& profile, std::string_view name) {
   const bool named = !name.empty();
   if (!named) name = profile.text(profile.header.default_sample_type);

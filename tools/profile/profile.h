@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -107,6 +108,14 @@ struct Profile {
 std::string_view CommentValue(const Profile& profile, std::string_view key);
 // True if the comments of both say that they are dumps of one process.
 bool AreOfOneProcess(const Profile& a, const Profile& b);
+
+// The share of the locations in modules that have names. Frames that stand for no code, such as those of
+// losses, are in no module, and named always. 1 if there are none.
+double NamedShare(const Profile& profile);
+// Below this share a profile has not been symbolized: names that a program's own text gave it are few.
+inline constexpr double kFewNames = 0.01;
+// Says in a line on stderr that `file` has no names, if so, and how it gets them.
+void TellIfWithoutNames(const std::string& file, const Profile& profile);
 
 // The index of the sample type called `name`, or, where `name` is empty, of the one that the profile shows by
 // default (the last if it names none, as pprof has it). Errors: Failure that lists the types there are.

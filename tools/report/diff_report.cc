@@ -115,20 +115,11 @@ void PrintText(const Diff& diff, const View& base, const View& now, size_t limit
   }
 }
 
-// The share of the locations that have names.
-double NamedShare(const Profile& profile) {
-  size_t named = 0;
-  for (const ProfileLocation& location : profile.locations) named += location.line_count != 0 ? 1 : 0;
-  return profile.locations.empty()
-             ? 0
-             : static_cast<double>(named) / static_cast<double>(profile.locations.size());
-}
-
 // Stacks are matched by names: with names on one side only, each would seem to end here and to begin there.
 void WarnOfNames(const View& base, const View& now) {
-  constexpr double kFew = 0.01, kMany = 0.3;
+  constexpr double kMany = 0.3;
   const double before = NamedShare(base.profile()), after = NamedShare(now.profile());
-  if ((before < kFew && after > kMany) || (after < kFew && before > kMany)) {
+  if ((before < kFewNames && after > kMany) || (after < kFewNames && before > kMany)) {
     Tell("warning: " + Printable(before < after ? base.file() : now.file()) +
          " has no names and the other profile has: symbolize it, or their stacks do not match");
   }
@@ -137,6 +128,7 @@ void WarnOfNames(const View& base, const View& now) {
 }  // namespace
 
 int RunDiff(const DiffRequest& request) {
+  if (request.base == "-" && request.now == "-") throw Failure("diff: both profiles are standard input");
   const View base(request.base, request.view);
   ViewOptions options = request.view;
   options.type = base.type_name();  // the default of the new one may be another

@@ -53,9 +53,13 @@ std::string LimitsText(const View& view, Sum value, const Uncertainty& uncertain
 }
 
 void PrintHeading(const View& view) {
-  const std::string limits = LimitsText(view, view.total(), view.total_uncertainty());
   Sum shown = 0;
-  for (const uint32_t sample : view.samples()) shown += view.value(sample);
+  Uncertainty uncertainty;
+  for (const uint32_t sample : view.samples()) {
+    shown += view.value(sample);
+    if (view.estimator().sampled()) uncertainty.Add(view.estimator().Of(sample));
+  }
+  const std::string limits = LimitsText(view, shown, uncertainty);
   std::printf("%s, %s: %s of %s%s\n", Printable(view.file()).c_str(), Printable(view.type_name()).c_str(),
               Human(view, shown).c_str(), Human(view, view.total()).c_str(),
               limits.empty() ? "" : (", 95 % sure to be in " + limits).c_str());
@@ -67,8 +71,16 @@ std::string JsonHeading(const View& view) {
          JsonFigure(view, "total", view.total(), view.total_uncertainty());
 }
 
+void TellOfView(const View& view, Granularity granularity) {
+  if (view.samples().empty() && view.total() != 0) {
+    Tell(Printable(view.file()) + ": no stack is left by --focus, --ignore and --tag");
+  }
+  if (granularity != Granularity::kModule) TellIfWithoutNames(view.file(), view.profile());
+}
+
 void Top(const ReportRequest& request) {
   const View view(request.files, request.view);
+  TellOfView(view, request.granularity);
   const FrameTable frames(view.profile(), request.granularity);
   const std::vector<Row> rows = MakeTable(view, frames, request.order);
   const size_t limit = request.limit == 0 ? rows.size() : std::min(request.limit, rows.size());

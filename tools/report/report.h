@@ -32,7 +32,12 @@ void Peek(const ReportRequest& request);
 // One line a stack: the frames from the root to the leaf with ';' between them, and the value.
 void Folded(const ReportRequest& request);
 
-// The line that opens a text report, and the members that open a JSON one: file, sample type, unit, total.
+// Says on stderr why a report shows less than was hoped for: filters that leave nothing, a profile without
+// names.
+void TellOfView(const View& view, Granularity granularity);
+
+// The line that opens a text report, with the limits of what it shows, and the members that open a JSON one:
+// file, sample type, unit, total.
 void PrintHeading(const View& view);
 std::string JsonHeading(const View& view);
 

@@ -112,6 +112,7 @@ void TreeJson(const View& view, const FrameTable& frames, const CallTree& tree, 
 
 void Tree(const ReportRequest& request) {
   const View view(request.files, request.view);
+  TellOfView(view, request.granularity);
   const FrameTable frames(view.profile(), request.granularity);
   const CallTree tree(view, frames);
   const double total = ToDouble(view.total());
@@ -158,6 +159,7 @@ void Tree(const ReportRequest& request) {
 
 void Peek(const ReportRequest& request) {
   const View view(request.files, request.view);
+  TellOfView(view, request.granularity);
   const FrameTable frames(view.profile(), request.granularity);
   const Expression wanted(request.regex, "peek");
   const std::vector<Row> rows = MakeTable(view, frames, Order::kFlat);
@@ -234,6 +236,7 @@ void Peek(const ReportRequest& request) {
 
 void Folded(const ReportRequest& request) {
   const View view(request.files, request.view);
+  TellOfView(view, request.granularity);
   const FrameTable frames(view.profile(), request.granularity);
   const auto by_name = [&](const std::vector<uint32_t>& a, const std::vector<uint32_t>& b) {
     return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(), [&](uint32_t x, uint32_t y) {

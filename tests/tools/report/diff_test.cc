@@ -146,6 +146,10 @@ TEST_F(Diff, WarnsWhenOneProfileOnlyHasNames) {
   Add(&now_, 2, 1024, 50, 50);
   EXPECT_EQ(Run({}).err, "");
   for (pb::Location& location : *now_.mutable_location()) location.clear_line();
+  // The library's own frame of what it lost has a name and no module.
+  pb::Location* lost = now_.add_location();
+  lost->set_id(4);
+  lost->add_line()->set_function_id(1);
   const Result result = Run({});
   EXPECT_EQ(result.exit_status, 0);
   EXPECT_EQ(result.err,

@@ -95,7 +95,8 @@ TEST_F(Report, TopHasItsFormsAndFilters) {
   EXPECT_THAT(Run({"top", "--ignore", "Left\\.cc"}), HasSubstr("3.4 KiB of 4.6 KiB\n"));
   EXPECT_THAT(Run({"top", "--tag", "side=left"}), HasSubstr("1.2 KiB of 4.6 KiB\n"));
   EXPECT_THAT(Run({"top", "--tag", "bytes=200", "--tag", "side=left"}), HasSubstr("200 B of 4.6 KiB\n"));
-  EXPECT_THAT(Run({"top", "--tag", "bytes=200", "--tag", "side=right"}), HasSubstr("0 B of 4.6 KiB\n"));
+  EXPECT_THAT(RunCommand({"top", "--tag", "bytes=200", "--tag", "side=right", path_}).out,
+              HasSubstr("0 B of 4.6 KiB\n"));
 }
 
 TEST_F(Report, TopSaysHowSureASampledFigureIs) {
@@ -107,6 +108,38 @@ TEST_F(Report, TopSaysHowSureASampledFigureIs) {
                              "\"/src/./Leaf.cc\", \"flat\": 4000, \"flat_low\": "));
   EXPECT_THAT(out, HasSubstr("\"noise\": true"));
   EXPECT_THAT(Run({"top"}), HasSubstr("~ within the noise"));
+}
+
+TEST_F(Report, ItsHeadingHasTheLimitsOfWhatIsShown) {
+  profile_.set_period(524288);
+  Write();
+  const auto limits = [&](const std::string& filter) {
+    const std::string heading = Run({"top", filter});
+    return heading.substr(0, heading.find('\n'));
+  };
+  EXPECT_THAT(limits("--focus=."), HasSubstr(": 4.6 KiB of 4.6 KiB, 95 % sure to be in ["));
+  // The limits are those of the part, which does not reach up to the whole's.
+  EXPECT_NE(limits("--focus=Right").substr(limits("--focus=Right").find(',')),
+            limits("--focus=.").substr(limits("--focus=.").find(',')));
+  const Result nothing = RunCommand({"top", "--focus", "nowhere", path_});
+  EXPECT_EQ(nothing.exit_status, 0);
+  EXPECT_THAT(nothing.out, HasSubstr(": 0 B of 4.6 KiB\n"));
+  EXPECT_EQ(nothing.err, "heapprof: " + path_ + ": no stack is left by --focus, --ignore and --tag\n");
+}
+
+TEST_F(Report, SaysThatAProfileHasNoNames) {
+  for (pb::Location& location : *profile_.mutable_location()) location.clear_line();
+  // The library's own frame of what it lost has a name and no module.
+  pb::Location* lost = profile_.add_location();
+  lost->set_id(5);
+  lost->add_line()->set_function_id(1);
+  Write();
+  const std::string line =
+      "heapprof: " + path_ + " has addresses and no names: heapprof symbolize puts them in\n";
+  for (const char* command : {"top", "tree", "folded"}) EXPECT_EQ(RunCommand({command, path_}).err, line);
+  EXPECT_EQ(RunCommand({"peek", ".", path_}).err, line);
+  EXPECT_EQ(RunCommand({"flame", "-o", dir_ / "page", path_}).err, line);
+  EXPECT_EQ(RunCommand({"top", "--by", "module", path_}).err, "") << "modules have their names";
 }
 
 TEST_F(Report, TreeShowsCallsFromTheRoot) {
