@@ -45,7 +45,7 @@ size_t heapprof_sample_interval(void);
  * in memory, and written to `fd` (gzip'd profile.proto) by heapprof_stop_cpu_profile, or by exit and
  * quick_exit if nobody stops it; keep the descriptor open until then. [signal-safe] Errors: -EBUSY a CPU
  * profile runs; -EINVAL hz; -EBADF fd; -EEXIST the program uses SIGPROF or ITIMER_PROF itself; -ENOMEM;
- * -EAGAIN no thread could be made to collect the samples; -EPERM a seccomp filter forbids what is needed. */
+ * -EPERM a seccomp filter forbids what is needed. */
 int heapprof_start_cpu_profile(int fd, int hz);
 
 /* Ends the CPU profile that runs, whoever started it, and writes it. 0 means complete. [signal-safe]
@@ -125,7 +125,14 @@ struct heapprof_stats {
 
 /* Fills in `stats`. [signal-safe] Errors: -EINVAL when stats is NULL or its size is smaller than one field.
  */
+#if defined(__cplusplus) && defined(__GNUC__) /* gcc warns of a function that has a structure's name */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
 int heapprof_stats(struct heapprof_stats* stats);
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
 
 /* A bucket of the heap profile: the allocations of one size by one stack with the same labels, sampled at one
  * interval. */

@@ -276,20 +276,23 @@ class LeakScope {
 
 // For soak loops: calls step() `rounds` times after as many to warm up, and returns by how many bytes what is
 // allocated has grown over the second half: 0 if it has not. Caches that fill up in the first half are no
-// growth.
+// growth. UINT64_MAX if nobody can tell, since not every allocation was recorded; `error` says why.
 template <typename Step>
 std::uint64_t GrowthOver(int rounds, Step step, std::error_code* error = nullptr) {
-  const auto alive = [&]() -> std::uint64_t {
+  std::error_code failed;
+  const auto alive = [&failed]() -> std::uint64_t {
     Leaks leaks = {};
     leaks.size = sizeof leaks;
     const int result = heapprof_check_leaks(0, HEAPPROF_LEAKS_ALIVE, &leaks, nullptr, nullptr);
-    if (error != nullptr && result < 0) *error = ErrorOf(result);
+    if (result < 0) failed = ErrorOf(result);
     return leaks.alive_bytes;
   };
   for (int i = 0; i < rounds; ++i) step();
   const std::uint64_t before = alive();
   for (int i = 0; i < rounds; ++i) step();
   const std::uint64_t after = alive();
+  if (error != nullptr) *error = failed;
+  if (failed) return UINT64_MAX;
   return after > before ? after - before : 0;
 }
 

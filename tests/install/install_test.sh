@@ -47,6 +47,17 @@ echo "== the command finds the library of its tree"
 "$prefix/bin/heapprof" run --exit-dump --output "$work/run/ls" -- ls / > /dev/null
 need "$work/run/ls.heap.pb.gz"
 
+echo "== the headers pass the warnings of a program that takes them by -I"
+check_header() {  # HEADER COMPILER OPTIONS...
+  printf '#include <heapprof/%s>\n' "$1" | "${@:2}" -I"$prefix/include" -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
+    -Wold-style-cast -Werror -fsyntax-only - || fail "$1 under ${*:2}"
+}
+printf '#include <heapprof/heapprof.h>\n' | "$cc" -xc -std=c99 -I"$prefix/include" -Wall -Wextra -Wpedantic -Wshadow \
+  -Wconversion -Wstrict-prototypes -Werror -fsyntax-only - || fail "heapprof.h in C"
+check_header heapprof.h "$cxx" -xc++ -std=c++11
+check_header heapprof.hpp "$cxx" -xc++ -std=c++17
+check_header gtest.h "$cxx" -xc++ -std=c++17
+
 echo "== CMake package"
 CC=$cc CXX=$cxx "$cmake" -S "$source/consumer" -B "$work/consumer" -DCMAKE_PREFIX_PATH="$prefix" > "$work/configure.log" ||
   { cat "$work/configure.log"; fail configure; }

@@ -85,6 +85,11 @@ int main() {
 
   CHECK(heapprof_set_sample_interval(4096) == 0);
   CHECK(scope.Check().leaked_blocks == 0 && scope.error().value() == ENODATA);
+  std::error_code error;
+  CHECK(heapprof::GrowthOver(
+            1, [] {}, &error) == UINT64_MAX &&
+        error.value() == ENODATA);
+  CHECK(heapprof::GrowthOver(1, [] {}) == UINT64_MAX);
   puts("OK");
   return 0;
 }
