@@ -48,7 +48,10 @@ foreach(package libheapprof0 libheapprof-dev heapprof)
 endforeach()
 install(FILES notices/LGPL-3 notices/GPL-3 DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/heapprof COMPONENT heapprof)
 if(EXISTS ${PROJECT_SOURCE_DIR}/README.md)
-  install(FILES README.md DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/heapprof COMPONENT heapprof)
+  # With what it links to.
+  install(FILES README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/heapprof COMPONENT heapprof)
+  install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/heapprof COMPONENT heapprof
+    PATTERN man EXCLUDE)
 endif()
 
 set(CPACK_GENERATOR DEB)

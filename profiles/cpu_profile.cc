@@ -161,10 +161,10 @@ void SayNotStarted(int error) {
   line.Str("no CPU profile: ");
   if (error == -EEXIST) {
     line.Str("the program uses SIGPROF or ITIMER_PROF itself");
-  } else if (error == -ENOMEM || error == -EAGAIN) {
+  } else if (error == -ENOMEM) {
     line.Str(ErrnoText(-error));
   } else {
-    line.Str("the system refuses a timer or a thread, seccomp may: ").Str(ErrnoText(-error));
+    line.Str("the system refuses a timer, seccomp may: ").Str(ErrnoText(-error));
   }
   Say(line);
 }

@@ -26,6 +26,12 @@ void DumpAtExit() {
 __attribute__((destructor)) void AtExit() { WriteAtExit(DumpAtExit); }
 void AtQuickExit() { WriteAtExit(DumpAtExit); }
 
+void SaySetUp(const Options& options) {
+  Text<sizeof options.output + 128> line;
+  line.Str("sample_interval=").UDec(options.sample_interval).Str(", dump_signal=").Dec(options.dump_signal);
+  Say(line.Str(", output=").Str(options.output));
+}
+
 }  // namespace
 
 void InstallHandler(int number, FrontHandler handler) {
@@ -43,6 +49,7 @@ void InstallTriggers() {
   InstallCpuTriggers();
   if (options.dump_at_exit || options.cpu_at_start) InstallFatalSignals(DumpAtExit);
   at_quick_exit(AtQuickExit);
+  if (options.verbose) SaySetUp(options);
 }
 
 void TriggersAfterForkInChild(bool copied) {

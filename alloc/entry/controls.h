@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // jemalloc's controls (mallctl): handed on, but for those that make or discard blocks.
 //
-// `arena.<i>.reset` and `arena.<i>.destroy` go by way of alloc/arena_reset; the blocks of
+// `arena.<i>.reset` and `arena.<i>.destroy` go by way of alloc/entry/arena_reset; the blocks of
 // `experimental.batch_alloc` are counted and sampled as those of mallocx; extent hooks are
 // wrapped (alloc/entry/extent_hooks).
 //

@@ -39,6 +39,10 @@ notice heapprof 'Mapbox'
 notice heapprof 'GNU Lesser General Public License'
 notice heapprof 'Apache License'
 holds heapprof '^\./usr/share/doc/heapprof/LGPL-3$'
+# What the README links to.
+for page in $(grep -o '(docs/[a-z/-]*\.md)' "$(dirname "$0")/../../README.md" | tr -d '()' | sort -u); do
+  holds heapprof "^\./usr/share/doc/heapprof/$page\$"
+done
 holds libheapprof-dev '^\./usr/lib/.*libheapprof\.so$'
 holds libheapprof-dev '^\./usr/lib/.*libheapprof\.a$'
 holds libheapprof-dev '^\./usr/lib/.*pkgconfig/heapprof\.pc$'

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the flame graph's page carries of a profile: tools/flame/data.js says how it is laid out.
+// What the flame graph's page carries of a profile: tools/flame/page/data.js says how it is laid out.
 //
 // Thread-safety: functions without state.
 #ifndef HEAPPROF_TOOLS_FLAME_FLAME_DATA_H_

@@ -33,6 +33,16 @@ class Output : public testing::Test {
   }
 };
 
+TEST(Verbose, TellsWhatIsSetUpAndWritten) {
+  ProgramRun run({Program("plain"), "signal"}, "verbose=1:sample_interval=64k");
+  ExpectWell(run.Execute(), kStatus);
+  ASSERT_EQ(run.Said().size(), 2u) << run.result().err;
+  EXPECT_NE(run.Said()[0].find("sample_interval=65536, dump_signal=" + std::to_string(SIGUSR2) + ", output="),
+            std::string::npos)
+      << run.Said()[0];
+  EXPECT_NE(run.Said()[1].find("wrote "), std::string::npos) << run.Said()[1];
+}
+
 struct BadOption {
   const char* text;
   const char* named;  // what the complaint must name
