@@ -84,6 +84,10 @@ void FindNextFunctions() {
   FindNext("setitimer", &g_next.setitimer);
   FindNext("timer_create", &g_next.timer_create);
   FindNext("mq_notify", &g_next.mq_notify);
+  FindNext("sigwait", &g_next.sigwait);
+  FindNext("sigwaitinfo", &g_next.sigwaitinfo);
+  FindNext("sigtimedwait", &g_next.sigtimedwait);
+  FindNext("signalfd", &g_next.signalfd);
   FindNext("syscall", &hp_next_syscall);
 }
 

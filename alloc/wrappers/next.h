@@ -40,6 +40,10 @@ struct NextFunctions {
   // Of the shared library only.
   int (*timer_create)(clockid_t, sigevent*, timer_t*);
   int (*mq_notify)(mqd_t, const sigevent*);
+  int (*sigwait)(const sigset_t*, int*);
+  int (*sigwaitinfo)(const sigset_t*, siginfo_t*);
+  int (*sigtimedwait)(const sigset_t*, siginfo_t*, const timespec*);
+  int (*signalfd)(int, const sigset_t*, int);
 };
 extern NextFunctions g_next;
 

@@ -272,6 +272,28 @@ void LetTicksIn() {
   RawSyscall(SYS_rt_sigprocmask, SIG_UNBLOCK, reinterpret_cast<long>(&tick), 0, sizeof(tick));
 }
 
+void TakeBackPendingTicks() {
+  if (!HasFront(kTickSignal)) return;
+  // The thread lets nothing in until what is not ours stands in the queue again.
+  SignalsBlocked blocked;
+  const uint64_t tick = uint64_t{1} << (kTickSignal - 1);
+  timespec no_time = {0, 0};
+  constexpr int kMost = 2;  // of such a signal one is pending for the thread, and one for the process
+  siginfo_t others[kMost];
+  int count = 0;
+  while (count < kMost && RawSyscall(SYS_rt_sigtimedwait, reinterpret_cast<long>(&tick),
+                                     reinterpret_cast<long>(&others[count]), reinterpret_cast<long>(&no_time),
+                                     sizeof(tick)) == kTickSignal) {
+    if (!IsTick(others[count])) ++count;
+  }
+  for (int i = 0; i < count; ++i) {
+    const long info = reinterpret_cast<long>(&others[i]);
+    if (RawSyscall(SYS_rt_sigqueueinfo, RawGetPid(), kTickSignal, info) == 0) continue;
+    // Another thread than the first may send as the kernel does to itself alone.
+    RawSyscall(SYS_rt_tgsigqueueinfo, RawGetPid(), RawGetTid(), kTickSignal, info);
+  }
+}
+
 bool AnyLocationIn(uint64_t start, uint64_t limit) {
   InFlight in_flight;
   return in_flight.session() != nullptr && in_flight.session()->AnyLocationIn(start, limit);

@@ -68,6 +68,10 @@ void ThreadBegins(void* (*function)(void*));
 // Unblocks the ticks' signal in the calling thread.
 void LetTicksIn();
 
+// Ticks that are pending while the calling thread blocks their signal, before the program takes that signal.
+// What else is pending of it stays so.
+void TakeBackPendingTicks();
+
 // Of modules that dlclose unmaps; see sampling/module_watch.h. All signals are blocked.
 bool AnyLocationIn(uint64_t start, uint64_t limit);
 void MoveLocations(uint64_t start, uint64_t limit, uint64_t to);

@@ -3,12 +3,15 @@
 //   taken HOW     takes SIGPROF between Before and After, in the way HOW; its handler counts signals
 //   reset HOW     sets SIGPROF to the default, or to be ignored, between Before and After
 //   call HOW      as taken, with a profile of heapprof_start_cpu_profile
+//   waited HOW    blocks SIGPROF, and takes it by a call that waits, HOW
 //   past          takes it by a raw system call
 //   killed        sends SIGPROF to itself, by default
 //   seen          2000 calls that set and ask what three signals do; prints what each saw
 //   usr2          takes SIGUSR2, and gives it back
 //   children      children of vfork and fork set their own
+#include <pthread.h>
 #include <signal.h>
+#include <sys/signalfd.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 
@@ -73,6 +76,36 @@ void Reset(const std::string& how) {
   Before();
   Set(how, SIGPROF, how == "sigset" ? SIG_IGN : SIG_DFL);
   After();
+}
+
+// While a tick is pending for the thread and a signal of the program's own for the process.
+void Wait(const std::string& how) {
+  Before();
+  sigset_t set;
+  CHECK(sigemptyset(&set) == 0 && sigaddset(&set, SIGPROF) == 0);
+  CHECK(pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0);
+  BurnFor(50'000'000);
+  CHECK(kill(getpid(), SIGPROF) == 0);
+  siginfo_t info = {};
+  info.si_code = SI_USER;
+  const timespec kNoTime = {0, 0};
+  if (how == "sigwait") {
+    int number = 0;
+    CHECK(sigwait(&set, &number) == 0 && number == SIGPROF);
+  }
+  if (how == "sigwaitinfo") CHECK(sigwaitinfo(&set, &info) == SIGPROF);
+  if (how == "sigtimedwait") CHECK(sigtimedwait(&set, &info, &kNoTime) == SIGPROF);
+  if (how == "signalfd") {
+    const int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    signalfd_siginfo read_info = {};
+    CHECK(fd >= 0 && read(fd, &read_info, sizeof(read_info)) == sizeof(read_info));
+    info.si_code = read_info.ssi_code;
+    CHECK(close(fd) == 0);
+  }
+  CHECK(info.si_code == SI_USER);
+  After();
+  // Past our wrappers: nothing else came, nor does it later.
+  CHECK(syscall(SYS_rt_sigtimedwait, &set, nullptr, &kNoTime, sizeof(uint64_t)) == -1 && errno == EAGAIN);
 }
 
 void ByCall(const std::string& how) {
@@ -191,6 +224,7 @@ int main(int argc, char** argv) {
   CHECK(argc >= 2);
   const std::string mode = argv[1], how = argc > 2 ? argv[2] : "";
   if (mode == "taken") Take(how);
+  if (mode == "waited") Wait(how);
   if (mode == "reset") Reset(how);
   if (mode == "call") ByCall(how);
   if (mode == "past") PastLibc();

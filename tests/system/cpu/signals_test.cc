@@ -36,6 +36,21 @@ TEST(CpuSignals, AHandlerForSigprofEndsTheProfileAndSeesNoTick) {
   }
 }
 
+TEST(CpuSignals, AWaitForSigprofEndsTheProfileAndSeesNoTick) {
+  for (const char* clock : {":cpu_clock=timer", ":cpu_clock=event"}) {
+    for (const char* way : {"sigwait", "sigwaitinfo", "sigtimedwait", "signalfd"}) {
+      ProgramRun run = Signals({"waited", way}, std::string(kAtStart) + clock);
+      ExpectWell(run.Execute());
+      ASSERT_EQ(run.Said().size(), 1u) << run.result().err;
+      EXPECT_NE(run.Said()[0].find("waits for SIGPROF: the CPU profile ends here"), std::string::npos);
+      const auto profiles = CpuProfiles(run);
+      ASSERT_EQ(profiles.size(), 1u);
+      EXPECT_GT(profiles[0].In("Before"), 80) << way;
+      EXPECT_EQ(profiles[0].In("After"), 0) << way;
+    }
+  }
+}
+
 TEST(CpuSignals, WhatACallStartedIsWrittenByItsStop) {
   for (const char* way : kWays) {
     ProgramRun run = Signals({"call", way}, "sample_interval=64k");
