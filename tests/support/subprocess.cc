@@ -216,6 +216,11 @@ Result Process::Wait() {
   return result_;
 }
 
+Result Process::Expired() {
+  if (!ended_) Expire();
+  return result_;
+}
+
 Result RunProgram(const Command& command) { return Process(command).Wait(); }
 
 int FreePort() {

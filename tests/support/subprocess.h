@@ -56,6 +56,8 @@ class Process {
   bool WaitForError(const std::string& text);
   // Reads to the end of the program.
   Result Wait();
+  // The watchdog acts now, whatever time is left.
+  Result Expired();
   const Result& so_far() const { return result_; }
 
  private:

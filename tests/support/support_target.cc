@@ -10,7 +10,9 @@
 namespace {
 
 // Known by name to the test, which looks for it in the stacks of a hung program.
-__attribute__((noinline)) void HangsHere() {
+__attribute__((noinline)) void HangsHere(const char* who) {
+  printf("%s hangs\n", who);
+  fflush(stdout);
   for (;;) pause();
 }
 
@@ -33,10 +35,9 @@ int main(int argc, char** argv) {
   if (strcmp(what, "die") == 0) raise(SIGTERM);
   if (strcmp(what, "hang") == 0) {
     const pid_t child = fork();
-    if (child == 0) HangsHere();
-    printf("child %d\n", child);
-    fflush(stdout);
-    HangsHere();
+    if (child == 0) HangsHere("child");
+    printf("pid %d\n", child);
+    HangsHere("parent");
   }
   if (strcmp(what, "env") == 0) {
     const char* value = getenv(argv[2]);
