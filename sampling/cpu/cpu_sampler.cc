@@ -101,14 +101,6 @@ void Tick(const siginfo_t* info, void* context) {
   if (periods != 0) session->RecordTick(*static_cast<const ucontext_t*>(context), periods, clock);
 }
 
-// Late ones too, of profiles that have ended.
-bool IsTick(const siginfo_t& info) {
-  if (info.si_code == SI_TIMER) return IsTimerTick(info);
-  // A signal of a descriptor; programs have none that sends this one.
-  if (info.si_code >= POLL_IN && info.si_code <= POLL_HUP) return true;
-  return info.si_code == SI_KERNEL && g_clocks.process_timer_is_ours();
-}
-
 void OnTick(int number, siginfo_t* info, void* context) {
   if (!IsTick(*info)) return PassToProgram(number, info, context);
   Tick(info, context);
@@ -270,6 +262,13 @@ void ThreadBegins(void* (*function)(void*)) {
 void LetTicksIn() {
   uint64_t tick = uint64_t{1} << (kTickSignal - 1);
   RawSyscall(SYS_rt_sigprocmask, SIG_UNBLOCK, reinterpret_cast<long>(&tick), 0, sizeof(tick));
+}
+
+bool IsTick(const siginfo_t& info) {
+  if (info.si_code == SI_TIMER) return IsTimerTick(info);
+  // A signal of a descriptor; programs have none that sends this one.
+  if (info.si_code >= POLL_IN && info.si_code <= POLL_HUP) return true;
+  return info.si_code == SI_KERNEL && g_clocks.process_timer_is_ours();
 }
 
 void TakeBackPendingTicks() {

@@ -68,6 +68,9 @@ void ThreadBegins(void* (*function)(void*));
 // Unblocks the ticks' signal in the calling thread.
 void LetTicksIn();
 
+// Whether a SIGPROF that came is a tick; late ones too, of profiles that have ended.
+bool IsTick(const siginfo_t& info);
+
 // Ticks that are pending while the calling thread blocks their signal, before the program takes that signal.
 // What else is pending of it stays so.
 void TakeBackPendingTicks();

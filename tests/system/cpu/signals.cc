@@ -4,6 +4,7 @@
 //   reset HOW     sets SIGPROF to the default, or to be ignored, between Before and After
 //   call HOW      as taken, with a profile of heapprof_start_cpu_profile
 //   waited HOW    blocks SIGPROF, and takes it by a call that waits, HOW
+//   served HOW    a thread waits for all signals, HOW, after it had ticks pending
 //   past          takes it by a raw system call
 //   killed        sends SIGPROF to itself, by default
 //   seen          2000 calls that set and ask what three signals do; prints what each saw
@@ -79,6 +80,37 @@ void Reset(const std::string& how) {
 }
 
 // While a tick is pending for the thread and a signal of the program's own for the process.
+// What a server's thread for signals does: it takes one that is meant for it, and nothing else.
+void* Serve(void* how) {
+  const std::string& call = *static_cast<std::string*>(how);
+  sigset_t all;
+  CHECK(sigfillset(&all) == 0 && pthread_sigmask(SIG_SETMASK, &all, nullptr) == 0);
+  BurnFor(50'000'000);
+  int number = 0;
+  siginfo_t info = {};
+  errno = 0;
+  if (call == "sigwait") CHECK(sigwait(&all, &number) == 0);
+  if (call == "sigwaitinfo") number = sigwaitinfo(&all, &info);
+  if (call == "sigtimedwait") {
+    const timespec kShort = {0, 1'000'000}, kLong = {1'000, 0};
+    CHECK(sigtimedwait(&all, &info, &kShort) == -1 && errno == EAGAIN);
+    CHECK(sigtimedwait(&all, &info, &kLong) == SIGHUP && info.si_code == SI_USER);
+    number = sigtimedwait(&all, nullptr, nullptr);
+  }
+  CHECK(number == SIGUSR1);
+  return nullptr;
+}
+
+void BesideAServer(std::string how) {
+  pthread_t thread;
+  CHECK(pthread_create(&thread, nullptr, Serve, &how) == 0);
+  After();
+  if (how == "sigtimedwait") {
+    CHECK(pthread_kill(thread, SIGHUP) == 0);
+  }
+  CHECK(pthread_kill(thread, SIGUSR1) == 0 && pthread_join(thread, nullptr) == 0);
+}
+
 void Wait(const std::string& how) {
   Before();
   sigset_t set;
@@ -225,6 +257,7 @@ int main(int argc, char** argv) {
   const std::string mode = argv[1], how = argc > 2 ? argv[2] : "";
   if (mode == "taken") Take(how);
   if (mode == "waited") Wait(how);
+  if (mode == "served") BesideAServer(how);
   if (mode == "reset") Reset(how);
   if (mode == "call") ByCall(how);
   if (mode == "past") PastLibc();

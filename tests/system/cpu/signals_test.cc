@@ -51,6 +51,19 @@ TEST(CpuSignals, AWaitForSigprofEndsTheProfileAndSeesNoTick) {
   }
 }
 
+TEST(CpuSignals, AThreadThatWaitsForAllSignalsLeavesTheProfileAlone) {
+  for (const char* clock : {":cpu_clock=timer", ":cpu_clock=event"}) {
+    for (const char* way : {"sigwait", "sigwaitinfo", "sigtimedwait"}) {
+      ProgramRun run = Signals({"served", way}, std::string(kAtStart) + clock);
+      ExpectWell(run.Execute());
+      EXPECT_TRUE(run.Said().empty()) << run.result().err;
+      const auto profiles = CpuProfiles(run);
+      ASSERT_EQ(profiles.size(), 1u);
+      EXPECT_GT(profiles[0].In("After"), 80) << way;
+    }
+  }
+}
+
 TEST(CpuSignals, WhatACallStartedIsWrittenByItsStop) {
   for (const char* way : kWays) {
     ProgramRun run = Signals({"call", way}, "sample_interval=64k");
