@@ -143,8 +143,8 @@ bool ParseCpuClock(Span value, CpuClock* clock) {
 
 bool ParseExitCode(Span value, int* code) {
   uint64_t number;
-  constexpr uint64_t kMost = 255;
-  if (!ParseSize(value, kMost, &number)) return false;
+  constexpr uint64_t kMax = 255;
+  if (!ParseSize(value, kMax, &number)) return false;
   *code = static_cast<int>(number);
   return true;
 }
@@ -171,8 +171,8 @@ Verdict SetOption(Span key, Span value, Options* options) {
   if (key.Is("dump_at_exit")) return verdict(ParseBool(value, &options->dump_at_exit));
   if (key.Is("cpu_hz")) {
     uint64_t hz;
-    constexpr uint64_t kMostHz = 4000;
-    if (!ParseSize(value, kMostHz, &hz) || hz == 0) return Verdict::kBad;
+    constexpr uint64_t kMaxHz = 4000;
+    if (!ParseSize(value, kMaxHz, &hz) || hz == 0) return Verdict::kBad;
     options->cpu_hz = static_cast<int>(hz);
     return Verdict::kGood;
   }
@@ -181,8 +181,8 @@ Verdict SetOption(Span key, Span value, Options* options) {
   if (key.Is("cpu_signal")) return verdict(ParseSignal(value, &options->cpu_signal));
   if (key.Is("metadata_limit")) {
     uint64_t limit;
-    constexpr uint64_t kLeast = 1 << 20, kMost = uint64_t{1} << 40;
-    if (!ParseSize(value, kMost, &limit) || limit < kLeast) return Verdict::kBad;
+    constexpr uint64_t kMin = 1 << 20, kMax = uint64_t{1} << 40;
+    if (!ParseSize(value, kMax, &limit) || limit < kMin) return Verdict::kBad;
     options->metadata_limit = limit;
     options->metadata_limit_given = true;
     return Verdict::kGood;

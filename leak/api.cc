@@ -50,9 +50,8 @@ HEAPPROF_API uint64_t heapprof_leak_mark(void) {
 
 HEAPPROF_API int heapprof_check_leaks(uint64_t since, unsigned flags, struct heapprof_leaks* leaks,
                                       heapprof_text_writer write, void* argument) {
-  constexpr size_t kLeast = offsetof(struct heapprof_leaks, leaked_bytes) + sizeof(uint64_t);
-  if (leaks == nullptr || leaks->size < kLeast || since > UINT32_MAX ||
-      (flags & ~HEAPPROF_LEAKS_ALIVE) != 0) {
+  constexpr size_t kMin = offsetof(struct heapprof_leaks, leaked_bytes) + sizeof(uint64_t);
+  if (leaks == nullptr || leaks->size < kMin || since > UINT32_MAX || (flags & ~HEAPPROF_LEAKS_ALIVE) != 0) {
     return -EINVAL;
   }
   leak::MemorySink text;

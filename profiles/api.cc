@@ -52,8 +52,8 @@ HEAPPROF_API int heapprof_labels_adopt(heapprof_label_set set) {
 }
 
 HEAPPROF_API int heapprof_stats(struct heapprof_stats* stats) {
-  constexpr size_t kLeast = offsetof(struct heapprof_stats, samples) + sizeof(uint64_t);
-  if (stats == nullptr || stats->size < kLeast) return -EINVAL;
+  constexpr size_t kMin = offsetof(struct heapprof_stats, samples) + sizeof(uint64_t);
+  if (stats == nullptr || stats->size < kMin) return -EINVAL;
   heapprof::TableStats tables = heapprof::GetTableStats();
   heapprof::DumpStats dumps = heapprof::GetDumpStats();
   struct heapprof_stats now = {};

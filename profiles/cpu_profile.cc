@@ -184,7 +184,7 @@ void OnCpuSignal(int, siginfo_t*, void*) {
 
 int StartCpuProfile(int fd, int hz) {
   long flags = RawSyscall(SYS_fcntl, fd, F_GETFL);
-  if (hz < cpu::kLeastHz || hz > cpu::kMostHz) return -EINVAL;
+  if (hz < cpu::kMinHz || hz > cpu::kMaxHz) return -EINVAL;
   if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) return -EBADF;
   return Perform({[](const Work& work) { return Start(work.fd, work.hz); }, fd, hz, 0});
 }

@@ -79,9 +79,9 @@ void AddAliases(void* of) {
   const auto& module = *static_cast<const unwind::UnwindTables*>(of);
   dl_find_object object;
   if (_dl_find_object(reinterpret_cast<void*>(module.code_lo), &object) != 0) return;
-  constexpr size_t kMostSegments = 8;
-  CodeSegment code[kMostSegments];
-  const size_t count = ReadCodeSegments(module.code_lo, code, kMostSegments);
+  constexpr size_t kMaxSegments = 8;
+  CodeSegment code[kMaxSegments];
+  const size_t count = ReadCodeSegments(module.code_lo, code, kMaxSegments);
   for (size_t i = 0; i < count; ++i) {
     const RetiredModule* entry = FindRetiredCode(code[i], module.code_lo, object.dlfo_link_map->l_name);
     if (entry != nullptr) unwind::AddAlias(code[i].start, code[i].limit, entry->start);

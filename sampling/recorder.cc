@@ -42,13 +42,13 @@ std::atomic<bool> g_exact{false};
 
 std::atomic<uint64_t> g_lost_samples{0}, g_truncated_stacks{0};
 
-constexpr uint64_t kLeastAlignment = 16, kMostAlignment = 4096, kIntervalsPerAlignment = 64;
+constexpr uint64_t kMinAlignment = 16, kMaxAlignment = 4096, kIntervalsPerAlignment = 64;
 constexpr uint64_t kNever = uint64_t{1} << 62;  // a countdown that no program uses up
 
 // A - 1 for the interval R: waste per sample is at most A, so at most A / R of all bytes.
 uint64_t MaskFor(uint64_t interval) {
-  uint64_t alignment = kMostAlignment;
-  while (alignment > kLeastAlignment && interval != 0 && alignment > interval / kIntervalsPerAlignment) {
+  uint64_t alignment = kMaxAlignment;
+  while (alignment > kMinAlignment && interval != 0 && alignment > interval / kIntervalsPerAlignment) {
     alignment /= 2;
   }
   return alignment - 1;
@@ -66,9 +66,9 @@ void SeedThread(ThreadState* thread) {
 StackBounds MainThreadStack() {
   auto high = reinterpret_cast<uintptr_t>(__libc_stack_end);
   rlimit limit = {};
-  constexpr uint64_t kUsual = 8 << 20, kMost = uint64_t{1} << 30;
+  constexpr uint64_t kUsual = 8 << 20, kMax = uint64_t{1} << 30;
   uint64_t size = kUsual;
-  if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < kMost) size = limit.rlim_cur;
+  if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < kMax) size = limit.rlim_cur;
   return {high - size, high};
 }
 
@@ -173,7 +173,7 @@ void RecordAllocation(const void* block, size_t size, uint64_t interval, const C
     lost = bucket->stack == kOverflowStack;
     CountUp(&bucket->allocations);
     uint32_t stale;
-    uint32_t lg = static_cast<uint32_t>(lg_alignment < kMostLgAlignment ? lg_alignment : kMostLgAlignment);
+    uint32_t lg = static_cast<uint32_t>(lg_alignment < kMaxLgAlignment ? lg_alignment : kMaxLgAlignment);
     uint32_t tag = g_leak_epoch.load(std::memory_order_relaxed) | lg << live::kAlignmentShift |
                    (thread.ignored != 0 ? live::kIgnoredTag : 0);
     if (!live::Insert(reinterpret_cast<uintptr_t>(block), id, tag, &stale)) {
@@ -228,8 +228,8 @@ bool RecordResize(const void* block, const Sample& sample, size_t size, const Ca
 uint64_t Interval() { return g_interval.load(std::memory_order_relaxed); }
 
 void SetInterval(uint64_t bytes) {
-  constexpr uint64_t kMost = uint64_t{1} << 47;
-  if (bytes > kMost) bytes = kMost;
+  constexpr uint64_t kMax = uint64_t{1} << 47;
+  if (bytes > kMax) bytes = kMax;
   if (bytes != 1) g_exact.store(false, std::memory_order_relaxed);
   // The mask loses bits before any sample with the smaller alignment is made, and never gains: older samples
   // must stay findable.

@@ -50,9 +50,9 @@ bool RecordFree(const void* block);
 struct Sample {
   size_t size;
   uint64_t interval;
-  int lg_alignment;  // kMostLgAlignment: that, or more
+  int lg_alignment;  // kMaxLgAlignment: that, or more
 };
-inline constexpr int kMostLgAlignment = 15;
+inline constexpr int kMaxLgAlignment = 15;
 bool IsSample(const void* block, Sample* sample);
 
 // For a live sample that has got another size in place. It grew: it is a sample of its new size. It shrank:

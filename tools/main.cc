@@ -28,17 +28,17 @@ constexpr char kStatuses[] =
     "The manual is heapprof(1).";
 
 std::string CheckHz(const std::string& text) {
-  constexpr unsigned long kMostHz = 4000;
+  constexpr unsigned long kMaxHz = 4000;
   const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-  const bool good = digits && text.size() <= 4 && std::stoul(text) >= 1 && std::stoul(text) <= kMostHz;
+  const bool good = digits && text.size() <= 4 && std::stoul(text) >= 1 && std::stoul(text) <= kMaxHz;
   return good ? "" : "'" + Printable(text) + "' is no rate of 1 to 4000 samples a second";
 }
 
 // The bounds are the library's (base/options.h): what it would refuse is wrong usage here.
 std::string CheckFrames(const std::string& text) {
-  constexpr unsigned long kMostFrames = 1024;
+  constexpr unsigned long kMaxFrames = 1024;
   const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-  const bool good = digits && text.size() <= 4 && std::stoul(text) >= 1 && std::stoul(text) <= kMostFrames;
+  const bool good = digits && text.size() <= 4 && std::stoul(text) >= 1 && std::stoul(text) <= kMaxFrames;
   return good ? "" : "'" + Printable(text) + "' is no number of 1 to 1024 frames";
 }
 

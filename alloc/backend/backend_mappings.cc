@@ -27,8 +27,8 @@ extern "C" {
 void* hpje_mmap(void* address, size_t size, int protection, int flags, int fd, off_t offset) {
   long memory =
       heapprof::RawSyscall(SYS_mmap, Word(address), static_cast<long>(size), protection, flags, fd, offset);
-  constexpr long kLeastError = -4095;
-  if (memory < 0 && memory >= kLeastError) return MAP_FAILED;
+  constexpr long kMinError = -4095;
+  if (memory < 0 && memory >= kMinError) return MAP_FAILED;
   heapprof::NoteOwnMapping(static_cast<uintptr_t>(memory), size);
   return reinterpret_cast<void*>(memory);
 }

@@ -30,8 +30,8 @@ struct Notification {
   uint32_t labels;
   bool default_stack;
 };
-constexpr size_t kMost = 256;
-Notification g_notifications[kMost];
+constexpr size_t kMax = 256;
+Notification g_notifications[kMax];
 std::atomic<size_t> g_count{0};
 
 bool IsSame(const Notification& entry, const Notification& wanted) {
@@ -43,12 +43,12 @@ bool IsSame(const Notification& entry, const Notification& wanted) {
 
 Notification* FindOrAdd(const Notification& wanted) {
   size_t count = g_count.load(std::memory_order_relaxed);
-  for (size_t i = 0; i < count && i < kMost; ++i) {
+  for (size_t i = 0; i < count && i < kMax; ++i) {
     if (IsSame(g_notifications[i], wanted)) return &g_notifications[i];
   }
-  if (count >= kMost) return nullptr;
+  if (count >= kMax) return nullptr;
   size_t index = g_count.fetch_add(1, std::memory_order_relaxed);
-  if (index >= kMost) return nullptr;
+  if (index >= kMax) return nullptr;
   Notification* entry = &g_notifications[index];
   entry->function = wanted.function;
   entry->value = wanted.value;

@@ -32,8 +32,8 @@ struct Front {
   std::atomic<int> program_flags;
 };
 
-constexpr size_t kMostFronts = 16;
-Front g_fronts[kMostFronts];
+constexpr size_t kMaxFronts = 16;
+Front g_fronts[kMaxFronts];
 std::atomic<size_t> g_count{0};
 std::atomic<int> g_pid{0};
 // Taken with all signals blocked.
@@ -145,7 +145,7 @@ int InstallFront(int number, FrontKind kind, FrontHandler handler) {
   if (front == nullptr) {
     size_t count = g_count.load(std::memory_order_relaxed);
     struct sigaction now = {};
-    if (count == kMostFronts || g_libc_sigaction(number, nullptr, &now) != 0) return -EEXIST;
+    if (count == kMaxFronts || g_libc_sigaction(number, nullptr, &now) != 0) return -EEXIST;
     front = &g_fronts[count];
     front->number = number;
     front->kind = kind;

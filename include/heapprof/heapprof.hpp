@@ -105,13 +105,13 @@ class Labels {
 //     heapprof::ScopedLabels both({{"tenant", "a"}, {"request", "list"}});
 class ScopedLabels {
  public:
-  static constexpr std::size_t kMost = 16;
+  static constexpr std::size_t kMax = 16;
   using Pair = std::pair<const char*, const char*>;
 
   ScopedLabels(const char* key, const char* value) noexcept : ScopedLabels({{key, value}}) {}
   ScopedLabels(std::initializer_list<Pair> pairs) noexcept {
     for (const Pair& pair : pairs) {
-      if (count_ == kMost) break;
+      if (count_ == kMax) break;
       before_[count_++] = {pair.first, heapprof_labels_get(pair.first)};
       if (std::error_code error = ErrorOf(heapprof_labels_set(pair.first, pair.second))) {
         error_ = error;
@@ -136,7 +136,7 @@ class ScopedLabels {
   std::error_code error() const noexcept { return error_; }
 
  private:
-  Pair before_[kMost];
+  Pair before_[kMax];
   std::size_t count_ = 0;
   std::error_code error_;
   bool adopted_ = false;

@@ -52,7 +52,7 @@ bool PatternMatches(const char* pattern, const char* text) {
 }
 
 void Suppressions::Add(char* text, const char* source) {
-  if (list_ == nullptr) list_ = static_cast<Suppression*>(RawMap(kMost * sizeof(Suppression)));
+  if (list_ == nullptr) list_ = static_cast<Suppression*>(RawMap(kMax * sizeof(Suppression)));
   if (list_ == nullptr) return;
   constexpr char kPrefix[] = "leak:";
   for (int number = 1; *text != '\0'; ++number) {
@@ -74,9 +74,9 @@ void Suppressions::Add(char* text, const char* source) {
               .Str("' is ignored: a suppression is leak:PATTERN"));
       continue;
     }
-    if (count_ == kMost) {
+    if (count_ == kMax) {
       Text<512> complaint;
-      Say(complaint.Str(source).Str(": more than ").UDec(kMost).Str(" suppressions; the rest is ignored"));
+      Say(complaint.Str(source).Str(": more than ").UDec(kMax).Str(" suppressions; the rest is ignored"));
       return;
     }
     list_[count_++] = {pattern, 0, 0};
@@ -86,19 +86,19 @@ void Suppressions::Add(char* text, const char* source) {
 int Suppressions::AddFile(const char* path) {
   int fd = RawOpen(path, O_RDONLY | O_CLOEXEC, 0);
   if (fd < 0) return fd;
-  constexpr size_t kMostBytes = 1 << 20;
-  auto* text = static_cast<char*>(RawMap(kMostBytes));
+  constexpr size_t kMaxBytes = 1 << 20;
+  auto* text = static_cast<char*>(RawMap(kMaxBytes));
   size_t held = 0;
   ssize_t got = text != nullptr ? 0 : -ENOMEM;
-  while (text != nullptr && held + 1 < kMostBytes) {
-    got = RawRead(fd, text + held, kMostBytes - 1 - held);
+  while (text != nullptr && held + 1 < kMaxBytes) {
+    got = RawRead(fd, text + held, kMaxBytes - 1 - held);
     if (got == -EINTR) continue;
     if (got <= 0) break;
     held += static_cast<size_t>(got);
   }
   RawClose(fd);
   if (got < 0) return static_cast<int>(got);
-  if (held + 1 == kMostBytes) return -EFBIG;
+  if (held + 1 == kMaxBytes) return -EFBIG;
   text[held] = '\0';
   Add(text, path);
   return 0;

@@ -24,7 +24,7 @@ bool PatternMatches(const char* pattern, const char* text);
 
 class Suppressions {
  public:
-  static constexpr size_t kMost = 4096;
+  static constexpr size_t kMax = 4096;
 
   // Adds the lines of `text`, which is changed and must stay. `source` is named in complaints.
   void Add(char* text, const char* source);

@@ -126,8 +126,8 @@ void Marking::ScanBlock(uint32_t block) {
 
 void Marking::ScanMapped(const Mapping& mapping, uintptr_t start, uintptr_t end) {
   // Large ranges without rights are address space that was reserved.
-  constexpr uintptr_t kMostUnreadable = 64 << 20;
-  if (!mapping.readable && (mapping.end - mapping.start > kMostUnreadable || !pages_.exact())) return;
+  constexpr uintptr_t kMaxUnreadable = 64 << 20;
+  if (!mapping.readable && (mapping.end - mapping.start > kMaxUnreadable || !pages_.exact())) return;
   while (start < end) {
     AddressRange run = pages_.Next(start, end, mapping.shared);
     if (mapping.readable) {

@@ -252,9 +252,9 @@ void InitRoots() {
   struct FieldDescription {
     uint32_t bits, count, offset;
   };
-  constexpr size_t kMostDescriptor = 16 << 10;
+  constexpr size_t kMaxDescriptor = 16 << 10;
   if (auto* size = static_cast<const uint32_t*>(dlsym(RTLD_DEFAULT, "_thread_db_sizeof_pthread"))) {
-    if (*size < kMostDescriptor) g_descriptor_size = *size;
+    if (*size < kMaxDescriptor) g_descriptor_size = *size;
   }
   if (auto* tid = static_cast<const FieldDescription*>(dlsym(RTLD_DEFAULT, "_thread_db_pthread_tid"))) {
     if (tid->bits == 32 && tid->offset < g_descriptor_size) g_tid_offset = tid->offset;

@@ -116,9 +116,9 @@ int TakeSignal() {
 }
 
 size_t MostThreads() {
-  constexpr uint64_t kLeast = 256, kMost = 65535, kBytesPerThread = 4096;
+  constexpr uint64_t kMin = 256, kMax = 65535, kBytesPerThread = 4096;
   uint64_t wanted = GetOptions().metadata_limit / kBytesPerThread;
-  return wanted < kLeast ? kLeast : wanted > kMost ? kMost : wanted;
+  return wanted < kMin ? kMin : wanted > kMax ? kMax : wanted;
 }
 
 void TellFallback() {
@@ -161,7 +161,7 @@ void End(Session* session) {
 }  // namespace
 
 int Start(int hz) {
-  if (hz < kLeastHz || hz > kMostHz) return -EINVAL;
+  if (hz < kMinHz || hz > kMaxHz) return -EINVAL;
   if (g_session != nullptr) return -EBUSY;
   if (ThreadCpuNanos(0) < 0) return -EPERM;
   int error = TakeSignal();

@@ -25,7 +25,7 @@
 
 namespace heapprof::cpu {
 
-inline constexpr int kLeastHz = 1, kMostHz = 4000;
+inline constexpr int kMinHz = 1, kMaxHz = 4000;
 
 // What a profile says; `stacks` count periods.
 struct CpuProfile {

@@ -47,10 +47,10 @@ constexpr uint64_t kSmallLimit = 16 << 20;
 constexpr int kMergedAtOnce = 32;
 
 size_t BufferWords() {
-  constexpr uint64_t kLeast = 64 << 10, kMost = 2 << 20;
+  constexpr uint64_t kMin = 64 << 10, kMax = 2 << 20;
   uint64_t wanted = GetOptions().metadata_limit / 16;
-  uint64_t bytes = kLeast;
-  while (bytes * 2 <= wanted && bytes < kMost) bytes *= 2;
+  uint64_t bytes = kMin;
+  while (bytes * 2 <= wanted && bytes < kMax) bytes *= 2;
   return bytes / sizeof(ProfileBuffer::Word);
 }
 

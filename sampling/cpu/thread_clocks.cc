@@ -28,10 +28,10 @@ bool WantEvents(int64_t period) {
   if (wanted == CpuClock::kEvent) return true;
   if (period >= TickNanos()) return false;
   // Timers lose no time above the tick, only places: better than to slow the program down by much.
-  constexpr int64_t kMostPercent = 3;
+  constexpr int64_t kMaxPercent = 3;
   static int64_t cost = -1;  // starts are one at a time
   if (cost < 0) cost = EventTickCost();
-  return cost <= period * kMostPercent / 100;
+  return cost <= period * kMaxPercent / 100;
 }
 
 bool IsDead(int tid) { return RawSyscall(SYS_tgkill, RawGetPid(), tid, 0) == -ESRCH; }
@@ -48,8 +48,8 @@ void TakePendingTick() {
 }  // namespace
 
 int ThreadClocks::Open(int64_t period, size_t capacity, uint32_t session) {
-  constexpr size_t kMost = (1 << kNumberBits) - 1;
-  if (capacity > kMost) capacity = kMost;
+  constexpr size_t kMax = (1 << kNumberBits) - 1;
+  if (capacity > kMax) capacity = kMax;
   bytes_ = sizeof(Memory) + (capacity + 1) * sizeof(ThreadClock) + capacity * sizeof(uint32_t);
   memory_ = static_cast<Memory*>(MapMetadata(bytes_));
   if (memory_ == nullptr) return -ENOMEM;

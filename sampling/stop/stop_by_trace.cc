@@ -21,8 +21,8 @@ namespace heapprof {
 namespace {
 
 constexpr size_t kStackBytes = 64 << 10;
-constexpr size_t kMostVectors = 64 << 10;  // of one thread
-constexpr int64_t kShortPause = 50'000;    // ns; a thread that runs stops within microseconds
+constexpr size_t kMaxVectors = 64 << 10;  // of one thread
+constexpr int64_t kShortPause = 50'000;   // ns; a thread that runs stops within microseconds
 constexpr int64_t kLongPause = 2'000'000;
 constexpr int64_t kWatch = 20'000'000;  // between two looks whether the tracer is still there
 
@@ -208,11 +208,11 @@ void Tracer::TakeRegisters(ThreadRecord* record, int tid) {
   record->code = ReadTracedCode(record->registers);
   if (vectors_ == nullptr) {
     // A thread's place is as large as what the first one has.
-    char* probe = static_cast<char*>(RawMap(kMostVectors));
+    char* probe = static_cast<char*>(RawMap(kMaxVectors));
     if (probe == nullptr) return;
-    iovec all = {probe, kMostVectors};
+    iovec all = {probe, kMaxVectors};
     if (Trace(PTRACE_GETREGSET, tid, kVectorRegisters, &all) == 0) vector_size_ = all.iov_len;
-    RawUnmap(probe, kMostVectors);
+    RawUnmap(probe, kMaxVectors);
     vectors_size_ = vector_size_ * (table_->capacity() / 2);
     vectors_ = vectors_size_ == 0 ? nullptr : static_cast<char*>(RawMap(vectors_size_));
     vectors_used_ = 0;

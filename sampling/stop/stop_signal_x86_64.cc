@@ -19,7 +19,7 @@ struct SoftwareBytes {
   uint32_t magic1, extended_size;
 };
 constexpr uint32_t kMagic1 = 0x46505853;
-constexpr size_t kFxsaveSize = 512, kSoftwareBytes = 464, kMostExtended = 64 << 10;
+constexpr size_t kFxsaveSize = 512, kSoftwareBytes = 464, kMaxExtended = 64 << 10;
 
 AddressRange VectorRegisters(const void* state) {
   if (state == nullptr) return {0, 0};
@@ -27,7 +27,7 @@ AddressRange VectorRegisters(const void* state) {
   memcpy(&software, static_cast<const char*>(state) + kSoftwareBytes, sizeof(software));
   size_t size = kFxsaveSize;
   if (software.magic1 == kMagic1 && software.extended_size >= kFxsaveSize &&
-      software.extended_size <= kMostExtended) {
+      software.extended_size <= kMaxExtended) {
     size = software.extended_size;
   }
   auto start = reinterpret_cast<uintptr_t>(state);

@@ -46,9 +46,9 @@ int StoppedWorld::Stop(int64_t patience) {
       },
       &threads);
   // Threads that start in the meantime may be more than there is room for.
-  constexpr int kMostTries = 8;
+  constexpr int kMaxTries = 8;
   int error = -ENOSPC;
-  for (int tries = 0; error == -ENOSPC && tries < kMostTries; ++tries, threads *= 2) {
+  for (int tries = 0; error == -ENOSPC && tries < kMaxTries; ++tries, threads *= 2) {
     Resume();
     error = StopWithRoomFor(threads + threads / 4, patience);
   }

@@ -30,9 +30,9 @@ namespace {
 // The entry of a control block, or where it may be added: look again who has it. nullptr: no room.
 Entry* FindEntry(uintptr_t control_block) {
   // A table that is nearly full forgets: stacks without an entry are then the program's memory.
-  constexpr int kMostProbes = 64;
+  constexpr int kMaxProbes = 64;
   size_t at = control_block * kGoldenRatio >> (64 - kStackBits);
-  for (int probe = 0; probe < kMostProbes; ++probe, at = (at + 1) % kStacks) {
+  for (int probe = 0; probe < kMaxProbes; ++probe, at = (at + 1) % kStacks) {
     uintptr_t there = g_stacks[at].control_block.load(std::memory_order_acquire);
     if (there == control_block || there == 0) return &g_stacks[at];
   }

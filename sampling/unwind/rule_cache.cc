@@ -15,7 +15,7 @@ namespace {
 // Both arrays are untouched memory until used.
 constexpr uint32_t kEntries = 1 << 16;
 constexpr int kIndexBits = 17;
-constexpr uint64_t kMostProbes = 8;
+constexpr uint64_t kMaxProbes = 8;
 constexpr int kGenerationShift = 48;  // user addresses end below
 
 CacheEntry g_entries[kEntries];  // 0 is never handed out: "none" in the index
@@ -43,13 +43,13 @@ bool IsTaken(const std::atomic<uint16_t>* slot, uint64_t generation) {
       entry.check.load(std::memory_order_relaxed) ^ entry.word.load(std::memory_order_relaxed);
   if (key == 0 || (key ^ generation) >> kGenerationShift != 0) return false;
   const auto position = static_cast<uint64_t>(slot - g_index);
-  return ((position - IndexOf(key)) & kIndexMask) < kMostProbes;
+  return ((position - IndexOf(key)) & kIndexMask) < kMaxProbes;
 }
 
 // Where a new rule goes: the first slot that is not taken gets a fresh entry; when all are, the first one's
 // is written over.
 CacheEntry* EntryFor(uint64_t key) {
-  for (uint64_t probe = 0; probe < kMostProbes; ++probe) {
+  for (uint64_t probe = 0; probe < kMaxProbes; ++probe) {
     std::atomic<uint16_t>* slot = IndexSlot(key, probe);
     if (IsTaken(slot, key)) continue;
     uint32_t number = g_handed_out.fetch_add(1, std::memory_order_relaxed) + 1;
@@ -79,7 +79,7 @@ Rule LookUp(uintptr_t return_address) {
 // Not in the first slot of its key.
 __attribute__((noinline)) CacheHit FindRuleElsewhere(uintptr_t return_address) {
   uint64_t key = CacheKey(return_address, CacheGeneration());
-  for (uint64_t probe = 1; probe < kMostProbes; ++probe) {
+  for (uint64_t probe = 1; probe < kMaxProbes; ++probe) {
     uint32_t number = IndexSlot(key, probe)->load(std::memory_order_relaxed);
     if (number == 0) break;
     CacheEntry* entry = &g_entries[number];

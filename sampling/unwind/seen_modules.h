@@ -20,7 +20,7 @@ namespace heapprof::unwind {
 class SeenModules {
  public:
   bool Knows(const UnwindTables& tables) const {
-    const uint32_t count = std::min(count_.load(std::memory_order_acquire), kMost);
+    const uint32_t count = std::min(count_.load(std::memory_order_acquire), kMax);
     for (uint32_t i = 0; i < count; ++i) {
       if (seen_[i].lo.load(std::memory_order_relaxed) == tables.code_lo &&
           seen_[i].hi.load(std::memory_order_relaxed) == tables.code_hi &&
@@ -34,7 +34,7 @@ class SeenModules {
 
   // True when `tables`' module lies where a different one was seen, which is forgotten with all others.
   bool Replaces(const UnwindTables& tables) {
-    const uint32_t count = std::min(count_.load(std::memory_order_acquire), kMost);
+    const uint32_t count = std::min(count_.load(std::memory_order_acquire), kMax);
     for (uint32_t i = 0; i < count; ++i) {
       const uintptr_t lo = seen_[i].lo.load(std::memory_order_relaxed);
       const uintptr_t hi = seen_[i].hi.load(std::memory_order_relaxed);
@@ -45,7 +45,7 @@ class SeenModules {
       return true;
     }
     const uint32_t slot = count_.fetch_add(1, std::memory_order_acq_rel);
-    if (slot < kMost) {
+    if (slot < kMax) {
       // Until all three are there the entry overlaps with nothing: `hi` last.
       seen_[slot].hi.store(0, std::memory_order_relaxed);
       seen_[slot].lo.store(tables.code_lo, std::memory_order_relaxed);
@@ -56,11 +56,11 @@ class SeenModules {
   }
 
  private:
-  static constexpr uint32_t kMost = 1024;
+  static constexpr uint32_t kMax = 1024;
   struct Seen {
     std::atomic<uintptr_t> lo, hi, header;
   };
-  Seen seen_[kMost] = {};
+  Seen seen_[kMax] = {};
   std::atomic<uint32_t> count_{0};
 };
 

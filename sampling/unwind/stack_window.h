@@ -30,9 +30,9 @@ class StackWindow {
   // may leave the thread's own stack and come back to it, and go from one foreign stack to another, but not
   // down where it has been; corrupt frames end soon.
   bool MayGoDown(uintptr_t sp, uintptr_t cfa) {
-    constexpr uint32_t kMostChanges = 64;
+    constexpr uint32_t kMaxChanges = 64;
     const bool was_own = IsOwn(sp), is_own = IsOwn(cfa);
-    if ((was_own && is_own) || (!was_own && !is_own && cfa >= lowest_) || changes_ == kMostChanges)
+    if ((was_own && is_own) || (!was_own && !is_own && cfa >= lowest_) || changes_ == kMaxChanges)
       return false;
     ++changes_;
     lowest_ = cfa;

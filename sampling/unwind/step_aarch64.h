@@ -60,8 +60,8 @@ class Rule {
  private:
   static constexpr int kOffsetBits = 13;
   constexpr bool SetSaved(int64_t offset, int shift, uint64_t flag) {
-    constexpr int64_t kMost = int64_t{8} << (kOffsetBits - 1);
-    if (offset % 8 != 0 || offset < -kMost || offset >= kMost) return false;
+    constexpr int64_t kMax = int64_t{8} << (kOffsetBits - 1);
+    if (offset % 8 != 0 || offset < -kMax || offset >= kMax) return false;
     word_ |= flag | ((static_cast<uint64_t>(offset / 8) & ((1u << kOffsetBits) - 1)) << shift);
     return true;
   }

@@ -53,12 +53,12 @@ Step StepFromSignal(Registers* registers, Memory* memory) {
 // have a code of its own for it. The kernel's frame is known by its code segment, and then by the code.
 template <class Memory>
 bool IsSignalReturn(const Registers& registers, Memory* memory) {
-  constexpr uintptr_t kUserCodeSegment = 0x33, kMostFlags = 16;
+  constexpr uintptr_t kUserCodeSegment = 0x33, kMaxFlags = 16;
   uintptr_t flags, segments;
   return memory->Read(registers.sp + offsetof(ucontext_t, uc_mcontext.gregs) + REG_CSGSFS * kWord,
                       &segments) &&
-         (segments & 0xffff) == kUserCodeSegment && memory->Read(registers.sp, &flags) &&
-         flags < kMostFlags && CallsSigreturn(registers.pc);
+         (segments & 0xffff) == kUserCodeSegment && memory->Read(registers.sp, &flags) && flags < kMaxFlags &&
+         CallsSigreturn(registers.pc);
 }
 
 template <class Memory>
@@ -68,8 +68,8 @@ Step StepByFramePointer(Registers* registers, Memory* memory) {
   if (r.fp == 0) return Step::kEnd;
   // The frame pointer, if it can be one: above rsp, aligned, with a return address beside it.
   uintptr_t caller_fp, caller_pc;
-  constexpr uintptr_t kMostFrame = 1 << 20;
-  if (r.fp % kWord != 0 || r.fp < r.sp || r.fp - r.sp > kMostFrame || !memory->Read(r.fp, &caller_fp) ||
+  constexpr uintptr_t kMaxFrame = 1 << 20;
+  if (r.fp % kWord != 0 || r.fp < r.sp || r.fp - r.sp > kMaxFrame || !memory->Read(r.fp, &caller_fp) ||
       !memory->Read(r.fp + kWord, &caller_pc) || caller_pc < kLowestCode || caller_pc >= kUserEnd) {
     return Step::kLost;
   }

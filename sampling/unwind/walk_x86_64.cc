@@ -50,8 +50,8 @@ bool FullStep(uintptr_t pc, unwind::FullRegisters* registers, const unwind::Word
 
 // From `full`, a frame at or below that of `r`, up to that of `r`. False: not met.
 bool StepUpTo(const Registers& r, bool exact, unwind::FullRegisters* full, const unwind::WordReader& memory) {
-  constexpr int kMostFrames = 256;
-  for (int i = 0; i < kMostFrames; ++i) {
+  constexpr int kMaxFrames = 256;
+  for (int i = 0; i < kMaxFrames; ++i) {
     const uintptr_t behind = full->value[unwind::kReturnAddress] + (exact ? 1 : 0);
     if (full->value[unwind::kRsp] == r.sp && behind == r.pc) return true;
     Step step;

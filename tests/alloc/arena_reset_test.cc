@@ -34,8 +34,8 @@ int Order(unsigned arena, const char* what, void* value = nullptr, size_t size =
 }
 
 // Static: a vector would be a sample now and then.
-constexpr int kMostBlocks = 5000;
-void* g_blocks[kMostBlocks];
+constexpr int kMaxBlocks = 5000;
+void* g_blocks[kMaxBlocks];
 
 // g_blocks[0..count) of one size in `arena`, past all caches. False: no memory.
 bool Fill(unsigned arena, size_t size, int count, void** blocks = g_blocks) {
@@ -50,8 +50,8 @@ bool Fill(unsigned arena, size_t size, int count, void** blocks = g_blocks) {
 // Until the arena holds samples; then how many.
 uint64_t FillUntilSampled(unsigned arena, size_t size, uint64_t live_before,
                           struct heapprof_stats (*stats)()) {
-  constexpr int kStep = 200, kMost = 1000000;
-  for (int i = 0; i < kMost; i += kStep) {
+  constexpr int kStep = 200, kMax = 1000000;
+  for (int i = 0; i < kMax; i += kStep) {
     for (int k = 0; k < kStep; ++k) mallocx(size, InArena(arena) | kNoCache);
     if (stats().live_samples >= live_before + 3) break;
   }
@@ -234,7 +234,7 @@ TEST_P(ArenaResetTest, CachesOfTheProgramsOwn) {
   const uint64_t before = Stats().live_samples;
   const int flags = InArena(arena) | InCache(cache);
   for (void*& block : g_blocks) block = mallocx(200, flags);
-  for (int i = 0; i < kMostBlocks; i += 2) dallocx(g_blocks[i], InCache(cache));
+  for (int i = 0; i < kMaxBlocks; i += 2) dallocx(g_blocks[i], InCache(cache));
   ASSERT_EQ(mallctl("tcache.destroy", nullptr, nullptr, &cache, sizeof(cache)), 0);
   ASSERT_EQ(Order(arena, "destroy"), 0);
   EXPECT_EQ(Stats().live_samples, before);

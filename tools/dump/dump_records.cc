@@ -13,15 +13,15 @@
 namespace heapprof::tools {
 namespace {
 
-constexpr size_t kMostHeaders = 64;
-constexpr size_t kMostNotes = 64 << 10;  // bytes of a segment
+constexpr size_t kMaxHeaders = 64;
+constexpr size_t kMaxNotes = 64 << 10;  // bytes of a segment
 constexpr uint64_t kPage = 4096;
 
 size_t PaddedToWords(size_t size) { return (size + 3) & ~size_t{3}; }
 
 // The address of the record that the notes at `address` name.
 std::optional<uint64_t> FindInNotes(pid_t pid, uint64_t address, uint64_t size) {
-  std::string notes(std::min<uint64_t>(size, kMostNotes), '\0');
+  std::string notes(std::min<uint64_t>(size, kMaxNotes), '\0');
   if (ReadMemory(pid, address, notes.data(), notes.size()) != notes.size()) return {};
   for (size_t at = 0; notes.size() - at >= sizeof(Elf64_Nhdr);) {
     Elf64_Nhdr note;
@@ -43,7 +43,7 @@ std::optional<uint64_t> FindInNotes(pid_t pid, uint64_t address, uint64_t size) 
 
 // Likewise of the ELF file that is mapped at `start`, if it is one.
 std::optional<uint64_t> FindInModule(pid_t pid, uint64_t start, const Elf64_Ehdr& header) {
-  if (header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phnum > kMostHeaders) return {};
+  if (header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phnum > kMaxHeaders) return {};
   std::vector<Elf64_Phdr> segments(header.e_phnum);
   const size_t size = segments.size() * sizeof(Elf64_Phdr);
   if (size == 0 || ReadMemory(pid, start + header.e_phoff, segments.data(), size) != size) return {};

@@ -22,7 +22,7 @@ namespace {
 constexpr int kWaitSteps = 2000;  // of 0.1 ms and more
 constexpr long kKernelSetBytes = 8;
 constexpr int kSystemCallStop = SIGTRAP | 0x80;
-constexpr int kMostTries = 100;
+constexpr int kMaxTries = 100;
 
 // What `Ask` tells its parent.
 struct Answer {
@@ -39,7 +39,7 @@ class Tracee {
   // Errors: an errno value.
   int Stop() {
     if (Request(PTRACE_SEIZE, PTRACE_O_TRACESYSGOOD) != 0) return errno;
-    for (int i = 0; i < kMostTries; ++i) {
+    for (int i = 0; i < kMaxTries; ++i) {
       if (Request(PTRACE_INTERRUPT, 0) != 0) return errno;
       if (const int error = WaitFor(SIGTRAP, PTRACE_EVENT_STOP, PTRACE_CONT); error != 0) return error;
       if (!InSequence()) return 0;
@@ -203,9 +203,9 @@ KernelHandler AskKernelHandler(const Process& process, int signal, uint64_t syst
   if (process.IsTraced()) result.why_not = "a debugger holds it";
   if (!result.why_not.empty()) return result;
   result.why_not = "no thread of it can be asked";
-  constexpr size_t kMostThreads = 8;
+  constexpr size_t kMaxThreads = 8;
   const std::vector<pid_t> threads = ThreadsToAsk(process);
-  for (size_t i = 0; i < std::min(threads.size(), kMostThreads); ++i) {
+  for (size_t i = 0; i < std::min(threads.size(), kMaxThreads); ++i) {
     const uint64_t instruction = FindSystemCall(threads[i], system_call);
     const Answer told =
         instruction == 0 ? Answer{ENOSYS, 0} : AskInChild(threads[i], signal, instruction, answer);

@@ -15,11 +15,11 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string CheckExitCode(const std::string& text) {
-  constexpr size_t kMostDigits = 3;
-  constexpr int kMost = 255;
-  const bool digits = !text.empty() && text.size() <= kMostDigits &&
-                      text.find_first_not_of("0123456789") == std::string::npos;
-  return digits && std::stoi(text) <= kMost ? "" : "'" + Printable(text) + "' is no exit status of 0 to 255";
+  constexpr size_t kMaxDigits = 3;
+  constexpr int kMax = 255;
+  const bool digits =
+      !text.empty() && text.size() <= kMaxDigits && text.find_first_not_of("0123456789") == std::string::npos;
+  return digits && std::stoi(text) <= kMax ? "" : "'" + Printable(text) + "' is no exit status of 0 to 255";
 }
 
 // The program may change its folder before it ends.

@@ -78,8 +78,8 @@ bool OutputPattern::MatchesFrom(std::string_view pattern, std::string_view name,
       }
       return false;
     } else if (token == "%n") {
-      constexpr size_t kLeastDigits = 4;
-      return digits(kLeastDigits, rest);
+      constexpr size_t kMinDigits = 4;
+      return digits(kMinDigits, rest);
     } else {
       if (token == "%%") pattern.remove_prefix(1);
       if (name.empty() || name.front() != pattern.front()) return false;

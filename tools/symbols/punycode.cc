@@ -10,7 +10,7 @@ namespace heapprof::tools {
 namespace {
 
 // RFC 3492, section 5.
-constexpr uint32_t kBase = 36, kLeastThreshold = 1, kMostThreshold = 26, kSkew = 38, kDamp = 700;
+constexpr uint32_t kBase = 36, kMinThreshold = 1, kMaxThreshold = 26, kSkew = 38, kDamp = 700;
 constexpr uint32_t kFirstBias = 72, kFirstPoint = 0x80, kPoints = 0x110000;
 
 // 36: none.
@@ -25,13 +25,13 @@ uint32_t NextBias(uint32_t delta, uint32_t points, bool is_first) {
   delta /= is_first ? kDamp : 2;
   delta += delta / points;
   uint32_t k = 0;
-  for (; delta > (kBase - kLeastThreshold) * kMostThreshold / 2; k += kBase) delta /= kBase - kLeastThreshold;
-  return k + (kBase - kLeastThreshold + 1) * delta / (delta + kSkew);
+  for (; delta > (kBase - kMinThreshold) * kMaxThreshold / 2; k += kBase) delta /= kBase - kMinThreshold;
+  return k + (kBase - kMinThreshold + 1) * delta / (delta + kSkew);
 }
 
 uint32_t Threshold(uint32_t k, uint32_t bias) {
-  if (k <= bias + kLeastThreshold) return kLeastThreshold;
-  return k >= bias + kMostThreshold ? kMostThreshold : k - bias;
+  if (k <= bias + kMinThreshold) return kMinThreshold;
+  return k >= bias + kMaxThreshold ? kMaxThreshold : k - bias;
 }
 
 }  // namespace

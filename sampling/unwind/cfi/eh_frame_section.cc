@@ -13,7 +13,7 @@ namespace heapprof::unwind {
 namespace {
 
 constexpr char kName[] = ".eh_frame";
-constexpr uint32_t kMostSections = 4096;
+constexpr uint32_t kMaxSections = 4096;
 
 bool ReadAt(int fd, uint64_t offset, void* to, size_t size) {
   return RawPread(fd, to, size, offset) == static_cast<ssize_t>(size);
@@ -25,7 +25,7 @@ bool ReadFromFile(int fd, EhFrameSection* section) {
   Elf64_Shdr names, candidate;
   if (!ReadAt(fd, 0, &header, sizeof(header)) || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
       header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_shentsize != sizeof(Elf64_Shdr) ||
-      header.e_shnum > kMostSections || header.e_shstrndx >= header.e_shnum ||
+      header.e_shnum > kMaxSections || header.e_shstrndx >= header.e_shnum ||
       !ReadAt(fd, header.e_shoff + uint64_t{header.e_shstrndx} * sizeof(names), &names, sizeof(names))) {
     return false;
   }
@@ -54,18 +54,18 @@ bool Read(const link_map& module, EhFrameSection* section) {
 
 // What was found so far, by the module's address; lo == 0: it has none. An entry is complete when its address
 // is there.
-constexpr uint32_t kMostModules = 64;
+constexpr uint32_t kMaxModules = 64;
 struct Entry {
   std::atomic<uintptr_t> map_start, bias, lo, hi;
 };
-Entry g_entries[kMostModules];
+Entry g_entries[kMaxModules];
 std::atomic<uint32_t> g_count{0};
 
 }  // namespace
 
 bool FindEhFrameSection(const link_map& module, uintptr_t map_start, EhFrameSection* section) {
   const uint32_t taken = g_count.load(std::memory_order_relaxed);
-  for (uint32_t i = 0; i < taken && i < kMostModules; ++i) {
+  for (uint32_t i = 0; i < taken && i < kMaxModules; ++i) {
     // acquire: pairs with the release below.
     if (g_entries[i].map_start.load(std::memory_order_acquire) != map_start) continue;
     if (g_entries[i].bias.load(std::memory_order_relaxed) != module.l_addr) continue;
@@ -73,10 +73,10 @@ bool FindEhFrameSection(const link_map& module, uintptr_t map_start, EhFrameSect
                 g_entries[i].hi.load(std::memory_order_relaxed)};
     return section->lo != 0;
   }
-  if (taken >= kMostModules) return false;
+  if (taken >= kMaxModules) return false;
   if (!Read(module, section)) *section = {0, 0};
   const uint32_t slot = g_count.fetch_add(1, std::memory_order_relaxed);
-  if (slot < kMostModules) {
+  if (slot < kMaxModules) {
     g_entries[slot].map_start.store(0, std::memory_order_relaxed);
     g_entries[slot].bias.store(module.l_addr, std::memory_order_relaxed);
     g_entries[slot].lo.store(section->lo, std::memory_order_relaxed);

@@ -36,7 +36,7 @@ void ModuleSnapshot::Take() {
       [](dl_phdr_info* info, size_t, void* to) {
         auto* filled = static_cast<Table*>(to);
         UnwindTables tables;
-        if (filled->count < kMost && TablesOf(*info, &tables)) filled->modules[filled->count++] = tables;
+        if (filled->count < kMax && TablesOf(*info, &tables)) filled->modules[filled->count++] = tables;
         return 0;
       },
       table);
@@ -50,7 +50,7 @@ bool ModuleSnapshot::Find(uintptr_t pc, UnwindTables* tables) const {
   const uint64_t taken = taken_.load(std::memory_order_acquire);
   const Table& table = tables_[taken & 1];
   const UnwindTables* begin = table.modules;
-  const UnwindTables* end = begin + std::min(table.count, kMost);
+  const UnwindTables* end = begin + std::min(table.count, kMax);
   const UnwindTables* above = std::upper_bound(
       begin, end, pc, [](uintptr_t at, const UnwindTables& module) { return at < module.lo; });
   if (above == begin || pc >= above[-1].hi) return false;

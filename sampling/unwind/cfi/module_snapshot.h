@@ -26,10 +26,10 @@ class ModuleSnapshot {
   uint32_t count() const { return tables_[taken_.load(std::memory_order_acquire) & 1].count; }
 
  private:
-  static constexpr uint32_t kMost = 2048;
+  static constexpr uint32_t kMax = 2048;
   struct Table {
     uint32_t count;
-    UnwindTables modules[kMost];  // by address, ascending
+    UnwindTables modules[kMax];  // by address, ascending
   };
   Table tables_[2] = {};
   std::atomic<uint64_t> taken_{0};

@@ -15,8 +15,8 @@ void RegisteredFrames::Add(uintptr_t key, uintptr_t begin, const PointerBases& b
   const CodeRange code = CodeOfRecords(begin, bases);
   if (code.lo >= code.hi) return;
   uint32_t at = 0;
-  while (at < kMost && all_[at].hi.load(std::memory_order_relaxed) != 0) ++at;
-  if (at == kMost) return;
+  while (at < kMax && all_[at].hi.load(std::memory_order_relaxed) != 0) ++at;
+  if (at == kMax) return;
   Slot& slot = all_[at];
   slot.lo.store(code.lo, std::memory_order_relaxed);
   slot.begin.store(begin, std::memory_order_relaxed);
@@ -40,8 +40,8 @@ bool RegisteredFrames::Remove(uintptr_t key) {
     found = true;
   }
   // A reader is in for microseconds; one that never ends was killed in there with its thread.
-  constexpr int kMostTurns = 100000;
-  for (int turn = 0; found && turn < kMostTurns && readers_.load(std::memory_order_seq_cst) != 0; ++turn) {
+  constexpr int kMaxTurns = 100000;
+  for (int turn = 0; found && turn < kMaxTurns && readers_.load(std::memory_order_seq_cst) != 0; ++turn) {
     RawSyscall(SYS_sched_yield);
   }
   return found;

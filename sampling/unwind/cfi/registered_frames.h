@@ -35,12 +35,12 @@ class RegisteredFrames {
   void ForgetReaders() { readers_.store(0, std::memory_order_relaxed); }
 
  private:
-  static constexpr uint32_t kMost = 4096;
+  static constexpr uint32_t kMax = 4096;
   // The code that the records describe lies in [lo, hi); hi == 0: free.
   struct Slot {
     std::atomic<uintptr_t> lo, hi, begin, end, key, text, data;
   };
-  Slot all_[kMost] = {};
+  Slot all_[kMax] = {};
   std::atomic<uint32_t> slots_{0};  // those behind were never used
   std::atomic<uint32_t> readers_{0};
 };

@@ -39,8 +39,8 @@ uintptr_t g_outer[kMax];  // the callers of the test's body
 uint32_t g_outer_depth;
 dl_find_object g_libgcc;
 uint64_t g_steps, g_equal, g_only_ours, g_nobodys;
-constexpr uint64_t kMostDifferences = 64;
-Difference g_differences[kMostDifferences];
+constexpr uint64_t kMaxDifferences = 64;
+Difference g_differences[kMaxDifferences];
 uint64_t g_different;
 
 void OnTrap(int, siginfo_t*, void* context) {
@@ -75,7 +75,7 @@ void OnTrap(int, siginfo_t*, void* context) {
              ours[0] - reinterpret_cast<uintptr_t>(g_libgcc.dlfo_map_start) < size_of_libgcc) {
     ++g_nobodys;
   } else {
-    if (g_different < kMostDifferences) {
+    if (g_different < kMaxDifferences) {
       Difference* difference = &g_differences[g_different];
       difference->ours_depth = walk.depth;
       difference->theirs_depth = depth;

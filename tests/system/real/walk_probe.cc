@@ -29,7 +29,7 @@ using heapprof::StackBounds;
 enum class Mode { kOff, kOurs, kLibunwind, kNone, kCompare };
 
 constexpr uint32_t kMaxFrames = 128;
-constexpr int kMostReports = 50;
+constexpr int kMaxReports = 50;
 
 Mode g_mode = Mode::kOff;
 int64_t g_interval = 1;
@@ -45,7 +45,7 @@ PROBE_TLS int64_t t_due;
 PROBE_TLS StackBounds t_bounds;
 
 void Report(const uintptr_t* ours, uint32_t our_depth, void* const* theirs, uint32_t their_depth) {
-  if (g_report_path[0] == '\0' || g_reports++ >= kMostReports) return;
+  if (g_report_path[0] == '\0' || g_reports++ >= kMaxReports) return;
   char path[600];
   snprintf(path, sizeof(path), "%s.%d", g_report_path, getpid());
   int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
