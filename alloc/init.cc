@@ -15,7 +15,7 @@
 #include "alloc/entry/controls.h"
 #include "alloc/entry/sample_filter.h"
 #include "alloc/entry/slow_path.h"
-#include "alloc/process_start.h"
+#include "alloc/initial_stack.h"
 #include "alloc/wrappers/fork.h"
 #include "alloc/wrappers/next.h"
 #include "alloc/wrappers/threads.h"
@@ -132,7 +132,7 @@ void PassMessageOn(void* argument, const char* text) {
 // Then the variable is handed over by the way that stands over all others.
 char g_overriding_settings[4096];
 
-void ConfigureJemalloc(const ProcessStart& start) {
+void ConfigureJemalloc(const InitialStack& start) {
   const char* variable = start.secure ? nullptr : FindVariable(start.environment, "MALLOC_CONF=");
   const char* key = ProfilerKey(malloc_conf);
   if (key == nullptr) key = ProfilerKey(variable);
@@ -164,7 +164,7 @@ void PrintStatistics(void (*write)(void*, const char*), void* arg) {
 }
 
 void Start() {
-  ProcessStart start = ReadProcessStart();
+  InitialStack start = ReadInitialStack();
   InitOptions(heapprof_default_options != nullptr ? heapprof_default_options() : nullptr, start.environment,
               start.secure);
   ConfigureJemalloc(start);
@@ -177,7 +177,7 @@ void Start() {
   RegisterForkHandlers();
   InitThreads();
   g_allocator_stats_printer = PrintStatistics;
-  MarkNoCachedBlock(nullptr);
+  SendFreesToSlowPath(nullptr);
   TellOwnCode();
   recorder::Start();
 }
@@ -215,7 +215,7 @@ __attribute__((constructor)) void WhenLibcIsUp() {
   InstallTriggers();
   auto thread_data = reinterpret_cast<uintptr_t>(&hpje_je_tsd_tls);
   leak::SetAllocatorMemory({EarlyBlocks, {thread_data, thread_data + kBackendThreadBytes}});
-  ProcessStart start = ReadProcessStart();
+  InitialStack start = ReadInitialStack();
   if (!start.secure) {
     const char* search_path = FindVariable(start.environment, "PATH=");
     leak::TrustCommand(search_path != nullptr ? search_path : "");

@@ -66,8 +66,8 @@ bool IsStillThere(const Module& module, const ModuleTable& now) {
 bool AreAnyStacks() { return BucketCount() != 0 || AnyProfileHasStacks() || cpu::Running(); }
 
 bool IsInStacks(uint64_t start, uint64_t limit) {
-  return HaveLocationsIn(start, limit) || AnyProfileLocationIn(start, limit) ||
-         cpu::AnyLocationIn(start, limit);
+  return HeapHasLocationIn(start, limit) || NamedProfilesHaveLocationIn(start, limit) ||
+         cpu::HasLocationIn(start, limit);
 }
 
 // A module that a walk has met may be one that went before: its stacks are to be those of that time. On a

@@ -33,7 +33,7 @@ inline std::atomic<uint32_t>& SamplesOfPage(const void* block) {
 }
 
 // `block` lies on a page, or is null, and must not go to jemalloc's cache.
-inline void MarkNoCachedBlock(const void* block) {
+inline void SendFreesToSlowPath(const void* block) {
   SamplesOfPage(block).fetch_add(1, std::memory_order_relaxed);
 }
 

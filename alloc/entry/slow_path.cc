@@ -87,7 +87,7 @@ void* AllocateDue(size_t size, size_t alignment, int flags, const CallerFrame& c
     t_plain_countdown.countdown = 0;
     if (BeforeTls() || StartsBackendHere()) {
       void* block = EarlyAllocate(size, alignment);
-      MarkNoCachedBlock(block);
+      SendFreesToSlowPath(block);
       return block;
     }
     Initialize();

@@ -76,13 +76,13 @@ class HP_LOCKABLE SpinLock {
   void UnlockAfterFork(bool in_child) HP_NOT_ANALYSED;
   // Lock and Unlock for what only libc's threads use: a plain store while there is one. Each of the two asks
   // anew, so that a lock taken before the second thread came is given back as the many need it.
-  void LockAmongThreads() HP_ACQUIRES() HP_NOT_ANALYSED {
+  void LockIfThreaded() HP_ACQUIRES() HP_NOT_ANALYSED {
     if (!IsOnlyThread() || state_.load(std::memory_order_relaxed) != kUnlocked) return Lock();
     CheckRankBeforeLock();
     state_.store(OwnMark(), std::memory_order_relaxed);
     NoteHeld(true);
   }
-  void UnlockAmongThreads() HP_RELEASES() HP_NOT_ANALYSED {
+  void UnlockIfThreaded() HP_RELEASES() HP_NOT_ANALYSED {
     if (!IsOnlyThread()) return Unlock();
     NoteHeld(false);
     state_.store(kUnlocked, std::memory_order_relaxed);
@@ -131,12 +131,14 @@ class HP_SCOPED_LOCKABLE SpinLockHolder {
   SpinLock* lock_;
 };
 
-class HP_SCOPED_LOCKABLE HolderAmongThreads {
+class HP_SCOPED_LOCKABLE SpinLockHolderIfThreaded {
  public:
-  explicit HolderAmongThreads(SpinLock* lock) HP_ACQUIRES(*lock) : lock_(lock) { lock_->LockAmongThreads(); }
-  ~HolderAmongThreads() HP_RELEASES() { lock_->UnlockAmongThreads(); }
-  HolderAmongThreads(const HolderAmongThreads&) = delete;
-  HolderAmongThreads& operator=(const HolderAmongThreads&) = delete;
+  explicit SpinLockHolderIfThreaded(SpinLock* lock) HP_ACQUIRES(*lock) : lock_(lock) {
+    lock_->LockIfThreaded();
+  }
+  ~SpinLockHolderIfThreaded() HP_RELEASES() { lock_->UnlockIfThreaded(); }
+  SpinLockHolderIfThreaded(const SpinLockHolderIfThreaded&) = delete;
+  SpinLockHolderIfThreaded& operator=(const SpinLockHolderIfThreaded&) = delete;
 
  private:
   SpinLock* lock_;

@@ -222,9 +222,9 @@ bool AnyProfileHasStacks() {
   return any;
 }
 
-bool AnyProfileLocationIn(uint64_t start, uint64_t limit) {
+bool NamedProfilesHaveLocationIn(uint64_t start, uint64_t limit) {
   bool any = false;
-  ForEachCounts([&](StackCounts* counts) { any = any || counts->AnyLocationIn(start, limit); });
+  ForEachCounts([&](StackCounts* counts) { any = any || counts->HasLocationIn(start, limit); });
   return any;
 }
 

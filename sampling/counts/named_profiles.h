@@ -63,7 +63,7 @@ void RecordThreadCreation(const CallerFrame& caller);
 
 // Of modules that dlclose unmaps; see sampling/module_watch.h. The first: whether any profile has a stack.
 bool AnyProfileHasStacks();
-bool AnyProfileLocationIn(uint64_t start, uint64_t limit);
+bool NamedProfilesHaveLocationIn(uint64_t start, uint64_t limit);
 void MoveProfileLocations(uint64_t start, uint64_t limit, uint64_t to);
 
 bool LockNamedProfilesForFork();

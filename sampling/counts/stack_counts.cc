@@ -91,7 +91,7 @@ uint32_t StackCounts::FindOrAdd(const Key& key) {
   return Add(key, hash) ? count_.load(std::memory_order_relaxed) : kOverflow;
 }
 
-bool StackCounts::AnyLocationIn(uint64_t start, uint64_t limit) const {
+bool StackCounts::HasLocationIn(uint64_t start, uint64_t limit) const {
   return addresses_.Any([=](uint64_t address) { return address - start < limit - start; });
 }
 

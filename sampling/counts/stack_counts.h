@@ -65,7 +65,7 @@ class StackCounts {
   CountedStack* At(uint32_t id) { return entries_.At(id); }
 
   // Whether some location lies in [start, limit).
-  bool AnyLocationIn(uint64_t start, uint64_t limit) const;
+  bool HasLocationIn(uint64_t start, uint64_t limit) const;
   // Moves those locations to `to`. Entries that have one are found no more, as their PCs may soon mean other
   // code; the ids stay.
   void MoveLocations(uint64_t start, uint64_t limit, uint64_t to);

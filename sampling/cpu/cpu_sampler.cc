@@ -28,7 +28,7 @@ std::atomic<int> g_in_flight{0};
 // The process that has a profile, running or halted; 0: none.
 std::atomic<int> g_profiled_pid{0};
 
-ThreadClocks g_clocks;
+ThreadClockSet g_clocks;
 Session* g_session = nullptr;  // Start's and Stop's
 uint32_t g_sessions = 0;
 std::atomic<uint64_t> g_samples{0}, g_lost{0}, g_fallbacks{0};
@@ -146,7 +146,7 @@ void OnThreadEnd(void* value) {
   SignalsBlocked blocked;
   InFlight in_flight;
   if (in_flight.session() == nullptr) return;
-  ThreadClocks::Rest rest = g_clocks.Remove(RawGetTid());
+  ThreadClockSet::Rest rest = g_clocks.Remove(RawGetTid());
   if (rest.periods == 0) return;
   in_flight.session()->RecordEnd(t_end.function, static_cast<uint32_t>(rest.periods), rest.clock);
 }
@@ -222,7 +222,7 @@ void Halt() {
     session->ChargeRestOfProcess(TakeProcessPeriods(session));
     return;
   }
-  g_clocks.ForEachRest([session, ticks_came](const ThreadClocks::Rest& rest) {
+  g_clocks.ForEachRest([session, ticks_came](const ThreadClockSet::Rest& rest) {
     if (ticks_came) {
       session->ChargeRest(rest.function, rest.periods, rest.clock);
     } else {
@@ -277,12 +277,12 @@ void TakeBackPendingTicks() {
   SignalsBlocked blocked;
   const uint64_t tick = uint64_t{1} << (kTickSignal - 1);
   timespec no_time = {0, 0};
-  constexpr int kMost = 2;  // of such a signal one is pending for the thread, and one for the process
-  siginfo_t others[kMost];
+  constexpr int kMax = 2;  // of such a signal one is pending for the thread, and one for the process
+  siginfo_t others[kMax];
   int count = 0;
-  while (count < kMost && RawSyscall(SYS_rt_sigtimedwait, reinterpret_cast<long>(&tick),
-                                     reinterpret_cast<long>(&others[count]), reinterpret_cast<long>(&no_time),
-                                     sizeof(tick)) == kTickSignal) {
+  while (count < kMax && RawSyscall(SYS_rt_sigtimedwait, reinterpret_cast<long>(&tick),
+                                    reinterpret_cast<long>(&others[count]), reinterpret_cast<long>(&no_time),
+                                    sizeof(tick)) == kTickSignal) {
     if (!IsTick(others[count])) ++count;
   }
   for (int i = 0; i < count; ++i) {
@@ -293,9 +293,9 @@ void TakeBackPendingTicks() {
   }
 }
 
-bool AnyLocationIn(uint64_t start, uint64_t limit) {
+bool HasLocationIn(uint64_t start, uint64_t limit) {
   InFlight in_flight;
-  return in_flight.session() != nullptr && in_flight.session()->AnyLocationIn(start, limit);
+  return in_flight.session() != nullptr && in_flight.session()->HasLocationIn(start, limit);
 }
 
 void MoveLocations(uint64_t start, uint64_t limit, uint64_t to) {

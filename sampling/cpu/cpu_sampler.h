@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #include "sampling/counts/stack_counts.h"
-#include "sampling/cpu/thread_clocks.h"
+#include "sampling/cpu/thread_clock_set.h"
 
 namespace heapprof::cpu {
 
@@ -76,7 +76,7 @@ bool IsTick(const siginfo_t& info);
 void TakeBackPendingTicks();
 
 // Of modules that dlclose unmaps; see sampling/module_watch.h. All signals are blocked.
-bool AnyLocationIn(uint64_t start, uint64_t limit);
+bool HasLocationIn(uint64_t start, uint64_t limit);
 void MoveLocations(uint64_t start, uint64_t limit, uint64_t to);
 
 // Around exec* in this process. False: there is nothing to resume.

@@ -197,10 +197,10 @@ void Session::Finish() {
   Drain();
 }
 
-bool Session::AnyLocationIn(uint64_t start, uint64_t limit) {
+bool Session::HasLocationIn(uint64_t start, uint64_t limit) {
   SpinLockHolder hold(&lock_);
   Drain();
-  return stacks_.AnyLocationIn(start, limit);
+  return stacks_.HasLocationIn(start, limit);
 }
 
 void Session::MoveLocations(uint64_t start, uint64_t limit, uint64_t to) {

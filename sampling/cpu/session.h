@@ -43,7 +43,7 @@ class Session {
 
   // Of modules that dlclose unmaps; see sampling/module_watch.h. What the buffer holds is taken out first.
   // The caller has all signals blocked.
-  bool AnyLocationIn(uint64_t start, uint64_t limit);
+  bool HasLocationIn(uint64_t start, uint64_t limit);
   void MoveLocations(uint64_t start, uint64_t limit, uint64_t to);
 
   const StackCounts& stacks() const { return stacks_; }

@@ -12,7 +12,7 @@
 //           no substitute and is not used. Its signals merge without a count, so the thread's CPU clock is
 //           asked how many periods are due.
 //
-// Thread-safety: an object is changed under the lock of thread_clocks.h; `given` by its thread's handler.
+// Thread-safety: an object is changed under the lock of thread_clock_set.h; `given` by its thread's handler.
 // Signal-safety: yes. Allocates: never.
 #ifndef HEAPPROF_SAMPLING_CPU_THREAD_CLOCK_H_
 #define HEAPPROF_SAMPLING_CPU_THREAD_CLOCK_H_

@@ -162,9 +162,9 @@ uint32_t BucketCount() { return g_bucket_count.load(std::memory_order_acquire); 
 
 const Bucket* BucketAt(uint32_t id) { return g_buckets.At(id); }
 
-bool HaveLocationsIn(uint64_t start, uint64_t limit) {
+bool HeapHasLocationIn(uint64_t start, uint64_t limit) {
   SpinLockHolder hold(&g_lock);
-  return AnyLocationIn(start, limit);
+  return HasLocationIn(start, limit);
 }
 
 void MoveLocations(uint64_t start, uint64_t limit, uint64_t to) {

@@ -30,7 +30,7 @@ Bucket* MutableBucket(uint32_t id);
 
 // For code that was unmapped from [start, limit): whether recorded stacks refer to it; and that what they
 // refer to lies at `to` now. Their buckets keep counting frees, but take no more allocations.
-bool HaveLocationsIn(uint64_t start, uint64_t limit);
+bool HeapHasLocationIn(uint64_t start, uint64_t limit);
 void MoveLocations(uint64_t start, uint64_t limit, uint64_t to);
 
 bool LockBucketsForFork();

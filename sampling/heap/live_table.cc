@@ -111,7 +111,7 @@ bool Insert(uintptr_t address, uint32_t bucket, uint32_t tag, uint32_t* stale) {
   *stale = 0;
   uint64_t hash = Hash(address);
   Shard& shard = ShardOf(hash);
-  HolderAmongThreads hold(&shard.lock);
+  SpinLockHolderIfThreaded hold(&shard.lock);
   uint32_t count = shard.count.load(std::memory_order_relaxed);
   Slot* slots = shard.slots.load(std::memory_order_relaxed);
   uint64_t size = slots == nullptr ? 0 : uint64_t{shard.mask.load(std::memory_order_relaxed)} + 1;
@@ -150,7 +150,7 @@ bool Ignore(uintptr_t address) {
   if (Find(address) == 0) return false;
   uint64_t hash = Hash(address);
   Shard& shard = ShardOf(hash);
-  HolderAmongThreads hold(&shard.lock);
+  SpinLockHolderIfThreaded hold(&shard.lock);
   Slot* slot = Probe(shard.slots.load(std::memory_order_relaxed), shard.mask.load(std::memory_order_relaxed),
                      hash, address);
   if (slot->address.load(std::memory_order_relaxed) != address) return false;
@@ -197,7 +197,7 @@ uint32_t Remove(uintptr_t address, bool expected) {
   if (!expected && !IsOnlyThread() && Find(address) == 0) return 0;
   uint64_t hash = Hash(address);
   Shard& shard = ShardOf(hash);
-  HolderAmongThreads hold(&shard.lock);
+  SpinLockHolderIfThreaded hold(&shard.lock);
   Slot* slots = shard.slots.load(std::memory_order_relaxed);
   if (slots == nullptr) return 0;
   uint32_t mask = shard.mask.load(std::memory_order_relaxed);
@@ -220,7 +220,7 @@ uint64_t Count() {
 uint64_t CopyAddresses(uintptr_t* out, uint64_t capacity) {
   uint64_t count = 0;
   for (Shard& shard : g_shards) {
-    HolderAmongThreads hold(&shard.lock);
+    SpinLockHolderIfThreaded hold(&shard.lock);
     const Slot* slots = shard.slots.load(std::memory_order_relaxed);
     if (slots == nullptr) continue;
     uint64_t size = uint64_t{shard.mask.load(std::memory_order_relaxed)} + 1;

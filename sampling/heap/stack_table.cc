@@ -91,7 +91,7 @@ static bool IsCallIn(uint64_t return_address, uint64_t start, uint64_t limit) {
   return return_address - 1 - start < limit - start;
 }
 
-bool AnyLocationIn(uint64_t start, uint64_t limit) {
+bool HasLocationIn(uint64_t start, uint64_t limit) {
   return g_locations.Any([=](uint64_t address) { return IsCallIn(address, start, limit); });
 }
 

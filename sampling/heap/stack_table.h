@@ -29,7 +29,7 @@ uint32_t InternStack(const RawStack& stack);
 uint32_t StackCount();
 
 // Whether some location's return address lies in (start, limit]: in a call there, that is.
-bool AnyLocationIn(uint64_t start, uint64_t limit);
+bool HasLocationIn(uint64_t start, uint64_t limit);
 // Moves those locations to `to`, under the insertion lock. True when `stack` has one of them: it is then
 // found no more, as its PCs may soon mean other code.
 void MoveLocationAddresses(uint64_t start, uint64_t limit, uint64_t to);

@@ -45,7 +45,7 @@ TEST(ModuleWatch, HandlersThatAllocateDoNotWaitForTheCodeTheyInterrupted) {
   setitimer(ITIMER_REAL, &never, nullptr);
   sigaction(SIGALRM, &old_action, nullptr);
   EXPECT_GT(g_in_handlers.load(), 0u);
-  EXPECT_FALSE(HaveLocationsIn(in_module, in_module + 1)) << "it was looked at";
+  EXPECT_FALSE(HeapHasLocationIn(in_module, in_module + 1)) << "it was looked at";
 }
 
 std::atomic<uintptr_t> g_stack_high{0};

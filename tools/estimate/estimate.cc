@@ -9,7 +9,7 @@
 
 namespace heapprof::tools {
 
-Interval Uncertainty::Limits(double value) const {
+ConfidenceLimits Uncertainty::Limits(double value) const {
   constexpr double kTail = 0.025;
   const double passed_by = value - seen_;
   if (variance_ <= 0 || value <= 0 || passed_by <= 0) return {value, value};
@@ -21,7 +21,7 @@ Interval Uncertainty::Limits(double value) const {
   return {std::min(value, seen_ + low), std::max(value, seen_ + high)};
 }
 
-bool IsNoise(double value, const Interval& limits) {
+bool IsNoise(double value, const ConfidenceLimits& limits) {
   return limits.low < value / 2 && limits.high > 2 * value;
 }
 

@@ -32,7 +32,7 @@ struct Contribution {
   double seen = 0;     // of the value, the part that the samples themselves are
 };
 
-struct Interval {
+struct ConfidenceLimits {
   double low = 0, high = 0;
 };
 
@@ -52,7 +52,7 @@ class Uncertainty {
   double variance() const { return variance_; }
   double samples() const { return samples_; }
   // The 95 % limits of the sum `value` of the same entries.
-  Interval Limits(double value) const;
+  ConfidenceLimits Limits(double value) const;
 
  private:
   double variance_ = 0, seen_ = 0, samples_ = 0;
@@ -60,7 +60,7 @@ class Uncertainty {
 };
 
 // True if so few samples stand behind a value that the limits reach from under half of it to over its double.
-bool IsNoise(double value, const Interval& limits);
+bool IsNoise(double value, const ConfidenceLimits& limits);
 
 // Finds out how a sample type of a profile was sampled.
 class Estimator {

@@ -48,7 +48,7 @@ double Growth::value() const {
   return sum;
 }
 
-Interval Growth::Limits() const {
+ConfidenceLimits Growth::Limits() const {
   double base = 0, now = 0;
   Uncertainty base_sum, new_sum;
   const auto add = [](Uncertainty* sum, double* value, double samples, const Sampling& how) {
@@ -60,7 +60,7 @@ Interval Growth::Limits() const {
     add(&base_sum, &base, size.base_samples, size.base);
     add(&new_sum, &now, size.new_samples, size.now);
   }
-  const Interval base_limits = base_sum.Limits(base), new_limits = new_sum.Limits(now);
+  const ConfidenceLimits base_limits = base_sum.Limits(base), new_limits = new_sum.Limits(now);
   const double change = value();
   return {change - std::hypot(now - new_limits.low, base_limits.high - base),
           change + std::hypot(new_limits.high - now, base - base_limits.low)};

@@ -46,7 +46,7 @@ class Growth {
   double value() const;
   // 95 % limits of the true change: those of both sides, combined (Zou and Donner, Statistics in Medicine 27,
   // 2008, page 1693).
-  Interval Limits() const;
+  ConfidenceLimits Limits() const;
   // The bound (1) on the probability of so much growth by luck; of so much shrinking with `sign` -1.
   double Luck(int sign = 1) const;
   // The least that Luck could be for as many samples.

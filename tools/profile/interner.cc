@@ -5,7 +5,7 @@
 
 namespace heapprof::tools {
 
-Interner::Interner(StringTable* table) : table_(table), slots_(1024) {
+Interner::Interner(ProfileStrings* table) : table_(table), slots_(1024) {
   if (table_->size() == 0) table_->Add("");
   for (size_t i = 0; i < table_->size(); ++i) Enter(static_cast<uint32_t>(i));
 }

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "tools/reader/inflate.h"
-#include "tools/reader/string_table.h"
+#include "tools/reader/profile_strings.h"
 
 namespace heapprof::tools {
 
@@ -65,7 +65,7 @@ struct ProfileHeader {
   int64_t drop_frames = 0, keep_frames = 0;
   int64_t default_sample_type = 0;
   std::vector<int64_t> comments;
-  StringTable strings;
+  ProfileStrings strings;
 };
 
 // Gets the messages in the file's order. References are good during the call.

@@ -22,7 +22,7 @@ struct DiffLine {
   Sum base = 0, now = 0;
   Growth growth;
   double luck = 1, shrink_luck = 1;  // Growth::Luck of both directions
-  Interval limits;
+  ConfidenceLimits limits;
   bool grew = false, shrank = false;  // significantly, among all lines
 };
 

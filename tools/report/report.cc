@@ -18,7 +18,7 @@ std::string JsonFigure(const View& view, const char* name, Sum value, const Unce
   const std::string key = name;
   std::string out = JsonString(key) + ": " + Decimal(value);
   if (!view.estimator().sampled()) return out;
-  const Interval limits = uncertainty.Limits(ToDouble(value));
+  const ConfidenceLimits limits = uncertainty.Limits(ToDouble(value));
   return out + ", " + JsonString(key + "_low") + ": " + JsonNumber(limits.low) + ", " +
          JsonString(key + "_high") + ": " + JsonNumber(limits.high);
 }
@@ -48,7 +48,7 @@ void TopJson(const View& view, const FrameTable& frames, const std::vector<Row>&
 
 std::string LimitsText(const View& view, Sum value, const Uncertainty& uncertainty) {
   if (!view.estimator().sampled() || value <= 0) return "";
-  const Interval limits = uncertainty.Limits(ToDouble(value));
+  const ConfidenceLimits limits = uncertainty.Limits(ToDouble(value));
   return "[" + HumanValue(limits.low, view.unit()) + ", " + HumanValue(limits.high, view.unit()) + "]";
 }
 

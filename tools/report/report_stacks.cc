@@ -93,7 +93,7 @@ void TreeJson(const View& view, const FrameTable& frames, const CallTree& tree, 
                   visit.depth - 1, JsonString(frames.name(node.frame)).c_str(), Decimal(node.flat).c_str(),
                   Decimal(node.cum).c_str());
       if (view.estimator().sampled()) {
-        const Interval limits = node.uncertainty.Limits(ToDouble(node.cum));
+        const ConfidenceLimits limits = node.uncertainty.Limits(ToDouble(node.cum));
         std::printf(", \"cum_low\": %s, \"cum_high\": %s", JsonNumber(limits.low).c_str(),
                     JsonNumber(limits.high).c_str());
       }

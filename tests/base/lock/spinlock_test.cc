@@ -13,18 +13,18 @@ namespace {
 TEST(SpinLockTest, WhatWasLockedAloneIsGivenBackToAThreadThatWaits) {
   if (!IsOnlyThread()) GTEST_SKIP() << "there were threads before: a test's, or the sanitizer's own";
   SpinLock lock(LockRank::kLiveShard);
-  lock.LockAmongThreads();
+  lock.LockIfThreaded();
   EXPECT_FALSE(lock.TryLock());
   std::atomic<bool> released{false}, early{false};
   std::thread waits([&] {
     EXPECT_FALSE(IsOnlyThread());
-    lock.LockAmongThreads();
+    lock.LockIfThreaded();
     if (!released.load(std::memory_order_relaxed)) early.store(true, std::memory_order_relaxed);
-    lock.UnlockAmongThreads();
+    lock.UnlockIfThreaded();
   });
   EXPECT_FALSE(IsOnlyThread());
   released.store(true, std::memory_order_relaxed);
-  lock.UnlockAmongThreads();
+  lock.UnlockIfThreaded();
   waits.join();
   EXPECT_FALSE(early);
   EXPECT_TRUE(lock.TryLock());
@@ -40,7 +40,7 @@ TEST(SpinLockTest, OneThreadAtATimeIsInside) {
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < kRounds; ++i) {
-        HolderAmongThreads hold(&lock);
+        SpinLockHolderIfThreaded hold(&lock);
         ++inside;
         CountUp(&counted);
       }

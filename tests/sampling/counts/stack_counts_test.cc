@@ -70,13 +70,13 @@ TEST_F(StackCountsTest, StacksOfAModuleThatIsGoneMoveAndAreFoundNoMore) {
   // Not in the module: the call before its first instruction, and what lies behind it.
   const uint32_t outside = Find({0x2000, 0x3001}), leaf = Find({0x2000, 0x1500}, 0, true),
                  caller = Find({0x1500, 0x2001});
-  EXPECT_TRUE(counts_->AnyLocationIn(0x2000, 0x3000));
-  EXPECT_FALSE(counts_->AnyLocationIn(0x2001, 0x3000));
+  EXPECT_TRUE(counts_->HasLocationIn(0x2000, 0x3000));
+  EXPECT_FALSE(counts_->HasLocationIn(0x2001, 0x3000));
   counts_->MoveLocations(0x2000, 0x3000, 0x900000);
   EXPECT_EQ(Addresses(outside), (std::vector<uint64_t>{0x1fff, 0x3000}));
   EXPECT_EQ(Addresses(leaf), (std::vector<uint64_t>{0x900000, 0x14ff}));
   EXPECT_EQ(Addresses(caller), (std::vector<uint64_t>{0x14ff, 0x900000}));
-  EXPECT_FALSE(counts_->AnyLocationIn(0x2000, 0x3000));
+  EXPECT_FALSE(counts_->HasLocationIn(0x2000, 0x3000));
   EXPECT_EQ(Find({0x2000, 0x3001}), outside);
   const uint32_t again = Find({0x2000, 0x1500}, 0, true);
   EXPECT_NE(again, leaf);

@@ -13,10 +13,10 @@
 namespace heapprof::test {
 namespace {
 
+using tools::ConfidenceLimits;
 using tools::Contribution;
 using tools::GammaCdf;
 using tools::GammaQuantile;
-using tools::Interval;
 using tools::Uncertainty;
 
 TEST(Gamma, HasTheLimitsOfPoissonCountsInThePrintedTables) {
@@ -49,7 +49,7 @@ TEST(Uncertainty, IsExactForOneBucketOfFewSamples) {
   Uncertainty sum;
   const Contribution c = Sampled(5, 1, 1e6);
   sum.Add(c);
-  const Interval limits = sum.Limits(5 * c.weight);
+  const ConfidenceLimits limits = sum.Limits(5 * c.weight);
   EXPECT_NEAR(limits.low / c.weight, 1.623486, 1e-4);
   EXPECT_NEAR(limits.high / c.weight, 11.668332, 1e-4);
 }
@@ -58,7 +58,7 @@ TEST(Uncertainty, HasNoneForBlocksThatAreSampledForCertain) {
   Uncertainty sum;
   const Contribution c = Sampled(3, 1e9, 1e6);
   sum.Add(c);
-  const Interval limits = sum.Limits(3 * c.weight);
+  const ConfidenceLimits limits = sum.Limits(3 * c.weight);
   EXPECT_EQ(limits.low, 3e9);
   EXPECT_EQ(limits.high, 3e9);
 }
@@ -84,7 +84,7 @@ TEST(Uncertainty, LimitsHoldTheTruthInNinetyTwoToNinetyEightPercentOfRuns) {
         estimate += c.samples * c.weight;
         truth += static_cast<double>(count) * size;
       }
-      const Interval limits = sum.Limits(estimate);
+      const ConfidenceLimits limits = sum.Limits(estimate);
       if (limits.low <= truth && truth <= limits.high) ++held;
     }
     EXPECT_GE(held, 920) << blocks[0].first;

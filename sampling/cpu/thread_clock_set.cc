@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampling/cpu/thread_clocks.h"
+#include "sampling/cpu/thread_clock_set.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,7 +47,7 @@ void TakePendingTick() {
 
 }  // namespace
 
-int ThreadClocks::Open(int64_t period, size_t capacity, uint32_t session) {
+int ThreadClockSet::Open(int64_t period, size_t capacity, uint32_t session) {
   constexpr size_t kMax = (1 << kNumberBits) - 1;
   if (capacity > kMax) capacity = kMax;
   bytes_ = sizeof(Memory) + (capacity + 1) * sizeof(ThreadClock) + capacity * sizeof(uint32_t);
@@ -65,20 +65,20 @@ int ThreadClocks::Open(int64_t period, size_t capacity, uint32_t session) {
   return 0;
 }
 
-void ThreadClocks::Close() {
+void ThreadClockSet::Close() {
   void* memory = memory_;
   memory_ = nullptr;
   UnmapMetadata(memory, bytes_);
 }
 
-uint32_t ThreadClocks::Find(int tid) {
+uint32_t ThreadClockSet::Find(int tid) {
   uint32_t number = *ChainOf(tid);
   while (number != 0 && At(number).tid != tid) number = At(number).next;
   return number;
 }
 
 // 0: there are no more.
-uint32_t ThreadClocks::Take(int tid) {
+uint32_t ThreadClockSet::Take(int tid) {
   uint32_t number = free_;
   if (number != 0) {
     free_ = At(number).next;
@@ -99,7 +99,7 @@ uint32_t ThreadClocks::Take(int tid) {
   return number;
 }
 
-void ThreadClocks::Release(uint32_t number) {
+void ThreadClockSet::Release(uint32_t number) {
   ThreadClock& clock = At(number);
   if (clock.event >= 0) __atomic_store_n(&of_event_[clock.event], 0, __ATOMIC_RELAXED);
   StopClock(&clock);
@@ -112,7 +112,7 @@ void ThreadClocks::Release(uint32_t number) {
   --live_;
 }
 
-int ThreadClocks::StartClock(uint32_t number) {
+int ThreadClockSet::StartClock(uint32_t number) {
   ThreadClock* clock = &At(number);
   if (kind() == ClockKind::kThreadEvents && StartEvent(clock, period_) == 0) {
     if (clock->event < static_cast<int>(memory_->capacity)) {
@@ -124,7 +124,7 @@ int ThreadClocks::StartClock(uint32_t number) {
   return StartTimer(clock, period_, session_ << kNumberBits | number);
 }
 
-int ThreadClocks::SetProcessTimer(int64_t period) {
+int ThreadClockSet::SetProcessTimer(int64_t period) {
   itimerval value = {};
   value.it_interval.tv_sec = value.it_value.tv_sec = period / kNanosPerSecond;
   value.it_interval.tv_usec = value.it_value.tv_usec = period % kNanosPerSecond / 1000;
@@ -134,7 +134,7 @@ int ThreadClocks::SetProcessTimer(int64_t period) {
 // Under the lock. From here on ticks come from the process' clock, which the kernel gives to some thread that
 // runs: better than some threads without any. Where not even that one may be set, the threads that have
 // clocks keep them.
-void ThreadClocks::FallBack() {
+void ThreadClockSet::FallBack() {
   if (kind() == ClockKind::kProcessTimer) return;
   bool was_ours = process_timer_is_ours_.exchange(true, std::memory_order_relaxed);
   error_ = SetProcessTimer(period_);
@@ -147,7 +147,7 @@ void ThreadClocks::FallBack() {
   kind_.store(ClockKind::kProcessTimer, std::memory_order_release);
 }
 
-void ThreadClocks::Add(int tid, bool born, uintptr_t function) {
+void ThreadClockSet::Add(int tid, bool born, uintptr_t function) {
   SignalsBlocked blocked;
   SpinLockHolder hold(&lock_);
   if (kind() == ClockKind::kProcessTimer) return;
@@ -176,7 +176,7 @@ void ThreadClocks::Add(int tid, bool born, uintptr_t function) {
   if (error != -ESRCH && error != -EINVAL) FallBack();
 }
 
-int ThreadClocks::AddAll() {
+int ThreadClockSet::AddAll() {
   error_ = 0;
   told_ = 0;
   process_begin_ = ProcessCpuNanos();
@@ -186,7 +186,7 @@ int ThreadClocks::AddAll() {
     return error_;
   }
   auto add = [](void* clocks, int tid) {
-    static_cast<ThreadClocks*>(clocks)->Add(tid, false, 0);
+    static_cast<ThreadClockSet*>(clocks)->Add(tid, false, 0);
     return true;
   };
   folder.ForEach(add, this);
@@ -194,7 +194,7 @@ int ThreadClocks::AddAll() {
 }
 
 // The periods due at CPU time `now` of its thread that no tick has told of.
-uint64_t ThreadClocks::PeriodsLeft(const ThreadClock& clock, int64_t now) {
+uint64_t ThreadClockSet::PeriodsLeft(const ThreadClock& clock, int64_t now) {
   if (now < 0) return 0;  // the thread is dead
   // A thread whose first tick was not at random has its last one so.
   if (clock.event >= 0) now += static_cast<int64_t>(Random() % static_cast<uint64_t>(period_));
@@ -203,7 +203,7 @@ uint64_t ThreadClocks::PeriodsLeft(const ThreadClock& clock, int64_t now) {
   return due > given ? due - given : 0;
 }
 
-ThreadClocks::Rest ThreadClocks::Remove(int tid) {
+ThreadClockSet::Rest ThreadClockSet::Remove(int tid) {
   SignalsBlocked blocked;
   SpinLockHolder hold(&lock_);
   uint32_t number = Find(tid);
@@ -217,13 +217,13 @@ ThreadClocks::Rest ThreadClocks::Remove(int tid) {
 }
 
 // Under the lock.
-void ThreadClocks::Sweep() {
+void ThreadClockSet::Sweep() {
   for (uint32_t number = 1; number <= used_; ++number) {
     if (At(number).tid != 0 && IsDead(At(number).tid)) Release(number);
   }
 }
 
-void ThreadClocks::StopAll() {
+void ThreadClockSet::StopAll() {
   SignalsBlocked blocked;
   SpinLockHolder hold(&lock_);
   if (kind() == ClockKind::kProcessTimer) SetProcessTimer(0);
@@ -239,13 +239,13 @@ void ThreadClocks::StopAll() {
   outside_ = ProcessCpuNanos() - process_begin_ - told_;
 }
 
-uint64_t ThreadClocks::OutsidePeriods() {
+uint64_t ThreadClockSet::OutsidePeriods() {
   // Down or up by chance, so that it is right on average.
   int64_t periods = (outside_ + static_cast<int64_t>(Random() % static_cast<uint64_t>(period_))) / period_;
   return periods > 0 ? static_cast<uint64_t>(periods) : 0;
 }
 
-ThreadClock* ThreadClocks::ClockOf(const siginfo_t& info) {
+ThreadClock* ThreadClockSet::ClockOf(const siginfo_t& info) {
   uint32_t number = 0;
   if (info.si_code == SI_TIMER) {
     auto value = static_cast<uint32_t>(info.si_value.sival_int);
@@ -260,7 +260,7 @@ ThreadClock* ThreadClocks::ClockOf(const siginfo_t& info) {
   return At(number).tid == RawGetTid() ? &At(number) : nullptr;
 }
 
-void ThreadClocks::PauseForExec() {
+void ThreadClockSet::PauseForExec() {
   SignalsBlocked blocked;
   SpinLockHolder hold(&lock_);
   // The kernel ends timers and takes their signals back by itself.
@@ -271,7 +271,7 @@ void ThreadClocks::PauseForExec() {
   TakePendingTick();
 }
 
-void ThreadClocks::ResumeAfterExec() {
+void ThreadClockSet::ResumeAfterExec() {
   SignalsBlocked blocked;
   SpinLockHolder hold(&lock_);
   if (kind() == ClockKind::kProcessTimer) SetProcessTimer(period_);
@@ -280,7 +280,7 @@ void ThreadClocks::ResumeAfterExec() {
   }
 }
 
-void ThreadClocks::ForgetAfterFork() {
+void ThreadClockSet::ForgetAfterFork() {
   if (memory_ != nullptr) {
     for (uint32_t number = 1; number <= used_; ++number) CloseAfterFork(&At(number));
     Close();
@@ -288,6 +288,6 @@ void ThreadClocks::ForgetAfterFork() {
   lock_.UnlockAfterFork(true);
 }
 
-uint64_t ThreadClocks::Random() { return MixBits(random_ += kGoldenRatio); }
+uint64_t ThreadClockSet::Random() { return MixBits(random_ += kGoldenRatio); }
 
 }  // namespace heapprof::cpu

@@ -12,8 +12,8 @@
 //
 // Thread-safety: yes, but for Open and Close, which the sampler's start and stop call. Signal-safety:
 // ClockOf; the others block signals while they hold the lock. Allocates: mmap only. Lock: kCpuClocks.
-#ifndef HEAPPROF_SAMPLING_CPU_THREAD_CLOCKS_H_
-#define HEAPPROF_SAMPLING_CPU_THREAD_CLOCKS_H_
+#ifndef HEAPPROF_SAMPLING_CPU_THREAD_CLOCK_SET_H_
+#define HEAPPROF_SAMPLING_CPU_THREAD_CLOCK_SET_H_
 
 #include <signal.h>
 #include <stddef.h>
@@ -29,10 +29,10 @@ namespace heapprof::cpu {
 
 enum class ClockKind { kThreadTimers, kThreadEvents, kProcessTimer };
 
-class ThreadClocks {
+class ThreadClockSet {
  public:
   // Zero-initialised storage is an object.
-  constexpr ThreadClocks() : lock_(LockRank::kCpuClocks) {}
+  constexpr ThreadClockSet() : lock_(LockRank::kCpuClocks) {}
 
   // Begins with `period` nanoseconds and room for `capacity` threads; none has a clock yet. The number of the
   // session keeps its signals apart from those of an earlier one. 0 or -ENOMEM.
@@ -134,4 +134,4 @@ class ThreadClocks {
 
 }  // namespace heapprof::cpu
 
-#endif  // HEAPPROF_SAMPLING_CPU_THREAD_CLOCKS_H_
+#endif  // HEAPPROF_SAMPLING_CPU_THREAD_CLOCK_SET_H_

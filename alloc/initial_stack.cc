@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "alloc/process_start.h"
+#include "alloc/initial_stack.h"
 
 #include <elf.h>
 #include <string.h>
@@ -11,11 +11,11 @@ extern "C" void* __libc_stack_end;
 
 namespace heapprof {
 
-ProcessStart ReadProcessStart() {
+InitialStack ReadInitialStack() {
   char** word = static_cast<char**>(__libc_stack_end);
   if (*word == nullptr && word[1] != nullptr) ++word;
   size_t argument_count = *reinterpret_cast<size_t*>(word);
-  ProcessStart start = {word + 1 + argument_count + 1, false, 4096};
+  InitialStack start = {word + 1 + argument_count + 1, false, 4096};
   char** end = start.environment;
   while (*end != nullptr) ++end;
   for (auto* entry = reinterpret_cast<Elf64_auxv_t*>(end + 1); entry->a_type != AT_NULL; ++entry) {

@@ -2,8 +2,8 @@
 // The string table of a profile.
 //
 // Thread-safety: reading, yes. Errors: Failure when it grows over its bound.
-#ifndef HEAPPROF_TOOLS_READER_STRING_TABLE_H_
-#define HEAPPROF_TOOLS_READER_STRING_TABLE_H_
+#ifndef HEAPPROF_TOOLS_READER_PROFILE_STRINGS_H_
+#define HEAPPROF_TOOLS_READER_PROFILE_STRINGS_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +14,7 @@
 namespace heapprof::tools {
 
 // Strings end to end in one piece: hostile files hold millions of empty ones.
-class StringTable {
+class ProfileStrings {
  public:
   void Add(std::string_view text);
   size_t size() const { return ends_.size(); }
@@ -28,4 +28,4 @@ class StringTable {
 
 }  // namespace heapprof::tools
 
-#endif  // HEAPPROF_TOOLS_READER_STRING_TABLE_H_
+#endif  // HEAPPROF_TOOLS_READER_PROFILE_STRINGS_H_
