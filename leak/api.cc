@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The C functions of the leak check: heapprof's own, and LeakSanitizer's, which programs already call.
+// The C functions of the leak check. Those of LeakSanitizer's names are in lsan_api.cc.
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>

@@ -10,7 +10,7 @@
 
 namespace {
 
-heapprof_profile* Face(heapprof::NamedProfile* profile) {
+heapprof_profile* Handle(heapprof::NamedProfile* profile) {
   return reinterpret_cast<heapprof_profile*>(profile);
 }
 
@@ -29,11 +29,11 @@ HEAPPROF_API heapprof_profile* heapprof_profile_new(const char* name) {
   heapprof::NamedProfile* profile = nullptr;
   int error = heapprof::NewProfile(name, &profile);
   if (error != 0) errno = -error;
-  return Face(profile);
+  return Handle(profile);
 }
 
 HEAPPROF_API heapprof_profile* heapprof_profile_lookup(const char* name) {
-  return Face(heapprof::LookupProfile(name));
+  return Handle(heapprof::LookupProfile(name));
 }
 
 HEAPPROF_API size_t heapprof_profile_list(heapprof_profile** out, size_t capacity) {

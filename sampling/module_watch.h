@@ -10,19 +10,19 @@
 
 namespace heapprof {
 
-// Before and after libc's dlclose. BeforeUnload remembers what is mapped, if that changed since it last did;
-// AfterUnload retires what has gone, if anything has: in the heap's stacks, those of named profiles, and
-// those of a CPU profile that runs. Nothing is done as long as no stack is recorded, but for the walk's
-// rules, which are forgotten.
+// Before and after libc's dlclose. BeforeUnload remembers which modules are mapped, if they have changed
+// since its last call. AfterUnload retires those that are mapped no more: in the heap's stacks, in those of
+// named profiles, and in those of a running CPU profile. As long as no stack is recorded, it only makes walks
+// forget their rules.
 void BeforeUnload();
 void AfterUnload();
 
-// At the start, and where a program may have loaded modules since: when it makes a thread. Does something
-// only where the walk needs to be told (a glibc before 2.35).
+// Tells walks which modules are loaded, where libc cannot (a glibc before 2.35). Called at the start, and
+// when the program makes a thread: it may have loaded modules by then.
 void ReadModules();
 
 // Unwind tables that the program registers for its own code, and takes back (unwind/cfi/registered_frames.h).
-// The key tells those of one registration.
+// All tables of one registration have the same key.
 void RegisterFrames(uintptr_t key, uintptr_t begin, uintptr_t text_base, uintptr_t data_base);
 void DeregisterFrames(uintptr_t key);
 

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The recorder: the only entrance from the allocator's slow path into sampling.
 //
-// The fast path (alloc/entry/fast_path) counts a thread's bytes down; when the countdown is used up it calls
-// here.
+// The fast path counts a thread's bytes down. When the countdown is used up, the slow path calls here:
 //     Decide -> [allocate with SampleAlignment] -> RecordAllocation            on allocation
 //     RecordFree -> [give the block back]                                      on free
-// Thread-safety: yes. Signal-safety: a signal that arrives inside finds itself passed by (Decide says no).
-// Allocates: never from the heap. Locks: shards of the live table, insertion of new stacks (both leaves, held
-// for bounded time, taken over a fork by PrepareFork).
+// Thread-safety: yes. Signal-safety: yes; while this thread is inside, what a signal handler allocates is not
+// sampled (Decide says no). Allocates: never from the heap. Locks: kLiveShard and kStackInsert, held for
+// bounded time.
 #ifndef HEAPPROF_SAMPLING_RECORDER_H_
 #define HEAPPROF_SAMPLING_RECORDER_H_
 
@@ -21,14 +20,15 @@ namespace heapprof {
 
 namespace recorder {
 
-// Begins sampling with `interval`; until then Decide says no. Options are parsed by then. Call once.
+// Begins sampling, with the interval that the options say; until then Decide says no. Options are parsed by
+// then. Call once.
 void Start();
 bool Started();
 
-// Takes an allocation of `size` bytes on which the countdown ran out, or the first after a change of the
-// interval (the fast path has already subtracted `size`). Sets the countdown anew. Returns the interval R >=
-// 1 with which the allocation is to be recorded, or 0: not a sample. A nonzero answer must be followed by
-// RecordAllocation or Forget.
+// Decides on an allocation of `size` bytes: one on which the countdown ran out, or the first after a change
+// of the interval. The fast path has already subtracted `size`. Sets the countdown anew. Returns the interval
+// R >= 1 with which the allocation is to be recorded, or 0: it is no sample. After a nonzero answer call one
+// of RecordAllocation, Forget and Postpone.
 uint64_t Decide(size_t size);
 
 // The alignment A that a block sampled now must have; a power of two, 16..4096.
@@ -55,8 +55,9 @@ struct Sample {
 inline constexpr int kMaxLgAlignment = 15;
 bool IsSample(const void* block, Sample* sample);
 
-// For a live sample that has got another size in place. It grew: it is a sample of its new size. It shrank:
-// it is one with the smaller probability of its new size, and freed otherwise. False: it was freed.
+// For a live sample whose size has changed in place. If it grew, it becomes a sample of its new size. If it
+// shrank, a draw decides: with the smaller probability of its new size it stays a sample, else it counts as
+// freed. False: it counts as freed.
 bool RecordResize(const void* block, const Sample& sample, size_t size, const CallerFrame& caller);
 
 // The mean interval, for the API. An allocation that begins after SetInterval has returned is decided with
@@ -77,9 +78,9 @@ void IgnoreAllocations(bool on);
 // The same for one block. False: it is not recorded.
 bool IgnoreBlock(const void* block);
 
-// Around fork(), in this order: locks of the recorder are taken before, and released in parent and child; the
-// child draws a new seed. PrepareFork: as SpinLock::LockForFork; after false it has taken none.
-// ChildAfterFork is for copies of the process (base/system/process_copy.h) too.
+// Around fork(). PrepareFork takes the recorder's locks, ParentAfterFork and ChildAfterFork release them. The
+// child draws a new seed. PrepareFork waits as SpinLock::LockForFork does; if it returns false, it has taken
+// none. ChildAfterFork is for copies of the process (base/system/process_copy.h) too.
 bool PrepareFork();
 void ParentAfterFork();
 void ChildAfterFork();

@@ -42,7 +42,7 @@ extern void (*hpje_malloc_message)(void* argument, const char* text);
 // Prints as printf does by way of the above, and ends the program.
 void hpje_je_safety_check_fail(const char* format, ...);
 
-// Settings that the face itself has to act upon.
+// Settings of jemalloc that the allocator's own functions must act upon.
 extern bool hpje_je_opt_experimental_infallible_new;
 extern unsigned hpje_je_opt_zero_realloc_action;
 extern size_t hpje_je_zero_realloc_count;

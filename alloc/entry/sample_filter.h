@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // A filter before the live table: how many samples may lie on a page.
 //
-// Samples of large intervals are page-aligned, and so are many blocks that are none: the first of a slab,
-// which jemalloc hands out first and again, and most large ones. For those a free needs one load here instead
-// of a search. A count is never too low; it is too high when pages share it or when a sample's end went
-// unrecorded.
+// Samples of large intervals are page-aligned. So are many blocks that are no samples: most large ones, and
+// the first block of each slab, which jemalloc hands out more often than others. For such a block the filter
+// saves free a search in the live table: one load here is enough.
 //
-// fast_path_x86_64.S asks it too, and takes a block that passes to be jemalloc's: what is not (null, the
-// early heap's) is marked here for good.
+// A count is never too low. It is too high when two pages share it, or when the end of a sample was not seen.
 //
-// With smaller alignments, where most blocks are samples, the filter would only cost: it is neither filled
-// nor asked. As the mask only loses bits, whoever sees the largest one knows that every sample up to now was
-// counted. Thread-safety: yes. Signal-safety: yes. Allocates: never.
+// fast_path_x86_64.S asks the filter too. If the count is 0, it gives the block to jemalloc. Addresses that
+// are not jemalloc's (null, blocks of the early heap) are therefore counted here, and never leave.
+//
+// The filter is used only with the largest mask, that of page-aligned samples. With a smaller one most blocks
+// that reach it are samples, and asking it first would only cost. The mask only loses bits: so who sees the
+// largest mask knows that every sample so far was counted.
+// Thread-safety: yes. Signal-safety: yes. Allocates: never.
 #ifndef HEAPPROF_ALLOC_ENTRY_SAMPLE_FILTER_H_
 #define HEAPPROF_ALLOC_ENTRY_SAMPLE_FILTER_H_
 
@@ -32,7 +34,8 @@ inline std::atomic<uint32_t>& SamplesOfPage(const void* block) {
   return g_samples_of_page[page % (1 << kFilterBits)];
 }
 
-// `block` lies on a page, or is null, and must not go to jemalloc's cache.
+// From now on each free of `block` takes the slow path, and does not reach jemalloc's cache. `block` lies at
+// the start of a page, or is null.
 inline void SendFreesToSlowPath(const void* block) {
   SamplesOfPage(block).fetch_add(1, std::memory_order_relaxed);
 }
@@ -68,8 +71,9 @@ inline bool FindSample(const void* block, recorder::Sample* sample) {
   return PassesFilter(block) && recorder::IsSample(block, sample);
 }
 
-// For a sample that was resized in place and is one again, newly drawn: one step in the live table, so that a
-// leak check which stops this thread finds the block known at all times. The filter's count stays.
+// For a sample that was resized in place and has been drawn as a sample again. The live table's entry is
+// replaced in one step: a leak check may stop this thread at any time, and must find the block there. The
+// filter's count stays as it is.
 inline void RecordAgain(const void* block, size_t size, uint64_t interval, const CallerFrame& caller,
                         int lg_alignment) {
   recorder::RecordAllocation(block, size, interval, caller, lg_alignment);

@@ -2,7 +2,7 @@
 // The slow path: what the fast path jumps to when a countdown has run out or an address may be a sample's.
 //
 // The hp_ functions are reached by jumps only, so that HEAPPROF_CALLER_FRAME() in them is the program's
-// frame. The heapprof:: functions take that frame and do the work for every other entry of the face.
+// frame. The heapprof:: functions take that frame, and do the work for all other functions of the allocator.
 //
 // Thread-safety: yes. Signal-safety: as malloc, no. Allocates: what the program asked for, from the backend.
 // errno: ENOMEM is set by every function that returns nullptr for want of memory, and nothing else is
@@ -33,8 +33,8 @@ extern unsigned char hp_delete_replaced;
 
 namespace heapprof {
 
-// countdown.h's t_countdown under a second name: for an `extern thread_local` the compiler would test at
-// every use whether a constructor is due; an `extern __thread` is plain data, and that is what it is.
+// A second name for t_countdown of countdown.h. That one is an `extern thread_local`: at each use the
+// compiler tests whether its constructor has run. It has none, and `extern __thread` says so.
 extern __thread ThreadCountdown t_plain_countdown __asm__("_ZN8heapprof11t_countdownE")
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
@@ -47,8 +47,9 @@ inline bool Spend(size_t size) {
 
 // False: the block is certainly no sample, nor of the early heap.
 inline bool MaybeSample(const void* block) {
-  // relaxed: the mask only loses bits, and an old value is a stricter one for older blocks only; a block that
-  // was sampled under a new value was handed over with at least release semantics by the program.
+  // relaxed: the mask only loses bits. Where a thread still sees an old mask, it misses only samples that
+  // were taken under a newer one. The program handed such a block to this thread, with at least release
+  // semantics, and the newer mask came with it.
   return (reinterpret_cast<uintptr_t>(block) & __atomic_load_n(&g_sample_mask, __ATOMIC_RELAXED)) == 0;
 }
 
@@ -59,7 +60,7 @@ void* AllocatePlain(size_t size, size_t alignment, int flags);
 // without an alignment.
 void* AllocateDue(size_t size, size_t alignment, int flags, const CallerFrame& caller);
 
-// Both: for the entries that are not worth an assembly path.
+// Spends and allocates, for the functions that are not worth an assembly path.
 inline void* Allocate(size_t size, size_t alignment, int flags, const CallerFrame& caller) {
   if (!Spend(size)) return AllocateDue(size, alignment, flags, caller);
   return AllocatePlain(size, alignment, flags);
@@ -77,9 +78,10 @@ inline void* AllocateWithFlags(size_t size, int flags, const CallerFrame& caller
 // `flags` are those of hpje_rallocx, alignment included.
 void* Reallocate(void* block, size_t size, int flags, const CallerFrame& caller);
 
-// The bytes that the program may use of a block. A sample has those of any other block of its size and
-// alignment, though its own alignment has given it more: programs that trim what they need not (redis does)
-// would else have their samples trimmed, and so replaced by blocks that are none, and show as freed.
+// The bytes that the program may use of a block. A sample is aligned more strictly than it was asked for, and
+// is therefore larger than other blocks of its size; this function hides that. Some programs (redis is one)
+// give back what a block has too much, by a reallocation. They would do that to every sample, and the profile
+// would show each as freed.
 size_t UsableSize(const void* block);
 
 // What xallocx asks for.

@@ -25,8 +25,9 @@ __attribute__((visibility("hidden"))) int hp_own_register_atfork(void (*)(), voi
 HEAPPROF_EXPORT int __register_atfork(void (*)(), void (*)(), void (*)(), void*)
     __attribute__((weak, alias("hp_own_register_atfork")));
 
-// libc's list of open streams, a recursive lock that fork takes itself. Weak: where a libc has them no more,
-// or a program without a loader uses no streams.
+// The lock of libc's list of open streams. It is recursive, and libc's fork takes it too. Weak, because
+// another libc may not have these functions, and neither has a program linked with -static that uses no
+// streams.
 __attribute__((weak)) void _IO_list_lock();
 __attribute__((weak)) void _IO_list_unlock();
 __attribute__((weak)) void _IO_list_resetlock();
@@ -53,9 +54,9 @@ struct Waiting {
 };
 thread_local Waiting t_waiting __attribute__((tls_model("initial-exec")));
 
-// libc's fork takes the list of streams after our handlers, if there are threads. Who has the list waits for
-// a stream, whose holder may wait for memory (glibc's bug 19431): so it is taken before the locks that memory
-// needs, as libc does with its own malloc.
+// If there are threads, libc's fork takes the lock of the list of streams, after our handlers have run. The
+// holder of that lock may wait for a stream, and the stream's holder may wait for memory (glibc's bug 19431).
+// So we take it first, before the locks that memory needs. libc does the same for its own malloc.
 void LockStreams() {
   if (_IO_list_lock != nullptr) _IO_list_lock();
 }
@@ -64,14 +65,14 @@ void UnlockStreams() {
   if (_IO_list_unlock != nullptr) _IO_list_unlock();
 }
 
-// libc has done so in a child, unless it took a program for single-threaded in which a handler of fork has
-// made the second thread.
+// In the child libc has reset it already, with one exception: the program had one thread when it called fork,
+// and a handler of fork has made the second.
 void ResetStreams() {
   if (_IO_list_resetlock != nullptr) _IO_list_resetlock();
 }
 
-// A wait that takes long may be one for ever: for a thread that is itself in a handler and forks. The program
-// can be ended meanwhile, and its handlers run.
+// Called when a wait takes long, as it may never end: we may wait for a thread that is in a signal handler
+// and forks too. Meanwhile the program's handlers run, and signals can end the program.
 void LetSignalsIn(uint64_t mask) {
   RestoreSignals(mask);
   BlockSignals();
@@ -95,21 +96,21 @@ bool TryLockOurs() {
   return false;
 }
 
-// In the order of the locks' ranks, as dlclose holds several of them. They are leaves that are never held
-// while jemalloc is called, nor the other way round; they come first, so that no sample is half recorded when
-// jemalloc stands still. Blocks all signals, and returns the mask before.
+// Takes our locks in the order of their ranks, as dlclose may hold several of them. Nobody calls jemalloc
+// while he holds one, and jemalloc takes none. They come before jemalloc's, so that no sample is half
+// recorded when jemalloc stands still. Blocks all signals, and returns the mask before.
 uint64_t LockOurs() {
   for (;;) {
     uint64_t mask = leak::HoldChecksOff();
     if (TryLockOurs()) return mask;
-    // All are given back meanwhile: whoever has one may be in a handler that forks, and want the others.
+    // Give all of them back before the next try: their holder may be in a handler that forks and need them.
     leak::LetChecksRun();
     RestoreSignals(mask);
   }
 }
 
-// Alone, a thread leaves jemalloc's locks to the code that it interrupted, as libc leaves its malloc's: fork
-// from a handler works then, whatever it interrupted.
+// Only if there are other threads. A single thread leaves jemalloc's locks to the code that its handler has
+// interrupted, as libc does with its own malloc's. So fork works in a handler, whatever it interrupted.
 void LockBackend(uint64_t mask) {
   if (g_jemalloc.prepare == nullptr) return;
   t_waiting = {true, mask};
@@ -167,8 +168,8 @@ void RegisterForkHandlers() {
   if (g_next.register_atfork == nullptr && &__register_atfork != &hp_own_register_atfork) {
     g_next.register_atfork = &__register_atfork;
   }
-  // Not as this library's, whose handlers exit() takes away: a thread in the middle of a fork would keep all
-  // locks for good.
+  // `nobody`, instead of this library's handle: exit() removes the handlers of a library, and a thread in the
+  // middle of a fork would then keep all locks for good.
   static char nobody;
   if (g_next.register_atfork != nullptr) g_next.register_atfork(Prepare, Parent, Child, &nobody);
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A futex lock with a rank. For leaves of bounded hold time: nothing foreign is called under one.
 //
-// A thread takes locks in the order of their ranks, each rank once; debug builds abort on a violation. (Over
-// a fork all are taken: LockForFork.) A lock knows its holder, so that a handler that forks leaves those to
-// the code it interrupted that are that code's. Thread-safety: yes. Signal-safety: no for Lock (the
-// interrupted code may hold it), yes for TryLock and LockForFork. Allocates: never. Zero-initialised storage
-// is an unlocked lock of rank kFree.
+// A thread takes locks in the order of their ranks, and holds one lock of a rank at most; debug builds abort
+// on a violation. Fork is the exception: it takes all locks, by LockForFork. A lock knows its holder: when a
+// signal handler forks, locks that the interrupted code holds are left to that code.
+// Thread-safety: yes. Signal-safety: no for Lock (the interrupted code may hold it), yes for TryLock and
+// LockForFork. Allocates: never.
 #ifndef HEAPPROF_BASE_LOCK_SPINLOCK_H_
 #define HEAPPROF_BASE_LOCK_SPINLOCK_H_
 
@@ -28,13 +28,13 @@ enum class LockRank : uint8_t {
   kCpuStacks = 7
 };
 
-// Whether libc knows of one thread only, whatever made the others (thrd_create, SIGEV_THREAD and so on). Only
-// a thread that is alone sees true, so that nothing it does races; a signal handler apart. Threads made by a
-// bare clone() are not counted.
+// Whether libc knows of one thread only. libc counts all threads that it makes (thrd_create, SIGEV_THREAD and
+// so on), but none made by a bare clone(). Who sees true is alone: nothing races with it but its own signal
+// handlers.
 inline bool IsOnlyThread() { return __libc_single_threaded != 0; }
 
-// Adds one, without a locked instruction where there is nobody to lock out. Not for counters that a handler
-// may count up between.
+// Adds one; without a locked instruction if there is only one thread. Not for counters that a signal handler
+// counts up too.
 inline void CountUp(std::atomic<uint64_t>* counter) {
   if (IsOnlyThread()) {
     counter->store(counter->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -68,14 +68,16 @@ class HP_LOCKABLE SpinLock {
     // release: what was written under the lock is seen by the next holder.
     if ((state_.exchange(kUnlocked, std::memory_order_release) & kContended) != 0) Wake();
   }
-  // Before a fork, with signals blocked. What code of this thread holds that a handler interrupted stays that
-  // code's, here and in the child. False: another thread has not let go of it for kForkPatience.
+  // Before a fork, with signals blocked. If this thread holds the lock already (a handler forks, and has
+  // interrupted the holder), nothing changes, here and in the child. False: another thread has held the lock
+  // for kForkPatience.
   bool LockForFork() HP_NOT_ANALYSED;
-  // On either side of a fork, and in a copy of a process that no handler of fork has seen: a lock that
-  // another thread held there has no holder. A lock that LockForFork left alone stays as it is.
+  // After a fork, in parent and child, and in a copy of the process that was made without fork's handlers.
+  // Releases what LockForFork has taken. In the child, releases what another thread held: that thread does
+  // not exist there. A lock that the interrupted code holds stays held.
   void UnlockAfterFork(bool in_child) HP_NOT_ANALYSED;
-  // Lock and Unlock for what only libc's threads use: a plain store while there is one. Each of the two asks
-  // anew, so that a lock taken before the second thread came is given back as the many need it.
+  // Lock and Unlock for data that only libc's threads use. With one thread, each is a plain store. Unlock
+  // asks again how many there are, because the second thread may have come in between.
   void LockIfThreaded() HP_ACQUIRES() HP_NOT_ANALYSED {
     if (!IsOnlyThread() || state_.load(std::memory_order_relaxed) != kUnlocked) return Lock();
     CheckRankBeforeLock();
@@ -116,8 +118,8 @@ class HP_LOCKABLE SpinLock {
   LockRank rank_;
 };
 
-// Called now and then by whoever waits for such a lock, from one place of its code; nullptr: nothing is. Set
-// by who stops threads.
+// `hook` is called now and then by each thread that waits for a lock, always from the same place in the code;
+// nullptr: no hook. The code that stops threads sets it.
 void SetLockWaitHook(void (*hook)());
 
 class HP_SCOPED_LOCKABLE SpinLockHolder {
@@ -131,6 +133,7 @@ class HP_SCOPED_LOCKABLE SpinLockHolder {
   SpinLock* lock_;
 };
 
+// By LockIfThreaded.
 class HP_SCOPED_LOCKABLE SpinLockHolderIfThreaded {
  public:
   explicit SpinLockHolderIfThreaded(SpinLock* lock) HP_ACQUIRES(*lock) : lock_(lock) {

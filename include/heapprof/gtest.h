@@ -12,11 +12,10 @@
 // HEAPPROF_RECORD_ALL_ALLOCATIONS() once, at file scope, or is started with
 // HEAPPROF_OPTIONS=sample_interval=1. Without that the listener says so and does nothing.
 //
-// A test leaks if, when it and its fixture have ended, there are blocks that were allocated since it began
-// and that nothing points to. What a test leaves in a cache that is still reached is no leak. The failure
-// names the stacks, and the XML has the properties leaked_blocks and leaked_bytes of the test. A test that is
-// known to leak calls heapprof::ExemptTestFromLeakCheck() anywhere in its body. Suppressions hold
-// (heapprof(1)).
+// A test leaks if blocks that were allocated since it began are left when it and its fixture have ended, and
+// nothing points to them. Blocks in a cache that can still be reached are no leak. The failure prints the
+// stacks, and the test has the properties leaked_blocks and leaked_bytes in the XML. A test that is known to
+// leak calls heapprof::ExemptTestFromLeakCheck() anywhere in its body. Suppressions apply (heapprof(1)).
 #ifndef HEAPPROF_GTEST_H_
 #define HEAPPROF_GTEST_H_
 
@@ -86,8 +85,8 @@ class LeakListener : public testing::EmptyTestEventListener {
   bool said_ = false;
 };
 
-// To be called before RUN_ALL_TESTS. The listener is asked before the one that prints, which so has its
-// failures.
+// Call it before RUN_ALL_TESTS. gtest calls the listeners at the end of a test in reverse order: so this one
+// comes before the one that prints, and its failures are printed.
 inline void FailTestsThatLeak() {
   testing::TestEventListeners& listeners = testing::UnitTest::GetInstance()->listeners();
   heapprof_leaks_disable();

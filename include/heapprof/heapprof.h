@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* heapprof: a malloc with a heap profiler in it. The C interface.
  *
- * Functions return 0 or a negative errno value, never throw, and may be called from any thread. Those marked
+ * Functions return 0 or a negative errno value. They never throw, and any thread may call them. Those marked
  * [signal-safe] may be called from a signal handler too, and need no heap.
  * A program reaches them by linking -lheapprof; under LD_PRELOAD declare them weak and test for NULL.
  */
@@ -15,20 +15,23 @@
 extern "C" {
 #endif
 
-/* Of this header; heapprof_version() is the library's that the program runs with, "x.y.z". [signal-safe] */
+/* The version of this header, "x.y.z". heapprof_version() returns that of the library which the program runs
+ * with. [signal-safe] */
 #define HEAPPROF_VERSION "0.1.0"
 const char* heapprof_version(void);
 
-/* Writes a heap profile (gzip'd profile.proto) to `path`, which appears complete or not at all. NULL names
- * the file by the option `output`. [signal-safe] Errors: -EACCES, -ENOSPC, -EFBIG, ... of the file; one line
- * on stderr says which. */
+/* Writes a heap profile (gzip'd profile.proto) to the file `path`. The file appears complete or not at all.
+ * If `path` is NULL, the option `output` names the file. [signal-safe]
+ * Errors: -EACCES, -ENOSPC, -EFBIG, ... of the file; one line on stderr says which. */
 int heapprof_dump_heap(const char* path);
 
-/* Writes the profile `name` ("heap", "allocs", "threadcreate", or one that the program has made) to the
- * descriptor `fd`. debug 0: gzip'd profile.proto; debug 1: text with symbols; that of the heap has the
- * allocator's statistics unless called from a handler. 0 means complete:
- * short writes are retried, and as long as a pipe is full the call waits for its reader, with the thread's
- * signals. [signal-safe]
+/* Writes a profile to the descriptor `fd`. `name` is "heap", "allocs", "threadcreate", or the name of a
+ * profile that the program has made.
+ *   debug 0: gzip'd profile.proto.
+ *   debug 1: text with symbols. The heap's text has the allocator's statistics, but not when a signal
+ *            handler makes the call.
+ * 0 means that the profile was written completely. Short writes are continued. If `fd` is a full pipe, the
+ * call waits for the reader, and the thread's signals are delivered meanwhile. [signal-safe]
  * Errors: -ENOENT no such profile, -EINVAL bad debug, -EBADF, -EPIPE (raises no SIGPIPE), -EFBIG (raises no
  * SIGXFSZ), ... of the write. */
 int heapprof_write_profile(const char* name, int fd, int debug);

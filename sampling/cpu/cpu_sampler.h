@@ -3,14 +3,16 @@
 //
 //   clock of a thread -> signal -> OnTick: walk, labels -> profile buffer -> StackCounts
 //
-// The handler walks the stack and appends a record; then, or at the next tick, records are merged, so that
-// memory follows the number of distinct stacks, not time. There is no thread of the profiler's own: it would
-// keep the rights that the program gives up, and make a single-threaded program one that may not unshare
-// (docs/decisions/0016). A tick stands
-// for as many periods of its thread's CPU time as have passed since the last (thread_clock.h), so that totals
-// are those of the CPU clocks. What no tick has told of when a thread or the profile ends is recorded where
-// the thread's last tick was, or, if it had none, under the function that the thread was started with; what
-// the process used beyond what its threads' clocks say is what the kernel did after them, at threads' ends.
+// The handler walks the stack and appends a record to the buffer. There, or at the next tick, records of the
+// same stack are merged: so memory follows the number of distinct stacks, not the time. The profiler has no
+// thread of its own. Such a thread would keep rights that the program gives up, and a program with two
+// threads may not unshare (docs/decisions/0016).
+//
+// A tick stands for the periods of CPU time that its thread has used since its last tick (thread_clock.h). So
+// the totals are those of the CPU clocks. When a thread or the profile ends, some periods are left that no
+// tick has reported. They are recorded with the stack of the thread's last tick, or, if it had none, under
+// the function that the thread was started with. The process's own clock shows still more than those of its
+// threads: the work of the kernel at the ends of threads (`outside`).
 //
 // Thread-safety: Start and Stop are called by one at a time, with all signals blocked (profiles/cpu_profile
 // holds a lock); the rest from any thread. Signal-safety: yes, all. Allocates: mmap only, within

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The live samples: address -> bucket.
 //
-// 64 shards, each open addressing with linear probing and 16 bytes a slot, under a lock of its own. A miss
-// takes no lock: the reader asks a shard's version before and after, which changes when entries move. The
-// reader is the one who frees `address`, so that nobody else inserts or removes that entry meanwhile.
+// There are 64 shards. Each has a lock of its own, and is a hash table with open addressing, linear probing
+// and 16 bytes a slot. To find that an address is absent takes no lock: the reader compares the shard's
+// version before and after, which changes when entries move. The reader is about to free `address`: so nobody
+// else inserts or removes its entry at the same time.
 //
 // Thread-safety: yes. Signal-safety: not while the interrupted code is inside (the recorder's guard sees to
 // that). Allocates: mmap only. Locks: kLiveShard. Memory: 16 bytes a slot, load between 3/8 and 3/4;
@@ -15,8 +16,10 @@
 
 namespace heapprof::live {
 
-// What a slot knows of its block beside the bucket: the epoch of its birth, for the scopes of the leak check,
-// the binary logarithm of the alignment that was asked for, and whether that check is to pass it over.
+// The tag of a slot says three things of the block:
+//   bit 31       the leak check passes it over
+//   bits 27-30   the binary logarithm of the alignment that was asked for
+//   bits 0-26    the epoch in which it was allocated, by which the leak check knows the scope it belongs to
 inline constexpr uint32_t kIgnoredTag = uint32_t{1} << 31;
 inline constexpr int kAlignmentShift = 27;
 inline constexpr uint32_t kAlignmentMask = 15;

@@ -28,11 +28,13 @@ uint32_t InternStack(const RawStack& stack);
 
 uint32_t StackCount();
 
-// Whether some location's return address lies in (start, limit]: in a call there, that is.
+// Whether a location's return address lies in (start, limit], that is, whether a call in [start, limit) is
+// known.
 bool HasLocationIn(uint64_t start, uint64_t limit);
-// Moves those locations to `to`, under the insertion lock. True when `stack` has one of them: it is then
-// found no more, as its PCs may soon mean other code.
+// Moves those locations to `to`. Under the insertion lock.
 void MoveLocationAddresses(uint64_t start, uint64_t limit, uint64_t to);
+// If `stack` has one of those locations, makes sure that InternStack no longer finds it: other code may soon
+// lie at these addresses. True: it has one. Under the insertion lock.
 bool RetireStackIn(uint32_t stack, uint64_t start, uint64_t limit);
 
 }  // namespace heapprof

@@ -18,11 +18,16 @@
 //                = *(CFA + b)           where it has
 //                = *(rbp + b)           where it has and fp_saved_at_fp is set (realigned frames)
 //
-// Bits: 0-31 a, 32-57 b (both signed), 58 fp saved, 59 fp saved relative to rbp, 60-62 kind, 63 marked:
-// the PC is not written as it is (shown_code.h). With kSp as kind 0 the most frequent rule of optimised
-// code, rsp + a with rbp kept, is the number a itself, and a walk knows it by one comparison; the most
-// frequent one of code with frame pointers is written as the number 1, which is no such a. An unset rule is
-// the word 0, which no PC has.
+// The word:
+//   bits 0-31   a, signed
+//   bits 32-57  b, signed
+//   bit 58      rbp is saved
+//   bit 59      rbp is saved relative to rbp
+//   bits 60-62  kind
+//   bit 63      marked: profiles show another PC in place of this one (shown_code.h)
+// Two rules are so frequent that a walk must know each by one comparison. In optimised code it is CFA = rsp +
+// a with rbp kept: as kSp is 0, its word is the number a. In code with frame pointers it is CFA = rbp + 16
+// with rbp saved at rbp: it is written as the number 1, which is never an a of kSp. The word 0 is no rule.
 #ifndef HEAPPROF_SAMPLING_UNWIND_RULE_H_
 #define HEAPPROF_SAMPLING_UNWIND_RULE_H_
 
@@ -42,8 +47,8 @@ class Rule {
     return Rule((kind << kKindShift) | static_cast<uint32_t>(a));
   }
 
-  // The frame saved rbp at CFA + b, or at rbp + b. False: b does not fit, or lies outside the frame, which
-  // takes from the walk's loop a comparison.
+  // The frame saved rbp at CFA + b, or, if `at_fp`, at rbp + b. False: b does not fit the word, or lies
+  // outside the frame. (As b is checked here, the walk's loop need not.)
   constexpr bool SetFpSaved(int64_t b, bool at_fp) {
     if (b < -kMaxFpOffset || b >= kMaxFpOffset) return false;
     if (kind() == kSp && !at_fp && (b < -a() || b > -8)) return false;
@@ -56,7 +61,7 @@ class Rule {
     return true;
   }
 
-  // Takes it out of those that the walk's loop steps by itself.
+  // Marks the rule. The walk's loop then leaves it to the code for rare rules.
   constexpr void Mark() {
     if (is_plain_fp())
       word_ = (kFp << kKindShift) | 16 | kFpSaved | (static_cast<uint64_t>(-16) & kFpMask) << kFpShift;
@@ -74,8 +79,7 @@ class Rule {
   constexpr uint64_t word() const { return word_; }
   constexpr bool is_set() const { return word_ != 0; }
 
-  // What a walk takes in its loop.
-  // One of the next two.
+  // The rules that the walk's loop knows. Either of the next two:
   constexpr bool is_plain() const { return word_ <= INT32_MAX; }
   // `push rbp; mov rbp, rsp`: CFA = rbp + 16, rbp at rbp.
   constexpr bool is_plain_fp() const { return word_ == kPlainFp; }

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rules met so far, by PC: a global table without locks.
 //
-// An entry holds key ^ rule beside rule, so that a mixture of two writers' words is seen as a miss:
+// Each entry holds two words, `check` = key ^ rule and the rule. Two threads may write an entry at the same
+// time. A reader that sees one word of each does not take them for a rule, because
 //     check ^ rule == key   only if both words belong to key (or to keys with the same rule).
-// The key is the look-up address ^ generation; a changed set of modules starts a new generation, which
-// empties the table at once. Each entry also points at the two entries that followed it last: a walk compares
-// them with the return address it has just read, instead of waiting for hash and table (the processor guesses
-// right).
+// The key is the look-up address ^ generation. When the set of modules changes, a new generation starts: no
+// old entry matches any more, so that the table is empty at once.
+//
+// Each entry also points at the two entries that followed it last in a walk. The next walk compares those
+// with the return address it has just read, and mostly need not wait for the hash and the table.
 //
 // Thread-safety: yes. Signal-safety: yes. Allocates: never. Locks: none.
-// Invariants: (1) `next` and `other` of an entry that is for a key, and of the sentinel, point at such an
-// entry or the sentinel, never elsewhere and never nowhere; (2) a word is only used together with the check
-// that was read for it.
+// Invariants: (1) `next` and `other`, of an entry that was filled in and of the sentinel, always point at an
+// entry that was filled in or at the sentinel; (2) a rule is only used together with the check that was read
+// for it.
 #ifndef HEAPPROF_SAMPLING_UNWIND_RULE_CACHE_H_
 #define HEAPPROF_SAMPLING_UNWIND_RULE_CACHE_H_
 
@@ -29,17 +31,17 @@ struct alignas(32) CacheEntry {
   std::atomic<CacheEntry*> next;
   std::atomic<CacheEntry*> other;  // what `next` was before
 
-  // The rule, if this entry is for `key`; an unset rule otherwise. What `next` points at is for some key once
-  // the check was: acquire pairs with the release that filled the entry in.
+  // The rule, if this entry is for `key`; an unset rule otherwise. acquire: pairs with the release that
+  // filled the entry in, so that `next` may be followed then.
   Rule For(uint64_t key) const {
     uint64_t rule = word.load(std::memory_order_relaxed);
     return (check.load(std::memory_order_acquire) ^ rule) == key ? Rule(rule) : Rule();
   }
 };
 
-// The entry of a return address (or of an exact PC + 1), filled in if need be, and its rule. Rules that may
-// change without a change of modules (kNoCfi: a JIT's code) are found anew each time: the entry is the
-// sentinel then.
+// The entry of a return address (or of an exact PC + 1) and its rule; fills the entry in if it is new. Some
+// rules may change while the modules stay (kNoCfi: a JIT's code). Those are looked for each time and not
+// kept: the entry is then the sentinel.
 struct CacheHit {
   CacheEntry* entry;
   Rule rule;
@@ -54,11 +56,11 @@ inline uint64_t CacheKey(uintptr_t return_address, uint64_t generation) {
   return return_address ^ generation;
 }
 
-// An entry that is for no key that occurs; what follows entries that nothing followed yet, and itself.
+// An entry whose key never occurs. `next` points at it where nothing has followed yet; its own does too.
 CacheEntry* Sentinel();
 
 void StartNewGeneration();
-// The modules that walks have met are new again, to the watcher too (shown_code.h).
+// Forgets which modules walks have met; the watcher is told of each of them again (shown_code.h).
 void ForgetSeenModules();
 
 }  // namespace heapprof::unwind

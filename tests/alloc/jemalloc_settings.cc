@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Linked with the library: settings of jemalloc that the face itself acts upon. argv[1]: which.
+// Linked with the library: settings of jemalloc that the library's own functions act upon. argv[1]: which.
 #include <errno.h>
 #include <stdint.h>
 #include <sys/mman.h>

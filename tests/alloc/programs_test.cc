@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whole programs about the allocator's face, with the library and without.
+// Whole programs that test the allocator's public functions, with the library and without.
 #include <gtest/gtest.h>
 
 #include <string>

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // How sure a figure of a sampled profile is.
 //
-// A block of S bytes is sampled with probability p = 1 - exp(-S/R). A sample therefore stands for 1/p blocks,
-// w = 1/p objects or S/p bytes, and n samples of one size make the estimate n w, whose variance about the
-// truth is n w^2 (1 - p): a block that is sampled for certain adds none. Of the estimate the samples
-// themselves are a part that is certain; the rest, n w (1 - p), stands for what was passed by. Over many
-// sizes
+// A block of S bytes is sampled with probability p = 1 - exp(-S/R). So a sample stands for 1/p blocks; its
+// weight w is 1/p if objects are counted, and S/p if bytes are. n samples of one size make the estimate n w.
+// Its variance about the truth is n w^2 (1 - p): blocks that are certain to be sampled add none. The samples
+// themselves are the certain part of the estimate. The rest, n w (1 - p), stands for the blocks that were not
+// sampled. Over many sizes
 //     y = sum n w,   u = sum n w (1 - p),   v = sum n w^2 (1 - p)                         (1)
 // The 95 % limits are those of Fay and Feuer (Statistics in Medicine 16, 1997, page 795) for weighted sums of
-// Poisson counts, put around what was passed by, with G(a, q) the quantile of the gamma distribution:
+// Poisson counts, put around that rest, with G(a, q) the quantile of the gamma distribution:
 //     low  = y - u + v/u G(u^2/v, 0.025)
 //     high = y - u + v'/u' G(u'^2/v', 0.975),   u' = u + w (1 - p),   v' = v + w^2 (1 - p)  (2)
-// where w (1 - p) is the largest of the sum: one sample more. For one size and small p they are exact.
+// where w (1 - p) is the largest of the sum: as if there were one sample more. For one size and small p the
+// limits are exact.
 //
 // Thread-safety: values. Allocates: never, but for Estimator.
 #ifndef HEAPPROF_TOOLS_ESTIMATE_ESTIMATE_H_
@@ -32,6 +33,7 @@ struct Contribution {
   double seen = 0;     // of the value, the part that the samples themselves are
 };
 
+// The 95 % confidence limits of a figure.
 struct ConfidenceLimits {
   double low = 0, high = 0;
 };

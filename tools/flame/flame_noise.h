@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far sampling lets the change between two profiles scatter, stack by stack.
+// By how much sampling alone may move the change between two profiles, stack by stack.
 //
-// Dumps of two processes are independent: what both hold varies, and the variances add up. Two dumps of one
-// process hold the same samples, but for those of what was allocated and freed in between. With A allocated,
-// I in use and F = A - I freed, and D the growth of each between the dumps, there varies at most
+// Dumps of two processes share no samples. The figures of both vary, and the variances add up.
+//
+// Two dumps of one process share most samples: only what was allocated or freed in between can vary. Let A be
+// allocated, I in use, F = A - I freed, and DA and DF the growth of A and F between the dumps. Then there
+// varies at most
 //     of A:  DA
 //     of I:  I new - I base + 2 min(I base, DF)                                          (1)
-// The change of what is in use is what came and stayed less what was there and went. What went is not known,
-// but it was in use at first, and freed in between; what came and went in between is in neither dump.
+// The second is the sum of two parts. Let W be what was in use at first and then freed. I has changed by what
+// came and stayed, less W; so (I new - I base) + W came and stayed, and both this and W vary, together
+// (I new - I base) + 2 W. W is not known, but it is at most I base and at most DF. (What came and went in
+// between is in neither dump.)
 // Variances are proportional to the figures, so that (1) holds for them too. Thread-safety: reading, yes.
 #ifndef HEAPPROF_TOOLS_FLAME_FLAME_NOISE_H_
 #define HEAPPROF_TOOLS_FLAME_FLAME_NOISE_H_

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the modules' unwind tables are, for a libc without _dl_find_object (glibc before 2.35): read from the
-// loader in ordinary context, looked up anywhere.
+// Where the modules' unwind tables are, for a libc without _dl_find_object (glibc before 2.35). Take reads
+// them from the loader, in ordinary context. Find looks one up, in signal handlers too.
 //
-// Two tables: Take fills the one that nobody reads and then shows it. A reader that is overtaken twice while
-// it reads sees that the number of the taking has moved on, and finds nothing. Thread-safety: Find, yes;
-// Take, one at a time. Signal-safety: Find. Allocates: never; what finds no room is not found. Locks: none in
-// Find; Take takes the loader's.
+// There are two tables. Take fills the one that is not shown, and then shows it. So the table that a reader
+// uses is overwritten only by the second Take after it began. The reader sees this by the number of takings,
+// and then finds nothing.
+// Thread-safety: Find, yes; Take, one at a time. Signal-safety: Find. Allocates: never; modules beyond kMax
+// are not found. Locks: none in Find; Take takes the loader's.
 #ifndef HEAPPROF_SAMPLING_UNWIND_CFI_MODULE_SNAPSHOT_H_
 #define HEAPPROF_SAMPLING_UNWIND_CFI_MODULE_SNAPSHOT_H_
 

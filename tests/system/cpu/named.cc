@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program with a profile of its own, through the C++ face, and threads that it makes.
+// A program with a profile of its own, through the C++ interface, and threads that it makes.
 //   named FILE.debug0 FILE.debug1 FILE.threads
 #include <fcntl.h>
 

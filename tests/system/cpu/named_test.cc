@@ -49,7 +49,7 @@ TEST_F(Named, ProtoHoldsTheKeysThatAreThereInDescendingOrder) {
   EXPECT_EQ(profile.Text(p.sample(2).label(1).str()), "10.0.0.1");
   for (const auto& sample : p.sample()) {
     const Stack stack = profile.Stack(sample);
-    EXPECT_EQ(stack.front(), "Connection::Connection") << "the face leaves no frame";
+    EXPECT_EQ(stack.front(), "Connection::Connection") << "the C++ interface leaves no frame";
     EXPECT_TRUE(Has(stack, "main"));
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the hazard programs share: checks that end the program, and the weak face of the library.
+// What the hazard programs share: checks that end the program, and weak declarations of the library's
+// functions.
 //
 // A program runs without the library too (the driver does so once, to know that a failure is ours). It prints
 // "OK" as its last word. Exit status 99: a check failed, and the line on stderr says which.

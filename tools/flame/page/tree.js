@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two trees over the same stacks, with one face for those who draw and walk them:
+// Two trees over the same stacks, with one interface for those who draw and walk them:
 //   figures       width(node) >= 0, by which the graph is drawn; value, base, change, isNoise, self of a node
 //   structure     func(node), parent(node), depth(node), children(node), heaviest first; node 0 is the root
 // Callees: the root's children are where threads begin. Callers: they are where memory was asked for.
