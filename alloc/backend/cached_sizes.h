@@ -23,7 +23,7 @@ struct CachedSize {
 struct CachedSizes {
   CachedSize of[JE_LOOKUP_MAX / 8 + 1];
 };
-extern const CachedSizes g_cached_sizes;
+extern const CachedSizes g_cached_sizes __asm__("hp_cached_sizes");
 
 }  // namespace heapprof
 

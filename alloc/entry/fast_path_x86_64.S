@@ -49,11 +49,11 @@
 // of those that a cache has, from which the stamps take more than there is once the interval has changed: signed, as
 // the bound is below 0 then; a size below 0 would have run any countdown out.
 .macro  COUNT_DOWN slow
-        movq    _ZN8heapprof11t_countdownE@gottpoff(%rip), %rax
+        movq    hp_countdown@gottpoff(%rip), %rax
         subq    %rdi, %fs:(%rax)
         jbe     \slow
         movq    %fs:8(%rax), %rdx
-        subq    _ZN8heapprof16g_interval_stampE(%rip), %rdx
+        subq    hp_interval_stamp(%rip), %rdx
 #if HEAPPROF_JEMALLOC_BINS
         cmpq    %rdx, %rdi
         jge     3f
@@ -64,7 +64,7 @@
 
 // Goes on if the address %rdi is certainly no sample's, at most by way of ASK_FILTER, which stands behind the body.
 .macro  UNLESS_SAMPLE
-        testl   %edi, _ZN8heapprof13g_sample_maskE(%rip)
+        testl   %edi, hp_sample_mask(%rip)
         je      8f
 7:
 .endm
@@ -72,10 +72,10 @@
 // A page-aligned block, where samples are page-aligned: often the first of a slab, which a loop is given again and
 // again. No sample if none lies on such a page (PassesFilter in alloc/entry/sample_filter.h).
 .macro  ASK_FILTER
-8:      cmpl    $4095, _ZN8heapprof13g_sample_maskE(%rip)
+8:      cmpl    $4095, hp_sample_mask(%rip)
         jne     hp_free_slow
         movl    %edi, %eax
-        leaq    _ZN8heapprof17g_samples_of_pageE(%rip), %rdx
+        leaq    hp_samples_of_page(%rip), %rdx
         shrl    $12, %eax
         andl    $4095, %eax
         cmpl    $0, (%rdx,%rax,4)
@@ -95,7 +95,7 @@
 #if HEAPPROF_JEMALLOC_BINS
         RECORD_OF_THREAD %rcx
         leal    7(%rdi), %eax
-        leaq    _ZN8heapprof14g_cached_sizesE(%rip), %rsi
+        leaq    hp_cached_sizes(%rip), %rsi
         shrl    $3, %eax
         movzwl  (%rsi,%rax,4), %edx
         movzwl  2(%rsi,%rax,4), %esi
@@ -174,7 +174,7 @@
         ja      \otherwise
         RECORD_OF_THREAD %rcx
         leal    7(%rsi), %eax
-        leaq    _ZN8heapprof14g_cached_sizesE(%rip), %rdx
+        leaq    hp_cached_sizes(%rip), %rdx
         shrl    $3, %eax
         movzwl  (%rdx,%rax,4), %r8d
         movzwl  2(%rdx,%rax,4), %edx
@@ -187,8 +187,8 @@
         .hidden hp_malloc_slow, hp_free_slow, hp_new_slow, hp_new_failed, hp_delete_replaced
         .hidden hpje_malloc, hpje_free, hpje_je_je_sdallocx_noflags
         .hidden hpje_je_tsd_tls, hpje_je_sz_index2size_tab
-        .hidden _ZN8heapprof13g_sample_maskE, _ZN8heapprof17g_samples_of_pageE
-        .hidden _ZN8heapprof16g_interval_stampE, _ZN8heapprof14g_cached_sizesE
+        .hidden hp_sample_mask, hp_samples_of_page
+        .hidden hp_interval_stamp, hp_cached_sizes
         .type   hpje_je_tsd_tls, @tls_object
 
 // void* malloc(size_t size)

@@ -27,7 +27,7 @@ namespace heapprof {
 
 inline constexpr uint64_t kPageMask = 4095;
 inline constexpr int kFilterBits = 12;
-extern std::atomic<uint32_t> g_samples_of_page[1 << kFilterBits];
+extern std::atomic<uint32_t> g_samples_of_page[1 << kFilterBits] __asm__("hp_samples_of_page");
 
 inline std::atomic<uint32_t>& SamplesOfPage(const void* block) {
   uint64_t page = reinterpret_cast<uintptr_t>(block) / (kPageMask + 1);

@@ -22,14 +22,15 @@ struct ThreadCountdown {
   uint64_t countdown;
   int64_t stamp;
 };
-extern thread_local ThreadCountdown t_countdown __attribute__((tls_model("initial-exec")));
+extern thread_local ThreadCountdown t_countdown __asm__("hp_countdown")
+    __attribute__((tls_model("initial-exec")));
 
 // Changes with the interval, by kStampStep; written by SetInterval only. 0: before Start. On a line of its
 // own, as every allocation reads it.
 struct alignas(64) IntervalStamp {
   int64_t value;
 };
-extern IntervalStamp g_interval_stamp;
+extern IntervalStamp g_interval_stamp __asm__("hp_interval_stamp");
 inline constexpr int64_t kShortSizes = 4097, kStampStep = 8192;
 
 // False: the interval has changed since `countdown` was drawn.
@@ -40,7 +41,7 @@ inline bool IsDrawnOfPresentInterval(const ThreadCountdown& countdown) {
 
 // A-1, where samples are aligned to A: free() of a block with any of these bits set is not a sample. 0 until
 // recorder::Start: then every free goes the slow way. May only lose bits.
-extern uint64_t g_sample_mask;
+extern uint64_t g_sample_mask __asm__("hp_sample_mask");
 
 }  // namespace heapprof
 
