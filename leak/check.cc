@@ -34,16 +34,13 @@ constexpr int64_t kStopNanos = 5'000'000'000;
 
 class OneCheck {
  public:
-  OneCheck() : old_mask_(g_turns.Begin(Turns::kCheck)) {}
-  ~OneCheck() {
-    g_turns.End();
-    RestoreSignals(old_mask_);
-  }
+  OneCheck() : blocked_(g_turns.Begin(Turns::kCheck)) {}
+  ~OneCheck() { g_turns.End(); }
   OneCheck(const OneCheck&) = delete;
   OneCheck& operator=(const OneCheck&) = delete;
 
  private:
-  uint64_t old_mask_;
+  SignalsBlocked blocked_;  // until the turn has ended
 };
 
 class Check {

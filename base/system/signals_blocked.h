@@ -30,6 +30,8 @@ inline void RestoreSignals(uint64_t mask) {
 class SignalsBlocked {
  public:
   SignalsBlocked() : old_(BlockSignals()) {}
+  // They are blocked already; `before` was the mask.
+  explicit SignalsBlocked(uint64_t before) : old_(before) {}
   ~SignalsBlocked() { RestoreSignals(old_); }
   SignalsBlocked(const SignalsBlocked&) = delete;
   SignalsBlocked& operator=(const SignalsBlocked&) = delete;
