@@ -12,7 +12,6 @@
 #include "sampling/heap/heap_tables.h"
 #include "sampling/heap/live_table.h"
 #include "sampling/heap/sampler.h"
-#include "sampling/module_watch.h"
 #include "sampling/thread/labels.h"
 #include "sampling/thread/thread_state.h"
 #include "sampling/unwind/walk.h"
@@ -267,7 +266,7 @@ bool IgnoreBlock(const void* block) {
 bool PrepareFork() {
   t_fork = {true, CurrentThread().inside};
   CurrentThread().inside = true;
-  if (LockModulesForFork() && LockBucketsForFork() && live::LockForFork()) return true;
+  if (LockBucketsForFork() && live::LockForFork()) return true;
   ParentAfterFork();
   return false;
 }
@@ -275,14 +274,12 @@ bool PrepareFork() {
 void ParentAfterFork() {
   live::UnlockAfterFork(false);
   UnlockBucketsAfterFork(false);
-  UnlockModulesAfterFork(false);
   EndFork();
 }
 
 void ChildAfterFork() {
   live::UnlockAfterFork(true);
   UnlockBucketsAfterFork(true);
-  UnlockModulesAfterFork(true);
   g_forks.fetch_add(1, std::memory_order_relaxed);
   EndFork();
   ThreadState& thread = CurrentThread();

@@ -17,6 +17,7 @@
 #include "profiles/triggers.h"
 #include "sampling/counts/named_profiles.h"
 #include "sampling/cpu/cpu_sampler.h"
+#include "sampling/module_watch.h"
 #include "sampling/recorder.h"
 #include "sampling/thread/labels.h"
 
@@ -82,12 +83,18 @@ void UnlockOurs() {
   UnlockNamedProfilesAfterFork(false);
   UnlockLabelsAfterFork(false);
   recorder::ParentAfterFork();
+  UnlockModulesAfterFork(false);
   UnlockArenaResetInParent();
 }
 
 bool TryLockOurs() {
   if (!LockArenaResetForFork()) return false;
+  if (!LockModulesForFork()) {
+    UnlockArenaResetInParent();
+    return false;
+  }
   if (!recorder::PrepareFork()) {
+    UnlockModulesAfterFork(false);
     UnlockArenaResetInParent();
     return false;
   }
@@ -143,6 +150,7 @@ void Parent() {
 }
 
 void ForgetParent(bool copied) {
+  UnlockModulesAfterFork(true);
   recorder::ChildAfterFork();
   UnlockArenaResetInChild();
   UnlockLabelsAfterFork(true);
