@@ -10,6 +10,7 @@
 #include <atomic>
 
 #include "base/memory/arena.h"
+#include "base/memory/bump_allocator.h"
 #include "base/system/raw_syscall.h"
 #include "sampling/modules/modules.h"
 
@@ -22,21 +23,12 @@ ChunkedArray<RetiredModule, 6, 64> g_retired;
 std::atomic<uint32_t> g_retired_count{0};
 uint64_t g_next_address = kRetiredBase;
 
-// A copy that lives for ever.
+// A copy that lives for ever. nullptr: no memory.
 const char* KeepText(const char* text) {
-  constexpr size_t kRoom = 64 << 10;
-  static char* room = nullptr;
-  static size_t left = 0;
-  size_t size = strlen(text) + 1;
-  if (size > left) {
-    room = size > kRoom ? nullptr : static_cast<char*>(MapMetadata(kRoom));
-    left = room == nullptr ? 0 : kRoom;
-    if (room == nullptr) return nullptr;
-  }
-  char* kept = room;
-  memcpy(kept, text, size);
-  room += size;
-  left -= size;
+  static BumpAllocator memory;
+  const size_t size = strlen(text) + 1;
+  auto* kept = static_cast<char*>(memory.Take(size, 1));
+  if (kept != nullptr) memcpy(kept, text, size);
   return kept;
 }
 

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/lock/spinlock.h"
 #include "base/memory/arena.h"
+#include "base/memory/bump_allocator.h"
 #include "base/utf8.h"
 
 namespace heapprof {
@@ -31,26 +32,7 @@ struct Heads {
   StoredText* texts[kHeads];
 };
 
-// Room for sets and texts, taken from its start to its end.
-struct Room {
-  static constexpr size_t kChunk = 64 << 10;
-  char* at = nullptr;
-  size_t left = 0;
-
-  void* Take(size_t size) {
-    size = (size + alignof(void*) - 1) / alignof(void*) * alignof(void*);
-    if (size > left) {
-      at = static_cast<char*>(MapMetadata(kChunk));
-      left = at == nullptr ? 0 : kChunk;
-      if (size > left) return nullptr;
-    }
-    void* taken = at;
-    at += size;
-    left -= size;
-    return taken;
-  }
-};
-static_assert(sizeof(StoredSet) + kMaxLabels * sizeof(Label) <= Room::kChunk, "a set fits a chunk");
+static_assert(sizeof(StoredSet) + kMaxLabels * sizeof(Label) <= BumpAllocator::kChunk, "a set fits a chunk");
 
 thread_local uint32_t t_labels __attribute__((tls_model("initial-exec")));
 
@@ -68,7 +50,7 @@ struct TextPlace {
 };
 ChunkedArray<TextPlace, 10, (kMaxLabelTexts >> 10)> g_texts;
 std::atomic<uint32_t> g_text_count{0};
-Room g_room HP_GUARDED_BY(g_lock);
+BumpAllocator g_memory HP_GUARDED_BY(g_lock);  // of sets and texts
 
 uint64_t TextHash(const char* text, uint64_t hash) {
   constexpr uint64_t kPrime = 0x100000001b3;  // FNV-1a
@@ -116,7 +98,7 @@ const char* KeepText(Heads* heads, const char* text) HP_REQUIRES(g_lock) {
   uint32_t number = g_text_count.load(std::memory_order_relaxed) + 1;
   if (number >= kMaxLabelTexts || !g_texts.Reserve(number, 1)) return nullptr;
   size_t size = strlen(text) + 1;
-  auto* stored = static_cast<StoredText*>(g_room.Take(sizeof(StoredText) + size));
+  auto* stored = static_cast<StoredText*>(g_memory.Take(sizeof(StoredText) + size, alignof(StoredText)));
   if (stored == nullptr) return nullptr;
   memcpy(stored->text, text, size);
   stored->number = number;
@@ -140,7 +122,8 @@ int Add(const LabelSetView& set, uint64_t hash, uint32_t* id) HP_REQUIRES(g_lock
   if (count + 1 >= kMaxSets) return -ENOSPC;
   if (LabelTextCount() + 2 * set.count >= kMaxLabelTexts) return -ENOSPC;
   if (!g_sets.Reserve(count + 1, 1)) return -ENOMEM;
-  auto* stored = static_cast<StoredSet*>(g_room.Take(sizeof(StoredSet) + set.count * sizeof(Label)));
+  auto* stored = static_cast<StoredSet*>(
+      g_memory.Take(sizeof(StoredSet) + set.count * sizeof(Label), alignof(StoredSet)));
   if (stored == nullptr) return -ENOMEM;
   for (size_t i = 0; i < set.count; ++i) {
     stored->labels[i] = {KeepText(heads, set.labels[i].key), KeepText(heads, set.labels[i].value)};
