@@ -135,7 +135,8 @@ def main():
     scratch = os.path.abspath(os.path.join("build", "bench"))
     os.makedirs(scratch, exist_ok=True)
     base = who.baseline()
-    takers = [c for c in who.contenders(os.path.abspath(options.library), scratch) if any(part in c.name for part in options.only.split(","))]
+    takers = [c for c in who.contenders(os.path.abspath(options.library), scratch)
+              if any(part in c.name for part in options.only.split(","))]
     programs = options.programs.split(",")
     commands = {p: (os.path.join(options.build, "bench", f"bench_{p}"),) for p in programs if p != "cc1plus"}
     if "cc1plus" in programs:

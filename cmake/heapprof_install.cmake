@@ -78,5 +78,6 @@ set(CPACK_DEBIAN_HEAPPROF_PACKAGE_NAME heapprof)
 set(CPACK_DEBIAN_HEAPPROF_PACKAGE_DEPENDS "libheapprof0 ${own_version}")
 set(CPACK_COMPONENT_LIBHEAPPROF0_DESCRIPTION "The library that programs run with: link it in place of another\nmalloc, or preload it.")
 set(CPACK_COMPONENT_LIBHEAPPROF-DEV_DESCRIPTION "Headers, archive, and descriptions for CMake and pkg-config.")
-set(CPACK_COMPONENT_HEAPPROF_DESCRIPTION "The command that starts programs under the profiler, asks for their\nprofiles, and shows what those hold.")
+set(CPACK_COMPONENT_HEAPPROF_DESCRIPTION
+  "The command that starts programs under the profiler, asks for their\nprofiles, and shows what those hold.")
 include(CPack)

@@ -100,7 +100,8 @@ memcheck "launched.Tests.FillsACache .*Passed"
 memcheck "launched.Tests.Leaks .*Defects: 1"
 memcheck "launched.Tests.LeaksInAThread .*Defects: 1"
 memcheck "Direct leak - 5"
-LD_LIBRARY_PATH=$libdir timeout 60 "$work/leaks/listener_tests" --gtest_output="xml:$work/leaks.xml" > "$work/listener.log" && fail "the listener let leaks pass"
+LD_LIBRARY_PATH=$libdir timeout 60 "$work/leaks/listener_tests" --gtest_output="xml:$work/leaks.xml" > "$work/listener.log" \
+  && fail "the listener let leaks pass"
 listener() { grep -q "$1" "$work/listener.log" || { cat "$work/listener.log"; fail "listener: no line $1"; }; }
 listener "Tests.Leaks leaks 150 byte(s) in 3 block(s)"
 listener "Tests.LeaksInAThread leaks 70 byte(s) in 1 block(s)"
