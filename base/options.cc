@@ -6,6 +6,7 @@
 
 #include <initializer_list>
 
+#include "base/limits.h"
 #include "base/text.h"
 
 namespace heapprof {
@@ -161,8 +162,7 @@ Verdict SetOption(Span key, Span value, Options* options) {
   }
   if (key.Is("max_frames")) {
     uint64_t frames;
-    constexpr uint64_t kMaxFrames = 1024;
-    if (!ParseSize(value, kMaxFrames, &frames) || frames == 0) return Verdict::kBad;
+    if (!ParseSize(value, kMaxStackFrames, &frames) || frames == 0) return Verdict::kBad;
     options->max_frames = static_cast<uint32_t>(frames);
     return Verdict::kGood;
   }
@@ -171,8 +171,7 @@ Verdict SetOption(Span key, Span value, Options* options) {
   if (key.Is("dump_at_exit")) return verdict(ParseBool(value, &options->dump_at_exit));
   if (key.Is("cpu_hz")) {
     uint64_t hz;
-    constexpr uint64_t kMaxHz = 4000;
-    if (!ParseSize(value, kMaxHz, &hz) || hz == 0) return Verdict::kBad;
+    if (!ParseSize(value, kMaxCpuHz, &hz) || hz < kMinCpuHz) return Verdict::kBad;
     options->cpu_hz = static_cast<int>(hz);
     return Verdict::kGood;
   }

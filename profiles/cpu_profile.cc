@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "base/limits.h"
 #include "base/lock/owner_lock.h"
 #include "base/options.h"
 #include "base/system/call_on_stack.h"
@@ -184,7 +185,7 @@ void OnCpuSignal(int, siginfo_t*, void*) {
 
 int StartCpuProfile(int fd, int hz) {
   long flags = RawSyscall(SYS_fcntl, fd, F_GETFL);
-  if (hz < cpu::kMinHz || hz > cpu::kMaxHz) return -EINVAL;
+  if (hz < kMinCpuHz || hz > kMaxCpuHz) return -EINVAL;
   if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) return -EBADF;
   return Perform({[](const Work& work) { return Start(work.fd, work.hz); }, fd, hz, 0});
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "base/limits.h"
 #include "base/memory/arena.h"
 #include "base/system/raw_syscall.h"
 #include "heapprof/heapprof.h"
@@ -23,13 +24,11 @@ using heapprof::Bucket;
 using heapprof::HeapEstimate;
 using heapprof::SampleCounts;
 
-constexpr uint32_t kMaxFrames = 1024;  // of the option max_frames
-
 void FillStack(const Bucket& bucket, uintptr_t* pcs, heapprof_bucket* out) {
   out->stack = pcs;
   if (bucket.stack == heapprof::kOverflowStack) return;
   heapprof::StackView stack = heapprof::StackAt(bucket.stack);
-  out->depth = stack.depth < kMaxFrames ? stack.depth : kMaxFrames;
+  out->depth = stack.depth < heapprof::kMaxStackFrames ? stack.depth : heapprof::kMaxStackFrames;
   out->truncated = stack.truncated ? 1 : 0;
   for (size_t i = 0; i < out->depth; ++i) pcs[i] = heapprof::LocationReturnAddress(stack.locations[i]);
 }
@@ -54,7 +53,7 @@ extern "C" {
 
 HEAPPROF_API int heapprof_snapshot(heapprof_bucket_visitor visit, void* argument, unsigned flags) {
   if (visit == nullptr || (flags & ~HEAPPROF_SNAPSHOT_IN_USE) != 0) return -EINVAL;
-  uintptr_t pcs[kMaxFrames];
+  uintptr_t pcs[heapprof::kMaxStackFrames];
   uint32_t buckets = heapprof::BucketCount();
   for (uint32_t id = 1; id <= buckets; ++id) {
     const Bucket* bucket = heapprof::BucketAt(id);

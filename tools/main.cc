@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "base/limits.h"
 #include "tools/base/failure.h"
+#include "tools/base/size_text.h"
 #include "tools/base/suggestion.h"
 #include "tools/dump/dump.h"
 #include "tools/flame/flame.h"
@@ -27,19 +29,21 @@ constexpr char kStatuses[] =
     "127 and 126 mean that there is no such program, or that it cannot be executed.\n"
     "The manual is heapprof(1).";
 
-std::string CheckHz(const std::string& text) {
-  constexpr unsigned long kMaxHz = 4000;
+// Whether `text` is a whole number of `min` to `max`. `max` has four digits at most.
+bool IsNumber(const std::string& text, unsigned long min, unsigned long max) {
   const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-  const bool good = digits && text.size() <= 4 && std::stoul(text) >= 1 && std::stoul(text) <= kMaxHz;
-  return good ? "" : "'" + Printable(text) + "' is no rate of 1 to 4000 samples a second";
+  return digits && text.size() <= 4 && std::stoul(text) >= min && std::stoul(text) <= max;
 }
 
-// The bounds are the library's (base/options.h): what it would refuse is wrong usage here.
+std::string CheckHz(const std::string& text) {
+  if (IsNumber(text, kMinCpuHz, kMaxCpuHz)) return "";
+  return "'" + Printable(text) + "' is no rate of " + std::to_string(kMinCpuHz) + " to " +
+         std::to_string(kMaxCpuHz) + " samples a second";
+}
+
 std::string CheckFrames(const std::string& text) {
-  constexpr unsigned long kMaxFrames = 1024;
-  const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-  const bool good = digits && text.size() <= 4 && std::stoul(text) >= 1 && std::stoul(text) <= kMaxFrames;
-  return good ? "" : "'" + Printable(text) + "' is no number of 1 to 1024 frames";
+  if (IsNumber(text, 1, kMaxStackFrames)) return "";
+  return "'" + Printable(text) + "' is no number of 1 to " + std::to_string(kMaxStackFrames) + " frames";
 }
 
 std::string CheckPid(const std::string& text) {
@@ -80,7 +84,8 @@ CLI::App* AddRun(CLI::App* app, CommandLine* line) {
   run->add_flag("--cpu{100}", line->cpu_hz,
                 "Write a CPU profile when the program ends, too; --cpu=HZ samples HZ times a second")
       ->check(CheckHz);
-  run->add_option("--max-frames", line->max_frames, "Frames kept of a stack, at most 1024")
+  run->add_option("--max-frames", line->max_frames,
+                  "Frames kept of a stack, at most " + std::to_string(kMaxStackFrames))
       ->check(CheckFrames);
   run->add_option("--dump-signal", line->signal,
                   "The signal that makes the program write a profile; 0 = none");

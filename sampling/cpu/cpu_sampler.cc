@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 
+#include "base/limits.h"
 #include "base/options.h"
 #include "base/signal/signal_front.h"
 #include "base/system/process_copy.h"
@@ -161,7 +162,7 @@ void End(Session* session) {
 }  // namespace
 
 int Start(int hz) {
-  if (hz < kMinHz || hz > kMaxHz) return -EINVAL;
+  if (hz < kMinCpuHz || hz > kMaxCpuHz) return -EINVAL;
   if (g_session != nullptr) return -EBUSY;
   if (ThreadCpuNanos(0) < 0) return -EPERM;
   int error = TakeSignal();

@@ -27,8 +27,6 @@
 
 namespace heapprof::cpu {
 
-inline constexpr int kMinHz = 1, kMaxHz = 4000;
-
 // What a profile says; `stacks` count periods.
 struct CpuProfile {
   const StackCounts* stacks;
@@ -46,9 +44,9 @@ struct CpuProfile {
   bool signal_taken;   // past libc, so that no tick came any more and what was left has no places
 };
 
-// Begins a profile. 0; -EBUSY: one runs; -EINVAL: hz outside 1..4000; -EEXIST: the program uses SIGPROF or
-// ITIMER_PROF itself; -ENOMEM; -EPERM, or what else a seccomp filter answers: timers or the CPU clock are
-// forbidden.
+// Begins a profile. 0; -EBUSY: one runs; -EINVAL: hz outside kMinCpuHz..kMaxCpuHz; -EEXIST: the program uses
+// SIGPROF or ITIMER_PROF itself; -ENOMEM; -EPERM, or what else a seccomp filter answers: timers or the CPU
+// clock are forbidden.
 int Start(int hz);
 bool Running();
 // Whether there is something to stop. False in a copy of the process (base/system/process_copy.h), and in a

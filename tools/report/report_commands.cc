@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/report/report_commands.h"
 
-#include <algorithm>
 #include <map>
 #include <memory>
 
 #include "tools/base/failure.h"
+#include "tools/base/size_text.h"
 #include "tools/profile/merge.h"
 #include "tools/report/diff.h"
 #include "tools/report/report.h"
@@ -13,14 +13,6 @@
 
 namespace heapprof::tools {
 namespace {
-
-bool IsSize(const std::string& text) {
-  const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-  constexpr size_t kMaxDigits = 18;
-  if (digits == 0 || digits > kMaxDigits) return false;
-  return digits == text.size() ||
-         (digits + 1 == text.size() && std::string("kKmMgG").find(text[digits]) != std::string::npos);
-}
 
 void AddGranularity(CLI::App* command, Granularity* granularity) {
   static const std::map<std::string, Granularity> kNames = {{"function", Granularity::kFunction},
@@ -93,7 +85,8 @@ void AddDiff(CLI::App* app, int* status) {
     request->fail_on_growth = !growth->empty();
     // Without a size the flag is "true".
     if (request->fail_on_growth && *growth != "true") {
-      if (!IsSize(*growth)) throw Failure("--fail-on-growth: " + CheckSize(*growth));
+      const std::string error = CheckSize(*growth);
+      if (!error.empty()) throw Failure("--fail-on-growth: " + error);
       request->least_growth = static_cast<double>(ParseSize(*growth));
     }
     *status = RunDiff(*request);
@@ -101,27 +94,6 @@ void AddDiff(CLI::App* app, int* status) {
 }
 
 }  // namespace
-
-std::string CheckSize(const std::string& text) {
-  return IsSize(text) ? "" : "'" + Printable(text) + "' is no size (a number, with k, m or g)";
-}
-
-uint64_t ParseSize(const std::string& text) {
-  const uint64_t number = std::stoull(text);
-  switch (text.back()) {
-    case 'k':
-    case 'K':
-      return number << 10;
-    case 'm':
-    case 'M':
-      return number << 20;
-    case 'g':
-    case 'G':
-      return number << 30;
-    default:
-      return number;
-  }
-}
 
 void AddRepeatedOption(CLI::App* command, const std::string& name, std::vector<std::string>* values,
                        const std::string& text) {

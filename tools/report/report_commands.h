@@ -6,17 +6,12 @@
 #define HEAPPROF_TOOLS_REPORT_REPORT_COMMANDS_H_
 
 #include <CLI/CLI.hpp>
-#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "tools/report/view.h"
 
 namespace heapprof::tools {
-
-// A size on the command line: digits, and k, m or g. CheckSize gives CLI11 the reason against it, or "".
-std::string CheckSize(const std::string& text);
-uint64_t ParseSize(const std::string& text);
 
 // The options that all readers of profiles share: --type, --focus, --ignore, --tag, --max-size. They are
 // filled in while the command line is parsed.

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bounds of options that the library and the command share: what the library would refuse, the command
+// calls wrong usage.
+#ifndef HEAPPROF_BASE_LIMITS_H_
+#define HEAPPROF_BASE_LIMITS_H_
+
+#include <stdint.h>
+
+namespace heapprof {
+
+inline constexpr uint32_t kMaxStackFrames = 1024;      // max_frames
+inline constexpr int kMinCpuHz = 1, kMaxCpuHz = 4000;  // cpu_hz
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_BASE_LIMITS_H_
