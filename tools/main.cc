@@ -47,9 +47,9 @@ std::string CheckFrames(const std::string& text) {
 }
 
 std::string CheckPid(const std::string& text) {
-  constexpr size_t kMostDigits = 9;
+  constexpr size_t kMaxDigits = 9;
   const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-  const bool good = digits && text.size() <= kMostDigits && std::stoul(text) >= 1;
+  const bool good = digits && text.size() <= kMaxDigits && std::stoul(text) >= 1;
   return good ? "" : "'" + Printable(text) + "' is no process id, a number";
 }
 

@@ -31,7 +31,7 @@ std::atomic<uint64_t> g_other_pages[kOtherPages];
 
 // Where a register holds whatever it likes, each stack may have another such page, and to read the maps of a
 // large program takes milliseconds: so many times a tick it is done in vain. Time << kLookBits | looks.
-constexpr uint64_t kMostLooksInVain = 16;
+constexpr uint64_t kMaxLooksInVain = 16;
 constexpr int kLookBits = 8;
 std::atomic<uint64_t> g_looks_in_vain{0};
 
@@ -108,10 +108,10 @@ bool IsCode(uintptr_t address, bool likely) {
   const uint64_t entry = page << kTimeBits | now;
   if (other.load(std::memory_order_relaxed) == entry) return false;
   const uint64_t looks = LooksInVain(now);
-  if (!likely && looks >= kMostLooksInVain) return false;
+  if (!likely && looks >= kMaxLooksInVain) return false;
   if (IsExecutable(address)) return true;
   other.store(entry, std::memory_order_relaxed);
-  if (looks < kMostLooksInVain)
+  if (looks < kMaxLooksInVain)
     g_looks_in_vain.store(now << kLookBits | (looks + 1), std::memory_order_relaxed);
   return false;
 }

@@ -52,9 +52,9 @@ std::atomic<uintptr_t> g_stack_high{0};
 std::atomic<int> g_handled{0}, g_elsewhere{0};
 void NoteStack(int) {
   const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0)), high = g_stack_high.load();
-  constexpr uintptr_t kMost = 1 << 20;
+  constexpr uintptr_t kMax = 1 << 20;
   ++g_handled;
-  if (here > high || high - here > kMost) ++g_elsewhere;
+  if (here > high || high - here > kMax) ++g_elsewhere;
 }
 
 // A walk that meets a library which is back looks at it on a small stack of our own.
