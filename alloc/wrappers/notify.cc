@@ -24,11 +24,11 @@ namespace heapprof {
 namespace {
 
 struct Notification {
-  std::atomic<bool> ready;
   void (*function)(sigval);
   void* value;
   uint32_t labels;
   bool default_stack;
+  std::atomic<bool> ready;
 };
 constexpr size_t kMax = 256;
 Notification g_notifications[kMax];

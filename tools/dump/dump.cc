@@ -150,7 +150,7 @@ std::string AwaitFile(FolderWatch* watch, const OutputPattern& pattern, const Pr
     // poll passes over a negative descriptor. Rounded up, so that the last millisecond does not spin.
     const int ready = poll(waits, 2, left < 0 ? 0 : left >= INT_MAX ? INT_MAX : static_cast<int>(left) + 1);
     if (ready < 0 && errno != EINTR) throw Failure("poll: " + ErrorText(errno));
-    const std::string found = watch->TakeMatch(pattern);
+    std::string found = watch->TakeMatch(pattern);
     if (!found.empty()) return found;
     if (waits[1].revents != 0 && ready > 0)
       throw Failure(ProcessName(process) + " ended before it wrote " + wanted);

@@ -254,6 +254,7 @@ void Folded(const ReportRequest& request) {
   size_t of_least = 0;  // that many of this size stay
   if (request.limit != 0 && request.limit < stacks.size()) {
     std::vector<Sum> sizes;
+    sizes.reserve(stacks.size());
     for (const auto& [frame_ids, sum] : stacks) sizes.push_back(sum < 0 ? -sum : sum);
     std::sort(sizes.begin(), sizes.end(), std::greater<>());
     sizes.resize(request.limit);

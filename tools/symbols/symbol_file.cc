@@ -33,7 +33,8 @@ std::string BuildIdIn(const Elf_Data* data) {
   const size_t size = data->d_size, align = data->d_type == ELF_T_NHDR8 ? 8 : 4;
   const auto padded = [align](size_t length) { return (length + align - 1) & ~(align - 1); };
   for (size_t at = 0; at < size && size - at >= sizeof(GElf_Nhdr);) {
-    constexpr std::string_view kOwner("GNU", 4);  // with its zero byte
+    static constexpr char kOwnerText[] = "GNU";
+    constexpr std::string_view kOwner(kOwnerText, sizeof(kOwnerText));  // with its zero byte
     GElf_Nhdr note;
     memcpy(&note, bytes + at, sizeof(note));
     const size_t name = at + sizeof(note), contents = at + padded(sizeof(note) + note.n_namesz);
