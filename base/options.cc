@@ -7,6 +7,7 @@
 #include <initializer_list>
 
 #include "base/limits.h"
+#include "base/size_text.h"
 #include "base/text.h"
 
 namespace heapprof {
@@ -22,41 +23,8 @@ struct Span {
 
 bool IsSeparator(char c) { return c == ':' || c == ',' || c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-// A whole number with an optional suffix k, m or g (powers of 1024), at most `max`.
 bool ParseSize(Span text, uint64_t max, uint64_t* value) {
-  size_t at = 0;
-  uint64_t number = 0;
-  for (; at < text.size && text.data[at] >= '0' && text.data[at] <= '9'; ++at) {
-    if (__builtin_mul_overflow(number, uint64_t{10}, &number) ||
-        __builtin_add_overflow(number, static_cast<uint64_t>(text.data[at] - '0'), &number)) {
-      return false;
-    }
-  }
-  if (at == 0) return false;
-  if (at < text.size) {
-    int shift = 0;
-    switch (text.data[at++]) {
-      case 'k':
-      case 'K':
-        shift = 10;
-        break;
-      case 'm':
-      case 'M':
-        shift = 20;
-        break;
-      case 'g':
-      case 'G':
-        shift = 30;
-        break;
-      default:
-        return false;
-    }
-    if (number > (UINT64_MAX >> shift)) return false;
-    number <<= shift;
-  }
-  if (at != text.size || number > max) return false;
-  *value = number;
-  return true;
+  return ReadSize(text.data, text.size, max, value);
 }
 
 bool ParseBool(Span text, bool* value) {

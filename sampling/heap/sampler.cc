@@ -9,6 +9,17 @@
 #include "base/system/raw_syscall.h"
 
 namespace heapprof {
+namespace {
+
+// A draw of 53 bits, the high ones, which are the generator's best; and such bits as a fraction of 2^53.
+constexpr int kDrawnBits = 53;
+uint64_t Draw(Sampler* sampler) { return sampler->NextRandom() >> (64 - kDrawnBits); }
+double Fraction(uint64_t bits) {
+  constexpr double kUnit = 1.0 / (uint64_t{1} << kDrawnBits);
+  return static_cast<double>(Pinned(bits)) * kUnit;
+}
+
+}  // namespace
 
 void Sampler::Seed(uint64_t seed) {
   state[0] = MixBits(seed + kGoldenRatio);
@@ -26,19 +37,16 @@ uint64_t Sampler::NextRandom() {
 }
 
 uint64_t Sampler::NextCountdown(uint64_t mean) {
-  // 53 bits, the high ones, which are the generator's best; plus one, so that U is in (0, 1].
-  constexpr double kUnit = 1.0 / (uint64_t{1} << 53);
   OwnFloatEnvironment environment;
-  double uniform = static_cast<double>(Pinned((NextRandom() >> 11) + 1)) * kUnit;
+  double uniform = Fraction(Draw(this) + 1);  // in (0, 1]
   // At most 36.8 * 2^47: fits.
   return Pinned(static_cast<uint64_t>(-log(uniform) * static_cast<double>(Pinned(mean)))) + 1;
 }
 
 bool Sampler::StaysSample(uint64_t before, uint64_t after, uint64_t mean) {
-  constexpr double kUnit = 1.0 / (uint64_t{1} << 53);
   OwnFloatEnvironment environment;
   auto rate = static_cast<double>(Pinned(mean));
-  double uniform = static_cast<double>(Pinned(NextRandom() >> 11)) * kUnit;
+  double uniform = Fraction(Draw(this));  // in [0, 1)
   double chance_before = -expm1(-static_cast<double>(Pinned(before)) / rate);
   double chance_after = -expm1(-static_cast<double>(Pinned(after)) / rate);
   return Pinned(static_cast<uint64_t>(uniform * chance_before < chance_after)) != 0;

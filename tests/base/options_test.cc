@@ -54,14 +54,31 @@ TEST_F(OptionsTest, SizesTakeSuffixes) {
   EXPECT_EQ(options_.metadata_limit, 1u << 30);
   Parse("sample_interval=0");
   EXPECT_EQ(options_.sample_interval, 0u);
+  Parse("seed=17179869183g");
+  EXPECT_EQ(options_.seed, uint64_t{17179869183} << 30);
 }
 
 TEST_F(OptionsTest, EachBadValueIsNamedOnceAndTheOldValueStays) {
-  for (const char* bad :
-       {"sample_interval=", "sample_interval=x", "sample_interval=4kk", "sample_interval=-1",
-        "sample_interval=99999999999999999999", "sample_interval", "max_frames=0", "max_frames=1025",
-        "dump_signal=SIGKILL", "dump_signal=11", "dump_signal=65", "metadata_limit=1k", "verbose=maybe",
-        "output=", "cpu_hz=0", "cpu_hz=4001", "cpu_signal=9", "cpu_at_start=2", "cpu_clock=sun"}) {
+  for (const char* bad : {"sample_interval=",
+                          "sample_interval=x",
+                          "sample_interval=4kk",
+                          "sample_interval=-1",
+                          "sample_interval=99999999999999999999",
+                          "sample_interval=17179869184g",
+                          "sample_interval",
+                          "max_frames=0",
+                          "max_frames=1025",
+                          "dump_signal=SIGKILL",
+                          "dump_signal=11",
+                          "dump_signal=65",
+                          "metadata_limit=1k",
+                          "verbose=maybe",
+                          "output=",
+                          "cpu_hz=0",
+                          "cpu_hz=4001",
+                          "cpu_signal=9",
+                          "cpu_at_start=2",
+                          "cpu_clock=sun"}) {
     Options before = options_;
     Parse(bad);
     ASSERT_EQ(g_complaints.size(), 1u) << bad;

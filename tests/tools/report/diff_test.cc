@@ -177,6 +177,8 @@ TEST_F(Diff, WrongRequestsEndInOneLine) {
   result = Run({"--fail-on-growth=much"});
   EXPECT_EQ(result.exit_status, 2);
   EXPECT_EQ(result.err, "heapprof: --fail-on-growth: 'much' is no size (a number, with k, m or g)\n");
+  // 2^64 bytes, of which 0 would be left.
+  EXPECT_THAT(Run({"--fail-on-growth=17179869184g"}).err, HasSubstr("is no size"));
 }
 
 }  // namespace

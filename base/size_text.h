@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sizes as people write them: digits, and k, m or g (powers of 1024). The options of the library and the
+// command line read them alike.
+//
+// Thread-safety, signal-safety: pure. Allocates: never.
+#ifndef HEAPPROF_BASE_SIZE_TEXT_H_
+#define HEAPPROF_BASE_SIZE_TEXT_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace heapprof {
+
+// -1: it is none.
+constexpr int ShiftOfSuffix(char suffix) {
+  switch (suffix) {
+    case 'k':
+    case 'K':
+      return 10;
+    case 'm':
+    case 'M':
+      return 20;
+    case 'g':
+    case 'G':
+      return 30;
+    default:
+      return -1;
+  }
+}
+
+// Reads the `size` characters at `text`. False: they are no size, or one above `max`.
+constexpr bool ReadSize(const char* text, size_t size, uint64_t max, uint64_t* value) {
+  size_t at = 0;
+  uint64_t number = 0;
+  for (; at < size && text[at] >= '0' && text[at] <= '9'; ++at) {
+    if (__builtin_mul_overflow(number, uint64_t{10}, &number) ||
+        __builtin_add_overflow(number, static_cast<uint64_t>(text[at] - '0'), &number)) {
+      return false;
+    }
+  }
+  if (at == 0) return false;
+  if (at + 1 == size) {
+    const int shift = ShiftOfSuffix(text[at++]);
+    if (shift < 0 || number > (UINT64_MAX >> shift)) return false;
+    number <<= shift;
+  }
+  if (at != size || number > max) return false;
+  *value = number;
+  return true;
+}
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_BASE_SIZE_TEXT_H_
