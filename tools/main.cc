@@ -10,7 +10,10 @@
 #include "base/limits.h"
 #include "tools/base/failure.h"
 #include "tools/base/size_text.h"
-#include "tools/base/suggestion.h"
+#include "tools/command/add_option.h"
+#include "tools/command/help.h"
+#include "tools/command/values.h"
+#include "tools/command/words.h"
 #include "tools/dump/dump.h"
 #include "tools/flame/flame.h"
 #include "tools/process/check.h"
@@ -29,30 +32,6 @@ constexpr char kStatuses[] =
     "127 and 126 mean that there is no such program, or that it cannot be executed.\n"
     "The manual is heapprof(1).";
 
-// Whether `text` is a whole number of `min` to `max`. `max` has four digits at most.
-bool IsNumber(const std::string& text, unsigned long min, unsigned long max) {
-  const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-  return digits && text.size() <= 4 && std::stoul(text) >= min && std::stoul(text) <= max;
-}
-
-std::string CheckHz(const std::string& text) {
-  if (IsNumber(text, kMinCpuHz, kMaxCpuHz)) return "";
-  return "'" + Printable(text) + "' is no rate of " + std::to_string(kMinCpuHz) + " to " +
-         std::to_string(kMaxCpuHz) + " samples a second";
-}
-
-std::string CheckFrames(const std::string& text) {
-  if (IsNumber(text, 1, kMaxStackFrames)) return "";
-  return "'" + Printable(text) + "' is no number of 1 to " + std::to_string(kMaxStackFrames) + " frames";
-}
-
-std::string CheckPid(const std::string& text) {
-  constexpr size_t kMaxDigits = 9;
-  const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-  const bool good = digits && text.size() <= kMaxDigits && std::stoul(text) >= 1;
-  return good ? "" : "'" + Printable(text) + "' is no process id, a number";
-}
-
 // What `heapprof` alone says.
 constexpr char kFirstSteps[] =
     "Heap profiles of running programs, sampled at the speed of malloc.\n\n"
@@ -62,6 +41,18 @@ constexpr char kFirstSteps[] =
     "  heapprof flame FILE                   the same as a flame graph, one HTML page\n"
     "  heapprof check -- PROGRAM             look for leaks when it ends\n\n"
     "heapprof --help lists all commands, heapprof COMMAND --help the options of one.\n";
+
+std::string CheckPid(const std::string& text) {
+  constexpr uint64_t kMaxPid = 1 << 22;  // the kernel's
+  return WholeNumber(1, kMaxPid)(text).empty() ? "" : "'" + Printable(text) + "' is no process id, a number";
+}
+
+std::string CheckSignal(const std::string& text) try {
+  SignalNumber(text);
+  return "";
+} catch (const Failure& failure) {
+  return failure.what();
+}
 
 struct CommandLine {
   std::string interval, output, max_frames, signal, cpu_hz;
@@ -75,24 +66,31 @@ struct CommandLine {
 };
 
 CLI::App* AddRun(CLI::App* app, CommandLine* line) {
-  CLI::App* run = app->add_subcommand(
-      "run", "Start a program with the profiler preloaded:\nheapprof run [OPTIONS] -- PROGRAM [ARGUMENTS]");
+  CLI::App* run = app->add_subcommand("run", "Run a program with the profiler preloaded");
   run->add_option("--interval", line->interval, "Mean bytes between samples; 0 = off, 1 = every allocation")
-      ->check(CheckSize);
-  run->add_option("--output", line->output, "Pattern of the files: %p pid, %n count, %e program name");
+      ->check(CheckSize)
+      ->option_text("SIZE");
+  run->add_option("--output", line->output, "Pattern of the files: %p pid, %n count, %e program name")
+      ->option_text("PATTERN");
   run->add_flag("--exit-dump", line->exit_dump, "Write a profile when the program ends, too");
   run->add_flag("--cpu{100}", line->cpu_hz,
                 "Write a CPU profile when the program ends, too; --cpu=HZ samples HZ times a second")
-      ->check(CheckHz);
+      ->check(WholeNumber(kMinCpuHz, kMaxCpuHz, "rate"))
+      ->option_text("HZ");
   run->add_option("--max-frames", line->max_frames,
                   "Frames kept of a stack, at most " + std::to_string(kMaxStackFrames))
-      ->check(CheckFrames);
+      ->check(WholeNumber(1, kMaxStackFrames))
+      ->option_text("N");
   run->add_option("--dump-signal", line->signal,
-                  "The signal that makes the program write a profile; 0 = none");
-  AddRepeatedOption(run, "--option", &line->options,
-                    "Any option of the library, KEY=VALUE (may be repeated)");
+                  "The signal that makes the program write a profile; 0 = none")
+      ->check(CheckSignal)
+      ->option_text("SIGNAL");
+  AddRepeatedOption(run, "--option", &line->options, "Any option of the library (may be repeated)")
+      ->check(IsPair)
+      ->option_text("KEY=VALUE");
   run->add_option("--library", line->run.library,
-                  "The library to preload, if not the one beside this command");
+                  "The library to preload, if not the one beside this command")
+      ->option_text("FILE");
   run->add_flag_callback(
       "--no-symbolize", [line] { line->run.symbolize = false; },
       "Become the program, whose process this then is, and leave its profiles as they are");
@@ -102,12 +100,17 @@ CLI::App* AddRun(CLI::App* app, CommandLine* line) {
 }
 
 CLI::App* AddDump(CLI::App* app, CommandLine* line) {
+  constexpr double kMaxSeconds = 1e6;
   CLI::App* dump = app->add_subcommand("dump", "Have a running program write its heap profile");
   dump->add_option("PID", line->dump.pid, "The process")->required()->check(CheckPid);
   dump->add_option("--timeout", line->dump.timeout_seconds, "Seconds to wait for the file")
-      ->check(CLI::Range(0.0, 1e6));
-  dump->add_option("--output", line->dump.output, "Pattern of its files, where the process cannot be read");
-  dump->add_option("--signal", line->dump.signal, "Its dump_signal, where the process cannot be read");
+      ->check(DecimalNumber(0, kMaxSeconds))
+      ->option_text("SECONDS");
+  dump->add_option("--output", line->dump.output, "Pattern of its files, where the process cannot be read")
+      ->option_text("PATTERN");
+  dump->add_option("--signal", line->dump.signal, "Its dump_signal, where the process cannot be read")
+      ->check(CheckSignal)
+      ->option_text("SIGNAL");
   dump->add_flag("--force", line->dump.force, "Send it also where whose handler there is cannot be told");
   return dump;
 }
@@ -117,8 +120,10 @@ CLI::App* AddInfo(CLI::App* app, CommandLine* line) {
   info->add_option("FILE", line->info.files, "Profiles; - is standard input")
       ->required()
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  AddNumberOption(info, "--limit", &line->info.limit, "Mappings to show; 0 = all, as by default");
   info->add_option("--max-size", line->max_size, "Refuse a file that inflates to more than this")
-      ->check(CheckSize);
+      ->check(CheckSize)
+      ->option_text("SIZE");
   return info;
 }
 
@@ -127,9 +132,6 @@ std::vector<OptionPair> LibraryOptions(const CommandLine& line) {
   std::vector<OptionPair> pairs;
   for (const std::string& text : line.options) {
     const size_t equals = text.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      throw Failure("--option " + Printable(text) + " is not KEY=VALUE");
-    }
     pairs.push_back({text.substr(0, equals), text.substr(equals + 1), ""});
   }
   const auto add = [&](const char* key, const std::string& value) {
@@ -141,83 +143,9 @@ std::vector<OptionPair> LibraryOptions(const CommandLine& line) {
   add("cpu_at_start", line.cpu_hz.empty() ? "" : "1");
   add("cpu_hz", line.cpu_hz);
   add("max_frames", line.max_frames);
-  if (!line.signal.empty()) SignalNumber(line.signal);  // refuses what is none
   add("dump_signal", line.signal);
   add("verbose", line.verbose ? "1" : "");
   return pairs;
-}
-
-// The words behind the first "--" of `run` and `check`, or behind its options: CLI11 would take a "--" of the
-// program's own.
-std::vector<std::string> CutProgram(std::vector<std::string>* words) {
-  std::vector<std::string> program;
-  if (words->empty() || (words->front() != "run" && words->front() != "check")) return program;
-  const auto mark = std::find(words->begin(), words->end(), "--");
-  if (mark == words->end()) return program;
-  program.assign(mark + 1, words->end());
-  words->erase(mark, words->end());
-  return program;
-}
-
-std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
-
-// Errors: Failure, always: `word` is no option of `command`.
-[[noreturn]] void FailAtOption(const CLI::App& command, const std::string& word) {
-  std::vector<std::string> known;
-  for (const CLI::Option* option : command.get_options()) {
-    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
-  }
-  const std::string suggestion = DidYouMean(word.substr(0, word.find('=')), known);
-  const bool is_subcommand = command.get_parent() != nullptr;
-  throw Failure((is_subcommand ? command.get_name() + ": " : "") + Printable(word) + " is no option" +
-                suggestion + "; see heapprof " + (is_subcommand ? command.get_name() + " " : "") + "--help");
-}
-
-// Errors: Failure, always: `command` has no use for `word`.
-[[noreturn]] void FailAtWord(const CLI::App& command, const std::string& word) {
-  const std::string& name = command.get_name();
-  throw Failure(name + ": " + Printable(word) + " is one word too many; see heapprof " + name + " --help");
-}
-
-// Errors: Failure, always: the words are wrong, as `error` says; `first` is the first of them.
-[[noreturn]] void FailAt(const CLI::App& app, const std::string& first, const CLI::ParseError& error) {
-  const std::vector<CLI::App*> parsed = app.get_subcommands();
-  if (parsed.empty()) {
-    if (first.empty() || first[0] == '-') FailAtOption(app, first);
-    std::vector<std::string> known = {"help"};
-    for (const CLI::App* command : app.get_subcommands({})) {
-      if (!command->get_group().empty()) known.push_back(command->get_name());
-    }
-    throw Failure(Printable(first) + " is no command" + DidYouMean(first, known) + "; see heapprof --help");
-  }
-  const CLI::App& command = *parsed.front();
-  const std::string& name = command.get_name();
-  const std::vector<std::string> rest = command.remaining();
-  const auto option = std::find_if(rest.begin(), rest.end(),
-                                   [](const std::string& word) { return word.size() > 1 && word[0] == '-'; });
-  if (option != rest.end()) FailAtOption(command, *option);
-  if (!rest.empty()) FailAtWord(command, rest.front());
-  if (first != name && !app.remaining().empty()) {
-    throw Failure(Printable(first) + " stands before the command " + name +
-                  ", whose words follow it; see heapprof " + name + " --help");
-  }
-  throw Failure(name + ": " + Printable(FirstLine(error.what())) + "; see heapprof " + name + " --help");
-}
-
-// The program of a subcommand that runs one. Errors: Failure.
-std::vector<std::string> ProgramOf(const CLI::App& command, const std::vector<std::string>& behind_mark) {
-  const std::string& name = command.get_name();
-  const std::vector<std::string> rest = command.remaining();
-  if (!behind_mark.empty() && !rest.empty()) {
-    if (rest.front()[0] != '-') FailAtWord(command, rest.front());
-    FailAtOption(command, rest.front());
-  }
-  const std::vector<std::string>& program = behind_mark.empty() ? rest : behind_mark;
-  if (behind_mark.empty() && !program.empty() && program.front().rfind("--", 0) == 0) {
-    FailAtOption(command, program.front());
-  }
-  if (program.empty()) throw Failure(name + ": no program is named; see heapprof " + name + " --help");
-  return program;
 }
 
 int Main(std::vector<std::string> words) {
@@ -236,6 +164,7 @@ int Main(std::vector<std::string> words) {
   // Of an option that is given twice the last one counts, as a script's user overrides the script.
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.footer(kStatuses);
+  app.formatter(std::make_shared<HelpFormat>());
   CLI::App* run = AddRun(&app, &line);
   CLI::App* check = AddCheck(&app, &line.check);
   CLI::App* dump = AddDump(&app, &line);
@@ -244,7 +173,8 @@ int Main(std::vector<std::string> words) {
   AddReportCommands(&app, &status);
   AddFlameCommand(&app);
   AddAddresses(&app);
-  const std::vector<std::string> program = CutProgram(&words);
+  const std::vector<std::string> program = CutProgram(app, &words);
+  CheckWords(app, &words);
   const std::string first = words.empty() ? "" : words.front();
   try {
     std::reverse(words.begin(), words.end());  // as CLI11 wants them

@@ -40,6 +40,12 @@ std::string Nearest(const std::string& word, const std::vector<std::string>& kno
       nearest = candidate;
     }
   }
+  // Or its beginning, a few letters of it at least.
+  constexpr size_t kFewest = 4;
+  for (const std::string& candidate : known) {
+    if (nearest.empty() && word.size() >= kFewest && candidate.compare(0, word.size(), word) == 0)
+      return candidate;
+  }
   return nearest;
 }
 

@@ -11,7 +11,7 @@
 namespace heapprof::tools {
 
 // The word of `known` that is written nearly like `word`: no more than a third of the letters are added, left
-// out, changed, or change places with the next one. "" if there is none.
+// out, changed, or change places with the next one. Or one that begins so. "" if there is none.
 std::string Nearest(const std::string& word, const std::vector<std::string>& known);
 
 // " (did you mean NEAREST?)", "" if there is none.

@@ -43,7 +43,7 @@ _heapprof() {
     diff) options="$view --limit --fail-on-growth" ;;
     merge) options='--output --max-size' ;;
     symbolize) options='--output --debug-path --quiet --max-size' ;;
-    info) options='--max-size' ;;
+    info) options='--limit --max-size' ;;
   esac
   if [ "$command" = dump ] && [[ $word != -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$(command ps -eo pid= 2> /dev/null)" -- "$word")

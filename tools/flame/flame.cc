@@ -104,9 +104,9 @@ void AddFlameCommand(CLI::App* app) {
   auto request = std::make_shared<FlameRequest>();
   CLI::App* flame = app->add_subcommand("flame", "Write a flame graph as one HTML page, and print its name");
   flame->add_option("FILE", request->file, "The profile; - is standard input")->required();
-  flame->add_option("-o,--output", request->output, "The page; - is standard output");
-  flame->add_option("--diff", request->base, "Show what changed since this profile");
-  flame->add_option("--type", request->type, "The sample type that is shown first");
+  flame->add_option("-o,--output", request->output, "The page; - is standard output")->option_text("PAGE");
+  flame->add_option("--diff", request->base, "Show what changed since this profile")->option_text("BASE");
+  flame->add_option("--type", request->type, "The sample type that is shown first")->option_text("TYPE");
   AddMaxSizeOption(flame, &request->load);
   flame->callback([request] { Flame(*request); });
 }

@@ -7,20 +7,13 @@
 #include <filesystem>
 
 #include "tools/base/failure.h"
+#include "tools/command/values.h"
 #include "tools/process/output_pattern.h"
 
 namespace heapprof::tools {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string CheckExitCode(const std::string& text) {
-  constexpr size_t kMaxDigits = 3;
-  constexpr int kMax = 255;
-  const bool digits =
-      !text.empty() && text.size() <= kMaxDigits && text.find_first_not_of("0123456789") == std::string::npos;
-  return digits && std::stoi(text) <= kMax ? "" : "'" + Printable(text) + "' is no exit status of 0 to 255";
-}
 
 // The program may change its folder before it ends.
 std::string Absolute(const std::string& path) {
@@ -33,20 +26,28 @@ std::string Absolute(const std::string& path) {
 }  // namespace
 
 CLI::App* AddCheck(CLI::App* app, CheckRequest* request) {
-  CLI::App* check = app->add_subcommand("check",
-                                        "Run a program and look for memory leaks when it ends:\nheapprof "
-                                        "check [OPTIONS] -- PROGRAM [ARGUMENTS]");
-  check->add_option("--suppressions", request->suppressions,
-                    "A file of leaks to pass over: lines leak:PATTERN");
+  CLI::App* check = app->add_subcommand("check", "Run a program and look for memory leaks when it ends");
+  check
+      ->add_option("--suppressions", request->suppressions,
+                   "A file of leaks to pass over: lines leak:PATTERN")
+      ->option_text("FILE");
   check->add_flag("--live", request->live, "List all that is still allocated, reached or not");
-  check->add_option("--log", request->log,
-                    "The report goes to this file, .PID appended, not to standard error");
+  check
+      ->add_option("--log", request->log,
+                   "The report goes to this file, .PID appended, not to standard error")
+      ->option_text("FILE");
+  constexpr uint64_t kMaxStatus = 255;
   check->add_option("--exitcode", request->exitcode, "Exit status if there are leaks; 0 = the program's own")
-      ->check(CheckExitCode);
-  check->add_option("--output", request->output,
-                    "Pattern of the leaks' profile: %p pid, %n count, %e program name");
-  check->add_option("--library", request->run.library,
-                    "The library to preload, if not the one beside this command");
+      ->check(WholeNumber(0, kMaxStatus, "exit status"))
+      ->option_text("N");
+  check
+      ->add_option("--output", request->output,
+                   "Pattern of the leaks' profile: %p pid, %n count, %e program name")
+      ->option_text("PATTERN");
+  check
+      ->add_option("--library", request->run.library,
+                   "The library to preload, if not the one beside this command")
+      ->option_text("FILE");
   check->prefix_command();
   return check;
 }

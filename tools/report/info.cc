@@ -66,10 +66,12 @@ std::string WithHuman(__int128 value, std::string_view unit) {
   return text;
 }
 
-void PrintMappings(const ProfileHeader& header, const Totals& totals) {
+void PrintMappings(const ProfileHeader& header, const Totals& totals, size_t limit) {
   if (totals.mappings.empty()) return;
   std::printf("\n%-33s %-10s %-40s %s\n", "mapping", "offset", "build id", "file");
-  for (const Mapping& mapping : totals.mappings) {
+  const size_t shown = limit == 0 ? totals.mappings.size() : std::min(limit, totals.mappings.size());
+  for (size_t i = 0; i < shown; ++i) {
+    const Mapping& mapping = totals.mappings[i];
     char range[48];
     std::snprintf(range, sizeof range, "%#llx-%#llx", static_cast<unsigned long long>(mapping.memory_start),
                   static_cast<unsigned long long>(mapping.memory_limit));
@@ -78,13 +80,12 @@ void PrintMappings(const ProfileHeader& header, const Totals& totals) {
                 build_id.empty() ? "-" : build_id.c_str(),
                 Printable(header.strings.at(mapping.filename)).c_str());
   }
-  if (totals.mapping_count > totals.mappings.size()) {
-    std::printf("... and %llu more\n",
-                static_cast<unsigned long long>(totals.mapping_count - totals.mappings.size()));
+  if (totals.mapping_count > shown) {
+    std::printf("... and %llu more\n", static_cast<unsigned long long>(totals.mapping_count - shown));
   }
 }
 
-void Print(const std::string& file, const ProfileHeader& header, const Totals& totals) {
+void Print(const std::string& file, const ProfileHeader& header, const Totals& totals, size_t limit) {
   const auto text = [&](int64_t index) { return Printable(header.strings.at(index)); };
   const auto row = [](const char* name, const std::string& value) {
     std::printf("%-13s %s\n", name, value.c_str());
@@ -122,7 +123,7 @@ void Print(const std::string& file, const ProfileHeader& header, const Totals& t
     std::printf("%-20s %s\n", text(type.type).c_str(),
                 (Decimal(sum) + " " + unit + WithHuman(sum, unit).substr(Decimal(sum).size())).c_str());
   }
-  PrintMappings(header, totals);
+  PrintMappings(header, totals, limit);
   if (!header.comments.empty()) std::printf("\ncomments\n");
   for (const int64_t comment : header.comments) std::printf("  %s\n", text(comment).c_str());
 }
@@ -144,7 +145,7 @@ int Info(const InfoRequest& request) {
       const ProfileHeader header = ReadProfile(&source, &totals);
       if (!first) std::printf("\n");
       first = false;
-      Print(file, header, totals);
+      Print(file, header, totals, request.limit);
     } catch (const Failure& failure) {
       std::fflush(stdout);
       Tell(Printable(file) + ": " + failure.what());

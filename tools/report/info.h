@@ -12,6 +12,7 @@ namespace heapprof::tools {
 struct InfoRequest {
   std::vector<std::string> files;  // "-" is standard input
   uint64_t max_bytes = 0;          // the bound on the inflated size
+  size_t limit = 0;                // of mappings that are shown; 0 = all
 };
 
 // Prints every file that can be read, and a line on stderr for each that cannot. Returns the exit status.

@@ -6,6 +6,8 @@
 
 #include "tools/base/failure.h"
 #include "tools/base/size_text.h"
+#include "tools/command/add_option.h"
+#include "tools/command/values.h"
 #include "tools/profile/merge.h"
 #include "tools/report/diff.h"
 #include "tools/report/report.h"
@@ -23,7 +25,8 @@ void AddGranularity(CLI::App* command, Granularity* granularity) {
       ->add_option_function<std::string>(
           "--by", [granularity](const std::string& name) { *granularity = kNames.at(name); },
           "What a frame is: function, line, file or module")
-      ->check(CLI::IsMember({"function", "line", "file", "module"}));
+      ->check(OneOf({"function", "line", "file", "module"}))
+      ->option_text("WHAT");
 }
 
 using Report = void (*)(const ReportRequest&);
@@ -49,9 +52,12 @@ void AddSymbolize(CLI::App* app) {
   CLI::App* command =
       app->add_subcommand("symbolize", "Put functions, files, lines and inlined functions into a profile");
   command->add_option("IN", request->in, "The profile; - is standard input")->required();
-  command->add_option("-o,--output", request->out, "The file to write; - is standard output")->required();
+  command->add_option("-o,--output", request->out, "The file to write; - is standard output")
+      ->required()
+      ->option_text("FILE");
   AddRepeatedOption(command, "--debug-path", &request->options.debug_paths,
-                    "A folder with debug files, before /usr/lib/debug (may be repeated)");
+                    "A folder with debug files, before /usr/lib/debug (may be repeated)")
+      ->option_text("FOLDER");
   command->add_flag("--quiet", request->options.quiet, "Say nothing of binaries that cannot be used");
   AddMaxSizeOption(command, &request->load);
   command->callback([request] { SymbolizeFile(*request); });
@@ -61,7 +67,9 @@ void AddMerge(CLI::App* app) {
   auto request = std::make_shared<MergeRequest>();
   CLI::App* command = app->add_subcommand("merge", "The sum of many profiles of one kind");
   AddFiles(command, &request->files, "The profiles; - is standard input");
-  command->add_option("-o,--output", request->out, "The file to write; - is standard output")->required();
+  command->add_option("-o,--output", request->out, "The file to write; - is standard output")
+      ->required()
+      ->option_text("FILE");
   AddMaxSizeOption(command, &request->load);
   command->callback([request] { Merge(*request); });
 }
@@ -76,17 +84,17 @@ void AddDiff(CLI::App* app, int* status) {
   command->add_flag("--json", request->json, "JSON instead of text");
   constexpr size_t kLines = 20;
   request->limit = kLines;
-  command->add_option("--limit", request->limit, "Functions and stacks to show (default 20); 0 = all")
-      ->check(CLI::Range(0L, 1L << 30));
+  AddNumberOption(command, "--limit", &request->limit, "Functions and stacks to show (default 20); 0 = all");
   auto growth = std::make_shared<std::string>();
-  command->add_flag("--fail-on-growth", *growth,
-                    "Exit with status 1 when anything grew significantly; =SIZE: by SIZE or more, surely");
+  command
+      ->add_flag("--fail-on-growth", *growth,
+                 "Exit with status 1 when anything grew significantly; =SIZE: by SIZE or more, surely")
+      ->check([](const std::string& size) { return size == "true" ? "" : CheckSize(size); })
+      ->option_text("SIZE");
   command->callback([request, growth, status] {
     request->fail_on_growth = !growth->empty();
     // Without a size the flag is "true".
     if (request->fail_on_growth && *growth != "true") {
-      const std::string error = CheckSize(*growth);
-      if (!error.empty()) throw Failure("--fail-on-growth: " + error);
       request->least_growth = static_cast<double>(ParseSize(*growth));
     }
     *status = RunDiff(*request);
@@ -95,29 +103,27 @@ void AddDiff(CLI::App* app, int* status) {
 
 }  // namespace
 
-void AddRepeatedOption(CLI::App* command, const std::string& name, std::vector<std::string>* values,
-                       const std::string& text) {
-  command->add_option(name, *values, text)
-      ->expected(1)
-      ->allow_extra_args(false)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-}
-
 void AddMaxSizeOption(CLI::App* command, LoadOptions* options) {
   command
       ->add_option_function<std::string>(
           "--max-size", [options](const std::string& size) { options->max_bytes = ParseSize(size); },
           "Refuse a file that inflates to more than this, or takes more memory (default 1g)")
-      ->check(CheckSize);
+      ->check(CheckSize)
+      ->option_text("SIZE");
 }
 
 void AddViewOptions(CLI::App* command, ViewOptions* options) {
-  command->add_option("--type", options->type, "The sample type: inuse_space, alloc_objects, ...");
-  command->add_option("--focus", options->focus,
-                      "Only stacks with a function, source file or module that matches this expression");
-  command->add_option("--ignore", options->ignore, "No stacks with one that matches this expression");
-  AddRepeatedOption(command, "--tag", &options->tags,
-                    "Only samples with this label, KEY=VALUE (may be repeated)");
+  command->add_option("--type", options->type, "The sample type: inuse_space, alloc_objects, ...")
+      ->option_text("TYPE");
+  command
+      ->add_option("--focus", options->focus,
+                   "Only stacks with a function, source file or module that matches this expression")
+      ->option_text("REGEX");
+  command->add_option("--ignore", options->ignore, "No stacks with one that matches this expression")
+      ->option_text("REGEX");
+  AddRepeatedOption(command, "--tag", &options->tags, "Only samples with this label (may be repeated)")
+      ->check(IsPair)
+      ->option_text("KEY=VALUE");
   AddMaxSizeOption(command, &options->load);
 }
 
@@ -130,8 +136,7 @@ void AddReportCommands(CLI::App* app, int* status) {
     request->limit = lines;
     const std::string text =
         lines == 0 ? "0 = all, as by default" : "0 = all (default " + std::to_string(lines) + ")";
-    command->add_option("--limit", request->limit, std::string(what) + " to show; " + text)
-        ->check(CLI::Range(0L, 1L << 30));
+    AddNumberOption(command, "--limit", &request->limit, std::string(what) + " to show; " + text);
   };
   auto top =
       AddReport(app, "top", "The functions with the largest values, and how sure they are", Top, &command);
@@ -148,7 +153,8 @@ void AddReportCommands(CLI::App* app, int* status) {
   command
       ->add_option("--min-percent", tree->min_percent,
                    "Leave out branches below this share of the total (default 0.5)")
-      ->check(CLI::Range(0.0, 100.0));
+      ->check(DecimalNumber(0, 100))
+      ->option_text("PERCENT");
 
   auto peek = AddReport(app, "peek", "The callers and callees of the functions that match", Peek, &command);
   command->add_option("REGEX", peek->regex, "An expression for the function's name")->required();

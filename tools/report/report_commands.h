@@ -16,11 +16,6 @@ namespace heapprof::tools {
 // The options that all readers of profiles share: --type, --focus, --ignore, --tag, --max-size. They are
 // filled in while the command line is parsed.
 void AddViewOptions(CLI::App* command, ViewOptions* options);
-// An option that may be given several times, each time with one word: CLI11 by itself would take the words
-// behind it, too.
-void AddRepeatedOption(CLI::App* command, const std::string& name, std::vector<std::string>* values,
-                       const std::string& text);
-
 void AddMaxSizeOption(CLI::App* command, LoadOptions* options);
 
 // Each runs when the command line has been parsed, and leaves its exit status in `status`.

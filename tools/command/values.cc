@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/command/values.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+
+#include "tools/base/failure.h"
+#include "tools/base/suggestion.h"
+
+namespace heapprof::tools {
+namespace {
+
+constexpr uint64_t kMaxNumber = UINT64_C(1) << 53;  // exact in every reader of JSON, too
+
+bool IsNumber(const std::string& text, uint64_t* number) {
+  const char* end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, *number);
+  return !text.empty() && result.ec == std::errc() && result.ptr == end;
+}
+
+std::string Quoted(const std::string& text) { return "'" + Printable(text) + "'"; }
+
+}  // namespace
+
+ValueCheck WholeNumber(uint64_t min, uint64_t max, const std::string& what) {
+  return [=](const std::string& text) -> std::string {
+    uint64_t number;
+    if (IsNumber(text, &number) && number >= min && number <= max) return "";
+    return Quoted(text) + " is no " + what + " of " + std::to_string(min) + " to " + std::to_string(max);
+  };
+}
+
+ValueCheck AnyNumber() {
+  return [](const std::string& text) -> std::string {
+    uint64_t number;
+    return IsNumber(text, &number) && number <= kMaxNumber ? "" : Quoted(text) + " is no whole number";
+  };
+}
+
+ValueCheck DecimalNumber(double min, double max) {
+  return [=](const std::string& text) -> std::string {
+    double number;
+    const char* end = text.data() + text.size();
+    const auto result = std::from_chars(text.data(), end, number, std::chars_format::fixed);
+    if (!text.empty() && result.ec == std::errc() && result.ptr == end && number >= min && number <= max) {
+      return "";
+    }
+    char bounds[64];
+    std::snprintf(bounds, sizeof bounds, " is no number of %.9g to %.9g", min, max);
+    return Quoted(text) + bounds;
+  };
+}
+
+ValueCheck OneOf(const std::vector<std::string>& words) {
+  return [words](const std::string& text) -> std::string {
+    if (std::find(words.begin(), words.end(), text) != words.end()) return "";
+    std::string all;
+    for (const std::string& word : words) {
+      all += (all.empty() ? "" : word == words.back() ? " or " : ", ") + word;
+    }
+    return Quoted(text) + " is not " + all + DidYouMean(text, words);
+  };
+}
+
+std::string IsPair(const std::string& text) {
+  const size_t equals = text.find('=');
+  return equals != std::string::npos && equals > 0 ? "" : Quoted(text) + " is not KEY=VALUE";
+}
+
+uint64_t ParseNumber(const std::string& text) {
+  uint64_t number = 0;
+  IsNumber(text, &number);
+  return number;
+}
+
+}  // namespace heapprof::tools
