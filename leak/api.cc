@@ -27,42 +27,25 @@ struct Call {
     auto* call = static_cast<Call*>(self);
     call->error = leak::RunCheck(*call->request, caller, &call->result);
   }
-  static long WithRegisters(void* self, const heapprof::SavedRegisters* caller) {
-    leak::OnCheckStack(Run, self, *caller);
-    return 0;
-  }
 };
 
-long CheckOnce(void*, const heapprof::SavedRegisters* caller) {
+int CheckOnce(void*, const heapprof::SavedRegisters* caller) {
   leak::CheckOnce(*caller);
   return 0;
 }
-long CheckNow(void*, const heapprof::SavedRegisters* caller) { return leak::CheckAndReport(*caller) ? 1 : 0; }
+int CheckNow(void*, const heapprof::SavedRegisters* caller) { return leak::CheckAndReport(*caller) ? 1 : 0; }
 
-}  // namespace
-
-extern "C" {
-
-HEAPPROF_API uint64_t heapprof_leak_mark(void) {
-  heapprof::quarantine::SwitchOn();
-  return recorder::NextLeakEpoch();
-}
-
-HEAPPROF_API int heapprof_check_leaks(uint64_t since, unsigned flags, struct heapprof_leaks* leaks,
-                                      heapprof_text_writer write, void* argument) {
-  constexpr size_t kMin = offsetof(struct heapprof_leaks, leaked_bytes) + sizeof(uint64_t);
-  if (leaks == nullptr || leaks->size < kMin || since > UINT32_MAX || (flags & ~HEAPPROF_LEAKS_ALIVE) != 0) {
-    return -EINVAL;
-  }
+int CheckLeaks(uint32_t since, unsigned flags, struct heapprof_leaks* leaks, heapprof_text_writer write,
+               void* argument, const heapprof::SavedRegisters& caller) {
   leak::MemorySink text;
   leak::CheckRequest request;
-  request.since = static_cast<uint32_t>(since);
+  request.since = since;
   request.whole_report = false;
   request.list_live = (flags & HEAPPROF_LEAKS_ALIVE) != 0;
   if (write != nullptr) request.text = &text;
   int saved = errno;
   Call call = {&request, {}, -ENOMEM};
-  heapprof::CallWithRegisters(Call::WithRegisters, &call);
+  leak::OnCheckStack(Call::Run, &call, caller);
   errno = saved;
   if (call.error != 0) return call.error;
   const leak::CheckResult& result = call.result;
@@ -81,6 +64,35 @@ HEAPPROF_API int heapprof_check_leaks(uint64_t since, unsigned flags, struct hea
   return 0;
 }
 
+int CheckLeaksOfWords(uintptr_t since, uintptr_t flags, uintptr_t leaks, uintptr_t write, uintptr_t argument,
+                      const heapprof::SavedRegisters* caller) {
+  return CheckLeaks(static_cast<uint32_t>(since), static_cast<unsigned>(flags),
+                    reinterpret_cast<struct heapprof_leaks*>(leaks),
+                    reinterpret_cast<heapprof_text_writer>(write), reinterpret_cast<void*>(argument),
+                    *caller);
+}
+
+}  // namespace
+
+extern "C" {
+
+HEAPPROF_API uint64_t heapprof_leak_mark(void) {
+  heapprof::quarantine::SwitchOn();
+  return recorder::NextLeakEpoch();
+}
+
+HEAPPROF_API int heapprof_check_leaks(uint64_t since, unsigned flags, struct heapprof_leaks* leaks,
+                                      heapprof_text_writer write, void* argument) {
+  constexpr size_t kMin = offsetof(struct heapprof_leaks, leaked_bytes) + sizeof(uint64_t);
+  if (leaks == nullptr || leaks->size < kMin || since > UINT32_MAX || (flags & ~HEAPPROF_LEAKS_ALIVE) != 0) {
+    return -EINVAL;
+  }
+  // A frame of our own would be searched as part of the stack, with whatever lay there before.
+  return heapprof::CallWithRegisters(since, flags, reinterpret_cast<uintptr_t>(leaks),
+                                     reinterpret_cast<uintptr_t>(write),
+                                     reinterpret_cast<uintptr_t>(argument), CheckLeaksOfWords);
+}
+
 HEAPPROF_API void heapprof_leaks_disable(void) { recorder::IgnoreAllocations(true); }
 HEAPPROF_API void heapprof_leaks_enable(void) { recorder::IgnoreAllocations(false); }
 HEAPPROF_API void heapprof_ignore_object(const void* block) { recorder::IgnoreBlock(block); }
@@ -92,7 +104,7 @@ HEAPPROF_API int heapprof_unregister_root_region(const void* start, size_t size)
 }
 HEAPPROF_API void heapprof_do_leak_check(void) { heapprof::CallWithRegisters(CheckOnce, nullptr); }
 HEAPPROF_API int heapprof_do_recoverable_leak_check(void) {
-  return static_cast<int>(heapprof::CallWithRegisters(CheckNow, nullptr));
+  return heapprof::CallWithRegisters(CheckNow, nullptr);
 }
 
 }  // extern "C"

@@ -181,7 +181,7 @@ void FlushStreams() {
   }
 }
 
-long CheckAtExit(void*, const SavedRegisters* caller) {
+int CheckAtExit(void*, const SavedRegisters* caller) {
   if (g_on) CheckOnce(*caller);
   return 0;
 }

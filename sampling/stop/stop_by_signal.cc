@@ -55,7 +55,7 @@ bool Park(const siginfo_t* info, void* context) {
 }
 
 // A thread that waits for a lock of ours may block all signals, and the lock's holder may be stopped.
-long StopWhileWaiting(void*, const SavedRegisters* registers) {
+int StopWhileWaiting(void*, const SavedRegisters* registers) {
   uint32_t generation = g_generation.load(std::memory_order_acquire);
   if (ThreadRecord* record = AskedRecord(generation)) {
     auto start = reinterpret_cast<uintptr_t>(registers);

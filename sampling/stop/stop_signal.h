@@ -31,13 +31,19 @@ struct InterruptedCode {
 };
 InterruptedCode ReadInterruptedCode(void* context);
 
-// Calls function(argument, frame) with the registers that a caller may still count on saved in `frame`, above
-// which the caller's stack begins. Returns what it returns. A function whose last step this is leaves no
-// frame of its own there where the compiler makes a jump of it.
+// Calls function(argument, registers) with the registers that a caller may still count on, above whose stack
+// pointer the caller's stack begins. Returns what it returns. A function whose last step this is leaves no
+// frame of its own there where the compiler makes a jump of it: it must return an int as well.
 struct SavedRegisters {
   uintptr_t rbx, rbp, r12, r13, r14, r15, stack_pointer;
 };
-long CallWithRegisters(long (*function)(void* argument, const SavedRegisters* registers), void* argument);
+int CallWithRegisters(int (*function)(void* argument, const SavedRegisters* registers), void* argument);
+
+// The same for a function of up to five arguments, each of which fits a register.
+using RegistersFunction = int (*)(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t,
+                                  const SavedRegisters* registers);
+int CallWithRegisters(uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, uintptr_t e,
+                      RegistersFunction function);
 
 // The calling thread's pthread_self(), without libc.
 uintptr_t ControlBlock();

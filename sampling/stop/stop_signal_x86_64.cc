@@ -49,32 +49,45 @@ InterruptedCode ReadInterruptedCode(void* context) {
           VectorRegisters(user->uc_mcontext.fpregs)};
 }
 
-__attribute__((naked)) long CallWithRegisters(long (*)(void*, const SavedRegisters*), void*) {
-  // rdi = function, rsi = argument. The stack pointer that is kept is the caller's after our return.
-  asm volatile(
-      "leaq 8(%rsp), %rax\n\t"
-      "pushq %rax\n\t"
-      ".cfi_adjust_cfa_offset 8\n\t"
-      "pushq %r15\n\t"
-      ".cfi_adjust_cfa_offset 8\n\t"
-      "pushq %r14\n\t"
-      ".cfi_adjust_cfa_offset 8\n\t"
-      "pushq %r13\n\t"
-      ".cfi_adjust_cfa_offset 8\n\t"
-      "pushq %r12\n\t"
-      ".cfi_adjust_cfa_offset 8\n\t"
-      "pushq %rbp\n\t"
-      ".cfi_adjust_cfa_offset 8\n\t"
-      "pushq %rbx\n\t"
-      ".cfi_adjust_cfa_offset 8\n\t"
-      "movq %rdi, %rax\n\t"
-      "movq %rsi, %rdi\n\t"
-      "movq %rsp, %rsi\n\t"
-      "callq *%rax\n\t"  // seven pushes and our return address: aligned to 16
-      "addq $56, %rsp\n\t"
-      ".cfi_adjust_cfa_offset -56\n\t"
-      "retq");
+// Makes a SavedRegisters of the stack's top. The stack pointer that is kept is the caller's after our return.
+#define PUSH_REGISTERS           \
+  "leaq 8(%rsp), %rax\n\t"       \
+  "pushq %rax\n\t"               \
+  ".cfi_adjust_cfa_offset 8\n\t" \
+  "pushq %r15\n\t"               \
+  ".cfi_adjust_cfa_offset 8\n\t" \
+  "pushq %r14\n\t"               \
+  ".cfi_adjust_cfa_offset 8\n\t" \
+  "pushq %r13\n\t"               \
+  ".cfi_adjust_cfa_offset 8\n\t" \
+  "pushq %r12\n\t"               \
+  ".cfi_adjust_cfa_offset 8\n\t" \
+  "pushq %rbp\n\t"               \
+  ".cfi_adjust_cfa_offset 8\n\t" \
+  "pushq %rbx\n\t"               \
+  ".cfi_adjust_cfa_offset 8\n\t"
+// Seven pushes and our return address: aligned to 16.
+#define CALL_AND_RETURN            \
+  "callq *%rax\n\t"                \
+  "addq $56, %rsp\n\t"             \
+  ".cfi_adjust_cfa_offset -56\n\t" \
+  "retq"
+
+__attribute__((naked)) int CallWithRegisters(int (*)(void*, const SavedRegisters*), void*) {
+  asm volatile(PUSH_REGISTERS
+               "movq %rdi, %rax\n\t"
+               "movq %rsi, %rdi\n\t"
+               "movq %rsp, %rsi\n\t" CALL_AND_RETURN);
 }
+
+__attribute__((naked)) int CallWithRegisters(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t,
+                                             RegistersFunction) {
+  asm volatile(PUSH_REGISTERS
+               "movq %r9, %rax\n\t"
+               "movq %rsp, %r9\n\t" CALL_AND_RETURN);
+}
+#undef PUSH_REGISTERS
+#undef CALL_AND_RETURN
 
 uintptr_t ControlBlock() {
   uintptr_t block;

@@ -32,10 +32,33 @@ NOINLINE void Leak(size_t size) {
   Wipe();
 }
 
+// What the call before left where the next one's frame will be.
+NOINLINE void LeaveOnStack(void* block) {
+  void* volatile words[4096];
+  for (void* volatile& word : words) word = block;
+}
+// A block to which only that points is leaked, whoever of us looks.
+NOINLINE void CheckWithoutFrameOfOurs() {
+  const uint64_t since = heapprof_leak_mark();
+  heapprof::Leaks leaks = {};
+  leaks.size = sizeof leaks;
+  LeaveOnStack(malloc(4444));
+  CHECK(heapprof_check_leaks(since, 0, &leaks, nullptr, nullptr) == 0);
+  CHECK(leaks.leaked_blocks == 1 && leaks.leaked_bytes == 4444);
+}
+NOINLINE void CheckAllWithoutFrameOfOurs() {
+  CHECK(heapprof_do_recoverable_leak_check() == 0);
+  LeaveOnStack(malloc(5555));
+  CHECK(heapprof_do_recoverable_leak_check() == 1);
+}
+
 }  // namespace
 
 int main() {
+  CheckAllWithoutFrameOfOurs();
+  CheckWithoutFrameOfOurs();
   Leak(11111);  // before the scope: not its
+  constexpr uint64_t kBefore = 11111 + 4444 + 5555;
   heapprof::LeakScope scope;
   CHECK(scope.Check().leaked_blocks == 0);
   CHECK(!scope.error() && scope.report().empty());
@@ -59,7 +82,7 @@ int main() {
   heapprof::Leaks all = {};
   all.size = sizeof all;
   CHECK(heapprof_check_leaks(0, 0, &all, nullptr, nullptr) == 0);
-  CHECK(all.leaked_bytes == 11111 + 2222 + 3333);
+  CHECK(all.leaked_bytes == kBefore + 2222 + 3333);
 
   // Fields that a later header may have are cleared.
   struct {
@@ -69,7 +92,7 @@ int main() {
   memset(&later, 0xff, sizeof later);
   later.leaks.size = sizeof later;
   CHECK(heapprof_check_leaks(0, 0, &later.leaks, nullptr, nullptr) == 0);
-  CHECK(later.leaks.leaked_bytes == 11111 + 2222 + 3333);
+  CHECK(later.leaks.leaked_bytes == kBefore + 2222 + 3333);
   for (unsigned char byte : later.room) CHECK(byte == 0);
 
   CHECK(heapprof_check_leaks(0, 0, nullptr, nullptr, nullptr) == -EINVAL);
