@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/system/kept_stderr.h"
 #include "base/system/raw_syscall.h"
 #include "base/system/write_signals.h"
 
@@ -62,9 +63,8 @@ const char* ErrnoText(int error) {
 void Say(const TextWriter& text) {
   Text<1024> line;
   line.Str("heapprof: ").Str(text.data(), text.size() < 900 ? text.size() : 900).Char('\n');
-  constexpr int kStderr = 2;
   WriteSignalsHeld held;
-  held.TakeBack(RawWrite(kStderr, line.data(), line.size()));
+  held.TakeBack(RawWrite(StderrNow(), line.data(), line.size()));
 }
 
 void Say(const char* text) {

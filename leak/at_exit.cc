@@ -13,6 +13,7 @@
 #include <initializer_list>
 
 #include "base/options.h"
+#include "base/system/kept_stderr.h"
 #include "base/system/raw_syscall.h"
 #include "base/text.h"
 #include "leak/check.h"
@@ -125,7 +126,7 @@ void ReadSuppressions(const Options& options) {
 // tells that the check was made.
 void Publish(const char* report, size_t size) {
   if (g_log_path[0] == '\0') {
-    DescriptorSink sink(2);
+    DescriptorSink sink(StderrNow());
     if (size > 0) sink.Write(report, size);
     return;
   }
@@ -140,7 +141,7 @@ void Publish(const char* report, size_t size) {
   if (error != 0) {
     Text<kPathCapacity + 128> line;
     Say(line.Str("cannot write the leak report ").Str(path.data()).Str(": ").Str(ErrnoText(-error)));
-    DescriptorSink sink(2);
+    DescriptorSink sink(StderrNow());
     if (size > 0) sink.Write(report, size);
   }
 }
@@ -232,6 +233,8 @@ void InstallLeakCheck() {
         "preloaded, as heapprof check has it");
   }
   if (!g_on) return;
+  // Whoever names a file has no descriptor held open, which may be a pipe that somebody reads to its end.
+  if (options.log_path[0] == '\0') KeepStderr();
   if (recorder::RecordsEverything() && !MallocIsOurs()) ProgramHasOwnMalloc();
   TextWriter log_path(g_log_path, sizeof g_log_path);
   MakeAbsolute(options.log_path, &log_path);

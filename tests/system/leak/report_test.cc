@@ -51,7 +51,7 @@ TEST_F(Report, FramesHaveFilesLinesAndInlinedCalls) {
   const std::vector<Leak> leaks = ParseReport(Run("").err);
   ASSERT_EQ(leaks.size(), 3u);
   EXPECT_TRUE(leaks[1].frames[0].find(" in LeakTen ") != std::string::npos &&
-              leaks[1].frames[0].find("programs/known.cc:15") != std::string::npos)
+              leaks[1].frames[0].find("programs/known.cc:16") != std::string::npos)
       << leaks[1].frames[0];
   // The block within the heavy one comes from a function that was inlined.
   ASSERT_GE(leaks[2].frames.size(), 3u);
@@ -234,6 +234,32 @@ TEST_F(Report, QuickExitAndItsLikeAreNotChecked) {
     }
   }
   EXPECT_TRUE(ListDir(dir_.path()).empty());
+}
+
+// coreutils' programs close their stderr in an exit handler, daemons send it to /dev/null.
+TEST_F(Report, IsWrittenWhereTheProgramHasGivenItsStderrUp) {
+  for (const char* way : {"close_stderr", "null_stderr"}) {
+    const Result result = RunProgram(Checked(dir_, {Program("leak_known"), way}));
+    EXPECT_EQ(result.exit_status, kLeaks) << way;
+    EXPECT_EQ(SumOf(ParseReport(result.err)), (LeakSum{8030, 12})) << way << ": " << result.err;
+  }
+}
+
+TEST_F(Report, GoesIntoNoFileThatHasTheNumberOfAClosedStderr) {
+  const Result result = RunProgram(Checked(dir_, {Program("leak_known"), "close_all"}));
+  EXPECT_EQ(result.exit_status, kLeaks);
+  EXPECT_EQ(ReadFile(dir_ / "mine"), "");
+  EXPECT_EQ(FilesWith(".leak.pb.gz").size(), 1u);
+}
+
+// A reader of the pipe would wait for what holds it; and nothing is left open without a check.
+TEST_F(Report, NoCopyOfStderrIsKeptWithALogOrWithoutACheck) {
+  const auto open_files = [&](const std::string& options) {
+    return RunProgram(Checked(dir_, {"/bin/ls", "/proc/self/fd"}, options)).out;
+  };
+  EXPECT_EQ(open_files("leak_check=0"), "0\n1\n2\n3\n");
+  EXPECT_EQ(open_files("log_path=" + (dir_ / "log")), "0\n1\n2\n3\n");
+  EXPECT_EQ(open_files(""), "0\n1\n1023\n2\n3\n");
 }
 
 TEST_F(Report, StaticLibraryChecksAsWell) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Leaks whose number, size and place are known to the test.
+#include <fcntl.h>
 #include <stdio.h>
 
 #include "tests/system/leak/programs/scenario.h"
@@ -57,6 +58,16 @@ int main(int argc, char** argv) {
   asm volatile("" : : "r"(bytes) : "memory");
   printf("written before the end\n");  // to a pipe: held until the end
   const char* way = argc > 1 ? argv[1] : "";
+  if (strcmp(way, "close_stderr") == 0) atexit([] { fclose(stderr); });  // as gnulib's close_stdout
+  if (strcmp(way, "null_stderr") == 0) CHECK(freopen("/dev/null", "w", stderr) != nullptr);
+  if (strcmp(way, "close_all") == 0) {
+    // From stderr on; and the file "mine" has all numbers afterwards that there may be.
+    CHECK(close_range(2, ~0u, 0) == 0);
+    const int mine = open("mine", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    CHECK(mine == 2);
+    for (int fd = 3; fd < 1024; ++fd) CHECK(dup2(mine, fd) == fd);
+    CHECK(close(2) == 0);
+  }
   if (strcmp(way, "_exit") == 0) _exit(5);
   if (strcmp(way, "_Exit") == 0) _Exit(5);
   if (strcmp(way, "quick_exit") == 0) quick_exit(5);
