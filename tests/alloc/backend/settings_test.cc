@@ -1,77 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whole programs that test the allocator's public functions, with the library and without.
+// Settings of jemalloc, as MALLOC_CONF and the program itself give them.
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "tests/support/under.h"
+#include "tests/alloc/programs.h"
 
 namespace heapprof::test {
 namespace {
-
-std::string Program(const std::string& name) { return std::string(PROGRAMS_DIR) + "/" + name; }
-
-class FaceTest : public testing::TestWithParam<const char*> {};
-INSTANTIATE_TEST_SUITE_P(Intervals, FaceTest,
-                         testing::Values("sample_interval=0", "sample_interval=1", "sample_interval=4k",
-                                         "sample_interval=512k"));
-
-TEST_P(FaceTest, AnswersAsGlibcOverTheGrid) {
-  TempDir dir;
-  Command alone;
-  alone.argv = {Program("face_grid")};
-  Result glibc = RunProgram(alone);
-  ASSERT_TRUE(glibc.ok()) << glibc.Describe();
-  Result ours = RunProgram(Under(dir, {Program("face_grid")}, GetParam()));
-  ASSERT_TRUE(ours.ok()) << ours.Describe();
-  EXPECT_EQ(ours.out, glibc.out);
-}
-
-TEST_P(FaceTest, NewHandlerRetriesThrowsAndFrees) {
-  TempDir dir;
-  Result result = RunProgram(Under(dir, {Program("new_handler")}, GetParam()));
-  EXPECT_TRUE(result.ok()) << result.Describe();
-  EXPECT_EQ(result.out, "OK\n");
-}
-
-TEST_P(FaceTest, OperatorsThatTheProgramReplacesAreCalled) {
-  TempDir dir;
-  Result result = RunProgram(Under(dir, {Program("replaced_operators")}, GetParam()));
-  EXPECT_TRUE(result.ok()) << result.Describe();
-  Command command;
-  command.argv = {Program("replaced_operators_static")};
-  command.env = {{"HEAPPROF_OPTIONS", GetParam()}};
-  result = RunProgram(command);
-  EXPECT_TRUE(result.ok()) << result.Describe();
-}
-
-TEST_P(FaceTest, TheStaticLibraryWorks) {
-  Command command;
-  command.argv = {Program("static_face")};
-  command.env = {{"HEAPPROF_OPTIONS", GetParam()}};
-  Result result = RunProgram(command);
-  EXPECT_TRUE(result.ok()) << result.Describe();
-  EXPECT_EQ(result.out, "OK\n");
-}
-
-// What libc is asked for at the start may be another preloaded library's, which allocates.
-TEST_P(FaceTest, StartsBesideAPreloadThatStandsBeforeLibc) {
-  const std::string greedy = Program("greedy_preload.so");
-  for (const std::string& preload : {greedy + ":" + LibraryPath(), LibraryPath() + ":" + greedy}) {
-    TempDir dir;
-    const std::string options = std::string(GetParam()) + ":dump_at_exit=1:cpu_at_start=1";
-    Command command = Under(dir, {Program("new_handler")}, options);
-    for (auto& [name, value] : command.env) {
-      if (name == "LD_PRELOAD") value = preload;
-    }
-    command.env.push_back({"MALLOC_CONF", "background_thread:true"});
-    Result result = RunProgram(command);
-    EXPECT_TRUE(result.ok()) << preload << "\n" << result.Describe();
-    EXPECT_EQ(result.out, "OK\n");
-    EXPECT_EQ(result.err, "");
-    EXPECT_EQ(ExpectGoodProfiles(dir.path()).size(), 1u);
-  }
-}
 
 // Both forms of the library, under MALLOC_CONF.
 class SettingsTest : public testing::TestWithParam<const char*> {

@@ -15,17 +15,10 @@
 #include <vector>
 
 #include "tests/alloc/intervals.h"
-#include "tests/alloc/jemalloc_face.h"
+#include "tests/alloc/jemalloc_interface.h"
 
 namespace heapprof::test {
 namespace {
-
-unsigned NewArena() {
-  unsigned arena = 0;
-  size_t size = sizeof(arena);
-  EXPECT_EQ(mallctl("arenas.create", &arena, &size, nullptr, 0), 0);
-  return arena;
-}
 
 int Order(unsigned arena, const char* what, void* value = nullptr, size_t size = 0) {
   char name[64];

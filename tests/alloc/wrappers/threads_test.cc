@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "tests/alloc/intervals.h"
-#include "tests/alloc/jemalloc_face.h"
+#include "tests/alloc/jemalloc_interface.h"
 
 namespace heapprof::test {
 namespace {

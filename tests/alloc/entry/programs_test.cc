@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole programs that test the malloc family and the operators, with the library and without.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/alloc/programs.h"
+
+namespace heapprof::test {
+namespace {
+
+class PublicFunctionsTest : public UnderOptions {};
+HEAPPROF_UNDER_INTERVALS(PublicFunctionsTest);
+
+TEST_P(PublicFunctionsTest, AnswersAsGlibcOverTheGrid) {
+  TempDir dir;
+  Command alone;
+  alone.argv = {Program("malloc_grid")};
+  Result glibc = RunProgram(alone);
+  ASSERT_TRUE(glibc.ok()) << glibc.Describe();
+  Result ours = RunProgram(Under(dir, {Program("malloc_grid")}, GetParam()));
+  ASSERT_TRUE(ours.ok()) << ours.Describe();
+  EXPECT_EQ(ours.out, glibc.out);
+}
+
+TEST_P(PublicFunctionsTest, NewHandlerRetriesThrowsAndFrees) {
+  TempDir dir;
+  Result result = RunProgram(Under(dir, {Program("new_handler")}, GetParam()));
+  EXPECT_TRUE(result.ok()) << result.Describe();
+  EXPECT_EQ(result.out, "OK\n");
+}
+
+TEST_P(PublicFunctionsTest, OperatorsThatTheProgramReplacesAreCalled) {
+  TempDir dir;
+  Result result = RunProgram(Under(dir, {Program("replaced_operators")}, GetParam()));
+  EXPECT_TRUE(result.ok()) << result.Describe();
+  Command command;
+  command.argv = {Program("replaced_operators_static")};
+  command.env = {{"HEAPPROF_OPTIONS", GetParam()}};
+  result = RunProgram(command);
+  EXPECT_TRUE(result.ok()) << result.Describe();
+}
+
+}  // namespace
+}  // namespace heapprof::test
