@@ -10,7 +10,9 @@
 //
 // Link with heapprof, and have every allocation recorded: the program defines
 // HEAPPROF_RECORD_ALL_ALLOCATIONS() once, at file scope, or is started with
-// HEAPPROF_OPTIONS=sample_interval=1. Without that the listener says so and does nothing.
+// HEAPPROF_OPTIONS=sample_interval=1. Without that, or where a check cannot be made for another reason, every
+// test fails. A program that is also to run unrecorded calls
+// FailTestsThatLeak(heapprof::Unchecked::kTell): then one line on stderr says that nothing is checked.
 //
 // A test leaks if blocks that were allocated since it began are left when it and its fixture have ended, and
 // nothing points to them. Blocks in a cache that can still be reached are no leak. The failure prints the
@@ -22,7 +24,6 @@
 #include <gtest/gtest.h>
 #include <heapprof/heapprof.hpp>
 
-#include <cerrno>
 #include <cstdio>
 #include <string>
 
@@ -34,9 +35,12 @@
 namespace heapprof {
 inline namespace cxx_api {
 
+// What becomes of tests that cannot be checked.
+enum class Unchecked { kFail, kTell };
+
 class LeakListener : public testing::EmptyTestEventListener {
  public:
-  LeakListener() : since_(heapprof_leak_mark()) {}
+  explicit LeakListener(Unchecked unchecked) : since_(heapprof_leak_mark()), unchecked_(unchecked) {}
 
   void OnTestStart(const testing::TestInfo&) override {
     exempt() = false;
@@ -52,7 +56,7 @@ class LeakListener : public testing::EmptyTestEventListener {
     heapprof_leaks_disable();
     const int error = heapprof_check_leaks(since_, 0, &leaks, Append, &stacks);
     if (error != 0) {
-      SayOnce(error);
+      TellUnchecked(test, WhyUnchecked(ErrorOf(error)));
     } else if (leaks.leaked_blocks > 0) {
       testing::Test::RecordProperty("leaked_blocks", std::to_string(leaks.leaked_blocks));
       testing::Test::RecordProperty("leaked_bytes", std::to_string(leaks.leaked_bytes));
@@ -72,25 +76,26 @@ class LeakListener : public testing::EmptyTestEventListener {
   static void Append(void* text, const char* piece, std::size_t size) {
     static_cast<std::string*>(text)->append(piece, size);
   }
-  void SayOnce(int error) {
-    if (said_) return;
-    said_ = true;
-    std::fprintf(stderr, "heapprof: tests are not checked for leaks: %s\n",
-                 error == -ENODATA
-                     ? "not every allocation is recorded; set HEAPPROF_OPTIONS=sample_interval=1"
-                     : ErrorOf(error).message().c_str());
+  void TellUnchecked(const testing::TestInfo& test, const std::string& why) {
+    if (unchecked_ == Unchecked::kFail) {
+      ADD_FAILURE() << test.test_suite_name() << "." << test.name() << " is " << why;
+    } else if (!said_) {
+      said_ = true;
+      std::fprintf(stderr, "heapprof: tests are %s\n", why.c_str());
+    }
   }
 
   std::uint64_t since_;
+  Unchecked unchecked_;
   bool said_ = false;
 };
 
 // Call it before RUN_ALL_TESTS. gtest calls the listeners at the end of a test in reverse order: so this one
 // comes before the one that prints, and its failures are printed.
-inline void FailTestsThatLeak() {
+inline void FailTestsThatLeak(Unchecked unchecked = Unchecked::kFail) {
   testing::TestEventListeners& listeners = testing::UnitTest::GetInstance()->listeners();
   heapprof_leaks_disable();
-  listeners.Append(new LeakListener);
+  listeners.Append(new LeakListener(unchecked));
   heapprof_leaks_enable();
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// heapprof: a malloc with a heap profiler in it. The C++17 interface, thin over heapprof.h.
+// heapprof: a malloc with a heap profiler in it. The C++ interface (C++11 or later), thin over heapprof.h.
 //
 //     if (std::error_code error = heapprof::DumpHeap("/tmp/now.heap.pb.gz")) ...
 //
@@ -9,8 +9,13 @@
 #ifndef HEAPPROF_HEAPPROF_HPP_
 #define HEAPPROF_HEAPPROF_HPP_
 
+#if __cplusplus < 201103L
+#error "heapprof.hpp needs C++11 or later; heapprof.h has the C interface"
+#endif
+
 #include <heapprof/heapprof.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -105,7 +110,7 @@ class Labels {
 //     heapprof::ScopedLabels both({{"tenant", "a"}, {"request", "list"}});
 class ScopedLabels {
  public:
-  static constexpr std::size_t kMax = 16;
+  enum : std::size_t { kMax = 16 };
   using Pair = std::pair<const char*, const char*>;
 
   ScopedLabels(const char* key, const char* value) noexcept : ScopedLabels({{key, value}}) {}
@@ -218,7 +223,9 @@ class AllocationInterval {
   // A profile of what was allocated since. Once. Errors: invalid_argument: there was no memory at the begin,
   // or it was written; those of the write.
   std::error_code WriteTo(int fd) noexcept {
-    return ErrorOf(heapprof_interval_end(std::exchange(interval_, nullptr), fd));
+    heapprof_interval* const interval = interval_;
+    interval_ = nullptr;
+    return ErrorOf(heapprof_interval_end(interval, fd));
   }
 
  private:
@@ -228,11 +235,18 @@ class AllocationInterval {
 // The fields are explained in heapprof.h.
 using Leaks = struct ::heapprof_leaks;
 
+// Why there was no leak check, for people.
+inline std::string WhyUnchecked(std::error_code error) {
+  if (error.value() != ENODATA) return "not checked for leaks: " + error.message();
+  return "not checked for leaks: not every allocation is recorded; set HEAPPROF_OPTIONS=sample_interval=1";
+}
+
 // What was allocated since the object was made, or since Restart(), by any thread, and
 //   Check()    is leaked: nothing in the program points to it any more
 //   Alive()    is still allocated, leaked or not
 // Both stop all other threads for a moment, and need every allocation recorded (option leak_check or
-// sample_interval=1, from the start of the program): error() says if they cannot tell.
+// sample_interval=1, from the start of the program). If they cannot tell, all numbers that they return are
+// UINT64_MAX, and report() and error() say why: a check that was not made is no clean one.
 //
 //     heapprof::LeakScope scope;
 //     for (int i = 0; i < 1000; ++i) server.Serve(request);
@@ -250,7 +264,7 @@ class LeakScope {
   // alive_blocks and alive_bytes, too.
   Leaks Alive() { return Run(HEAPPROF_LEAKS_ALIVE); }
 
-  // The stacks of what the last call found; "" if it found nothing.
+  // The stacks of what the last call found, "" if it found nothing, or why it could not tell.
   const std::string& report() const noexcept { return report_; }
   // Of the last call. no_message_available: not every allocation was recorded.
   std::error_code error() const noexcept { return error_; }
@@ -261,6 +275,11 @@ class LeakScope {
     leaks.size = sizeof leaks;
     std::string().swap(report_);  // the text of the last call is no part of what is counted now
     error_ = ErrorOf(heapprof_check_leaks(since_, flags, &leaks, Append, &report_));
+    if (error_) {
+      const std::string why = WhyUnchecked(error_);
+      Append(&report_, why.data(), why.size());
+      leaks.leaked_blocks = leaks.leaked_bytes = leaks.alive_blocks = leaks.alive_bytes = UINT64_MAX;
+    }
     return leaks;
   }
   static void Append(void* report, const char* text, std::size_t size) {

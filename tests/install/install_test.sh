@@ -55,7 +55,9 @@ check_header() {  # HEADER COMPILER OPTIONS...
 printf '#include <heapprof/heapprof.h>\n' | "$cc" -xc -std=c99 -I"$prefix/include" -Wall -Wextra -Wpedantic -Wshadow \
   -Wconversion -Wstrict-prototypes -Werror -fsyntax-only - || fail "heapprof.h in C"
 check_header heapprof.h "$cxx" -xc++ -std=c++11
+check_header heapprof.hpp "$cxx" -xc++ -std=c++11
 check_header heapprof.hpp "$cxx" -xc++ -std=c++17
+check_header gtest.h "$cxx" -xc++ -std=c++14
 check_header gtest.h "$cxx" -xc++ -std=c++17
 
 echo "== CMake package"
@@ -108,4 +110,11 @@ listener "Tests.LeaksInAThread leaks 70 byte(s) in 1 block(s)"
 listener "in .*LeakOnce"
 listener "PASSED.* 4 tests"
 grep -q '<property name="leaked_bytes" value="150"/>' "$work/leaks.xml" || fail "no property in the XML"
+unrecorded() { HEAPPROF_OPTIONS=sample_interval=512k LD_LIBRARY_PATH=$libdir timeout 60 "$work/leaks/listener_tests" "$@" \
+  > "$work/listener.log" 2>&1; }
+unrecorded && fail "the listener let unchecked tests pass"
+listener "Tests.Clean is not checked for leaks: not every allocation is recorded"
+listener "PASSED.* 1 test"  # the exempt one
+unrecorded --tell || { cat "$work/listener.log"; fail "Unchecked::kTell failed tests"; }
+listener "heapprof: tests are not checked for leaks: not every"
 echo "good"
