@@ -16,6 +16,7 @@
 #include "alloc/entry/sample_filter.h"
 #include "alloc/entry/slow_path.h"
 #include "alloc/initial_stack.h"
+#include "alloc/wrappers/children.h"
 #include "alloc/wrappers/fork.h"
 #include "alloc/wrappers/next.h"
 #include "alloc/wrappers/threads.h"
@@ -221,6 +222,7 @@ __attribute__((constructor)) void WhenLibcIsUp() {
     leak::TrustCommand(search_path != nullptr ? search_path : "");
   }
   leak::InstallLeakCheck();
+  if (!GetOptions().children && !start.secure) LeaveChildrenAlone(start.environment);
 }
 
 }  // namespace

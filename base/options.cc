@@ -110,6 +110,17 @@ bool ParseCpuClock(Span value, CpuClock* clock) {
   return true;
 }
 
+bool ParseChildren(Span value, bool* children) {
+  if (value.Is("all")) {
+    *children = true;
+  } else if (value.Is("no")) {
+    *children = false;
+  } else {
+    return false;
+  }
+  return true;
+}
+
 bool ParseExitCode(Span value, int* code) {
   uint64_t number;
   constexpr uint64_t kMax = 255;
@@ -155,6 +166,7 @@ Verdict SetOption(Span key, Span value, Options* options) {
     return Verdict::kGood;
   }
   if (key.Is("seed")) return verdict(ParseSize(value, UINT64_MAX, &options->seed));
+  if (key.Is("children")) return verdict(ParseChildren(value, &options->children));
   if (key.Is("verbose")) return verdict(ParseBool(value, &options->verbose));
   if (key.Is("leak_check")) return verdict(ParseLeakCheck(value, &options->leak_check));
   if (key.Is("exitcode")) return verdict(ParseExitCode(value, &options->exitcode));

@@ -32,6 +32,7 @@ struct Options {
   CpuClock cpu_clock = CpuClock::kAuto;
   uint64_t metadata_limit = 256u << 20;
   uint64_t seed = 0;
+  bool children = true;  // programs that this one starts are profiled, too
   bool verbose = false;
   LeakCheck leak_check = LeakCheck::kOff;
   int exitcode = 23;

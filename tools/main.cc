@@ -55,7 +55,7 @@ std::string CheckSignal(const std::string& text) try {
 }
 
 struct CommandLine {
-  std::string interval, output, max_frames, signal, cpu_hz;
+  std::string interval, output, max_frames, signal, cpu_hz, children;
   std::vector<std::string> options;
   bool exit_dump = false, verbose = false;
   RunRequest run;
@@ -85,6 +85,11 @@ CLI::App* AddRun(CLI::App* app, CommandLine* line) {
                   "The signal that makes the program write a profile; 0 = none")
       ->check(CheckSignal)
       ->option_text("SIGNAL");
+  run->add_option(
+         "--children", line->children,
+         "The programs that it starts: all = profile them, too, as by default; no = leave them alone")
+      ->check(OneOf({"all", "no"}))
+      ->option_text("WHICH");
   AddRepeatedOption(run, "--option", &line->options, "Any option of the library (may be repeated)")
       ->check(IsPair)
       ->option_text("KEY=VALUE");
@@ -144,6 +149,7 @@ std::vector<OptionPair> LibraryOptions(const CommandLine& line) {
   add("cpu_hz", line.cpu_hz);
   add("max_frames", line.max_frames);
   add("dump_signal", line.signal);
+  add("children", line.children);
   add("verbose", line.verbose ? "1" : "");
   return pairs;
 }

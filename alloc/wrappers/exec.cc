@@ -6,6 +6,8 @@
 // expired"). So clocks are stopped before, and set again if the call fails. (The kernel ends POSIX timers by
 // itself.) libc's own calls of execve, in posix_spawn and system, are made in children, which have no clocks.
 //
+// With children=no a process that replaces itself stays under the library (alloc/wrappers/children.h).
+//
 // Thread-safety: yes. Signal-safety: yes, as exec has to be; a child of vfork may call it. Allocates: never.
 #include <alloca.h>
 #include <errno.h>
@@ -14,6 +16,7 @@
 
 #include "alloc/entry/init.h"
 #include "alloc/entry/slow_path.h"
+#include "alloc/wrappers/children.h"
 #include "alloc/wrappers/next.h"
 #include "base/signal/signal_front.h"
 #include "sampling/cpu/cpu_sampler.h"
@@ -23,12 +26,19 @@ extern "C" char** environ;
 namespace heapprof {
 namespace {
 
+// `call` has the environment for its argument. What is made of it lies on the stack, too.
 template <typename Call>
-int WithClocksStopped(Call call) {
+int WithClocksStopped(char* const* environment, Call call) {
   Initialize();
+  ExecEnvironmentSize room = SizeOfExecEnvironment(environment);
+  if (room.pointers != 0) {
+    auto** made = static_cast<char**>(alloca(room.pointers * sizeof(char*)));
+    MakeExecEnvironment(environment, made, static_cast<char*>(alloca(room.bytes)));
+    environment = made;
+  }
   bool paused = cpu::PauseForExec();
   FrontsBeforeExec();
-  int result = call();
+  int result = call(environment);
   int saved = errno;
   FrontsAfterFailedExec();
   if (paused) cpu::ResumeAfterExec();
@@ -57,21 +67,25 @@ int WithWords(const char* first, va_list* list, Call call) {
 extern "C" {
 
 HEAPPROF_EXPORT int execve(const char* path, char* const arguments[], char* const environment[]) noexcept {
-  return heapprof::WithClocksStopped([&] { return heapprof::g_next.execve(path, arguments, environment); });
+  return heapprof::WithClocksStopped(
+      environment, [&](char* const* given) { return heapprof::g_next.execve(path, arguments, given); });
 }
 
 HEAPPROF_EXPORT int execvpe(const char* file, char* const arguments[], char* const environment[]) noexcept {
-  return heapprof::WithClocksStopped([&] { return heapprof::g_next.execvpe(file, arguments, environment); });
+  return heapprof::WithClocksStopped(
+      environment, [&](char* const* given) { return heapprof::g_next.execvpe(file, arguments, given); });
 }
 
 HEAPPROF_EXPORT int fexecve(int fd, char* const arguments[], char* const environment[]) noexcept {
-  return heapprof::WithClocksStopped([&] { return heapprof::g_next.fexecve(fd, arguments, environment); });
+  return heapprof::WithClocksStopped(
+      environment, [&](char* const* given) { return heapprof::g_next.fexecve(fd, arguments, given); });
 }
 
 HEAPPROF_EXPORT int execveat(int folder, const char* path, char* const arguments[], char* const environment[],
                              int flags) noexcept {
-  return heapprof::WithClocksStopped(
-      [&] { return heapprof::g_next.execveat(folder, path, arguments, environment, flags); });
+  return heapprof::WithClocksStopped(environment, [&](char* const* given) {
+    return heapprof::g_next.execveat(folder, path, arguments, given, flags);
+  });
 }
 
 HEAPPROF_EXPORT int execv(const char* path, char* const arguments[]) noexcept {

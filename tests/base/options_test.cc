@@ -73,6 +73,7 @@ TEST_F(OptionsTest, EachBadValueIsNamedOnceAndTheOldValueStays) {
                           "dump_signal=65",
                           "metadata_limit=1k",
                           "verbose=maybe",
+                          "children=some",
                           "output=",
                           "cpu_hz=0",
                           "cpu_hz=4001",

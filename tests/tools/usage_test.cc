@@ -160,6 +160,7 @@ TEST(Usage, AValueThatIsNone) {
       {"SIGNAL", {"NONESUCH", "999"}},
       {"KEY=VALUE", {"abc", "=x", ""}},
       {"WHAT", {"abc", "functio"}},
+      {"WHICH", {"abc", "non", ""}},
   };
   size_t tried = 0;
   for (const CommandHelp& command : Commands()) {

@@ -3,7 +3,7 @@ _heapprof() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} i
   local commands='run dump check top tree peek folded flame diff merge symbolize info'
   local view='--type --focus --ignore --tag --max-size --json'
-  local run='--interval --output --exit-dump --cpu --max-frames --dump-signal --option --library --no-symbolize --verbose'
+  local run='--interval --output --exit-dump --cpu --max-frames --dump-signal --children --option --library --no-symbolize --verbose'
   local options command=${COMP_WORDS[1]}
   COMPREPLY=()
   if [ "$COMP_CWORD" = 1 ]; then
@@ -21,6 +21,12 @@ _heapprof() {
       return
     fi
   done
+  # bash makes three words of --by=line.
+  if [ "$word" = = ]; then
+    word=
+  elif [ "$before" = = ]; then
+    before=${COMP_WORDS[COMP_CWORD-2]}
+  fi
   case $before in
     --type)
       mapfile -t COMPREPLY < <(compgen -W 'inuse_space inuse_objects alloc_space alloc_objects samples cpu' -- "$word")
@@ -28,9 +34,21 @@ _heapprof() {
     --by)
       mapfile -t COMPREPLY < <(compgen -W 'function line file module' -- "$word")
       return ;;
+    --children)
+      mapfile -t COMPREPLY < <(compgen -W 'all no' -- "$word")
+      return ;;
+    --signal | --dump-signal)
+      mapfile -t COMPREPLY < <(compgen -A signal -- "$word")
+      return ;;
     --debug-path)
       mapfile -t COMPREPLY < <(compgen -d -- "$word")
       return ;;
+    --diff | --library | --log | --output | -o | --suppressions)
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      return ;;
+    --cpu | --exitcode | --fail-on-growth | --focus | --ignore | --interval | --limit | --max-frames | --max-size | --min-percent | \
+      --option | --tag | --timeout)
+      [[ $word == -* || ($before == --cpu || $before == --fail-on-growth) && ${COMP_WORDS[COMP_CWORD-1]} != = ]] || return ;;
   esac
   case $command in
     run) options=$run ;;
@@ -49,6 +67,8 @@ _heapprof() {
     mapfile -t COMPREPLY < <(compgen -W "$(command ps -eo pid= 2> /dev/null)" -- "$word")
   elif [[ $word == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$options --help" -- "$word")
+  elif [ "$command" = run ] || [ "$command" = check ]; then
+    mapfile -t COMPREPLY < <(compgen -c -- "$word")
   else
     mapfile -t COMPREPLY < <(compgen -f -- "$word")
   fi
