@@ -14,6 +14,7 @@
 #include "tools/command/help.h"
 #include "tools/command/values.h"
 #include "tools/command/words.h"
+#include "tools/convert/convert.h"
 #include "tools/dump/dump.h"
 #include "tools/flame/flame.h"
 #include "tools/process/check.h"
@@ -178,6 +179,7 @@ int Main(std::vector<std::string> words) {
   int status = kStatusGood;
   AddReportCommands(&app, &status);
   AddFlameCommand(&app);
+  AddConvertCommand(&app);
   AddAddresses(&app);
   const std::vector<std::string> program = CutProgram(app, &words);
   CheckWords(app, &words);

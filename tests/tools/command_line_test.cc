@@ -75,6 +75,11 @@ TEST_F(CommandLine, OptionsStandBeforeAndBehindTheOtherWords) {
        {profile_},
        {{"--debug-path", "/nowhere"}, {"--debug-path", "/nowhere", "--debug-path", "/tmp"}, {"--quiet"}},
        false},
+      {{"convert"},
+       Join({{"--to", "folded"}, out}),
+       {profile_, profile_},
+       {{"--type", "alloc_space"}, {"--tag", "who=it"}},
+       false},
       {{"flame"}, out, {profile_}, {{"--type", "alloc_space"}, {"--diff", profile_}}, false},
       {{"info"}, {}, {profile_, profile_}, {{"--max-size", "1m"}}, false}};
   for (const Case& one : cases) {

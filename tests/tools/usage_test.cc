@@ -269,6 +269,7 @@ TEST(Usage, ADashIsStandardInput) {
   EXPECT_EQ(run("merge - -o " + out), run("merge " + file + " -o " + out));
   EXPECT_EQ(run("merge - -o -"), run("merge " + file + " -o -"));
   EXPECT_EQ(run("symbolize - -o " + out), run("symbolize " + file + " -o " + out));
+  EXPECT_EQ(run("convert --to folded - -o -"), run("convert --to folded " + file + " -o -"));
   EXPECT_THAT(run("flame - -o -"), HasSubstr("<html"));
 }
 

@@ -1,7 +1,7 @@
 # Completion of heapprof(1) for bash.
 _heapprof() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} i
-  local commands='run dump check top tree peek folded flame diff merge symbolize info'
+  local commands='run dump check top tree peek folded flame convert diff merge symbolize info'
   local view='--type --focus --ignore --tag --max-size --json'
   local run='--interval --output --exit-dump --cpu --max-frames --dump-signal --children --option --library --no-symbolize --verbose'
   local options command=${COMP_WORDS[1]}
@@ -40,6 +40,9 @@ _heapprof() {
     --signal | --dump-signal)
       mapfile -t COMPREPLY < <(compgen -A signal -- "$word")
       return ;;
+    --to)
+      mapfile -t COMPREPLY < <(compgen -W 'speedscope folded pprof heapprofile chrome' -- "$word")
+      return ;;
     --debug-path)
       mapfile -t COMPREPLY < <(compgen -d -- "$word")
       return ;;
@@ -58,6 +61,7 @@ _heapprof() {
     tree) options="$view --by --limit --min-percent" ;;
     peek | folded) options="$view --by --limit" ;;
     flame) options='--output --diff --type --max-size' ;;
+    convert) options='--to --output --type --focus --ignore --tag --max-size' ;;
     diff) options="$view --limit --fail-on-growth" ;;
     merge) options='--output --max-size' ;;
     symbolize) options='--output --debug-path --quiet --max-size' ;;

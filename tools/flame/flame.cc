@@ -7,6 +7,7 @@
 
 #include "tools/base/failure.h"
 #include "tools/base/output_file.h"
+#include "tools/base/output_name.h"
 #include "tools/flame/flame_data.h"
 #include "tools/flame/flame_page.h"
 #include "tools/flame/flame_tree.h"
@@ -15,20 +16,6 @@
 
 namespace heapprof::tools {
 namespace {
-
-// "heapprof.7.0001.heap.pb.gz" becomes "heapprof.7.0001.heap.html", in the working directory.
-std::string OutputName(const FlameRequest& request) {
-  if (!request.output.empty()) return request.output;
-  if (request.file == "-") return "profile.html";
-  std::string name(BaseName(request.file));
-  for (const std::string ending : {".gz", ".pb"}) {
-    if (name.size() > ending.size() &&
-        name.compare(name.size() - ending.size(), ending.size(), ending) == 0) {
-      name.resize(name.size() - ending.size());
-    }
-  }
-  return name + ".html";
-}
 
 void WritePage(const std::string& name, const std::string& data) {
   OutputFile page(name);
@@ -95,7 +82,7 @@ void Flame(const FlameRequest& request) {
                             "varies by sampling."
                           : "Dumps of two processes: both vary by sampling.");
   }
-  const std::string name = OutputName(request);
+  const std::string name = request.output.empty() ? OutputName(request.file, ".html") : request.output;
   WritePage(name, PackData(FlameData(input, tree)));
   if (name != "-") std::printf("%s\n", name.c_str());
 }

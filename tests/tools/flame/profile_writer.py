@@ -27,24 +27,30 @@ def block(field, payload):
 
 
 class ProfileWriter:
-    """add(stack, values, size): the stack's frames are names, or (name, module) or (name, module, file), the root first."""
+    """add(stack, values, size): the stack's frames are names, or (name, module) or (name, module, file[, line]), or a
+    tuple of such tuples: functions that are inlined into each other, the innermost first. The root comes first."""
 
     def __init__(self, types=HEAP_TYPES, period=524288, comments=(), time_nanos=1_700_000_000_000_000_000):
         self.types, self.period, self.comments, self.time_nanos = types, period, comments, time_nanos
         self.strings, self.modules, self.locations = {"": 0}, {}, {}
-        self.parts = []
+        self.parts, self.functions = [], 0
 
     def string(self, text):
         return self.strings.setdefault(text, len(self.strings))
 
     def location(self, frame):
         if frame not in self.locations:
-            name, module, file = (*frame, "")[:3] if isinstance(frame, tuple) else (frame, "/usr/bin/app", "")
-            mapping = self.modules.setdefault(module, len(self.modules) + 1)
+            inlined = frame if isinstance(frame, tuple) and isinstance(frame[0], tuple) else (frame,)
+            lines = [(*one, "", 7)[:4] if isinstance(one, tuple) and len(one) == 2 else (*one, 7)[:4] if isinstance(one, tuple)
+                     else (one, "/usr/bin/app", "", 7) for one in inlined]
+            mapping = self.modules.setdefault(lines[0][1], len(self.modules) + 1)
             where = self.locations[frame] = len(self.locations) + 1
-            self.parts.append(block(5, number(1, where) + number(2, self.string(name)) + number(4, self.string(file))))
-            line = number(1, where) + number(2, 7)
-            self.parts.append(block(4, number(1, where) + number(2, mapping) + number(3, 0x1000 + where) + block(4, line)))
+            place = number(1, where) + number(2, mapping) + number(3, 0x1000 + where)
+            for name, _, file, line in lines:
+                self.functions += 1
+                self.parts.append(block(5, number(1, self.functions) + number(2, self.string(name)) + number(4, self.string(file))))
+                place += block(4, number(1, self.functions) + number(2, line))
+            self.parts.append(block(4, place))
         return self.locations[frame]
 
     def add(self, stack, values, size=0):
