@@ -15,6 +15,9 @@ namespace heapprof::unwind {
 // addresses on the stack by itself; those lie in executable memory at least.
 bool MayReturnTo(uintptr_t pc);
 
+// Whether `pc`, of no code with CFI, lies in executable memory.
+bool MayBeExecuted(uintptr_t pc);
+
 // Whether a function begins at `pc`, of a frame without CFI, and no call stands before it: somebody put the
 // address there, as makecontext does, and there is no caller.
 bool BeginsFunction(uintptr_t pc);

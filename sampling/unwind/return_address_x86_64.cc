@@ -45,12 +45,46 @@ uint64_t LooksInVain(uint64_t now) {
   return looks >> kLookBits == now ? looks & ((1 << kLookBits) - 1) : 0;
 }
 
+// Executable memory that was found, as page << kCountBits | pages: code of a JIT, most of which lies in few
+// mappings. All are forgotten after a second, as a JIT may give memory back.
+constexpr size_t kRanges = 32;
+constexpr int kCountBits = 29, kPageNumberBits = 35;
+constexpr uint64_t kRangesLive = 8;  // ticks
+std::atomic<uint64_t> g_ranges[kRanges];
+std::atomic<size_t> g_next_range{0};
+std::atomic<uint64_t> g_ranges_since{0};
+
+bool IsKnownCode(uintptr_t page, uint64_t now) {
+  if (now - g_ranges_since.load(std::memory_order_relaxed) >= kRangesLive) {
+    // A range that another thread notes meanwhile may go, or stay for another second.
+    for (std::atomic<uint64_t>& range : g_ranges) range.store(0, std::memory_order_relaxed);
+    g_ranges_since.store(now, std::memory_order_relaxed);
+    return false;
+  }
+  for (const std::atomic<uint64_t>& range : g_ranges) {
+    const uint64_t word = range.load(std::memory_order_relaxed);
+    if (page - (word >> kCountBits) < (word & ((uint64_t{1} << kCountBits) - 1))) return true;
+  }
+  return false;
+}
+
+void NoteCode(uintptr_t start, uintptr_t limit) {
+  const uint64_t page = start >> kPageBits, pages = (limit - start) >> kPageBits;
+  if (page >> kPageNumberBits != 0 || pages >> kCountBits != 0) return;
+  g_ranges[g_next_range.fetch_add(1, std::memory_order_relaxed) % kRanges].store(page << kCountBits | pages,
+                                                                                 std::memory_order_relaxed);
+}
+
 // Answers one question of /proc/self/maps, which it takes in character by character: start-limit rwxp ...
 class MapsReader {
  public:
   explicit MapsReader(uintptr_t address) : address_(address) {}
   bool found() const { return found_; }
+  // The mapping that was found.
+  uintptr_t start() const { return start_; }
+  uintptr_t limit() const { return limit_; }
   void Take(char c) {
+    if (found_) return;
     if (c == '\n') {
       field_ = kStart;
       start_ = limit_ = 0;
@@ -85,6 +119,7 @@ bool IsExecutable(uintptr_t address) {
     for (ssize_t i = 0; i < got; ++i) maps.Take(piece[i]);
   }
   RawClose(fd);
+  if (maps.found()) NoteCode(maps.start(), maps.limit());
   return maps.found();
 }
 
@@ -107,6 +142,7 @@ bool IsCode(uintptr_t address, bool likely) {
   std::atomic<uint64_t>& other = g_other_pages[page % kOtherPages];
   const uint64_t entry = page << kTimeBits | now;
   if (other.load(std::memory_order_relaxed) == entry) return false;
+  if (IsKnownCode(page, now)) return true;
   const uint64_t looks = LooksInVain(now);
   if (!likely && looks >= kMaxLooksInVain) return false;
   if (IsExecutable(address)) return true;
@@ -152,6 +188,8 @@ bool MayReturnTo(uintptr_t pc) {
   known.store(pc, std::memory_order_relaxed);
   return true;
 }
+
+bool MayBeExecuted(uintptr_t pc) { return IsCode(pc, true); }
 
 bool BeginsFunction(uintptr_t pc) {
   std::atomic<uintptr_t>& known = KnownReturn(pc);

@@ -42,7 +42,7 @@ Step StepFromSignal(Registers* registers, Memory* memory) {
   };
   Registers interrupted;
   if (!memory->Read(saved(REG_RIP), &interrupted.pc) || !memory->Read(saved(REG_RSP), &interrupted.sp) ||
-      !memory->Read(saved(REG_RBP), &interrupted.fp) || interrupted.pc < kLowestCode) {
+      !memory->Read(saved(REG_RBP), &interrupted.fp)) {
     return Step::kLost;
   }
   *registers = interrupted;

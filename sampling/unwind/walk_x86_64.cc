@@ -122,6 +122,30 @@ __attribute__((noinline)) Step StepWithoutCfi(Registers* r, KnownFrame* known, S
   return step;
 }
 
+// `r` is what a signal interrupted. A call through a null or a wild pointer ends in one: no code is there,
+// and no frame, and the return address is on top of the stack. Then `r` becomes the caller, at an address
+// inside the call. False: there is neither code nor a caller.
+__attribute__((noinline)) bool StepOverWildCall(Registers* r, KnownFrame* known, StackWindow* window) {
+  if (r->pc >= unwind::kLowestCode && r->pc < unwind::kUserEnd &&
+      (unwind::FindRule(r->pc + 1).rule.kind() != Rule::kNoCfi || unwind::MayBeExecuted(r->pc))) {
+    return true;
+  }
+  uintptr_t caller;
+  if (!window->Read(r->sp, &caller) || caller < unwind::kLowestCode || caller >= unwind::kUserEnd ||
+      !unwind::MayReturnTo(caller)) {
+    return r->pc >= unwind::kLowestCode;  // it was jumped to: the frame pointer may help
+  }
+  unwind::FullRegisters full;
+  if (known->context != 0 && full.SetFromContext(known->context, unwind::WordReader::Of(window))) {
+    full.Set(unwind::kReturnAddress, caller);
+    full.Set(unwind::kRsp, r->sp + kWord);
+    known->after = full;
+    known->after_exact = false;
+  }
+  *r = {caller - 1, r->sp + kWord, r->fp};
+  return true;
+}
+
 // A step by a rule that the loop does not take itself, or on a stack that is not known up to the CFA.
 __attribute__((noinline)) Step StepRarely(Rule rule, Registers* registers, KnownFrame* known,
                                           StackWindow* window) {
@@ -139,8 +163,12 @@ __attribute__((noinline)) Step StepRarely(Rule rule, Registers* registers, Known
     }
   }
   if (step == Step::kEnd || step == Step::kLost) return step;
-  if (step == Step::kInterrupted) window->StartAnew(registers->sp);
-  return IsStack(registers->sp) ? step : Step::kLost;
+  if (!IsStack(registers->sp)) return Step::kLost;
+  if (step == Step::kInterrupted) {
+    window->StartAnew(registers->sp);
+    if (!StepOverWildCall(registers, known, window)) return Step::kLost;
+  }
+  return step;
 }
 
 // The PCs that were written so far, and their hash: each frame multiplies it.

@@ -91,6 +91,8 @@ TEST_F(Pages, ManyPagesOfDataCostLittle) {
   ASSERT_NE(data, MAP_FAILED);
   memset(data, 0x90, kPages * kPage);
   const auto at = reinterpret_cast<uintptr_t>(data);
+  const auto code = reinterpret_cast<uintptr_t>(Map(PROT_READ | PROT_EXEC));
+  EXPECT_TRUE(MayReturnTo(code + kNoCall + 1));
   const int64_t begin = CpuNanos();
   for (size_t i = 0; i < kPages; ++i) EXPECT_FALSE(MayReturnTo(at + kNoCall));
   const int64_t middle = CpuNanos();
@@ -98,10 +100,13 @@ TEST_F(Pages, ManyPagesOfDataCostLittle) {
   const int64_t end = CpuNanos();
   EXPECT_LT(end - middle, 20 * (middle - begin));
   munmap(data, kPages * kPage);
-  // Soon code that no call returns to is looked for again.
-  const auto code = reinterpret_cast<uintptr_t>(Map(PROT_READ | PROT_EXEC));
+  // Code that was seen to be such stays it.
+  EXPECT_TRUE(MayReturnTo(code + kNoCall + 2));
+  EXPECT_TRUE(MayReturnTo(code + kNoCall));
+  // Soon other code that no call returns to is looked for again.
+  const auto other = reinterpret_cast<uintptr_t>(Map(PROT_READ | PROT_EXEC));
   int turns = 0;
-  while (!MayReturnTo(code + kNoCall) && turns < 10'000'000) ++turns;
+  while (!MayReturnTo(other + kNoCall) && turns < 10'000'000) ++turns;
   EXPECT_LT(turns, 10'000'000);
 }
 

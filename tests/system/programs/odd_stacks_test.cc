@@ -2,6 +2,7 @@
 // Stacks of unusual code: as whole as libgcc's, and not longer than they are.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "tests/system/programs/hazard.h"
@@ -16,13 +17,15 @@ Words StackOfSize(const HeapProfile& profile, int64_t size) {
   for (const pb::Sample& sample : profile.proto().sample()) {
     if (sample.value(1) != size || sample.value(0) != 1) continue;
     const Words stack = profile.Stack(sample);
-    if (!stack.empty() && (stack[0] == "alloc_here" || stack[0] == "alloc_cut")) return stack;
+    if (!stack.empty() &&
+        (stack[0] == "alloc_here" || stack[0] == "alloc_cut" || stack[0] == "alloc_behind_fault"))
+      return stack;
   }
   return {};
 }
 
 struct Seen {
-  int whole = 0, cut = 0;
+  int whole = 0, cut = 0, wild = 0;
 };
 
 // Runs `program`, and compares its profile with what it printed.
@@ -48,6 +51,11 @@ Seen Compare(const std::string& program) {
       lines >> frames;
       EXPECT_GE(stack.size(), frames) << (stack.empty() ? "none" : stack.back());
       EXPECT_FALSE(!stack.empty() && stack.back() == "[truncated]");
+      if (std::count(stack.begin(), stack.end(), "on_fault") != 0) {
+        EXPECT_EQ(std::count(stack.begin(), stack.end(), "call_wild"), 1);
+        EXPECT_EQ(std::count(stack.begin(), stack.end(), "AllCases"), 1);
+        seen.wild++;
+      }
       seen.whole++;
     }
   }
@@ -56,8 +64,9 @@ Seen Compare(const std::string& program) {
 
 TEST(OddStacks, InAssembly) {
   const Seen seen = Compare("odd_stacks");
-  EXPECT_EQ(seen.whole, 2 * 11);
+  EXPECT_EQ(seen.whole, 2 * 15);
   EXPECT_EQ(seen.cut, 2 * 3);
+  EXPECT_EQ(seen.wild, 2 * 4);
 }
 
 TEST(OddStacks, ThroughCodeWhoseTablesAreRegistered) { EXPECT_EQ(Compare("jit_frames").whole, 4 * 2 + 4); }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stacks of unusual code, in assembly with and without unwind tables.
 #include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -138,6 +140,31 @@ NOINLINE void by_restorer(void (*restorer)(void)) {
   g_size++;
 }
 
+// The handler of a call to where no code is, which it leaves by a jump: the caller is on top of the stack.
+static sigjmp_buf g_after_fault;
+NOINLINE void alloc_behind_fault(void) {
+  g_blocks[g_count++] = malloc(g_size);
+  printf("whole %zu 8\n", g_size);  // libgcc reads the code there, and dies
+}
+static void on_fault(int number) {
+  (void)number;
+  alloc_behind_fault();
+  siglongjmp(g_after_fault, 1);
+}
+NOINLINE void call_wild(void (*function)(void)) {
+  function();
+  __asm__ volatile("");
+}
+NOINLINE void through(void* wild) {
+  void (*function)(void);
+  memcpy(&function, &wild, sizeof function);
+  struct sigaction action = {.sa_handler = on_fault}, old;
+  CHECK(sigaction(SIGSEGV, &action, &old) == 0);
+  if (sigsetjmp(g_after_fault, 1) == 0) call_wild(function);
+  CHECK(sigaction(SIGSEGV, &old, NULL) == 0);
+  g_size++;
+}
+
 // Nobody called this from there.
 NOINLINE void unrelated(void) { g_size += 0; }
 NOINLINE void no_caller(void* return_address) {
@@ -159,6 +186,10 @@ static void* AllCases(void* unused) {
   by_restorer(return_wide);
   by_restorer(return_narrow);
   by_restorer(return_pushed);
+  through(NULL);
+  through((void*)(uintptr_t)0x123);
+  through(data + 32);
+  through(g_low_stack + kStackSize);  // which cannot even be read
   no_caller(data + 32);
   no_caller((char*)(void*)unrelated + 1);
   no_caller(&unused);
