@@ -22,6 +22,7 @@
 #include "tools/reader/inflate.h"
 #include "tools/report/info.h"
 #include "tools/report/report_commands.h"
+#include "tools/report/summary.h"
 #include "tools/symbols/addresses.h"
 
 namespace heapprof::tools {
@@ -58,7 +59,7 @@ std::string CheckSignal(const std::string& text) try {
 struct CommandLine {
   std::string interval, output, max_frames, signal, cpu_hz, children;
   std::vector<std::string> options;
-  bool exit_dump = false, verbose = false;
+  bool exit_dump = false, verbose = false, quiet = false;
   RunRequest run;
   CheckRequest check;
   DumpRequest dump;
@@ -100,6 +101,7 @@ CLI::App* AddRun(CLI::App* app, CommandLine* line) {
   run->add_flag_callback(
       "--no-symbolize", [line] { line->run.symbolize = false; },
       "Become the program, whose process this then is, and leave its profiles as they are");
+  run->add_flag("--quiet", line->quiet, "Do not tell at the end what the profiles hold");
   run->add_flag("--verbose", line->verbose, "Have the library say what it sets up and writes");
   run->prefix_command();
   return run;
@@ -197,6 +199,7 @@ int Main(std::vector<std::string> words) {
   if (run->parsed()) {
     line.run.program = ProgramOf(*run, program);
     line.run.options = LibraryOptions(line);
+    if (!line.quiet) line.run.summarize = Summary;
     Run(line.run);
   }
   if (check->parsed()) {

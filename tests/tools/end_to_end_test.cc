@@ -74,17 +74,9 @@ TEST(EndToEnd, RunNamesTheProfilesOfDescendantsAndNoOlderFiles) {
   touch.argv = {"touch", "-d", "2020-01-01", dir / "h.1.0001.heap.pb.gz"};
   ASSERT_TRUE(RunProgram(touch).ok());
   Command command;
-  command.argv = {HEAPPROF_COMMAND,
-                  "run",
-                  "--interval",
-                  "1",
-                  "--output",
-                  dir / "h.%p.%n",
-                  "--exit-dump",
-                  "--",
-                  "/bin/sh",
-                  "-c",
-                  "/bin/ls / > /dev/null; exit 3"};
+  command.argv = {
+      HEAPPROF_COMMAND, "run",         "--quiet", "--interval", "1",  "--output",
+      dir / "h.%p.%n",  "--exit-dump", "--",      "/bin/sh",    "-c", "/bin/ls / > /dev/null; exit 3"};
   const Result result = RunProgram(command);
   EXPECT_EQ(result.exit_status, 3) << result.Describe();
   EXPECT_EQ(result.err, "");
@@ -126,8 +118,8 @@ TEST(EndToEnd, WhatWasAskedForIsWrittenBeforeASignalEndsTheProgram) {
     SCOPED_TRACE(signal);
     TempDir dir;
     Command command;
-    command.argv = {HEAPPROF_COMMAND, "run",   "--interval", "1",          "--output", dir / "t",
-                    "--exit-dump",    "--cpu", "--",         "/bin/sleep", "600"};
+    command.argv = {HEAPPROF_COMMAND, "run",         "--quiet", "--interval", "1",          "--output",
+                    dir / "t",        "--exit-dump", "--cpu",   "--",         "/bin/sleep", "600"};
     command.env = {{"LD_BIND_NOW", "1"}};
     Process program(command);
     const std::string children =
@@ -153,7 +145,7 @@ TEST(EndToEnd, WhatCouldNotBeWrittenIsSaid) {
   TempDir dir;
   Command command;
   const auto run = [&](std::vector<std::string> options, const std::string& script) {
-    command.argv = {HEAPPROF_COMMAND, "run", "--output", dir / "t"};
+    command.argv = {HEAPPROF_COMMAND, "run", "--quiet", "--output", dir / "t"};
     command.argv.insert(command.argv.end(), options.begin(), options.end());
     command.argv.insert(command.argv.end(), {"--", "/bin/sh", "-c", script});
     return RunProgram(command);
@@ -189,6 +181,7 @@ TEST(EndToEnd, CpuAndHeapOfOneRun) {
   Command command;
   command.argv = {HEAPPROF_COMMAND,
                   "run",
+                  "--quiet",
                   "--cpu=1000",
                   "--interval",
                   "1k",
@@ -233,8 +226,8 @@ TEST(EndToEnd, CpuOfWhatAProgramStarts) {
             "bool f(const std::string& s) { return std::map<std::string, int>{{s, 1}}.empty(); }\n");
   Command command;
   command.directory = dir.path();
-  command.argv = {HEAPPROF_COMMAND, "run", "--cpu",        "--output", dir / "%e.%p",
-                  "--no-symbolize", "--",  "/usr/bin/g++", "-c",       "in.cc"};
+  command.argv = {HEAPPROF_COMMAND, "run", "--quiet",      "--cpu", "--output", dir / "%e.%p",
+                  "--no-symbolize", "--",  "/usr/bin/g++", "-c",    "in.cc"};
   const Result result = RunProgram(command);
   ASSERT_TRUE(result.ok()) << result.Describe();
   EXPECT_EQ(result.err, "");

@@ -3,7 +3,7 @@ _heapprof() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} i
   local commands='run dump check top tree peek folded flame convert diff merge symbolize info'
   local view='--type --focus --ignore --tag --max-size --json'
-  local run='--interval --output --exit-dump --cpu --max-frames --dump-signal --children --option --library --no-symbolize --verbose'
+  local run='--interval --output --exit-dump --cpu --max-frames --dump-signal --children --option --library --no-symbolize --quiet --verbose'
   local options command=${COMP_WORDS[1]}
   COMPREPLY=()
   if [ "$COMP_CWORD" = 1 ]; then

@@ -68,6 +68,7 @@ void Check(CheckRequest request) {
   add("exitcode", request.exitcode);
   add("output", request.output);
   request.run.must_preload = true;
+  request.run.in_this_folder = false;
   request.run.symbolize = false;  // the report names what it finds by itself
   Run(request.run);
 }

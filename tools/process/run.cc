@@ -140,17 +140,20 @@ void MakeRoomBesideAuditors() {
   SetEnvironment("GLIBC_TUNABLES", (tunables.empty() ? "" : tunables + ":") + name + "=8192");
 }
 
-// The program may change its folder before it dumps.
-std::vector<OptionPair> WithAbsoluteOutput(std::vector<OptionPair> options) {
-  for (OptionPair& pair : options) {
-    if (pair.key != "output" || pair.value.empty() || pair.value[0] == '/') continue;
-    char folder[PATH_MAX];
-    if (getcwd(folder, sizeof folder) == nullptr) {
-      throw Failure("--output: the current folder has no name: " + ErrorText(errno));
-    }
-    pair.value = LiteralPattern(folder) + "/" + pair.value;
+// The options as text, `output` made absolute: the program may change its folder before it dumps, and those
+// that it starts may be in others from their start.
+std::string LibraryOptions(const RunRequest& request) {
+  const std::string text = MergeOptions(Environment("HEAPPROF_OPTIONS"), request.options);
+  const std::vector<OptionPair> pairs = ParseOptionText(text);
+  const std::string* given = FindOption(pairs, "output");
+  if (given == nullptr && !request.in_this_folder) return text;
+  const std::string output = given == nullptr || given->empty() ? kDefaultOutput : *given;
+  if (output[0] == '/') return text;
+  char folder[PATH_MAX];
+  if (getcwd(folder, sizeof folder) == nullptr) {
+    throw Failure("--output: the current folder has no name: " + ErrorText(errno));
   }
-  return options;
+  return MergeOptions(text, {{"output", LiteralPattern(folder) + "/" + output, ""}});
 }
 
 bool IsOn(const std::vector<OptionPair>& options, const char* key) {
@@ -158,13 +161,22 @@ bool IsOn(const std::vector<OptionPair>& options, const char* key) {
   return value != nullptr && *value != "0" && !value->empty();
 }
 
-// A program that a signal ended may have had no time to write what was asked for at its end.
+// "SIGTERM"; "signal 40" where it has no name.
+std::string NameOf(int signal) {
+  const char* name = sigabbrev_np(signal);
+  return name != nullptr ? "SIG" + std::string(name) : "signal " + std::to_string(signal);
+}
+
+// What was asked for at the program's end and is not there: a signal may have left it no time, and _exit runs
+// nothing of the library's.
 void SayWhatIsMissing(const std::string& program, const Ended& ended, const std::vector<OptionPair>& options,
                       const std::vector<std::string>& files) {
-  if (!WIFSIGNALED(ended.wait_status)) return;
-  const int signal = WTERMSIG(ended.wait_status);
+  const bool by_signal = WIFSIGNALED(ended.wait_status);
+  const int status = WEXITSTATUS(ended.wait_status);
+  if (!by_signal && (status == kStatusNotFound || status == kStatusCannotExecute)) return;
+  const int signal = by_signal ? WTERMSIG(ended.wait_status) : 0;
   // The library writes before these (profiles/fatal_signals.cc).
-  constexpr int kWrittenBefore[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGALRM, SIGTERM, SIGXCPU};
+  constexpr int kWrittenBefore[] = {0, SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGALRM, SIGTERM, SIGXCPU};
   const bool may_have =
       std::find(std::begin(kWrittenBefore), std::end(kWrittenBefore), signal) != std::end(kWrittenBefore);
   const auto is_missing = [&](const char* option, const std::string& suffix) {
@@ -176,13 +188,13 @@ void SayWhatIsMissing(const std::string& program, const Ended& ended, const std:
   };
   const bool heap = is_missing("dump_at_exit", kHeapSuffix), cpu = is_missing("cpu_at_start", kCpuSuffix);
   if (!heap && !cpu) return;
-  const char* name = sigabbrev_np(signal);
-  Tell(Printable(program) + " was ended by " +
-       (name != nullptr ? "SIG" + std::string(name) : "signal " + std::to_string(signal)) + ": the " +
-       (heap && cpu ? "heap and CPU profiles"
-        : heap      ? "heap profile"
-                    : "CPU profile") +
-       " of its end could not be written");
+  const std::string what = heap && cpu ? "heap and CPU profiles" : heap ? "heap profile" : "CPU profile";
+  if (by_signal) {
+    Tell(Printable(program) + " was ended by " + NameOf(signal) + ": the " + what +
+         " of its end could not be written");
+  } else {
+    Tell(Printable(program) + " wrote no " + what + " at its end: a program that ends by _exit does not");
+  }
 }
 
 }  // namespace
@@ -190,8 +202,7 @@ void SayWhatIsMissing(const std::string& program, const Ended& ended, const std:
 void Run(const RunRequest& request) {
   const std::string library = FindLibrary(request.library);
   const std::string preloaded = Environment("LD_PRELOAD");
-  const std::string options =
-      MergeOptions(Environment("HEAPPROF_OPTIONS"), WithAbsoluteOutput(request.options));
+  const std::string options = LibraryOptions(request);
 
   const std::string& name = request.program.front();
   const std::string file = FindProgram(name);
@@ -239,8 +250,9 @@ void Run(const RunRequest& request) {
   const std::string* output = FindOption(pairs, "output");
   const std::vector<std::string> files =
       SymbolizeOutputs(output != nullptr && !output->empty() ? *output : kDefaultOutput, ended.pid,
-                       fs::path(name).filename(), start);
-  SayWhatIsMissing(name, ended, pairs, files);
+                       fs::path(name).filename(), start, request.summarize);
+  // Of a program without the library it has been said.
+  if (obstacle.empty() && sanitizer.empty()) SayWhatIsMissing(name, ended, pairs, files);
   EndLike(ended);
 }
 

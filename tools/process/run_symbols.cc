@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <utility>
 #include <vector>
 
 #include "tools/base/failure.h"
@@ -21,22 +23,29 @@ bool IsBefore(const timespec& a, const timespec& b) {
   return a.tv_sec != b.tv_sec ? a.tv_sec < b.tv_sec : a.tv_nsec < b.tv_nsec;
 }
 
-void SymbolizeInPlace(const std::string& path, unsigned mode) try {
+// In the current folder a file has no folder.
+std::string ShortName(const std::string& path) {
+  std::error_code error;
+  const std::string here = std::filesystem::current_path(error).string() + "/";
+  return !error && path.compare(0, here.size(), here) == 0 ? path.substr(here.size()) : path;
+}
+
+void SymbolizeInPlace(const std::string& path, unsigned mode, const Summarize& summarize) try {
   LoadOptions load;
   load.apply_drop_frames = false;
   Profile profile = LoadProfile(path, load);
   SymbolizeOptions options;
   options.quiet = true;  // the libraries of a program that has ended may be gone: `symbolize` tells
-  if (Symbolize(&profile, options).resolved == 0) return;
-  WriteProfile(profile, path, mode);
+  if (Symbolize(&profile, options).resolved != 0) WriteProfile(profile, path, mode);
+  if (summarize) Tell(Printable(ShortName(path)) + ": " + summarize(std::move(profile)));
 } catch (const Failure& failure) {
-  Tell(Printable(path) + " stays without symbols: " + failure.what());
+  Tell(Printable(ShortName(path)) + " stays without symbols: " + failure.what());
 }
 
 }  // namespace
 
 std::vector<std::string> SymbolizeOutputs(const std::string& output, pid_t pid, const std::string& program,
-                                          timespec start) {
+                                          timespec start, const Summarize& summarize) {
   std::string folder;
   std::vector<std::pair<std::string, unsigned>> files;
   try {
@@ -57,10 +66,18 @@ std::vector<std::string> SymbolizeOutputs(const std::string& output, pid_t pid, 
     return {};
   }
   std::sort(files.begin(), files.end());
+  // The program's own are told first.
+  std::stable_partition(files.begin(), files.end(), [&](const auto& file) {
+    return file.first.find(std::to_string(pid), folder.size()) != std::string::npos;
+  });
   std::vector<std::string> paths;
+  constexpr size_t kMaxTold = 20;  // a build may leave thousands
   for (const auto& [path, mode] : files) {
-    SymbolizeInPlace(path, mode);
+    SymbolizeInPlace(path, mode, paths.size() < kMaxTold ? summarize : Summarize());
     paths.push_back(path);
+  }
+  if (summarize && paths.size() > kMaxTold) {
+    Tell("... and " + std::to_string(paths.size() - kMaxTold) + " more profiles in " + Printable(folder));
   }
   return paths;
 }

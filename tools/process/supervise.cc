@@ -41,6 +41,18 @@ sigset_t Forwarded() {
   _exit(status);
 }
 
+// Reaps what has ended; true when `child` has. The first process of a PID namespace is the parent of all that
+// lost theirs.
+bool ReapUntil(pid_t child, int* child_status) {
+  int status;
+  for (pid_t done; (done = waitpid(-1, &status, WNOHANG)) > 0;) {
+    if (done != child) continue;
+    *child_status = status;
+    return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 Ended Supervise(const std::function<void()>& become) {
@@ -62,9 +74,7 @@ Ended Supervise(const std::function<void()>& become) {
   if (child < 0) throw Failure("cannot start a process: " + ErrorText(errno));
   Ended ended;
   ended.pid = child;
-  for (;;) {
-    const pid_t done = waitpid(child, &ended.wait_status, WNOHANG);
-    if (done == child) break;
+  while (!ReapUntil(child, &ended.wait_status)) {
     siginfo_t info;
     const int signal = sigwaitinfo(&forwarded, &info);
     // The terminal sends to the whole group.

@@ -2,7 +2,8 @@
 // A program as a child of the command, for what is to be done when it has ended.
 //
 // Signals that are sent to the command go on to the program; those of the terminal reach it by themselves.
-// The program dies with the command, should that be killed. Thread-safety: none is needed.
+// As the first process of a PID namespace (in a container) the command reaps the processes that lost their
+// parents. The program dies with the command, should that be killed. Thread-safety: none is needed.
 #ifndef HEAPPROF_TOOLS_PROCESS_SUPERVISE_H_
 #define HEAPPROF_TOOLS_PROCESS_SUPERVISE_H_
 

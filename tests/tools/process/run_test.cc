@@ -2,7 +2,9 @@
 // `heapprof run`: environment, signals and exit status of its program.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,6 +35,12 @@ std::string OptionsGiven(Command command) {
   return result.out;
 }
 
+// Where the profiles go if nothing else is said, as it stands behind other options.
+std::string HereIn(const std::string& folder) {
+  char path[PATH_MAX];
+  return ":output=" + std::string(realpath(folder.c_str(), path)) + "/heapprof.%p.%n";
+}
+
 TEST(Run, FindsTheLibraryOfTheBuildTreeAndKeepsOtherPreloads) {
   Command command = RunOf({"/bin/sh", "-c", "echo \"$LD_PRELOAD\""});
   EXPECT_THAT(RunProgram(command).out, HasSubstr("libheapprof.so.0"));
@@ -55,10 +63,11 @@ TEST(Run, MakesRoomForThreadLocalDataBesideAnAuditLibrary) {
 }
 
 TEST(Run, OptionsOfTheCommandLineStandOverTheEnvironment) {
-  EXPECT_EQ(OptionsGiven(RunOf({"--interval", "4k"})), "sample_interval=4k");
+  EXPECT_EQ(OptionsGiven(RunOf({"--interval", "4k"})), "sample_interval=4k" + HereIn("."));
   Command command = RunOf({"--interval", "1", "--exit-dump", "--option", "seed=9"});
   command.env = {{"HEAPPROF_OPTIONS", "sample_interval=2k, max_frames=7:output='a b' sample_interval=3k"}};
-  EXPECT_EQ(OptionsGiven(command), "max_frames=7:output='a b':seed=9:sample_interval=1:dump_at_exit=1");
+  EXPECT_EQ(OptionsGiven(command), "max_frames=7:seed=9:sample_interval=1:dump_at_exit=1:output='" +
+                                       HereIn(".").substr(8, HereIn(".").rfind('/') - 7) + "a b'");
 }
 
 TEST(Run, OutputIsMadeAbsoluteAndQuoted) {
@@ -89,7 +98,7 @@ TEST(Run, OptionsThatTheLibraryWouldRefuseAreWrongUsage) {
     EXPECT_EQ(result.err.find('\n') + 1, result.err.size()) << result.err;
   }
   EXPECT_EQ(OptionsGiven(RunOf({"--max-frames", "1024", "--dump-signal", "none"})),
-            "max_frames=1024:dump_signal=none");
+            "max_frames=1024:dump_signal=none" + HereIn("."));
 }
 
 TEST(Run, AWordThatIsNoCommandIsNamed) {

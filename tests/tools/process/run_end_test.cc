@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// How `heapprof run` ends: what is written, what is told, and whose child is reaped.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "tests/support/files.h"
+#include "tests/support/under.h"
+#include "tests/tools/made_profile.h"
+
+namespace heapprof::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::MatchesRegex;
+
+class RunEnd : public testing::Test {
+ protected:
+  // `heapprof run --exit-dump --interval 1 ... -- PROGRAM` in a folder of its own.
+  Command Of(const std::vector<std::string>& program, const std::vector<std::string>& options = {}) {
+    Command command;
+    command.argv = {HEAPPROF_COMMAND, "run", "--exit-dump", "--interval", "1"};
+    command.argv.insert(command.argv.end(), options.begin(), options.end());
+    command.argv.emplace_back("--");
+    command.argv.insert(command.argv.end(), program.begin(), program.end());
+    command.directory = dir_.path();
+    return command;
+  }
+  TempDir dir_;
+};
+
+TEST_F(RunEnd, OneLineTellsOfEachProfile) {
+  const Result result = RunProgram(Of({"bash", "-c", "exit 3"}, {"--cpu"}));
+  EXPECT_EQ(result.exit_status, 3);
+  EXPECT_THAT(
+      result.err,
+      MatchesRegex("heapprof: heapprof\\.[0-9]+\\.0001\\.cpu\\.pb\\.gz: cpu [0-9.]+ [mn]?s(, most in .+)?\n"
+                   "heapprof: heapprof\\.[0-9]+\\.0001\\.heap\\.pb\\.gz: inuse_space [0-9.]+ KiB, most in "
+                   "[^(]+ \\([0-9.]+ KiB\\)\n"));
+  EXPECT_EQ(RunProgram(Of({"bash", "-c", "exit 0"}, {"--quiet"})).err, "");
+  Command no_names = Of({"bash", "-c", "exit 0"}, {"--no-symbolize"});
+  EXPECT_EQ(RunProgram(no_names).err, "");
+}
+
+// The program's own comes first, wherever its number stands among those of its children, and these are not
+// told without end.
+TEST_F(RunEnd, OfManyProfilesSomeAreTold) {
+  const Result result = RunProgram(Of({"bash", "-c", "echo $$; for i in {1..21}; do (exit 0); done; exit 0"},
+                                      {"--output", "p.%p", "--interval", "512k"}));
+  EXPECT_EQ(result.exit_status, 0);
+  const std::string own = result.out.substr(0, result.out.find('\n'));
+  EXPECT_THAT(result.err, testing::StartsWith("heapprof: p." + own + ".heap.pb.gz: inuse_space "));
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 21) << result.err;
+  EXPECT_THAT(result.err, testing::EndsWith("\nheapprof: ... and 2 more profiles in " + dir_.path() + "\n"));
+}
+
+// A program that goes elsewhere leaves its profiles where the command was called.
+TEST_F(RunEnd, ProfilesAreInTheFolderOfTheCommand) {
+  const Result result = RunProgram(Of({"bash", "-c", "cd /; (cd /usr; exec /bin/true); exit 0"}));
+  EXPECT_EQ(result.exit_status, 0);
+  EXPECT_EQ(ExpectGoodProfiles(dir_.path()).size(), 2u) << result.Describe();
+}
+
+// The status is that of the program, as a shell sees it; what was asked for is written before.
+TEST_F(RunEnd, SignalsThatEndTheProgramAreFollowedByAProfile) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    SCOPED_TRACE(signal);
+    TempDir dir;
+    Command command = Of({"awk", "BEGIN { print \"ready\"; fflush(); getline < \"/dev/stdin\" }"}, {"--cpu"});
+    command.directory = dir.path();
+    command.argv.insert(command.argv.begin(), {"/bin/sh", "-c", "mkfifo in; exec \"$@\" <>in", "sh"});
+    Process program(command);
+    ASSERT_TRUE(program.WaitForOutput("ready"));
+    kill(program.pid(), signal);
+    const Result result = program.Wait();
+    EXPECT_EQ(result.signal, signal) << result.Describe();
+    EXPECT_EQ(FindProfiles(dir.path()).size(), 1u);
+    EXPECT_THAT(result.err, HasSubstr(".heap.pb.gz: inuse_space "));
+    EXPECT_THAT(result.err, HasSubstr(".cpu.pb.gz: cpu "));
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 2) << result.err;
+  }
+}
+
+TEST_F(RunEnd, WhatIsNotThereIsTold) {
+  EXPECT_EQ(RunProgram(Of({"perl", "-e", "use POSIX; POSIX::_exit(4)"})).err,
+            "heapprof: perl wrote no heap profile at its end: a program that ends by _exit does not\n");
+  EXPECT_EQ(RunProgram(Of({"/nowhere/x"})).err,
+            "heapprof: cannot run /nowhere/x: No such file or directory\n");
+}
+
+// In a container the command is the first process: it has the orphans for children, and no signal ends it.
+TEST_F(RunEnd, AsTheFirstProcessItReapsOrphansAndPassesSignalsOn) {
+  const std::vector<std::string> inside = {"unshare", "--user", "--map-root-user",
+                                           "--pid",   "--fork", "--mount-proc"};
+  Command probe;
+  probe.argv = inside;
+  probe.argv.emplace_back("true");
+  if (!HaveProgram("unshare") || !RunProgram(probe).ok()) GTEST_SKIP() << "no PID namespaces here";
+  const auto run = [&](const std::string& script) {
+    Command command = Of({"bash", "-c", script}, {"--children", "no"});
+    command.argv.insert(command.argv.begin(), inside.begin(), inside.end());
+    return RunProgram(command);
+  };
+  // An orphan ends; nobody but the first process can take it away.
+  EXPECT_EQ(run("(exec > /dev/null; (:) & echo $! > orphan); "
+                "while [ -e /proc/$(cat orphan) ]; do :; done; echo gone")
+                .out,
+            "gone\n");
+  EXPECT_EQ(run("trap 'exit 41' TERM; kill -TERM 1; while :; do :; done").exit_status, 41);
+  const Result ended = run("kill -TERM 1; while :; do :; done");
+  EXPECT_EQ(ended.exit_status, 128 + SIGTERM) << ended.Describe();
+  EXPECT_THAT(ended.err, HasSubstr(".heap.pb.gz: inuse_space "));
+}
+
+}  // namespace
+}  // namespace heapprof::test
