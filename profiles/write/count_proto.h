@@ -24,6 +24,8 @@ struct CountProtoWorkspace {
 
 inline constexpr char kLostFrame[] = "[lost samples]";
 inline constexpr char kOutsideFrame[] = "[thread exit]";
+// Of an entry without frames that is not truncated.
+inline constexpr char kNoTickFrame[] = "[no tick]";
 
 struct CountProfile {
   const StackCounts* counts;  // value = in - out; entries of value 0 are left out

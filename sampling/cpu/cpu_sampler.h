@@ -11,8 +11,9 @@
 // A tick stands for the periods of CPU time that its thread has used since its last tick (thread_clock.h). So
 // the totals are those of the CPU clocks. When a thread or the profile ends, some periods are left that no
 // tick has reported. They are recorded with the stack of the thread's last tick, or, if it had none, under
-// the function that the thread was started with. The process's own clock shows still more than those of its
-// threads: the work of the kernel at the ends of threads (`outside`).
+// the function that the thread was started with, or, where that is not known, without a frame. The process's
+// own clock shows still more than those of its threads: the work of the kernel at the ends of threads
+// (`outside`).
 //
 // Thread-safety: Start and Stop are called by one at a time, with all signals blocked (profiles/cpu_profile
 // holds a lock); the rest from any thread. Signal-safety: yes, all. Allocates: mmap only, within

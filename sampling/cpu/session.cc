@@ -127,7 +127,7 @@ void Session::RecordTick(const ucontext_t& context, uint32_t weight, uint64_t cl
 }
 
 void Session::RecordEnd(uintptr_t function, uint32_t weight, uint64_t clock) {
-  buffer_.Write({RawMonotonicNanos(), CurrentLabels(), weight, function == 0 ? 0u : 1u, function == 0, true,
+  buffer_.Write({RawMonotonicNanos(), CurrentLabels(), weight, function == 0 ? 0u : 1u, false, true,
                  MixBits(function), clock, &function});
   // Where many threads live for less than a period there are no ticks.
   Scratch* scratch = TakeScratch();
@@ -166,8 +166,8 @@ void Session::Charge(const Record& record) {
 }
 
 void Session::ChargeRest(uintptr_t function, uint64_t weight, uint64_t clock) {
-  Charge({0, 0, static_cast<uint32_t>(weight), function == 0 ? 0u : 1u, function == 0, true,
-          MixBits(function), clock, &function});
+  Charge({0, 0, static_cast<uint32_t>(weight), function == 0 ? 0u : 1u, false, true, MixBits(function), clock,
+          &function});
 }
 
 void Session::ChargeRestOfProcess(uint64_t weight) {

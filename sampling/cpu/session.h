@@ -32,7 +32,7 @@ class Session {
   // Records the place that a tick's handler interrupted, for `weight` periods of the thread with this clock.
   void RecordTick(const ucontext_t& context, uint32_t weight, uint64_t clock);
   // Records what no tick has told of in a thread that ends: under the place that its last tick told of, or,
-  // if there was none, under the function it was started with.
+  // if there was none, under the function it was started with; if that is not known, 0, without a frame.
   void RecordEnd(uintptr_t function, uint32_t weight, uint64_t clock);
   // Merges what is left. No record is written any more.
   void Finish();

@@ -148,6 +148,15 @@ TEST_F(CountProtoTest, ATruncatedStackSaysSoAtItsRoot) {
   EXPECT_EQ(Frames(p, p.sample(0)).back(), "[truncated]");
 }
 
+TEST_F(CountProtoTest, TimeThatNoTickFoundIsNoTruncatedStack) {
+  Add({}, 1);
+  Add({}, 2, 0, true);
+  pb::Profile p = Write(Cpu(1));
+  ASSERT_EQ(p.sample_size(), 2);
+  EXPECT_EQ(Frames(p, p.sample(0)), (std::vector<std::string>{"[no tick]"}));
+  EXPECT_EQ(Frames(p, p.sample(1)), (std::vector<std::string>{"[truncated]"}));
+}
+
 TEST_F(CountProtoTest, WithoutAScaledTypeThereIsOneValueAndWhatWasTakenOutIsSubtracted) {
   uint32_t kept = Add({kOurs}, 5);
   uint32_t gone = Add({kLibcs}, 2);

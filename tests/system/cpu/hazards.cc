@@ -278,6 +278,19 @@ void SignalsAtBirth(int count) {
   for (std::thread& maker : makers) maker.join();
 }
 
+// The only thread lets no tick in.
+void Blocked() {
+  sigset_t ticks;
+  sigemptyset(&ticks);
+  sigaddset(&ticks, SIGPROF);
+  CHECK(pthread_sigmask(SIG_BLOCK, &ticks, nullptr) == 0);
+  const int fd = OpenNew("blocked.cpu.pb.gz");
+  CHECK(heapprof_start_cpu_profile(fd, 1000) == 0);
+  BurnFor(100'000'000);
+  CHECK(heapprof_stop_cpu_profile() == 0);
+  CHECK(pthread_sigmask(SIG_UNBLOCK, &ticks, nullptr) == 0);
+}
+
 NOINLINE void Unstopped() { BurnFor(100'000'000); }
 
 // Threads burn until the end.
@@ -313,6 +326,7 @@ int main(int argc, char** argv) {
   if (mode == "threads") Threads(count);
   if (mode == "bigfork") BigFork();
   if (mode == "bysignal") BySignal();
+  if (mode == "blocked") Blocked();
   if (mode == "unstopped") {
     EndWithoutStop(count);
     return 0;

@@ -31,6 +31,15 @@ TEST(CpuHazards, TheSmallestSignalStackSuffices) {
   EXPECT_GT(profiles[0].In("OnSmallStack"), 400);
 }
 
+TEST(CpuHazards, TimeOfAThreadThatNoTickFoundHasANameOfItsOwn) {
+  ProgramRun run = Hazard("blocked", 0, "");
+  ExpectWell(run.Execute());
+  const auto profiles = CpuProfiles(run);
+  ASSERT_EQ(profiles.size(), 1u);
+  EXPECT_NEAR(static_cast<double>(profiles[0].In("[no tick]")), 100, 3);
+  EXPECT_EQ(profiles[0].Comment("truncated-stacks"), "0");
+}
+
 TEST(CpuHazards, StartsAndStopsLeaveNothing) {
   ProgramRun run = Hazard("startstop", 200 * SoakFactor(), "cpu_clock=event");
   ExpectWell(run.Execute());
