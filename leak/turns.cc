@@ -2,6 +2,7 @@
 #include "leak/turns.h"
 
 #include "base/lock/futex.h"
+#include "base/lock/lock_rank.h"
 #include "base/system/raw_syscall.h"
 #include "base/system/signals_blocked.h"
 
@@ -22,6 +23,7 @@ uint64_t Turns::Begin(Kind kind) {
     ++nested_;
     return mask;
   }
+  if (kind == kCheck) CheckRankBeforeLock(LockRank::kLeakTurn);
   int64_t since = 0;
   std::atomic<uint32_t>& waiting = waiting_[kind];
   std::atomic<uint32_t>& others = waiting_[kind == kCheck ? kFork : kCheck];
@@ -43,6 +45,7 @@ uint64_t Turns::Begin(Kind kind) {
   }
   if (since != 0) waiting.fetch_sub(1, std::memory_order_relaxed);
   last_.store(kind, std::memory_order_relaxed);
+  NoteHeld(LockRank::kLeakTurn, true);
   return mask;
 }
 
@@ -51,11 +54,13 @@ void Turns::End() {
     --nested_;
     return;
   }
+  NoteHeld(LockRank::kLeakTurn, false);
   holder_.store(0, std::memory_order_release);
   FutexWakeAll(&holder_);
 }
 
 void Turns::ForgetAfterFork() {
+  NoteHeld(LockRank::kLeakTurn, false);
   holder_.store(0, std::memory_order_relaxed);
   nested_ = 0;
   for (auto& waiting : waiting_) waiting.store(0, std::memory_order_relaxed);

@@ -7,7 +7,7 @@
 // other way round.
 //
 // Thread-safety: yes. Signal-safety: a handler may take a turn while the code that it interrupted waits for
-// one, and has that code's turn where it has one. Allocates: never.
+// one, and has that code's turn where it has one. Allocates: never. Lock: kLeakTurn.
 #ifndef HEAPPROF_LEAK_TURNS_H_
 #define HEAPPROF_LEAK_TURNS_H_
 

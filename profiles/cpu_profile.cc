@@ -30,7 +30,7 @@ namespace {
 constexpr int kToFile = -1;
 
 // Taken with all signals blocked for each start and stop.
-OwnerLock g_lock;
+OwnerLock<LockRank::kCpuProfile> g_lock;
 // Guarded by the lock.
 DumpMemory g_memory;
 int g_fd = kToFile;

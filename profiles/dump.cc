@@ -25,7 +25,7 @@ namespace heapprof {
 namespace {
 
 // The dump lock. Threads that want a dump of their own wait.
-OwnerLock g_dump_lock;
+OwnerLock<LockRank::kDump> g_dump_lock;
 // A signal asked for a dump. Whoever holds the lock sees to it before or after letting go.
 std::atomic<bool> g_signal_pending{false};
 uint64_t g_files_written HP_GUARDED_BY(g_dump_lock) = 0;

@@ -33,7 +33,7 @@ struct Snapshots {
 // Held for milliseconds where many stacks are recorded, as are others under it, among them that of the
 // allocation's slow path: with all signals blocked, so that no handler of the program allocates meanwhile, or
 // forks.
-SpinLock g_lock(LockRank::kModules);
+SpinLock<LockRank::kModules> g_lock;
 Snapshots* g_snapshots HP_GUARDED_BY(g_lock) = nullptr;
 int g_current HP_GUARDED_BY(g_lock) = 0;  // the workspace that holds the modules that are known
 uint32_t g_known_count HP_GUARDED_BY(g_lock) = 0;

@@ -79,8 +79,8 @@ void IgnoreAllocations(bool on);
 bool IgnoreBlock(const void* block);
 
 // Around fork(). PrepareFork takes the recorder's locks, ParentAfterFork and ChildAfterFork release them. The
-// child draws a new seed. PrepareFork waits as SpinLock::LockForFork does; if it returns false, it has taken
-// none. ChildAfterFork is for copies of the process (base/system/process_copy.h) too.
+// child draws a new seed. PrepareFork waits as a SpinLock's LockForFork does; if it returns false, it has
+// taken none. ChildAfterFork is for copies of the process (base/system/process_copy.h) too.
 bool PrepareFork();
 void ParentAfterFork();
 void ChildAfterFork();

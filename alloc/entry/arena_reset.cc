@@ -7,7 +7,6 @@
 #include "alloc/backend/backend.h"
 #include "alloc/entry/sample_filter.h"
 #include "base/lock/owner_lock.h"
-#include "base/lock/spinlock.h"
 #include "base/system/raw_syscall.h"
 #include "base/system/signals_blocked.h"
 #include "leak/quarantine.h"
@@ -25,7 +24,7 @@ namespace {
 
 constexpr size_t kAllArenas = 4096, kDestroyedArenas = 4097;  // indexes that stand for no arena of their own
 
-OwnerLock g_lock;
+OwnerLock<LockRank::kArenaReset> g_lock;
 
 // The samples that go with the arena. Guarded by g_lock.
 const uintptr_t* g_discarded = nullptr;
@@ -119,7 +118,7 @@ int ResetArena(const size_t* mib, void* old, size_t* old_size, void* fresh, size
   return error;
 }
 
-bool LockArenaResetForFork() HP_NOT_ANALYSED { return g_lock.LockWithin(SpinLock::kForkPatience); }
+bool LockArenaResetForFork() HP_NOT_ANALYSED { return g_lock.LockForFork(); }
 void UnlockArenaResetInParent() HP_NOT_ANALYSED { g_lock.Unlock(); }
 void UnlockArenaResetInChild() { g_lock.ResetAfterFork(); }
 

@@ -21,7 +21,7 @@ inline constexpr size_t kResetMibLength = 3;
 int ResetArena(const size_t* mib, void* old, size_t* old_size, void* fresh, size_t fresh_size);
 
 // Signals are blocked. A reset that another thread has begun comes to its end first. False: that takes longer
-// than SpinLock::kForkPatience.
+// than kForkPatience.
 bool LockArenaResetForFork();
 void UnlockArenaResetInParent();
 void UnlockArenaResetInChild();

@@ -79,27 +79,24 @@ void LetSignalsIn(uint64_t mask) {
   BlockSignals();
 }
 
-void UnlockOurs() {
+void UnlockTables() {
   UnlockNamedProfilesAfterFork(false);
   UnlockLabelsAfterFork(false);
-  recorder::ParentAfterFork();
   UnlockModulesAfterFork(false);
   UnlockArenaResetInParent();
 }
 
+void UnlockOurs() {
+  recorder::ParentAfterFork();
+  UnlockTables();
+}
+
 bool TryLockOurs() {
   if (!LockArenaResetForFork()) return false;
-  if (!LockModulesForFork()) {
-    UnlockArenaResetInParent();
-    return false;
+  if (LockModulesForFork() && LockLabelsForFork() && LockNamedProfilesForFork() && recorder::PrepareFork()) {
+    return true;
   }
-  if (!recorder::PrepareFork()) {
-    UnlockModulesAfterFork(false);
-    UnlockArenaResetInParent();
-    return false;
-  }
-  if (LockLabelsForFork() && LockNamedProfilesForFork()) return true;
-  UnlockOurs();
+  UnlockTables();
   return false;
 }
 
@@ -150,11 +147,11 @@ void Parent() {
 }
 
 void ForgetParent(bool copied) {
-  UnlockModulesAfterFork(true);
   recorder::ChildAfterFork();
-  UnlockArenaResetInChild();
-  UnlockLabelsAfterFork(true);
   UnlockNamedProfilesAfterFork(true);
+  UnlockLabelsAfterFork(true);
+  UnlockModulesAfterFork(true);
+  UnlockArenaResetInChild();
   TriggersAfterForkInChild(copied);
   leak::CheckAfterForkInChild();
 }
@@ -197,7 +194,7 @@ int hpje_mutex_lock(pthread_mutex_t* mutex) {
   if (!t_waiting.on) return pthread_mutex_lock(mutex);
   for (;;) {
     constexpr int64_t kSecond = 1'000'000'000;
-    int64_t until = heapprof::RawMonotonicNanos() + heapprof::SpinLock::kForkPatience;
+    int64_t until = heapprof::RawMonotonicNanos() + heapprof::kForkPatience;
     timespec time = {until / kSecond, until % kSecond};
     int error = pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &time);
     if (error != ETIMEDOUT) return error;

@@ -2,7 +2,6 @@
 #include "base/lock/spinlock.h"
 
 #include "base/lock/futex.h"
-#include "base/text.h"
 
 namespace heapprof {
 namespace {
@@ -13,33 +12,7 @@ std::atomic<void (*)()> g_wait_hook{nullptr};
 
 __thread uint32_t t_lock_mark __attribute__((tls_model("initial-exec")));
 
-#ifndef NDEBUG
-namespace {
-thread_local uint32_t t_held_ranks __attribute__((tls_model("initial-exec"))) = 0;
-
-const char* RankName(int rank) {
-  constexpr const char* kNames[] = {"none",   "modules",    "stack insert", "live shard",
-                                    "labels", "CPU clocks", "named",        "CPU stacks"};
-  static_assert(sizeof(kNames) / sizeof(kNames[0]) == static_cast<int>(LockRank::kCpuStacks) + 1);
-  return kNames[rank];
-}
-}  // namespace
-
-void SpinLock::CheckRankBeforeLock() const {
-  if ((t_held_ranks >> static_cast<int>(rank_)) == 0) return;
-  const int held = 31 - __builtin_clz(t_held_ranks);
-  Text<160> line;
-  line.Str("a lock was taken out of the order of ranks: ").Str(RankName(static_cast<int>(rank_)));
-  Die(line.Str(" under ").Str(RankName(held)).data());
-}
-
-void SpinLock::NoteHeld(bool held) const {
-  uint32_t bit = 1u << static_cast<int>(rank_);
-  t_held_ranks = held ? (t_held_ranks | bit) : (t_held_ranks & ~bit);
-}
-#endif
-
-uint32_t SpinLock::NewMark() {
+uint32_t SpinLockWord::NewMark() {
   static std::atomic<uint32_t> marks{0};
   constexpr uint32_t kStep = ~kMarks + 1;
   uint32_t mark;
@@ -51,7 +24,7 @@ uint32_t SpinLock::NewMark() {
   return mark;
 }
 
-bool SpinLock::LockSlow(uint32_t as, const int64_t* patience) {
+bool SpinLockWord::AcquireSlow(uint32_t as, const int64_t* patience) {
   // Hold times are tens of nanoseconds: spin for about one of them, then sleep.
   for (int spins = 0; spins < 200; ++spins) {
     if (state_.load(std::memory_order_relaxed) == kUnlocked && TryAcquire(as)) return true;
@@ -77,24 +50,25 @@ bool SpinLock::LockSlow(uint32_t as, const int64_t* patience) {
   }
 }
 
-bool SpinLock::LockForFork() {
+bool SpinLockWord::AcquireForFork() {
   uint32_t mark = OwnMark();
-  if ((state_.load(std::memory_order_relaxed) & kMarks) == mark) return true;
-  if (!TryAcquire(mark | kForFork) && !LockSlow(mark | kForFork, &kForkPatience)) return false;
-  NoteHeld(true);
-  return true;
+  return TryAcquire(mark | kForFork) || AcquireSlow(mark | kForFork, &kForkPatience);
 }
 
-void SpinLock::UnlockAfterFork(bool in_child) {
+bool SpinLockWord::ReleaseAfterFork(bool in_child) {
   uint32_t state = state_.load(std::memory_order_relaxed);
   bool own = (state & kMarks) == OwnMark();
   // In a child there is nobody to wake, which does no harm.
-  if (own && (state & kForFork) != 0) return Unlock();
+  if (own && (state & kForFork) != 0) {
+    Release();
+    return true;
+  }
   if (in_child && !own) state_.store(kUnlocked, std::memory_order_relaxed);
+  return false;
 }
 
 void SetLockWaitHook(void (*hook)()) { g_wait_hook.store(hook, std::memory_order_release); }
 
-void SpinLock::Wake() { FutexWakeOne(&state_); }
+void SpinLockWord::Wake() { FutexWakeOne(&state_); }
 
 }  // namespace heapprof

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A futex lock with a rank. For leaves of bounded hold time: nothing foreign is called under one.
+// A futex lock with a rank (lock_rank.h). For leaves of bounded hold time: nothing foreign is called under
+// one.
 //
-// A thread takes locks in the order of their ranks, and holds one lock of a rank at most; debug builds abort
-// on a violation. Fork is the exception: it takes all locks, by LockForFork. A lock knows its holder: when a
-// signal handler forks, locks that the interrupted code holds are left to that code.
-// Thread-safety: yes. Signal-safety: no for Lock (the interrupted code may hold it), yes for TryLock and
-// LockForFork. Allocates: never.
+// A lock knows its holder: when a signal handler forks, locks that the interrupted code holds are left to
+// that code. The rank is part of the type, so that zeroed storage is a free lock: tables with a lock in them
+// take no room in the library's file. Thread-safety: yes. Signal-safety: no for Lock (the interrupted code
+// may hold it), yes for TryLock and LockForFork. Allocates: never.
 #ifndef HEAPPROF_BASE_LOCK_SPINLOCK_H_
 #define HEAPPROF_BASE_LOCK_SPINLOCK_H_
 
@@ -15,18 +15,9 @@
 #include <atomic>
 
 #include "base/lock/annotations.h"
+#include "base/lock/lock_rank.h"
 
 namespace heapprof {
-
-enum class LockRank : uint8_t {
-  kModules = 1,
-  kStackInsert = 2,
-  kLiveShard = 3,
-  kLabels = 4,
-  kCpuClocks = 5,
-  kNamed = 6,
-  kCpuStacks = 7
-};
 
 // Whether libc knows of one thread only. libc counts all threads that it makes (thrd_create, SIGEV_THREAD and
 // so on), but none made by a bare clone(). Who sees true is alone: nothing races with it but its own signal
@@ -46,55 +37,37 @@ inline void CountUp(std::atomic<uint64_t>* counter) {
 // A thread's mark in the locks that it holds; 0 before its first one.
 extern __thread uint32_t t_lock_mark __attribute__((tls_model("initial-exec")));
 
-class HP_LOCKABLE SpinLock {
+// The lock's word, whatever its rank.
+class SpinLockWord {
  public:
-  constexpr explicit SpinLock(LockRank rank) : rank_(rank) {}
-  SpinLock(const SpinLock&) = delete;
-  SpinLock& operator=(const SpinLock&) = delete;
+  SpinLockWord(const SpinLockWord&) = delete;
+  SpinLockWord& operator=(const SpinLockWord&) = delete;
 
-  void Lock() HP_ACQUIRES() HP_NOT_ANALYSED {
-    CheckRankBeforeLock();
+ protected:
+  constexpr SpinLockWord() = default;
+
+  void Acquire() {
     uint32_t mark = OwnMark();
-    if (!TryAcquire(mark)) LockSlow(mark, nullptr);
-    NoteHeld(true);
+    if (!TryAcquire(mark)) AcquireSlow(mark, nullptr);
   }
-  bool TryLock() HP_TRY_ACQUIRES(true) HP_NOT_ANALYSED {
-    if (!TryAcquire(OwnMark())) return false;
-    NoteHeld(true);
-    return true;
-  }
-  void Unlock() HP_RELEASES() HP_NOT_ANALYSED {
-    NoteHeld(false);
+  bool TryAcquire() { return TryAcquire(OwnMark()); }
+  void Release() {
     // release: what was written under the lock is seen by the next holder.
     if ((state_.exchange(kUnlocked, std::memory_order_release) & kContended) != 0) Wake();
   }
-  // Before a fork, with signals blocked. If this thread holds the lock already (a handler forks, and has
-  // interrupted the holder), nothing changes, here and in the child. False: another thread has held the lock
-  // for kForkPatience.
-  bool LockForFork() HP_NOT_ANALYSED;
-  // After a fork, in parent and child, and in a copy of the process that was made without fork's handlers.
-  // Releases what LockForFork has taken. In the child, releases what another thread held: that thread does
-  // not exist there. A lock that the interrupted code holds stays held.
-  void UnlockAfterFork(bool in_child) HP_NOT_ANALYSED;
-  // Lock and Unlock for data that only libc's threads use. With one thread, each is a plain store. Unlock
-  // asks again how many there are, because the second thread may have come in between.
-  void LockIfThreaded() HP_ACQUIRES() HP_NOT_ANALYSED {
-    if (!IsOnlyThread() || state_.load(std::memory_order_relaxed) != kUnlocked) return Lock();
-    CheckRankBeforeLock();
-    state_.store(OwnMark(), std::memory_order_relaxed);
-    NoteHeld(true);
-  }
-  void UnlockIfThreaded() HP_RELEASES() HP_NOT_ANALYSED {
-    if (!IsOnlyThread()) return Unlock();
-    NoteHeld(false);
-    state_.store(kUnlocked, std::memory_order_relaxed);
-  }
-  LockRank rank() const { return rank_; }
+  // For a thread that is alone.
+  bool IsFree() const { return state_.load(std::memory_order_relaxed) == kUnlocked; }
+  void AcquireAlone() { state_.store(OwnMark(), std::memory_order_relaxed); }
+  void ReleaseAlone() { state_.store(kUnlocked, std::memory_order_relaxed); }
 
-  static constexpr int64_t kForkPatience = 100'000'000;  // ns
+  bool IsOwn() const { return (state_.load(std::memory_order_relaxed) & kMarks) == OwnMark(); }
+  // False: not within kForkPatience.
+  bool AcquireForFork();
+  // True: it was AcquireForFork's.
+  bool ReleaseAfterFork(bool in_child);
 
  private:
-  // The holder's mark, and bits: somebody waits; LockForFork took it.
+  // The holder's mark, and bits: somebody waits; AcquireForFork took it.
   static constexpr uint32_t kUnlocked = 0, kContended = 1, kForFork = 2, kMarks = ~uint32_t{3};
   static uint32_t NewMark();
   static uint32_t OwnMark() { return __builtin_expect(t_lock_mark != 0, 1) ? t_lock_mark : NewMark(); }
@@ -104,39 +77,82 @@ class HP_LOCKABLE SpinLock {
     return state_.compare_exchange_strong(expected, as, std::memory_order_acquire, std::memory_order_relaxed);
   }
   // `patience`: nanoseconds, or nullptr for ever. False: it is over.
-  bool LockSlow(uint32_t as, const int64_t* patience);
+  bool AcquireSlow(uint32_t as, const int64_t* patience);
   void Wake();
-#ifdef NDEBUG
-  void CheckRankBeforeLock() const {}
-  void NoteHeld(bool) const {}
-#else
-  void CheckRankBeforeLock() const;
-  void NoteHeld(bool held) const;
-#endif
 
   std::atomic<uint32_t> state_{kUnlocked};
-  LockRank rank_;
+};
+
+template <LockRank kRank>
+class HP_LOCKABLE SpinLock : private SpinLockWord {
+ public:
+  constexpr SpinLock() = default;
+
+  void Lock() HP_ACQUIRES() HP_NOT_ANALYSED {
+    CheckRankBeforeLock(kRank);
+    Acquire();
+    NoteHeld(kRank, true);
+  }
+  bool TryLock() HP_TRY_ACQUIRES(true) HP_NOT_ANALYSED {
+    if (!TryAcquire()) return false;
+    NoteHeld(kRank, true);
+    return true;
+  }
+  void Unlock() HP_RELEASES() HP_NOT_ANALYSED {
+    NoteHeld(kRank, false);
+    Release();
+  }
+  // Before a fork, with signals blocked. If this thread holds the lock already (a handler forks, and has
+  // interrupted the holder), nothing changes, here and in the child. False: another thread has held the lock
+  // for kForkPatience.
+  bool LockForFork() HP_NOT_ANALYSED {
+    if (IsOwn()) return true;
+    if (!AcquireForFork()) return false;
+    NoteHeld(kRank, true);
+    return true;
+  }
+  // After a fork, in parent and child, and in a copy of the process that was made without fork's handlers.
+  // Releases what LockForFork has taken. In the child, releases what another thread held: that thread does
+  // not exist there. A lock that the interrupted code holds stays held.
+  void UnlockAfterFork(bool in_child) HP_NOT_ANALYSED {
+    if (ReleaseAfterFork(in_child)) NoteHeld(kRank, false);
+  }
+  // Lock and Unlock for data that only libc's threads use. With one thread, each is a plain store. Unlock
+  // asks again how many there are, because the second thread may have come in between.
+  void LockIfThreaded() HP_ACQUIRES() HP_NOT_ANALYSED {
+    if (!IsOnlyThread() || !IsFree()) return Lock();
+    CheckRankBeforeLock(kRank);
+    AcquireAlone();
+    NoteHeld(kRank, true);
+  }
+  void UnlockIfThreaded() HP_RELEASES() HP_NOT_ANALYSED {
+    if (!IsOnlyThread()) return Unlock();
+    NoteHeld(kRank, false);
+    ReleaseAlone();
+  }
 };
 
 // `hook` is called now and then by each thread that waits for a lock, always from the same place in the code;
 // nullptr: no hook. The code that stops threads sets it.
 void SetLockWaitHook(void (*hook)());
 
+template <LockRank kRank>
 class HP_SCOPED_LOCKABLE SpinLockHolder {
  public:
-  explicit SpinLockHolder(SpinLock* lock) HP_ACQUIRES(*lock) : lock_(lock) { lock_->Lock(); }
+  explicit SpinLockHolder(SpinLock<kRank>* lock) HP_ACQUIRES(*lock) : lock_(lock) { lock_->Lock(); }
   ~SpinLockHolder() HP_RELEASES() { lock_->Unlock(); }
   SpinLockHolder(const SpinLockHolder&) = delete;
   SpinLockHolder& operator=(const SpinLockHolder&) = delete;
 
  private:
-  SpinLock* lock_;
+  SpinLock<kRank>* lock_;
 };
 
 // By LockIfThreaded.
+template <LockRank kRank>
 class HP_SCOPED_LOCKABLE SpinLockHolderIfThreaded {
  public:
-  explicit SpinLockHolderIfThreaded(SpinLock* lock) HP_ACQUIRES(*lock) : lock_(lock) {
+  explicit SpinLockHolderIfThreaded(SpinLock<kRank>* lock) HP_ACQUIRES(*lock) : lock_(lock) {
     lock_->LockIfThreaded();
   }
   ~SpinLockHolderIfThreaded() HP_RELEASES() { lock_->UnlockIfThreaded(); }
@@ -144,7 +160,7 @@ class HP_SCOPED_LOCKABLE SpinLockHolderIfThreaded {
   SpinLockHolderIfThreaded& operator=(const SpinLockHolderIfThreaded&) = delete;
 
  private:
-  SpinLock* lock_;
+  SpinLock<kRank>* lock_;
 };
 
 }  // namespace heapprof

@@ -37,7 +37,7 @@ Front g_fronts[kMaxFronts];
 std::atomic<size_t> g_count{0};
 std::atomic<int> g_pid{0};
 // Taken with all signals blocked.
-OwnerLock g_lock;
+OwnerLock<LockRank::kSignals> g_lock;
 SigactionFunction g_libc_sigaction = nullptr;
 
 uintptr_t HandlerOf(const struct sigaction& action) { return reinterpret_cast<uintptr_t>(action.sa_handler); }

@@ -27,7 +27,7 @@ constexpr size_t kBuiltIns = sizeof(kBuiltIn) / sizeof(kBuiltIn[0]);
 // Names that stand for a profile with an interface of its own.
 constexpr char kCpu[] = "cpu";
 
-SpinLock g_lock(LockRank::kNamed);
+SpinLock<LockRank::kNamed> g_lock;
 // Custom profiles, in the order of their making; written under the lock.
 std::atomic<NamedProfile*> g_custom[kMaxProfiles];
 std::atomic<size_t> g_custom_count{0};

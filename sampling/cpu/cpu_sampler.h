@@ -84,7 +84,7 @@ void MoveLocations(uint64_t start, uint64_t limit, uint64_t to);
 bool PauseForExec();
 void ResumeAfterExec();
 
-// All signals are blocked around these. PrepareFork: as SpinLock::LockForFork.
+// All signals are blocked around these. PrepareFork: as a SpinLock's LockForFork.
 bool PrepareFork();
 void ParentAfterFork();
 // A child, and a copy of the process (base/system/process_copy.h), has no profile; true: its parent had one.

@@ -61,8 +61,7 @@ class Session {
   struct Scratch;
   struct Walk;
 
-  Session(ProfileBuffer::Word* words, size_t capacity)
-      : buffer_(words, capacity), lock_(LockRank::kCpuStacks) {}
+  Session(ProfileBuffer::Word* words, size_t capacity) : buffer_(words, capacity) {}
   static void RunWalk(void* walk);
   Scratch* TakeScratch();
   // On its stack.
@@ -74,7 +73,7 @@ class Session {
 
   ProfileBuffer buffer_;
   // Held by who reads the buffer and writes what follows.
-  SpinLock lock_;
+  SpinLock<LockRank::kCpuStacks> lock_;
   StackCounts stacks_;
   uint64_t samples_, truncated_, ended_;
   uint64_t periods_, squares_;  // the sums of all weights and of their squares

@@ -31,9 +31,6 @@ enum class ClockKind { kThreadTimers, kThreadEvents, kProcessTimer };
 
 class ThreadClockSet {
  public:
-  // Zero-initialised storage is an object.
-  constexpr ThreadClockSet() : lock_(LockRank::kCpuClocks) {}
-
   // Begins with `period` nanoseconds and room for `capacity` threads; none has a clock yet. The number of the
   // session keeps its signals apart from those of an earlier one. 0 or -ENOMEM.
   int Open(int64_t period, size_t capacity, uint32_t session);
@@ -111,7 +108,7 @@ class ThreadClockSet {
   int SetProcessTimer(int64_t period);
   uint64_t Random();
 
-  SpinLock lock_;
+  SpinLock<LockRank::kCpuClocks> lock_;
   int64_t period_ = 0;
   std::atomic<ClockKind> kind_{ClockKind::kThreadTimers};
   int64_t process_base_ = 0;

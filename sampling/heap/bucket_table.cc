@@ -24,7 +24,7 @@ constexpr uint32_t kExactOverflows = 512, kRoundedOverflows = 512;
 ChunkedArray<Bucket, 12, 16384> g_buckets;
 std::atomic<uint32_t> g_bucket_count{0};
 std::atomic<Heads*> g_heads{nullptr};
-SpinLock g_lock(LockRank::kStackInsert);
+SpinLock<LockRank::kStackInsert> g_lock;
 uint32_t g_overflows HP_GUARDED_BY(g_lock) = 0;
 bool g_full HP_GUARDED_BY(g_lock) = false;
 

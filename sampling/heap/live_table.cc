@@ -18,8 +18,7 @@ struct Slot {
 static_assert(sizeof(Slot) == 16);
 
 struct alignas(64) Shard {
-  constexpr Shard() : lock(LockRank::kLiveShard) {}
-  SpinLock lock;
+  SpinLock<LockRank::kLiveShard> lock;
   std::atomic<uint32_t> version{0};  // odd while entries move
   std::atomic<Slot*> slots{nullptr};
   std::atomic<uint32_t> mask{0};

@@ -36,7 +36,7 @@ static_assert(sizeof(StoredSet) + kMaxLabels * sizeof(Label) <= BumpAllocator::k
 
 thread_local uint32_t t_labels __attribute__((tls_model("initial-exec")));
 
-SpinLock g_lock(LockRank::kLabels);
+SpinLock<LockRank::kLabels> g_lock;
 // Written under the lock, read at any time.
 std::atomic<Heads*> g_heads{nullptr};
 struct SetPlace {

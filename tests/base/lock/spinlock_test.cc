@@ -12,7 +12,7 @@ namespace {
 
 TEST(SpinLockTest, WhatWasLockedAloneIsGivenBackToAThreadThatWaits) {
   if (!IsOnlyThread()) GTEST_SKIP() << "there were threads before: a test's, or the sanitizer's own";
-  SpinLock lock(LockRank::kLiveShard);
+  SpinLock<LockRank::kLiveShard> lock;
   lock.LockIfThreaded();
   EXPECT_FALSE(lock.TryLock());
   std::atomic<bool> released{false}, early{false};
@@ -33,7 +33,7 @@ TEST(SpinLockTest, WhatWasLockedAloneIsGivenBackToAThreadThatWaits) {
 
 TEST(SpinLockTest, OneThreadAtATimeIsInside) {
   constexpr int kThreads = 4, kRounds = 50000;
-  SpinLock lock(LockRank::kLiveShard);
+  SpinLock<LockRank::kLiveShard> lock;
   int inside = 0;
   std::atomic<uint64_t> counted{0};
   std::vector<std::thread> threads;
@@ -52,7 +52,7 @@ TEST(SpinLockTest, OneThreadAtATimeIsInside) {
 }
 
 TEST(SpinLockTest, AForkLeavesALockToTheCodeThatAHandlerInterrupted) {
-  SpinLock lock(LockRank::kLiveShard);
+  SpinLock<LockRank::kLiveShard> lock;
   lock.Lock();
   EXPECT_TRUE(lock.LockForFork());  // as in a handler
   lock.UnlockAfterFork(false);
@@ -65,7 +65,7 @@ TEST(SpinLockTest, AForkLeavesALockToTheCodeThatAHandlerInterrupted) {
 }
 
 TEST(SpinLockTest, AForkTakesAFreeLockAndGivesItBack) {
-  SpinLock lock(LockRank::kLiveShard);
+  SpinLock<LockRank::kLiveShard> lock;
   for (bool in_child : {false, true}) {
     EXPECT_TRUE(lock.LockForFork());
     EXPECT_FALSE(lock.TryLock());
@@ -76,7 +76,7 @@ TEST(SpinLockTest, AForkTakesAFreeLockAndGivesItBack) {
 }
 
 TEST(SpinLockTest, AForkDoesNotWaitForEverForAnotherThread) {
-  SpinLock lock(LockRank::kLiveShard);
+  SpinLock<LockRank::kLiveShard> lock;
   std::thread([&] { lock.Lock(); }).join();  // and ends with it
   EXPECT_FALSE(lock.LockForFork());
   lock.UnlockAfterFork(false);
@@ -87,7 +87,7 @@ TEST(SpinLockTest, AForkDoesNotWaitForEverForAnotherThread) {
 }
 
 TEST(SpinLockTest, WhoeverWaitsForAForkGoesOnAfterIt) {
-  SpinLock lock(LockRank::kLiveShard);
+  SpinLock<LockRank::kLiveShard> lock;
   std::atomic<int> inside{0};
   for (int round = 0; round < 200; ++round) {
     ASSERT_TRUE(lock.LockForFork());
@@ -103,14 +103,6 @@ TEST(SpinLockTest, WhoeverWaitsForAForkGoesOnAfterIt) {
   }
   EXPECT_EQ(inside, 600);
 }
-
-#ifndef NDEBUG
-TEST(SpinLockDeathTest, ALockOutOfOrderIsNamedWithTheOneAboveIt) {
-  SpinLock labels(LockRank::kLabels), shard(LockRank::kLiveShard);
-  SpinLockHolder hold(&labels);
-  EXPECT_DEATH(shard.Lock(), "out of the order of ranks: live shard under labels");
-}
-#endif
 
 }  // namespace
 }  // namespace heapprof
