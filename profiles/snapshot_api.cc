@@ -27,10 +27,10 @@ using heapprof::SampleCounts;
 void FillStack(const Bucket& bucket, uintptr_t* pcs, heapprof_bucket* out) {
   out->stack = pcs;
   if (bucket.stack == heapprof::kOverflowStack) return;
-  heapprof::StackView stack = heapprof::StackAt(bucket.stack);
+  heapprof::StackView stack = heapprof::HeapStacks().At(bucket.stack);
   out->depth = stack.depth < heapprof::kMaxStackFrames ? stack.depth : heapprof::kMaxStackFrames;
   out->truncated = stack.truncated ? 1 : 0;
-  for (size_t i = 0; i < out->depth; ++i) pcs[i] = heapprof::LocationReturnAddress(stack.locations[i]);
+  for (size_t i = 0; i < out->depth; ++i) pcs[i] = heapprof::HeapStacks().ReturnAddress(stack.locations[i]);
 }
 
 void FillNumbers(const Bucket& bucket, const SampleCounts& counts, heapprof_bucket* out) {
@@ -54,9 +54,9 @@ extern "C" {
 HEAPPROF_API int heapprof_snapshot(heapprof_bucket_visitor visit, void* argument, unsigned flags) {
   if (visit == nullptr || (flags & ~HEAPPROF_SNAPSHOT_IN_USE) != 0) return -EINVAL;
   uintptr_t pcs[heapprof::kMaxStackFrames];
-  uint32_t buckets = heapprof::BucketCount();
+  uint32_t buckets = heapprof::HeapBuckets().count();
   for (uint32_t id = 1; id <= buckets; ++id) {
-    const Bucket* bucket = heapprof::BucketAt(id);
+    const Bucket* bucket = heapprof::HeapBuckets().At(id);
     if (bucket == nullptr) continue;
     SampleCounts counts = heapprof::ReadCounts(*bucket);
     const bool in_use = counts.frees < counts.allocations;
@@ -72,7 +72,7 @@ HEAPPROF_API int heapprof_snapshot(heapprof_bucket_visitor visit, void* argument
 }
 
 HEAPPROF_API heapprof_interval* heapprof_interval_begin(void) {
-  uint32_t buckets = heapprof::BucketCount();
+  uint32_t buckets = heapprof::HeapBuckets().count();
   size_t size = sizeof(heapprof_interval) + buckets * sizeof(uint64_t);
   auto* interval = static_cast<heapprof_interval*>(heapprof::MapMetadata(size));
   if (interval == nullptr) {
@@ -81,7 +81,7 @@ HEAPPROF_API heapprof_interval* heapprof_interval_begin(void) {
   }
   auto* counts = reinterpret_cast<uint64_t*>(interval + 1);
   for (uint32_t id = 1; id <= buckets; ++id) {
-    const Bucket* bucket = heapprof::BucketAt(id);
+    const Bucket* bucket = heapprof::HeapBuckets().At(id);
     counts[id - 1] = bucket == nullptr ? 0 : bucket->allocations.load(std::memory_order_relaxed);
   }
   *interval = {{counts, buckets, heapprof::RawRealtimeNanos()}, size};

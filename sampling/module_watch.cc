@@ -13,7 +13,7 @@
 #include "base/system/signals_blocked.h"
 #include "sampling/counts/named_profiles.h"
 #include "sampling/cpu/cpu_sampler.h"
-#include "sampling/heap/bucket_table.h"
+#include "sampling/heap/heap_tables.h"
 #include "sampling/modules/modules.h"
 #include "sampling/modules/retired_modules.h"
 #include "sampling/unwind/cfi/cfi.h"
@@ -63,10 +63,10 @@ bool IsStillThere(const Module& module, const ModuleTable& now) {
          strcmp(found.path, module.path) == 0;
 }
 
-bool AreAnyStacks() { return BucketCount() != 0 || AnyProfileHasStacks() || cpu::Running(); }
+bool AreAnyStacks() { return HeapBuckets().count() != 0 || AnyProfileHasStacks() || cpu::Running(); }
 
 bool IsInStacks(uint64_t start, uint64_t limit) {
-  return HeapHasLocationIn(start, limit) || NamedProfilesHaveLocationIn(start, limit) ||
+  return HeapBuckets().HasLocationIn(start, limit) || NamedProfilesHaveLocationIn(start, limit) ||
          cpu::HasLocationIn(start, limit);
 }
 
@@ -106,7 +106,7 @@ void RetireWhatHasGone(const Module* known, uint32_t count, const ModuleTable& n
     if (!IsInStacks(module.start, module.limit)) continue;
     if (const RetiredModule* entry = FindOrAddRetiredModule(module)) {
       unwind::SetModuleWatcher(WatchModule);
-      MoveLocations(module.start, module.limit, entry->start);
+      HeapBuckets().MoveLocations(module.start, module.limit, entry->start);
       MoveProfileLocations(module.start, module.limit, entry->start);
       cpu::MoveLocations(module.start, module.limit, entry->start);
     }

@@ -4,11 +4,11 @@
 #include <alloca.h>
 #include <sys/resource.h>
 
+#include "base/constinit.h"
 #include "base/hash.h"
 #include "base/lock/spinlock.h"
 #include "base/memory/arena.h"
 #include "base/options.h"
-#include "sampling/heap/bucket_table.h"
 #include "sampling/heap/heap_tables.h"
 #include "sampling/heap/live_table.h"
 #include "sampling/heap/sampler.h"
@@ -26,6 +26,9 @@ uint64_t g_sample_mask = 0;
 IntervalStamp g_interval_stamp = {};
 
 namespace {
+
+// The tables of this process. Others ask for them (heap/heap_tables.h).
+HP_CONSTINIT BucketTable g_buckets;
 
 // Written before the stamp. A thread that reads them the other way round has an interval at least as new as
 // the stamp; is it newer, the thread will find its stamp old, and draw once more.
@@ -100,7 +103,7 @@ void EndFork() {
 }
 
 // Inside: a handler's frees are not counted meanwhile.
-void CountFree(uint32_t bucket) { CountUp(&MutableBucket(bucket)->frees); }
+inline void CountFree(uint32_t bucket) { CountUp(&g_buckets.At(bucket)->frees); }
 
 }  // namespace
 
@@ -165,10 +168,10 @@ void RecordAllocation(const void* block, size_t size, uint64_t interval, const C
 
   thread.inside = true;
   uint32_t id =
-      FindOrAddBucket({{pcs, walk.depth, walk.truncated, walk.hash}, size, interval, CurrentLabels()});
+      g_buckets.FindOrAdd({{pcs, walk.depth, walk.truncated, walk.hash}, size, interval, CurrentLabels()});
   bool lost = id == 0;
   if (id != 0) {
-    Bucket* bucket = MutableBucket(id);
+    Bucket* bucket = g_buckets.At(id);
     lost = bucket->stack == kOverflowStack;
     CountUp(&bucket->allocations);
     uint32_t stale;
@@ -206,7 +209,7 @@ bool IsSample(const void* block, Sample* sample) {
   uint32_t tag;
   uint32_t id = live::Find(reinterpret_cast<uintptr_t>(block), &tag);
   if (id == 0) return false;
-  const Bucket* bucket = MutableBucket(id);
+  const Bucket* bucket = g_buckets.At(id);
   auto lg = static_cast<int>(tag >> live::kAlignmentShift & live::kAlignmentMask);
   *sample = {bucket->size, bucket->interval, lg};
   return true;
@@ -266,20 +269,20 @@ bool IgnoreBlock(const void* block) {
 bool PrepareFork() {
   t_fork = {true, CurrentThread().inside};
   CurrentThread().inside = true;
-  if (LockBucketsForFork() && live::LockForFork()) return true;
+  if (g_buckets.LockForFork() && live::LockForFork()) return true;
   ParentAfterFork();
   return false;
 }
 
 void ParentAfterFork() {
   live::UnlockAfterFork(false);
-  UnlockBucketsAfterFork(false);
+  g_buckets.UnlockAfterFork(false);
   EndFork();
 }
 
 void ChildAfterFork() {
   live::UnlockAfterFork(true);
-  UnlockBucketsAfterFork(true);
+  g_buckets.UnlockAfterFork(true);
   g_forks.fetch_add(1, std::memory_order_relaxed);
   EndFork();
   ThreadState& thread = CurrentThread();
@@ -295,14 +298,16 @@ void ThreadBegins(uintptr_t stack_low, uintptr_t stack_high) {
 
 }  // namespace recorder
 
+BucketTable& HeapBuckets() { return g_buckets; }
+
 TableStats GetTableStats() {
   uint64_t samples = 0;
-  uint32_t buckets = BucketCount();
+  uint32_t buckets = g_buckets.count();
   for (uint32_t id = 1; id <= buckets; ++id)
-    samples += BucketAt(id)->allocations.load(std::memory_order_relaxed);
+    samples += g_buckets.At(id)->allocations.load(std::memory_order_relaxed);
   return {samples,
           buckets,
-          StackCount(),
+          g_buckets.stacks().count(),
           live::Count(),
           g_lost_samples.load(std::memory_order_relaxed),
           g_truncated_stacks.load(std::memory_order_relaxed),

@@ -68,7 +68,7 @@ class ChunkedArray {
   }
 
  private:
-  std::atomic<T*> chunks_[kMaxChunks];
+  std::atomic<T*> chunks_[kMaxChunks] = {};
 };
 
 }  // namespace heapprof

@@ -5,9 +5,9 @@
 //   IdIndex        slots: heads of chains, or open addressing
 //   AddressTable   addresses with dense ids from 1 on, in the order of their first sight; read by anybody
 //
-// Zeroed memory is an empty object; there are no constructors, as a static table is in use before they would
-// run. Thread-safety: one writer at a time; AddressTable is read at any time. Signal-safety: reading.
-// Allocates: mmap only, within metadata_limit.
+// Zeroed memory is an empty object: what lies in mapped memory needs no constructor, and what is static needs
+// none at run time (base/constinit.h). Thread-safety: one writer at a time; AddressTable is read at any time.
+// Signal-safety: reading. Allocates: mmap only, within metadata_limit.
 #ifndef HEAPPROF_BASE_MEMORY_ID_INDEX_H_
 #define HEAPPROF_BASE_MEMORY_ID_INDEX_H_
 
@@ -22,8 +22,8 @@
 namespace heapprof {
 
 struct IdIndex {
-  uint32_t* slots;
-  uint32_t size;  // a power of two
+  uint32_t* slots = nullptr;
+  uint32_t size = 0;  // a power of two
 
   // Replaces the slots by four times as many, empty ones; the old ones go to `old`, whose owner frees them.
   // False: no memory, nothing changed.
@@ -122,7 +122,7 @@ class AddressTable {
 
   ChunkedArray<std::atomic<uint64_t>, kChunkBits, kMaxChunks> addresses_;
   IdIndex index_;
-  std::atomic<uint32_t> count_;
+  std::atomic<uint32_t> count_{0};
 };
 
 }  // namespace heapprof

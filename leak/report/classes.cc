@@ -38,8 +38,8 @@ bool StartsWith(const char* text, const char* start) { return strncmp(text, star
 // libstdc++'s constructors take, its reserve for exceptions.
 bool IsRuntimesOwn(const StackView& stack, const FrameNames& names) {
   if (stack.depth < 2) return false;
-  uint64_t leaf = LocationReturnAddress(stack.locations[0]),
-           caller = LocationReturnAddress(stack.locations[1]);
+  uint64_t leaf = HeapStacks().ReturnAddress(stack.locations[0]),
+           caller = HeapStacks().ReturnAddress(stack.locations[1]);
   struct Is {
     static void FileBuffer(void* answer, const FrameLine& line) {
       *static_cast<bool*>(answer) |= strcmp(line.function, "_IO_file_doallocate") == 0;
@@ -58,15 +58,15 @@ BlockClasses::~BlockClasses() {
 }
 
 bool BlockClasses::Init() {
-  buckets_ = size_t{BucketCount()} + 1;
+  buckets_ = size_t{HeapBuckets().count()} + 1;
   matched_ = static_cast<uint16_t*>(RawMap(buckets_ * sizeof(uint16_t)));
   return matched_ != nullptr;
 }
 
 bool BlockClasses::IsLoaders(uint32_t bucket) const {
-  StackView stack = StackAt(BucketAt(bucket)->stack);
+  StackView stack = HeapStacks().At(HeapBuckets().At(bucket)->stack);
   if (stack.depth == 0) return false;
-  const Mapping* code = map_->Find(LocationReturnAddress(stack.locations[0]) - 1);
+  const Mapping* code = map_->Find(HeapStacks().ReturnAddress(stack.locations[0]) - 1);
   return code != nullptr && code->loader;
 }
 
@@ -82,10 +82,10 @@ void BlockClasses::KeepLoadersBlocks(Marking* marking) {
 }
 
 Suppression* BlockClasses::MatchStack(uint32_t stack, const FrameNames& names) const {
-  StackView view = StackAt(stack);
+  StackView view = HeapStacks().At(stack);
   Matcher matcher = {suppressions_, nullptr};
   for (uint32_t i = 0; i < view.depth && matcher.found == nullptr; ++i) {
-    uint64_t address = LocationReturnAddress(view.locations[i]);
+    uint64_t address = HeapStacks().ReturnAddress(view.locations[i]);
     names.Lines(address, MatchLine, &matcher);
     const Module* module = names.ModuleOf(address);
     if (matcher.found == nullptr && module != nullptr) matcher.found = suppressions_->Match(module->path);
@@ -107,7 +107,7 @@ int BlockClasses::Suppress(uint32_t since, bool live, Marking* marking) {
       matched_[candidate.bucket] = static_cast<uint16_t>(match - &suppressions_->at(0) + 1);
       match->blocks += candidate.blocks;
       match->bytes += candidate.bytes;
-    } else if (live && IsRuntimesOwn(StackAt(candidate.stack), names)) {
+    } else if (live && IsRuntimesOwn(HeapStacks().At(candidate.stack), names)) {
       matched_[candidate.bucket] = kBuiltIn;
     }
   }

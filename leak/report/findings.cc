@@ -21,7 +21,7 @@ Findings::~Findings() {
 
 bool Findings::Collect(const BlockIndex& index, const Marking& marking, uint32_t since, bool live,
                        const BlockClasses* classes) {
-  uint32_t buckets = BucketCount() + 1;
+  uint32_t buckets = HeapBuckets().count() + 1;
   size_t bytes = size_t{buckets} * kKinds * sizeof(uint32_t);
   auto* counts = static_cast<uint32_t*>(RawMap(bytes));
   if (counts == nullptr) return false;
@@ -50,7 +50,7 @@ bool Findings::Collect(const BlockIndex& index, const Marking& marking, uint32_t
       for (int kind = 0; kind < kKinds; ++kind) {
         uint32_t blocks = counts[bucket * kKinds + static_cast<size_t>(kind)];
         if (blocks == 0) continue;
-        const Bucket& of = *BucketAt(bucket);
+        const Bucket& of = *HeapBuckets().At(bucket);
         findings_[count_++] = {of.stack, static_cast<FindingKind>(kind), bucket, blocks, blocks * of.size};
         blocks_ += blocks;
         bytes_ += blocks * of.size;

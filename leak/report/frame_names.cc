@@ -25,16 +25,16 @@ FrameNames::~FrameNames() {
 
 int FrameNames::Resolve(const Findings& findings) {
   space_ = static_cast<Space*>(RawMap(sizeof(Space)));
-  uint32_t locations = LocationCount();
+  uint32_t locations = HeapStacks().location_count();
   capacity_ = size_t{locations} + 1;
   addresses_ = static_cast<uint64_t*>(RawMap(capacity_ * sizeof(uint64_t)));
   if (space_ == nullptr || addresses_ == nullptr) return -ENOMEM;
   // Each location once: marked at its id, then moved to the front.
   for (const Finding& finding : findings) {
-    StackView stack = StackAt(finding.stack);
+    StackView stack = HeapStacks().At(finding.stack);
     for (uint32_t i = 0; i < stack.depth; ++i) {
       if (stack.locations[i] <= locations) {
-        addresses_[stack.locations[i]] = LocationReturnAddress(stack.locations[i]);
+        addresses_[stack.locations[i]] = HeapStacks().ReturnAddress(stack.locations[i]);
       }
     }
   }

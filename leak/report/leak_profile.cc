@@ -6,7 +6,6 @@
 #include "base/system/raw_syscall.h"
 #include "profiles/write/heap_proto.h"
 #include "proto/descriptor_sink.h"
-#include "sampling/recorder.h"
 
 namespace heapprof::leak {
 namespace {
@@ -28,7 +27,7 @@ int WriteLeakProfile(const Findings& findings, int fd) {
   if (error == 0) {
     g_count = static_cast<uint32_t>(findings.count());
     for (uint32_t i = 0; i < g_count; ++i) {
-      const Bucket& of = *BucketAt(findings.at(i).bucket);
+      const Bucket& of = *HeapBuckets().At(findings.at(i).bucket);
       Bucket& bucket = g_buckets[i];
       bucket.key_hash = of.key_hash;
       bucket.stack_hash.store(of.stack_hash.load(std::memory_order_relaxed), std::memory_order_relaxed);
@@ -39,8 +38,9 @@ int WriteLeakProfile(const Findings& findings, int fd) {
       bucket.allocations.store(findings.at(i).blocks, std::memory_order_relaxed);
     }
     DescriptorSink sink(fd);
-    HeapSource source = {
-        Count, At, StackAt, LocationCount, LocationReturnAddress, GetTableStats, recorder::Interval};
+    HeapSource source = RecorderTables();
+    source.bucket_count = Count;
+    source.bucket_at = At;
     error = WriteHeapProtoFrom(source, HeapProfileKind::kHeap, &sink, workspace);
   }
   if (g_buckets != nullptr) RawUnmap(g_buckets, bytes);

@@ -58,9 +58,9 @@ void WriteFinding(const Finding& finding, const FrameNames& names, TextStream* o
   if (finding.stack == kOverflowStack) {
     out->Str("    #0 ").Str(kOverflowFrame).Str("\n");
   } else {
-    StackView stack = StackAt(finding.stack);
+    StackView stack = HeapStacks().At(finding.stack);
     FrameWriter frames(names, out);
-    for (uint32_t i = 0; i < stack.depth; ++i) frames.Write(LocationReturnAddress(stack.locations[i]));
+    for (uint32_t i = 0; i < stack.depth; ++i) frames.Write(HeapStacks().ReturnAddress(stack.locations[i]));
     if (stack.truncated) out->Str("    ").Str(kTruncatedFrame).Str("\n");
   }
   out->Str("\n");

@@ -18,12 +18,12 @@ BlockIndex::~BlockIndex() {
   if (tags_ != nullptr) RawUnmap(tags_, count_ * sizeof(uint32_t));
 }
 
-uint64_t BlockIndex::LargeSize(uint32_t block) const { return BucketAt(blocks_[block].bucket)->size; }
+uint64_t BlockIndex::LargeSize(uint32_t block) const { return HeapBuckets().At(blocks_[block].bucket)->size; }
 
 void BlockIndex::Measure(void* self, uintptr_t address, uint32_t bucket, uint32_t) {
   auto* index = static_cast<BlockIndex*>(self);
   if (address < index->low_) index->low_ = address;
-  uintptr_t end = address + BucketAt(bucket)->size + sizeof(uint64_t) + 1;
+  uintptr_t end = address + HeapBuckets().At(bucket)->size + sizeof(uint64_t) + 1;
   if (end > index->high_) index->high_ = end;
 }
 
@@ -59,7 +59,7 @@ void BlockIndex::PlaceNow(uintptr_t address, uint32_t bucket, uint32_t tag) {
   uint32_t block = page.before;
   for (uint32_t word = 0; word < place / 64; ++word) block += Ones(page.begins[word]);
   block += Ones(page.begins[place / 64] & ((uint64_t{1} << (place % 64)) - 1));
-  uint64_t size = BucketAt(bucket)->size;
+  uint64_t size = HeapBuckets().At(bucket)->size;
   blocks_[block] = {address, bucket, size < kLarge ? static_cast<uint32_t>(size) : kLarge};
   tags_[block] = tag;
 }

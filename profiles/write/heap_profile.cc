@@ -10,8 +10,13 @@
 namespace heapprof {
 namespace {
 
-constexpr HeapSource kRecorderTables = {
-    BucketCount, BucketAt, StackAt, LocationCount, LocationReturnAddress, GetTableStats, recorder::Interval};
+constexpr HeapSource kRecorderTables = {[] { return HeapBuckets().count(); },
+                                        [](uint32_t id) -> const Bucket* { return HeapBuckets().At(id); },
+                                        [](uint32_t stack) { return HeapStacks().At(stack); },
+                                        [] { return HeapStacks().location_count(); },
+                                        [](uint32_t id) { return HeapStacks().ReturnAddress(id); },
+                                        GetTableStats,
+                                        recorder::Interval};
 
 // One form is written at a time.
 union Workspace {
@@ -22,6 +27,8 @@ static_assert(sizeof(Workspace) <= 2 << 20, "the bound that the header promises"
 static_assert(alignof(Workspace) <= 64, "the alignment that the header asks for");
 
 }  // namespace
+
+const HeapSource& RecorderTables() { return kRecorderTables; }
 
 size_t HeapProfileWorkspaceSize() { return sizeof(Workspace); }
 

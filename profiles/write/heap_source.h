@@ -32,6 +32,9 @@ struct HeapSource {
   const EarlierCounts* earlier = nullptr;
 };
 
+// The recorder's tables.
+const HeapSource& RecorderTables();
+
 // The names of the frames that stand for what is not known.
 inline constexpr char kOverflowFrame[] = "[heapprof: metadata limit reached]";
 inline constexpr char kTruncatedFrame[] = "[truncated]";

@@ -166,7 +166,7 @@ size_t ListProfiles(NamedProfile** out, size_t capacity) {
 
 uint64_t ProfileCount(const NamedProfile& profile) {
   bool heap = profile.kind == ProfileKind::kHeap || profile.kind == ProfileKind::kAllocs;
-  return heap ? BucketCount() : profile.count.load(std::memory_order_relaxed);
+  return heap ? HeapBuckets().count() : profile.count.load(std::memory_order_relaxed);
 }
 
 int AddToProfile(NamedProfile* profile, const void* key, size_t skip, const CallerFrame& caller) {

@@ -88,8 +88,8 @@ class StackCounts {
   ChunkedArray<CountedStack, 8, 4096> entries_;
   ChunkedArray<uint32_t, 13, 4096> words_;
   IdIndex heads_;
-  uint32_t next_word_;
-  std::atomic<uint32_t> count_;
+  uint32_t next_word_ = 0;
+  std::atomic<uint32_t> count_{0};
 };
 
 }  // namespace heapprof

@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Buckets: how often a stack allocated S bytes, and how often such blocks were freed.
 //
-// Looking a bucket up takes no lock; adding one takes the insertion lock, which also guards the stack table's
-// writers. Thread-safety: yes. Signal-safety: reading (heap_tables.h); FindOrAddBucket not inside itself (the
-// recorder's guard sees to that). Allocates: mmap only. Lock: kStackInsert.
+//   bucket (stack, size S, interval R, labels) -> stack -> locations, leaf first -> pc
+//
+// Append-only, and never freed, as its stacks are (stack_table.h). Looking a bucket up takes no lock; adding
+// one takes the insertion lock, which also guards the stacks' writers. Thread-safety: yes. Signal-safety:
+// reading; FindOrAdd not inside itself (the recorder's guard sees to that). Allocates: mmap only. Lock:
+// kStackInsert. Zeroed memory is an empty table.
 #ifndef HEAPPROF_SAMPLING_HEAP_BUCKET_TABLE_H_
 #define HEAPPROF_SAMPLING_HEAP_BUCKET_TABLE_H_
 
 #include <stdint.h>
 
-#include "sampling/heap/heap_tables.h"
+#include <atomic>
+
+#include "base/lock/spinlock.h"
+#include "base/memory/arena.h"
 #include "sampling/heap/stack_table.h"
 
 namespace heapprof {
@@ -21,20 +27,73 @@ struct BucketKey {
   uint32_t labels;
 };
 
-// The id of the key's bucket. When the metadata limit is reached: the overflow bucket of (size, interval),
-// exactly that size for the first of them, rounded up to one of eight steps a doubling for the rest.
-// 0: not even that could be had.
-uint32_t FindOrAddBucket(const BucketKey& key);
+// The allocations of S bytes, sampled at mean interval R, of one stack. Both counters only grow; free counts
+// are read first, so that a reader never sees more frees than allocations.
+struct Bucket {
+  uint64_t key_hash;
+  std::atomic<uint64_t> stack_hash;  // 0: of no stack that can still occur
+  uint64_t size;                     // S, bytes as asked for
+  uint64_t interval;                 // R, bytes; 1 = every allocation was taken
+  uint32_t stack;                    // of the table's stacks; kOverflowStack: the metadata limit was reached
+  uint32_t labels;                   // 0 = none
+  std::atomic<uint64_t> allocations;
+  std::atomic<uint64_t> frees;
+  std::atomic<uint32_t> next[2];  // the writers' chains; see bucket_table.cc
+};
 
-Bucket* MutableBucket(uint32_t id);
+class BucketTable {
+ public:
+  // The id of the key's bucket. When the metadata limit is reached: the overflow bucket of (size, interval),
+  // exactly that size for the first of them, rounded up to one of eight steps a doubling for the rest.
+  // 0: not even that could be had.
+  uint32_t FindOrAdd(const BucketKey& key);
 
-// For code that was unmapped from [start, limit): whether recorded stacks refer to it; and that what they
-// refer to lies at `to` now. Their buckets keep counting frees, but take no more allocations.
-bool HeapHasLocationIn(uint64_t start, uint64_t limit);
-void MoveLocations(uint64_t start, uint64_t limit, uint64_t to);
+  // Buckets have the ids 1..count().
+  uint32_t count() const { return count_.load(std::memory_order_acquire); }
+  const Bucket* At(uint32_t id) const { return buckets_.At(id); }
+  Bucket* At(uint32_t id) { return buckets_.At(id); }
+  const StackTable& stacks() const { return stacks_; }
 
-bool LockBucketsForFork();
-void UnlockBucketsAfterFork(bool in_child);
+  // For code that was unmapped from [start, limit): whether recorded stacks refer to it; and that what they
+  // refer to lies at `to` now. Their buckets keep counting frees, but take no more allocations.
+  bool HasLocationIn(uint64_t start, uint64_t limit);
+  void MoveLocations(uint64_t start, uint64_t limit, uint64_t to);
+
+  bool LockForFork() { return lock_.LockForFork(); }
+  void UnlockAfterFork(bool in_child) { lock_.UnlockAfterFork(in_child); }
+
+ private:
+  // Chains of buckets, newest first. A growth builds new heads and chains with the buckets' other `next`
+  // (parity) while readers go on in the old ones. Every `next` names a smaller id, in both parities at any
+  // moment, so that a reader who is caught by two growths still comes to an end; what it then misses it finds
+  // under the lock.
+  struct Heads {
+    uint32_t mask;
+    uint32_t parity;
+    std::atomic<uint32_t> slots[];
+  };
+  static uint64_t BytesOfHeads(uint32_t count) {
+    return sizeof(Heads) + uint64_t{count} * sizeof(std::atomic<uint32_t>);
+  }
+
+  uint32_t Find(const BucketKey& key, uint64_t hash) const;
+  uint32_t FindExactOverflow(const BucketKey& key) const;
+  StackTable* writable_stacks() HP_REQUIRES(lock_) { return &stacks_; }
+  void Link(Heads* heads, uint32_t id, Bucket* bucket) HP_REQUIRES(lock_);
+  void GrowHeads() HP_REQUIRES(lock_);
+  bool HasRoomBeside(uint32_t reserve) HP_REQUIRES(lock_);
+  // 0: no memory.
+  uint32_t Add(const BucketKey& key, uint64_t hash, uint32_t stack) HP_REQUIRES(lock_);
+  uint32_t AddOverflow(const BucketKey& key) HP_REQUIRES(lock_);
+
+  ChunkedArray<Bucket, 12, 16384> buckets_;
+  std::atomic<Heads*> heads_{nullptr};
+  StackTable stacks_;
+  std::atomic<uint32_t> count_{0};
+  SpinLock<LockRank::kStackInsert> lock_;
+  uint32_t overflows_ HP_GUARDED_BY(lock_) = 0;
+  bool full_ HP_GUARDED_BY(lock_) = false;
+};
 
 }  // namespace heapprof
 

@@ -8,7 +8,7 @@
 
 #include <atomic>
 
-#include "sampling/heap/bucket_table.h"
+#include "sampling/heap/heap_tables.h"
 #include "sampling/unwind/rule_cache.h"
 #include "sampling/unwind/shown_code.h"
 #include "sampling/unwind/walk.h"
@@ -17,7 +17,7 @@ namespace heapprof {
 namespace {
 
 // A bucket of its own for each call, as an allocation of a size that was not seen yet has it.
-void AddBucket(uintptr_t pc, size_t size) { FindOrAddBucket({{&pc, 1, false, pc}, size, 1, 0}); }
+void AddBucket(uintptr_t pc, size_t size) { HeapBuckets().FindOrAdd({{&pc, 1, false, pc}, size, 1, 0}); }
 
 std::atomic<size_t> g_in_handlers{0};
 void Allocate(int) { AddBucket(0x1234, 1 + g_in_handlers.fetch_add(1)); }
@@ -45,7 +45,7 @@ TEST(ModuleWatch, HandlersThatAllocateDoNotWaitForTheCodeTheyInterrupted) {
   setitimer(ITIMER_REAL, &never, nullptr);
   sigaction(SIGALRM, &old_action, nullptr);
   EXPECT_GT(g_in_handlers.load(), 0u);
-  EXPECT_FALSE(HeapHasLocationIn(in_module, in_module + 1)) << "it was looked at";
+  EXPECT_FALSE(HeapBuckets().HasLocationIn(in_module, in_module + 1)) << "it was looked at";
 }
 
 std::atomic<uintptr_t> g_stack_high{0};

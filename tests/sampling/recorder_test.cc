@@ -43,8 +43,8 @@ struct Totals {
 
 Totals TotalsOfSize(uint64_t size) {
   Totals totals;
-  for (uint32_t id = 1; id <= BucketCount(); ++id) {
-    const Bucket* bucket = BucketAt(id);
+  for (uint32_t id = 1; id <= HeapBuckets().count(); ++id) {
+    const Bucket* bucket = HeapBuckets().At(id);
     if (bucket->size != size) continue;
     totals.frees += bucket->frees.load();
     uint64_t n = bucket->allocations.load();

@@ -3,100 +3,122 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <thread>
 #include <vector>
 
 #include "base/hash.h"
 #include "base/memory/arena.h"
-#include "tests/support/own_process.h"
 
 namespace heapprof {
 namespace {
 
-BucketKey KeyOf(const std::vector<uintptr_t>& pcs, uint64_t size, uint64_t interval) {
-  uint64_t hash = 1;
-  for (uintptr_t pc : pcs) hash = MixBits(hash ^ pc);
-  return {{pcs.data(), static_cast<uint32_t>(pcs.size()), false, hash}, size, interval, 0};
-}
+class BucketTableTest : public testing::Test {
+ protected:
+  static BucketKey KeyOf(const std::vector<uintptr_t>& pcs, uint64_t size, uint64_t interval) {
+    uint64_t hash = 1;
+    for (uintptr_t pc : pcs) hash = MixBits(hash ^ pc);
+    return {{pcs.data(), static_cast<uint32_t>(pcs.size()), false, hash}, size, interval, 0};
+  }
+  uint32_t Add(const std::vector<uintptr_t>& pcs, uint64_t size, uint64_t interval) {
+    return table_->FindOrAdd(KeyOf(pcs, size, interval));
+  }
+  std::vector<uintptr_t> PcsOf(uint32_t bucket) const {
+    const StackTable& stacks = table_->stacks();
+    StackView stack = stacks.At(table_->At(bucket)->stack);
+    std::vector<uintptr_t> pcs;
+    for (uint32_t i = 0; i < stack.depth; ++i) pcs.push_back(stacks.ReturnAddress(stack.locations[i]));
+    return pcs;
+  }
 
-std::vector<uintptr_t> PcsOf(uint32_t bucket) {
-  StackView stack = StackAt(BucketAt(bucket)->stack);
-  std::vector<uintptr_t> pcs;
-  for (uint32_t i = 0; i < stack.depth; ++i) pcs.push_back(LocationReturnAddress(stack.locations[i]));
-  return pcs;
-}
+  std::unique_ptr<BucketTable> table_ = std::make_unique<BucketTable>();
+};
 
-TEST(BucketTableTest, EqualKeysShareABucketAndOthersDoNot) {
+TEST_F(BucketTableTest, EqualKeysShareABucketAndOthersDoNot) {
   std::vector<uintptr_t> one = {0x1000, 0x2000}, two = {0x2000, 0x1000};
-  uint32_t bucket = FindOrAddBucket(KeyOf(one, 64, 4096));
-  ASSERT_NE(bucket, 0u);
-  EXPECT_EQ(FindOrAddBucket(KeyOf(one, 64, 4096)), bucket);
-  EXPECT_NE(FindOrAddBucket(KeyOf(one, 65, 4096)), bucket);
-  EXPECT_NE(FindOrAddBucket(KeyOf(one, 64, 512)), bucket);
-  EXPECT_NE(FindOrAddBucket(KeyOf(two, 64, 4096)), bucket);
-  EXPECT_EQ(PcsOf(bucket), one);
+  EXPECT_EQ(Add(one, 64, 4096), 1u);
+  EXPECT_EQ(Add(one, 64, 4096), 1u);
+  EXPECT_EQ(Add(one, 65, 4096), 2u);
+  EXPECT_EQ(Add(one, 64, 512), 3u);
+  EXPECT_EQ(Add(two, 64, 4096), 4u);
+  EXPECT_EQ(table_->count(), 4u);
+  EXPECT_EQ(table_->stacks().count(), 2u);
+  EXPECT_EQ(table_->stacks().location_count(), 2u);
+  EXPECT_EQ(PcsOf(1), one);
+  EXPECT_EQ(PcsOf(4), two);
 }
 
-TEST(BucketTableTest, AHundredThousandBucketsAreAllFoundAgainAfterGrowth) {
-  std::vector<uint32_t> ids;
+TEST_F(BucketTableTest, AHundredThousandBucketsAreAllFoundAgainAfterGrowth) {
   auto pcs_of = [](uintptr_t i) { return std::vector<uintptr_t>{i * 8 + 1, i / 3 + 7, 0x400000}; };
-  for (uintptr_t i = 0; i < 100000; ++i) ids.push_back(FindOrAddBucket(KeyOf(pcs_of(i), 100, 1)));
+  for (uintptr_t i = 0; i < 100000; ++i) ASSERT_EQ(Add(pcs_of(i), 100, 1), i + 1);
   for (uintptr_t i = 0; i < 100000; ++i) {
-    ASSERT_EQ(FindOrAddBucket(KeyOf(pcs_of(i), 100, 1)), ids[i]);
-    ASSERT_EQ(PcsOf(ids[i]), pcs_of(i));
+    ASSERT_EQ(Add(pcs_of(i), 100, 1), i + 1);
+    ASSERT_EQ(PcsOf(static_cast<uint32_t>(i + 1)), pcs_of(i));
   }
 }
 
-TEST(BucketTableTest, ThreadsThatAddTheSameKeysAgreeOnTheBuckets) {
+TEST_F(BucketTableTest, ThreadsThatAddTheSameKeysAgreeOnTheBuckets) {
   constexpr int kThreads = 4, kKeys = 5000;
   std::vector<std::vector<uint32_t>> ids(kThreads);
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {
-    threads.emplace_back([&ids, t] {
+    threads.emplace_back([this, &ids, t] {
       for (uintptr_t i = 0; i < kKeys; ++i) {
-        std::vector<uintptr_t> pcs = {i + 0x7000000, i + 1};
-        uint32_t id = FindOrAddBucket(KeyOf(pcs, i, 4096));
-        MutableBucket(id)->allocations.fetch_add(1);
+        uint32_t id = Add({i + 0x7000000, i + 1}, i, 4096);
+        table_->At(id)->allocations.fetch_add(1);
         ids[t].push_back(id);
       }
     });
   }
   for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(table_->count(), static_cast<uint32_t>(kKeys));
   for (int i = 0; i < kKeys; ++i) {
     for (int t = 1; t < kThreads; ++t) ASSERT_EQ(ids[t][i], ids[0][i]);
-    EXPECT_EQ(BucketAt(ids[0][i])->allocations.load(), static_cast<uint64_t>(kThreads));
+    EXPECT_EQ(table_->At(ids[0][i])->allocations.load(), static_cast<uint64_t>(kThreads));
   }
 }
 
-// From then on the process' tables are full.
-void FillTheTables() {
+TEST_F(BucketTableTest, StacksOfAModuleThatIsGoneMoveAndTakeNoMoreAllocations) {
+  // Not in the module: the call before its first instruction, and what lies behind it.
+  const uint32_t outside = Add({0x2000, 0x3001}, 64, 1), leaf = Add({0x2001, 0x1500}, 64, 1),
+                 caller = Add({0x1500, 0x3000}, 64, 1);
+  EXPECT_TRUE(table_->HasLocationIn(0x2000, 0x3000));
+  table_->MoveLocations(0x2000, 0x3000, 0x900000);
+  EXPECT_FALSE(table_->HasLocationIn(0x2000, 0x3000));
+  EXPECT_EQ(PcsOf(outside), (std::vector<uintptr_t>{0x2000, 0x3001}));
+  EXPECT_EQ(PcsOf(leaf), (std::vector<uintptr_t>{0x900001, 0x1500}));
+  EXPECT_EQ(PcsOf(caller), (std::vector<uintptr_t>{0x1500, 0x901000}));
+  EXPECT_EQ(Add({0x2000, 0x3001}, 64, 1), outside);
+  const uint32_t again = Add({0x2001, 0x1500}, 64, 1);
+  EXPECT_NE(again, leaf);
+  EXPECT_EQ(PcsOf(again), (std::vector<uintptr_t>{0x2001, 0x1500}));
+}
+
+TEST_F(BucketTableTest, BeyondTheLimitTheOverflowBucketsOfEachSizeCountEverything) {
   SetMetadataLimit(MetadataBytes() + (1 << 20));  // the least that the option takes
-  std::vector<uintptr_t> known = {0x99, 0x98};
+  const std::vector<uintptr_t> known = {0x99, 0x98};
+  const uint32_t known_bucket = Add(known, 16, 1);
   uint64_t total = 0, bytes = 0, counted = 0, counted_bytes = 0;
-  uint32_t first_new = BucketCount() + 1;
   for (uintptr_t i = 0; i < 100000; ++i) {
     uint64_t size = 16 + 16 * (i % 20);
-    std::vector<uintptr_t> pcs = {0x5000000000 + i, 0x6000000000 + i};
-    uint32_t id = FindOrAddBucket(KeyOf(pcs, size, 1));
+    uint32_t id = Add({0x5000000000 + i, 0x6000000000 + i}, size, 1);
     ASSERT_NE(id, 0u);
-    MutableBucket(id)->allocations.fetch_add(1);
+    table_->At(id)->allocations.fetch_add(1);
     ++total;
     bytes += size;
   }
   bool overflowed = false;
-  for (uint32_t id = first_new; id <= BucketCount(); ++id) {
-    counted += BucketAt(id)->allocations.load();
-    counted_bytes += BucketAt(id)->allocations.load() * BucketAt(id)->size;
-    overflowed |= BucketAt(id)->stack == kOverflowStack;
+  for (uint32_t id = 1; id <= table_->count(); ++id) {
+    const Bucket& bucket = *table_->At(id);
+    counted += bucket.allocations.load();
+    counted_bytes += bucket.allocations.load() * bucket.size;
+    overflowed |= bucket.stack == kOverflowStack;
   }
   EXPECT_TRUE(overflowed);
   EXPECT_EQ(counted, total);
   EXPECT_EQ(counted_bytes, bytes);
+  EXPECT_EQ(Add(known, 16, 1), known_bucket);
   SetMetadataLimit(UINT64_MAX);
-}
-
-TEST(BucketTableTest, BeyondTheLimitTheOverflowBucketsOfEachSizeCountEverything) {
-  test::InAProcessOfItsOwn(FillTheTables);
 }
 
 }  // namespace
