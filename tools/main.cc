@@ -23,6 +23,7 @@
 #include "tools/report/info.h"
 #include "tools/report/report_commands.h"
 #include "tools/report/summary.h"
+#include "tools/source/list.h"
 #include "tools/symbols/addresses.h"
 
 namespace heapprof::tools {
@@ -180,6 +181,7 @@ int Main(std::vector<std::string> words) {
   CLI::App* info = AddInfo(&app, &line);
   int status = kStatusGood;
   AddReportCommands(&app, &status);
+  AddListCommand(&app);
   AddFlameCommand(&app);
   AddConvertCommand(&app);
   AddAddresses(&app);

@@ -1,7 +1,7 @@
 # Completion of heapprof(1) for bash.
 _heapprof() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} i
-  local commands='run dump check top tree peek folded flame convert diff merge symbolize info'
+  local commands='run dump check top tree peek folded list flame convert diff merge symbolize info'
   local view='--type --focus --ignore --tag --max-size --json'
   local run='--interval --output --exit-dump --cpu --max-frames --dump-signal --children --option --library --no-symbolize --quiet --verbose'
   local options command=${COMP_WORDS[1]}
@@ -43,14 +43,14 @@ _heapprof() {
     --to)
       mapfile -t COMPREPLY < <(compgen -W 'speedscope folded pprof heapprofile chrome' -- "$word")
       return ;;
-    --debug-path)
+    --debug-path | --source-root)
       mapfile -t COMPREPLY < <(compgen -d -- "$word")
       return ;;
     --diff | --library | --log | --output | -o | --suppressions)
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       return ;;
-    --cpu | --exitcode | --fail-on-growth | --focus | --ignore | --interval | --limit | --max-frames | --max-size | --min-percent | \
-      --option | --tag | --timeout)
+    --context | --cpu | --exitcode | --fail-on-growth | --focus | --ignore | --interval | --limit | --max-frames | --max-size | --min-percent | \
+      --option | --source-map | --tag | --timeout)
       [[ $word == -* || ($before == --cpu || $before == --fail-on-growth) && ${COMP_WORDS[COMP_CWORD-1]} != = ]] || return ;;
   esac
   case $command in
@@ -60,6 +60,7 @@ _heapprof() {
     top) options="$view --by --limit --cum" ;;
     tree) options="$view --by --limit --min-percent" ;;
     peek | folded) options="$view --by --limit" ;;
+    list) options="$view --source-root --source-map --context --limit" ;;
     flame) options='--output --diff --type --max-size' ;;
     convert) options='--to --output --type --focus --ignore --tag --max-size' ;;
     diff) options="$view --limit --fail-on-growth" ;;

@@ -13,16 +13,6 @@ double ToDouble(Sum value) { return static_cast<double>(value); }
 
 std::string Human(const View& view, Sum value) { return HumanValue(ToDouble(value), view.unit()); }
 
-// `"flat": 1, "flat_low": 1, "flat_high": 1`
-std::string JsonFigure(const View& view, const char* name, Sum value, const Uncertainty& uncertainty) {
-  const std::string key = name;
-  std::string out = JsonString(key) + ": " + Decimal(value);
-  if (!view.estimator().sampled()) return out;
-  const ConfidenceLimits limits = uncertainty.Limits(ToDouble(value));
-  return out + ", " + JsonString(key + "_low") + ": " + JsonNumber(limits.low) + ", " +
-         JsonString(key + "_high") + ": " + JsonNumber(limits.high);
-}
-
 // The figure that the order goes by decides whether a line is noise.
 bool IsNoiseRow(const View& view, const Row& row) {
   if (!view.estimator().sampled()) return false;
@@ -45,6 +35,15 @@ void TopJson(const View& view, const FrameTable& frames, const std::vector<Row>&
 }
 
 }  // namespace
+
+std::string JsonFigure(const View& view, const char* name, Sum value, const Uncertainty& uncertainty) {
+  const std::string key = name;
+  std::string out = JsonString(key) + ": " + Decimal(value);
+  if (!view.estimator().sampled()) return out;
+  const ConfidenceLimits limits = uncertainty.Limits(ToDouble(value));
+  return out + ", " + JsonString(key + "_low") + ": " + JsonNumber(limits.low) + ", " +
+         JsonString(key + "_high") + ": " + JsonNumber(limits.high);
+}
 
 std::string LimitsText(const View& view, Sum value, const Uncertainty& uncertainty) {
   if (!view.estimator().sampled() || value <= 0) return "";

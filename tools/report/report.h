@@ -41,6 +41,9 @@ void TellOfView(const View& view, Granularity granularity);
 void PrintHeading(const View& view);
 std::string JsonHeading(const View& view);
 
+// `"flat": 1`, and where it is an estimate `, "flat_low": 1, "flat_high": 1`.
+std::string JsonFigure(const View& view, const char* name, Sum value, const Uncertainty& uncertainty);
+
 // "[1.0 MiB, 2.0 MiB]", "" where nothing is known about the sampling.
 std::string LimitsText(const View& view, Sum value, const Uncertainty& uncertainty);
 
