@@ -46,7 +46,7 @@ HEAPPROF_API const char* heapprof_labels_get(const char* key) { return heapprof:
 HEAPPROF_API heapprof_label_set heapprof_labels_capture(void) { return heapprof::CurrentLabels(); }
 
 HEAPPROF_API int heapprof_labels_adopt(heapprof_label_set set) {
-  if (!heapprof::IsLabelSet(set)) return -EINVAL;
+  if (!heapprof::LabelSets().Has(set)) return -EINVAL;
   heapprof::InheritLabels(set);
   return 0;
 }

@@ -81,7 +81,7 @@ void LetSignalsIn(uint64_t mask) {
 
 void UnlockTables() {
   UnlockNamedProfilesAfterFork(false);
-  UnlockLabelsAfterFork(false);
+  LabelSets().UnlockAfterFork(false);
   UnlockModulesAfterFork(false);
   UnlockArenaResetInParent();
 }
@@ -93,7 +93,8 @@ void UnlockOurs() {
 
 bool TryLockOurs() {
   if (!LockArenaResetForFork()) return false;
-  if (LockModulesForFork() && LockLabelsForFork() && LockNamedProfilesForFork() && recorder::PrepareFork()) {
+  if (LockModulesForFork() && LabelSets().LockForFork() && LockNamedProfilesForFork() &&
+      recorder::PrepareFork()) {
     return true;
   }
   UnlockTables();
@@ -149,7 +150,7 @@ void Parent() {
 void ForgetParent(bool copied) {
   recorder::ChildAfterFork();
   UnlockNamedProfilesAfterFork(true);
-  UnlockLabelsAfterFork(true);
+  LabelSets().UnlockAfterFork(true);
   UnlockModulesAfterFork(true);
   UnlockArenaResetInChild();
   TriggersAfterForkInChild(copied);

@@ -109,7 +109,7 @@ void WriteQuoted(const char* text, TextStream* out) {
 }
 
 void WriteTextLabels(uint32_t set, TextStream* out) {
-  LabelSetView labels = LabelSetAt(set);
+  LabelSetView labels = LabelSets().At(set);
   if (labels.count == 0) return;
   out->Str("# labels: {");
   for (size_t i = 0; i < labels.count; ++i) {

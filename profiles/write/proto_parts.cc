@@ -47,12 +47,15 @@ void WriteUnknownFrame(uint64_t location, uint64_t function, const char* name, P
 
 static_assert(kMaxLabelTexts == ProfileBuilder::kMaxLabelTexts);
 
-ProfileBuilder::LabelTexts AllLabelTexts() { return {LabelTextCount(), LabelTextAt}; }
+ProfileBuilder::LabelTexts AllLabelTexts() {
+  return {LabelSets().text_count(), [](uint32_t number) { return LabelSets().TextAt(number); }};
+}
 
 void WriteLabels(uint32_t set, ProfileBuilder* builder) {
-  LabelSetView labels = LabelSetAt(set);
+  LabelSetView labels = LabelSets().At(set);
   for (size_t i = 0; i < labels.count; ++i) {
-    builder->SampleLabel(LabelTextNumber(labels.labels[i].key), LabelTextNumber(labels.labels[i].value));
+    builder->SampleLabel(LabelTable::NumberOf(labels.labels[i].key),
+                         LabelTable::NumberOf(labels.labels[i].value));
   }
 }
 
