@@ -6,8 +6,8 @@
 // stripped program and in a library that was replaced on the disk, too.
 //
 // Written by InstallTriggers, before the handler is installed. Thread-safety: read-only afterwards, but for
-// `answer`. Read by other processes at any time: fields are added at the end only, and `size` says which are
-// there.
+// `answer` and `failure`. Read by other processes at any time: fields are added at the end only, and `size`
+// says which are there.
 #ifndef HEAPPROF_BASE_DUMP_RECORD_H_
 #define HEAPPROF_BASE_DUMP_RECORD_H_
 
@@ -25,6 +25,7 @@ struct DumpRecord {
   uint64_t output;       // the address of the option `output`, a text
   uint64_t system_call;  // the address of a function that begins with a system call
   uint64_t answer[4];    // room for the kernel's answer to rt_sigaction, which nothing else uses
+  uint64_t failure;      // of the dumps on the signal: how many failed << 32 | the errno value of the last
 };
 
 }  // namespace heapprof

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "profiles/dump_file.h"
 #include "profiles/dump_memory.h"
+#include "profiles/dump_record.h"
 #include "profiles/write/heap_profile.h"
 #include "profiles/write/named_profile.h"
 #include "proto/descriptor_sink.h"
@@ -138,7 +139,7 @@ void ServePendingSignals() {
   while (g_signal_pending.load(std::memory_order_acquire) && g_dump_lock.TryLock()) {
     if (g_signal_pending.exchange(false, std::memory_order_acq_rel)) {
       FileDump dump = {nullptr, nullptr, 0};
-      RunLocked(&dump);
+      if (const int error = RunLocked(&dump); error != 0) PublishDumpFailure(error);
     }
     g_dump_lock.Unlock();
   }

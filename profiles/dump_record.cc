@@ -9,7 +9,7 @@
 extern "C" {
 // Named by the note. Hidden, so that the distance is known when the module is linked.
 __attribute__((visibility("hidden"), used))
-heapprof::DumpRecord hp_dump_record = {sizeof(heapprof::DumpRecord), -1, 0, 0, 0, {}};
+heapprof::DumpRecord hp_dump_record = {sizeof(heapprof::DumpRecord), -1, 0, 0, 0, {}, 0};
 }
 
 // Sizes of the owner's name and of the word, the type, the name padded to words, the word.
@@ -33,6 +33,11 @@ void PublishDumpSignal(int signal, uintptr_t handler, const char* output) {
   hp_dump_record.system_call = reinterpret_cast<uint64_t>(&RawSyscall);
   // release: whoever reads the signal in another process finds the fields before it.
   __atomic_store_n(&hp_dump_record.signal, signal, __ATOMIC_RELEASE);
+}
+
+void PublishDumpFailure(int error) {
+  const uint64_t count = (hp_dump_record.failure >> 32) + 1;
+  __atomic_store_n(&hp_dump_record.failure, count << 32 | static_cast<uint32_t>(-error), __ATOMIC_RELAXED);
 }
 
 }  // namespace heapprof

@@ -3,15 +3,16 @@
 
 #include <poll.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
-#include <climits>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "tools/base/failure.h"
 #include "tools/dump/dump_records.h"
@@ -92,11 +93,11 @@ DumpRecords ReadRecords(const Process& process) try {
 }
 
 // The record of the library whose handler can be expected, nullptr if none is known.
-const DumpRecord* MainRecord(const DumpRecords& records) {
+const PublishedRecord* MainRecord(const DumpRecords& records) {
   for (const PublishedRecord& published : records.started) {
-    if (published.record.signal > 0) return &published.record;
+    if (published.record.signal > 0) return &published;
   }
-  return records.started.empty() ? nullptr : &records.started.front().record;
+  return records.started.empty() ? nullptr : &records.started.front();
 }
 
 struct Expected {
@@ -107,7 +108,8 @@ struct Expected {
 // What the request leaves open the library knows; where it cannot be asked, the environment does.
 Expected ExpectedOf(const Process& process, const DumpRecords& records, const DumpRequest& request) {
   Expected expected = {request.output, request.signal.empty() ? -1 : SignalNumber(request.signal)};
-  if (const DumpRecord* record = MainRecord(records)) {
+  if (const PublishedRecord* published = MainRecord(records)) {
+    const DumpRecord* record = &published->record;
     if (expected.output.empty()) expected.output = ReadString(process.living_thread(), record->output);
     if (expected.signal < 0) expected.signal = record->signal;
     if (expected.signal != record->signal) {
@@ -138,9 +140,34 @@ std::string WhyNoFile(const Process& process, int signal) {
          "--output";
 }
 
-// Waits until `watch` has seen a file of `pattern`. Errors: Failure: the time is over, the process has ended.
-std::string AwaitFile(FolderWatch* watch, const OutputPattern& pattern, const Process& process, int signal,
-                      double seconds, const std::string& folder) {
+// A file that is made there gets no name.
+void CheckFolder(const Process& process, const std::string& folder) {
+  struct stat status;
+  if (stat(folder.c_str(), &status) != 0 || status.st_nlink > 0) return;
+  // Of the process' current folder the kernel tells what it was called.
+  std::error_code none;
+  std::string name = std::filesystem::read_symlink(folder, none);
+  const std::string mark = " (deleted)";
+  if (none) name = folder;
+  if (name.size() > mark.size() && name.compare(name.size() - mark.size(), mark.size(), mark) == 0)
+    name.resize(name.size() - mark.size());
+  throw Failure(ProcessName(process) + " cannot write a file: its folder " + Printable(name) +
+                " has been deleted; nothing is sent");
+}
+
+// Why the process has written no file since `record` was read; "" if it does not say so.
+std::string FailureSince(const Process& process, const PublishedRecord* record) {
+  if (record == nullptr || record->record.size < sizeof record->record) return "";
+  const uint64_t now = ReadDumpFailure(process, record->address);
+  if (now == 0 || now == record->record.failure) return "";
+  return ErrorText(static_cast<int>(now & UINT32_MAX));
+}
+
+// Waits until `watch` has seen a file of `pattern`. Errors: Failure: the process could not write, the time is
+// over, the process has ended.
+std::string AwaitFile(FolderWatch* watch, const OutputPattern& pattern, const Process& process,
+                      const PublishedRecord* record, int signal, double seconds, const std::string& folder) {
+  constexpr int kLookMillis = 50;
   const auto deadline =
       Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   const std::string wanted = Printable(folder + "/" + pattern.name());
@@ -148,12 +175,17 @@ std::string AwaitFile(FolderWatch* watch, const OutputPattern& pattern, const Pr
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
     pollfd waits[2] = {{watch->fd(), POLLIN, 0}, {process.pidfd(), POLLIN, 0}};
     // poll passes over a negative descriptor. Rounded up, so that the last millisecond does not spin.
-    const int ready = poll(waits, 2, left < 0 ? 0 : left >= INT_MAX ? INT_MAX : static_cast<int>(left) + 1);
+    const int ready = poll(waits, 2,
+                           left < 0              ? 0
+                           : left >= kLookMillis ? kLookMillis
+                                                 : static_cast<int>(left) + 1);
     if (ready < 0 && errno != EINTR) throw Failure("poll: " + ErrorText(errno));
     std::string found = watch->TakeMatch(pattern);
     if (!found.empty()) return found;
     if (waits[1].revents != 0 && ready > 0)
       throw Failure(ProcessName(process) + " ended before it wrote " + wanted);
+    if (const std::string why = FailureSince(process, record); !why.empty())
+      throw Failure(ProcessName(process) + " could not write " + wanted + ": " + why);
     if (left < 0) {
       char time[32];
       std::snprintf(time, sizeof time, "%g", seconds);
@@ -175,12 +207,14 @@ void Dump(const DumpRequest& request) {
   }
   const OutputPattern pattern(output, process.OwnPid(), process.ProgramNames());
   const std::string folder = process.FolderHere(pattern.folder());
+  CheckFolder(process, folder);
   FolderWatch watch(folder);
   CheckDumpSignal(process, signal, records, request.force);
   if (const int error = process.Send(signal); error != 0) {
     throw Failure(ProcessName(process) + " cannot be sent a signal: " + ErrorText(error));
   }
-  const std::string name = AwaitFile(&watch, pattern, process, signal, request.timeout_seconds, folder);
+  const std::string name =
+      AwaitFile(&watch, pattern, process, MainRecord(records), signal, request.timeout_seconds, folder);
   std::printf("%s/%s\n", folder == "/" ? "" : folder.c_str(), name.c_str());
 }
 

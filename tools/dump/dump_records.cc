@@ -4,6 +4,7 @@
 #include <elf.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -60,6 +61,12 @@ std::optional<uint64_t> FindInModule(pid_t pid, uint64_t start, const Elf64_Ehdr
 
 }  // namespace
 
+uint64_t ReadDumpFailure(const Process& process, uint64_t record) {
+  uint64_t failure = 0;
+  ReadMemory(process.living_thread(), record + offsetof(DumpRecord, failure), &failure, sizeof failure);
+  return failure;
+}
+
 DumpRecords ReadDumpRecords(const Process& process) {
   DumpRecords records;
   const pid_t pid = process.living_thread();
@@ -69,11 +76,12 @@ DumpRecords ReadDumpRecords(const Process& process) {
     records.readable = true;
     if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64) continue;
     const auto address = FindInModule(pid, start, header);
-    DumpRecord record;
-    if (!address || ReadMemory(pid, *address, &record, sizeof record) != sizeof record ||
-        record.size < sizeof record) {
-      continue;
-    }
+    if (!address) continue;
+    // Of an older library, whose record has no more.
+    constexpr size_t kMinSize = offsetof(DumpRecord, failure);
+    DumpRecord record = {};
+    if (ReadMemory(pid, *address, &record, kMinSize) != kMinSize || record.size < kMinSize) continue;
+    if (record.size >= sizeof record) record.failure = ReadDumpFailure(process, *address);
     if (record.signal < 0) {
       records.starting = true;
     } else {

@@ -28,6 +28,9 @@ struct DumpRecords {
 // Errors: Failure: the process may not be looked into.
 DumpRecords ReadDumpRecords(const Process& process);
 
+// The field `failure` of the record at `record`, as it is now; 0 where it cannot be read.
+uint64_t ReadDumpFailure(const Process& process, uint64_t record);
+
 }  // namespace heapprof::tools
 
 #endif  // HEAPPROF_TOOLS_DUMP_DUMP_RECORDS_H_

@@ -50,6 +50,25 @@ OutputPattern::OutputPattern(const std::string& pattern, long pid, std::vector<s
   }
 }
 
+std::string OutputPattern::name() const {
+  std::string name;
+  for (size_t at = 0; at < name_.size(); ++at) {
+    const char field = name_[at] == '%' && at + 1 < name_.size() ? name_[++at] : '\0';
+    if (field == '\0' || field == '%') {
+      name += name_[at];
+    } else if (field == 'p') {
+      name += pid_;
+    } else if (field == 'e') {
+      name += programs_.empty() ? "*" : programs_.front();
+    } else if (field == 'n') {
+      name += '*';
+    } else {
+      name.append({'%', field});
+    }
+  }
+  return name + kHeapSuffix;
+}
+
 bool OutputPattern::MatchesFrom(std::string_view pattern, std::string_view name, bool any) const {
   // Tries every length of digits from `least` on.
   const auto digits = [&](size_t least, std::string_view rest) {

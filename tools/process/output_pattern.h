@@ -28,8 +28,8 @@ class OutputPattern {
 
   // The folder, with %p and %e (the first of `programs`) filled in; "" is the process' current folder.
   const std::string& folder() const { return folder_; }
-  // The last part of the pattern, with the suffix, for messages.
-  std::string name() const { return name_ + kHeapSuffix; }
+  // The last part of the pattern, with the suffix, for messages: %p and %e filled in, "*" for the count.
+  std::string name() const;
   // True if `name`, without a folder, is one that the pattern gives.
   bool Matches(std::string_view name) const { return MatchesFrom(name_, name, false); }
   // Likewise for a process of any pid and program name, and for profiles of every kind.

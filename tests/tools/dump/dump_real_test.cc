@@ -62,6 +62,36 @@ TEST_F(DumpReal, TheProgramsOwnOptions) {
 }
 
 // No symbols, and no library of that name.
+// Without waiting for what cannot come.
+TEST_F(DumpReal, WhatCannotBeWrittenIsSaidAtOnce) {
+  const std::string folder = in_ / "gone";
+  ASSERT_EQ(mkdir(folder.c_str(), 0700), 0);
+  // The pattern is a folder's name: the last step, the renaming, fails.
+  Start({PROGRAMS_DIR "/dump_subject"}, "output=" + folder + "/h", true, "ready");
+  ASSERT_EQ(mkdir((folder + "/h.heap.pb.gz").c_str(), 0700), 0);
+  const Result refused = RunCommand({"dump", Pid()});
+  EXPECT_EQ(refused.exit_status, 2) << refused.Describe();
+  EXPECT_EQ(refused.err,
+            "heapprof: process " + Pid() + " could not write " + folder + "/h.heap.pb.gz: Is a directory\n");
+  EXPECT_LT(refused.seconds, 5);
+  // And again: a later failure is not taken for the earlier one.
+  EXPECT_EQ(RunCommand({"dump", Pid()}).err, refused.err);
+  ASSERT_EQ(rmdir((folder + "/h.heap.pb.gz").c_str()), 0);
+  EXPECT_EQ(RunCommand({"dump", Pid()}).out, folder + "/h.heap.pb.gz\n");
+}
+
+TEST_F(DumpReal, AFolderThatHasBeenDeletedIsSaidAtOnce) {
+  const std::string folder = in_ / "gone";
+  ASSERT_EQ(mkdir(folder.c_str(), 0700), 0);
+  Start({"/bin/sh", "-c", "cd " + folder + " && exec " PROGRAMS_DIR "/dump_subject"}, "", true, "ready");
+  ASSERT_EQ(rmdir(folder.c_str()), 0);
+  const Result refused = RunCommand({"dump", Pid()});
+  EXPECT_EQ(refused.exit_status, 2) << refused.Describe();
+  EXPECT_EQ(refused.err, "heapprof: process " + Pid() + " cannot write a file: its folder " + folder +
+                             " has been deleted; nothing is sent\n");
+  EXPECT_LT(refused.seconds, 5);
+}
+
 TEST_F(DumpReal, AStaticStrippedProgram) {
   Command strip;
   strip.argv = {"strip", "-o", in_ / "server", PROGRAMS_DIR "/dump_subject_whole"};
