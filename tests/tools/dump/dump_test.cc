@@ -274,9 +274,9 @@ TEST_F(Dump, SaysWhichFolderCannotBeWatched) {
 
 TEST(DumpOfNobody, IsSaid) {
   // Pids end below 2^22.
-  const Result result = RunCommand({"dump", "4194305"});
+  const Result result = RunCommand({"dump", "4194304"});
   EXPECT_EQ(result.exit_status, 2);
-  EXPECT_EQ(result.err, "heapprof: there is no process 4194305\n");
+  EXPECT_EQ(result.err, "heapprof: there is no process 4194304\n");
 }
 
 }  // namespace
