@@ -87,6 +87,8 @@ std::string Gzip(const std::string& plain) {
 Result RunCommand(const std::vector<std::string>& words) {
   Command command;
   command.argv = {HEAPPROF_COMMAND};
+  // What text looks like depends on both.
+  command.env = {{"LC_ALL", "C"}, {"COLUMNS", ""}};
   command.argv.insert(command.argv.end(), words.begin(), words.end());
   return RunProgram(command);
 }

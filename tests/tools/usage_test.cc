@@ -261,7 +261,8 @@ TEST(Usage, ADashIsStandardInput) {
   };
   // Without what names the file.
   const auto lines = [](const std::string& text) { return std::count(text.begin(), text.end(), '\n'); };
-  for (const std::string& command : Words{"top", "tree", "folded", "info", "peek .", "list .", "diff " + file}) {
+  for (const std::string& command :
+       Words{"top", "tree", "folded", "info", "peek .", "list .", "diff " + file}) {
     EXPECT_EQ(lines(run(command + " -")), lines(run(command + " " + file))) << command;
   }
   EXPECT_EQ(run("diff - " + file + " --json").size() + file.size(),

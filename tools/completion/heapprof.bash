@@ -2,7 +2,8 @@
 _heapprof() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} i
   local commands='run dump check top tree peek folded list flame convert diff merge symbolize info'
-  local view='--type --focus --ignore --tag --max-size --json'
+  local view='--type --focus --ignore --hide --show --prune-from --unfold --tag --max-size --json'
+  local names='--by --long --mangled'
   local run='--interval --output --exit-dump --cpu --max-frames --dump-signal --children --option --library --no-symbolize --quiet --verbose'
   local options command=${COMP_WORDS[1]}
   COMPREPLY=()
@@ -32,7 +33,7 @@ _heapprof() {
       mapfile -t COMPREPLY < <(compgen -W 'inuse_space inuse_objects alloc_space alloc_objects samples cpu' -- "$word")
       return ;;
     --by)
-      mapfile -t COMPREPLY < <(compgen -W 'function line file module' -- "$word")
+      mapfile -t COMPREPLY < <(compgen -W 'function name line file module' -- "$word")
       return ;;
     --children)
       mapfile -t COMPREPLY < <(compgen -W 'all no' -- "$word")
@@ -57,12 +58,12 @@ _heapprof() {
     run) options=$run ;;
     dump) options='--timeout --output --signal --force' ;;
     check) options='--suppressions --live --log --exitcode --output --library' ;;
-    top) options="$view --by --limit --cum" ;;
-    tree) options="$view --by --limit --min-percent" ;;
-    peek | folded) options="$view --by --limit" ;;
+    top) options="$view $names --limit --cum" ;;
+    tree) options="$view $names --limit --min-percent" ;;
+    peek | folded) options="$view $names --limit" ;;
     list) options="$view --source-root --source-map --context --limit" ;;
     flame) options='--output --diff --type --max-size' ;;
-    convert) options='--to --output --type --focus --ignore --tag --max-size' ;;
+    convert) options='--to --output --type --focus --ignore --hide --show --prune-from --unfold --tag --max-size' ;;
     diff) options="$view --limit --fail-on-growth" ;;
     merge) options='--output --max-size' ;;
     symbolize) options='--output --debug-path --quiet --max-size' ;;

@@ -65,8 +65,9 @@ void Convert(const ConvertRequest& request) {
   const std::string name =
       request.output.empty() ? OutputName(request.files.front(), EndingOf(request.format)) : request.output;
   ViewOptions options = request.view;
-  // What is read again by tools that know of drop_frames keeps them.
+  // What is read again by tools that know of drop_frames, and can hide frames, keeps them.
   options.load.apply_drop_frames = request.format != "pprof";
+  options.unfold = options.unfold || request.format == "pprof";
   const View view(request.files, options);
   TellOfView(view, Granularity::kFunction);
   if (request.format == "pprof") {

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "tools/base/expression.h"
+#include "tools/names/display_name.h"
 
 namespace heapprof::tools {
 namespace {
@@ -26,6 +27,12 @@ std::string_view WithoutParameters(std::string_view name) {
   return name;
 }
 
+// An expression that names "std::vector::reserve" means every instance of it.
+bool IsNamed(const Expression& expression, std::string_view full) {
+  if (expression.IsWhole(WithoutParameters(full))) return true;
+  return full.find('<') != std::string_view::npos && expression.IsWhole(BareName(full));
+}
+
 enum class Fate : uint8_t { kKeep, kKeepThisOnly, kDrop };
 
 }  // namespace
@@ -41,8 +48,7 @@ void DropFrames(Profile* profile) {
   std::vector<bool> dropped(profile->functions.size());
   for (size_t i = 0; i < dropped.size(); ++i) {
     const std::string_view full = profile->text(profile->functions[i].name);
-    const std::string_view name = WithoutParameters(full);
-    dropped[i] = !full.empty() && drop.IsWhole(name) && !(keep && keep->IsWhole(name));
+    dropped[i] = !full.empty() && IsNamed(drop, full) && !(keep && IsNamed(*keep, full));
   }
   std::vector<Fate> fates(profile->locations.size(), Fate::kKeep);
   for (size_t i = 0; i < fates.size(); ++i) {

@@ -20,7 +20,7 @@ constexpr size_t kMaxLine = 1 << 20;
 constexpr std::string_view kAllocatorFrames =
     "malloc|calloc|realloc|reallocarray|free|(__)?posix_memalign|memalign|aligned_alloc|valloc|pvalloc|"
     "tc_(malloc|calloc|realloc|new|newarray|memalign|posix_memalign).*|je_.*|prof_backtrace.*|"
-    "operator new(\\[\\])?|operator delete(\\[\\])?|(std::__|__gnu_cxx::)new_allocator::(de)?allocate";
+    "operator new(\\[\\])?|operator delete(\\[\\])?|(std::__|__gnu_cxx::)new_allocator(<.*>)?::(de)?allocate";
 
 // The lines of a stream, without their line ends.
 class Lines {

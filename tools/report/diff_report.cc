@@ -129,8 +129,10 @@ void WarnOfNames(const View& base, const View& now) {
 
 int RunDiff(const DiffRequest& request) {
   if (request.base == "-" && request.now == "-") throw Failure("diff: both profiles are standard input");
-  const View base(request.base, request.view);
   ViewOptions options = request.view;
+  // What behaves as a wrapper in one profile may not in the other, and stacks are matched by their frames.
+  options.fold_by_behaviour = false;
+  const View base(request.base, options);
   options.type = base.type_name();  // the default of the new one may be another
   const View now(request.now, options);
   WarnOfNames(base, now);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tools/profile/frames.h"
+#include "tools/report/row_names.h"
 #include "tools/report/table.h"
 #include "tools/report/view.h"
 
@@ -20,6 +21,7 @@ struct ReportRequest {
   ViewOptions view;
   Granularity granularity = Granularity::kFunction;
   bool json = false;
+  NameForm names = NameForm::kDisplay;
   Order order = Order::kFlat;  // of `top`
   size_t limit = 0;            // lines of `top` and `tree`, functions of `peek`, stacks of `folded`; 0 = all
   double min_percent = 0;      // branches of `tree` below are left out

@@ -18,14 +18,15 @@ namespace {
 
 void AddGranularity(CLI::App* command, Granularity* granularity) {
   static const std::map<std::string, Granularity> kNames = {{"function", Granularity::kFunction},
+                                                            {"name", Granularity::kName},
                                                             {"line", Granularity::kLine},
                                                             {"file", Granularity::kFile},
                                                             {"module", Granularity::kModule}};
   command
       ->add_option_function<std::string>(
           "--by", [granularity](const std::string& name) { *granularity = kNames.at(name); },
-          "What a frame is: function, line, file or module")
-      ->check(OneOf({"function", "line", "file", "module"}))
+          "What a frame is: function, name (all of one name), line, file or module")
+      ->check(OneOf({"function", "name", "line", "file", "module"}))
       ->option_text("WHAT");
 }
 
@@ -39,6 +40,12 @@ std::shared_ptr<ReportRequest> AddReport(CLI::App* app, const char* name, const 
   AddViewOptions(*command, &request->view);
   AddGranularity(*command, &request->granularity);
   (*command)->add_flag("--json", request->json, "JSON instead of text");
+  (*command)->add_flag_callback(
+      "--long", [request = request.get()] { request->names = NameForm::kLong; },
+      "Names as they are in the profile, with parameters and template arguments");
+  (*command)->add_flag_callback(
+      "--mangled", [request = request.get()] { request->names = NameForm::kMangled; },
+      "Names as the linker knows them");
   (*command)->callback([request, report] { report(*request); });
   return request;
 }
@@ -121,6 +128,16 @@ void AddViewOptions(CLI::App* command, ViewOptions* options) {
       ->option_text("REGEX");
   command->add_option("--ignore", options->ignore, "No stacks with one that matches this expression")
       ->option_text("REGEX");
+  command->add_option("--hide", options->hide, "Frames that match this expression go from the stacks")
+      ->option_text("REGEX");
+  command->add_option("--show", options->show, "Only frames that match stay; nothing is folded")
+      ->option_text("REGEX");
+  command
+      ->add_option("--prune-from", options->prune_from,
+                   "What a function that matches calls counts as its own")
+      ->option_text("REGEX");
+  command->add_flag("--unfold", options->unfold,
+                    "Show allocators, containers and wrappers, whose bytes are their callers' otherwise");
   AddRepeatedOption(command, "--tag", &options->tags, "Only samples with this label (may be repeated)")
       ->check(IsPair)
       ->option_text("KEY=VALUE");

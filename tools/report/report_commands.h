@@ -13,8 +13,8 @@
 
 namespace heapprof::tools {
 
-// The options that all readers of profiles share: --type, --focus, --ignore, --tag, --max-size. They are
-// filled in while the command line is parsed.
+// The options that all readers of profiles share: --type, --focus, --ignore, --hide, --show, --prune-from,
+// --unfold, --tag, --max-size. They are filled in while the command line is parsed.
 void AddViewOptions(CLI::App* command, ViewOptions* options);
 void AddMaxSizeOption(CLI::App* command, LoadOptions* options);
 

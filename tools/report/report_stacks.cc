@@ -9,6 +9,7 @@
 #include "tools/base/expression.h"
 #include "tools/base/failure.h"
 #include "tools/base/human.h"
+#include "tools/base/terminal.h"
 #include "tools/report/report.h"
 
 namespace heapprof::tools {
@@ -110,6 +111,11 @@ void TreeJson(const View& view, const FrameTable& frames, const CallTree& tree, 
 
 }  // namespace
 
+namespace {
+// Columns in front of the tree's names.
+constexpr size_t kFigures = 31;
+}  // namespace
+
 void Tree(const ReportRequest& request) {
   const View view(request.files, request.view);
   TellOfView(view, request.granularity);
@@ -123,6 +129,10 @@ void Tree(const ReportRequest& request) {
   char heading[96];
   std::snprintf(heading, sizeof heading, "%10s %7s %10s  calls, from the root", "cum", "cum%", "flat");
   std::printf("%s\n", Coloured(heading, Colour::kBold).c_str());
+  std::vector<uint32_t> shown;
+  for (size_t i = 1; i < tree.nodes.size(); ++i) shown.push_back(tree.nodes[i].frame);
+  const RowNames names(frames, request.names, shown);
+  const size_t columns = OutputColumns();
   std::vector<Visit> todo = {{0, 0, true}};
   size_t left_out = 0, lines = 0, more = 0;
   while (!todo.empty()) {
@@ -135,7 +145,7 @@ void Tree(const ReportRequest& request) {
       ++lines;
       // A single child goes on in the column of its caller: deep stacks stay on the screen.
       std::string line(visit.depth * 2, ' ');
-      line += Printable(frames.name(node.frame));
+      line += names.Of(node.frame, columns > kFigures + line.size() ? columns - kFigures - line.size() : 1);
       std::printf("%10s %7s %10s  %s\n", Human(view, node.cum).c_str(),
                   Percent(ToDouble(node.cum), total).c_str(),
                   node.flat == 0 ? "" : Human(view, node.flat).c_str(), line.c_str());
@@ -158,7 +168,9 @@ void Tree(const ReportRequest& request) {
 }
 
 void Peek(const ReportRequest& request) {
-  const View view(request.files, request.view);
+  ViewOptions options = request.view;
+  options.keep = request.regex;  // what is looked for must not be folded
+  const View view(request.files, options);
   TellOfView(view, request.granularity);
   const FrameTable frames(view.profile(), request.granularity);
   const Expression wanted(request.regex, "peek");
@@ -172,6 +184,10 @@ void Peek(const ReportRequest& request) {
     callers[pair.second].push_back({pair.first, sum});
     callees[pair.first].push_back({pair.second, sum});
   }
+  std::vector<uint32_t> all;
+  for (const Row& row : rows) all.push_back(row.frame);
+  const RowNames names(frames, request.names, all);
+  const size_t columns = OutputColumns() - std::min<size_t>(OutputColumns() - 1, 26);
   const auto sorted = [&](std::vector<Neighbour> list) {
     std::sort(list.begin(), list.end(), [&](const Neighbour& a, const Neighbour& b) {
       return a.sum != b.sum ? a.sum > b.sum : frames.name(a.frame) < frames.name(b.frame);
@@ -194,7 +210,7 @@ void Peek(const ReportRequest& request) {
       continue;
     }
     ++shown;
-    const std::string name = frames.name(row.frame);
+    const std::string& name = frames.name(row.frame);
     if (request.json) {
       std::printf("%s\n  {\"name\": %s, \"flat\": %s, \"cum\": %s", any ? "," : "", JsonString(name).c_str(),
                   Decimal(row.flat).c_str(), Decimal(row.cum).c_str());
@@ -214,12 +230,12 @@ void Peek(const ReportRequest& request) {
         for (const Neighbour& other : sorted(list)) {
           std::printf("%10s %9s      %s\n", Human(view, other.sum).c_str(),
                       Percent(ToDouble(other.sum), ToDouble(row.cum)).c_str(),
-                      Printable(frames.name(other.frame)).c_str());
+                      names.Of(other.frame, columns).c_str());
         }
       };
       if (any) std::printf("\n");
       print(callers[row.frame]);
-      const std::string line = Printable(name) + "   flat " + Human(view, row.flat) + "   cum " +
+      const std::string line = names.Of(row.frame, columns) + "   flat " + Human(view, row.flat) + "   cum " +
                                Human(view, row.cum) + " " + LimitsText(view, row.cum, row.cum_uncertainty);
       std::printf("%10s %9s  %s\n", Human(view, row.cum).c_str(),
                   Percent(ToDouble(row.cum), ToDouble(view.total())).c_str(),
@@ -240,7 +256,7 @@ void Folded(const ReportRequest& request) {
   const FrameTable frames(view.profile(), request.granularity);
   const auto by_name = [&](const std::vector<uint32_t>& a, const std::vector<uint32_t>& b) {
     return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(), [&](uint32_t x, uint32_t y) {
-      return x != y && frames.name(x) < frames.name(y);
+      return frames.name(x) != frames.name(y) ? frames.name(x) < frames.name(y) : x < y;
     });
   };
   std::map<std::vector<uint32_t>, Sum, decltype(by_name)> stacks(by_name);
@@ -275,11 +291,11 @@ void Folded(const ReportRequest& request) {
     std::string line;
     for (const uint32_t frame : frame_ids) {
       if (request.json) {
-        line += (line.empty() ? "" : ", ") + JsonString(frames.name(frame));
+        line += (line.empty() ? "" : ", ") + JsonString(frames.UniqueName(frame));
         continue;
       }
       // The format's own separators cannot be quoted in it.
-      std::string name = Printable(frames.name(frame));
+      std::string name = Printable(frames.UniqueName(frame));
       std::replace(name.begin(), name.end(), ';', ':');
       line += (line.empty() ? "" : ";") + name;
     }

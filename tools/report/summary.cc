@@ -8,6 +8,7 @@
 #include "tools/base/human.h"
 #include "tools/profile/drop_frames.h"
 #include "tools/profile/frames.h"
+#include "tools/report/row_names.h"
 #include "tools/report/table.h"
 #include "tools/report/view.h"
 
@@ -21,8 +22,9 @@ std::string Summary(Profile profile) {
   const FrameTable frames(view.profile(), Granularity::kFunction);
   const std::vector<Row> rows = MakeTable(view, frames, Order::kFlat);
   if (rows.empty() || rows.front().flat <= 0) return line;
-  return line + ", most in " + Printable(frames.name(rows.front().frame)) + " (" + human(rows.front().flat) +
-         ")";
+  const uint32_t frame = rows.front().frame;
+  return line + ", most in " + RowNames(frames, NameForm::kDisplay, {frame}).Of(frame, 0) + " (" +
+         human(rows.front().flat) + ")";
 }
 
 }  // namespace heapprof::tools

@@ -3,8 +3,8 @@
 
 #include <charconv>
 
-#include "tools/base/expression.h"
 #include "tools/base/failure.h"
+#include "tools/blame/hide.h"
 #include "tools/profile/merge.h"
 
 namespace heapprof::tools {
@@ -50,29 +50,6 @@ bool Has(const Profile& profile, const ProfileSample& sample, const Tag& tag) {
 
 }  // namespace
 
-std::vector<bool> MatchLocations(const Profile& profile, const std::string& expression, const char* option) {
-  const Expression wanted(expression, option);
-  std::vector<bool> functions(profile.functions.size()), mappings(profile.mappings.size());
-  for (size_t i = 0; i < functions.size(); ++i) {
-    const ProfileFunction& function = profile.functions[i];
-    functions[i] =
-        wanted.FoundIn(profile.text(function.name)) || wanted.FoundIn(profile.text(function.filename));
-  }
-  for (size_t i = 0; i < mappings.size(); ++i) {
-    mappings[i] = wanted.FoundIn(profile.text(profile.mappings[i].filename));
-  }
-  std::vector<bool> locations(profile.locations.size());
-  for (size_t i = 0; i < locations.size(); ++i) {
-    const ProfileLocation& location = profile.locations[i];
-    bool match = location.mapping != kNone && mappings[location.mapping];
-    for (const ProfileLine& line : profile.lines_of(location)) {
-      match = match || (line.function != kNone && functions[line.function]);
-    }
-    locations[i] = match;
-  }
-  return locations;
-}
-
 View::View(const std::string& file, const ViewOptions& options)
     : View(file, LoadNamedProfile(file, options.load), options) {}
 
@@ -87,6 +64,24 @@ View::View(const std::string& file, Profile profile, const ViewOptions& options)
       type_(TypeOf(file, profile_, options.type)),
       estimator_(profile_, type_) {
   Select(options);
+  CutStacks(options);
+}
+
+void View::CutStacks(const ViewOptions& options) {
+  FoldOptions fold;
+  fold.by_behaviour = options.fold_by_behaviour;
+  // What somebody asks for by its name is not folded.
+  const auto keep = [&](const std::string& expression, const char* option) {
+    if (expression.empty()) return;
+    const std::vector<bool> matches = MatchNames(profile_, expression, option);
+    fold.kept.resize(matches.size());
+    for (size_t i = 0; i < matches.size(); ++i) fold.kept[i] = fold.kept[i] || matches[i];
+  };
+  keep(options.prune_from, "--prune-from");
+  keep(options.keep, "peek");
+  if (!options.hide.empty() || !options.show.empty()) HideFrames(&profile_, options.hide, options.show);
+  if (!options.prune_from.empty()) PruneFrom(&profile_, options.prune_from);
+  if (!options.unfold && options.show.empty()) folded_ = Fold(&profile_, type_, fold);
 }
 
 void View::Select(const ViewOptions& options) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A profile as the reports look at it: one sample type, and the samples that the user asked for.
+// A profile as the reports look at it: one sample type, the samples that the user asked for, and their stacks
+// without what was hidden, pruned and folded. Samples are chosen by their whole stacks.
 //
 // Thread-safety: reading, yes. Errors: Failure for a sample type that is not there, an expression that is
 // none, a tag without '='.
@@ -9,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tools/blame/fold.h"
 #include "tools/estimate/estimate.h"
 #include "tools/profile/load.h"
 #include "tools/profile/profile.h"
@@ -17,7 +19,12 @@ namespace heapprof::tools {
 
 struct ViewOptions {
   std::string type;               // empty: the profile's default
-  std::string focus, ignore;      // RE2; "" is not set
+  std::string focus, ignore;      // RE2, like the next four; "" is not set
+  std::string hide, show;         // frames that go, the only ones that stay: tools/blame/hide.h
+  std::string prune_from;         // what is nearer the leaf than the first that matches goes
+  std::string keep;               // functions that are not folded
+  bool unfold = false;            // nothing is folded
+  bool fold_by_behaviour = true;  // or by the list of names only
   std::vector<std::string> tags;  // KEY=VALUE, all of which must hold
   LoadOptions load;
 };
@@ -49,9 +56,11 @@ class View {
   // The sum of the absolute values of all samples, whether they pass or not: what percentages are of.
   Sum total() const { return total_; }
   const Uncertainty& total_uncertainty() const { return total_uncertainty_; }
+  const Folded& folded() const { return folded_; }
 
  private:
   void Select(const ViewOptions& options);
+  void CutStacks(const ViewOptions& options);
 
   std::string file_;
   Profile profile_;
@@ -61,11 +70,8 @@ class View {
   std::vector<uint32_t> samples_;
   Sum total_ = 0;
   Uncertainty total_uncertainty_;
+  Folded folded_;
 };
-
-// True for each location with a function, source file or module in whose name `expression` is found.
-// Errors: Failure, which names `option`.
-std::vector<bool> MatchLocations(const Profile& profile, const std::string& expression, const char* option);
 
 }  // namespace heapprof::tools
 

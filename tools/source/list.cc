@@ -204,7 +204,9 @@ class JsonPrinter {
 }  // namespace
 
 void List(const ListRequest& request) {
-  const View view(request.files, request.view);
+  ViewOptions options = request.view;
+  options.keep = request.regex;  // what is looked for must not be folded
+  const View view(request.files, options);
   TellOfView(view, Granularity::kFunction);
   const std::vector<ListedFunction> functions = ListFunctions(view, request.regex);
   const size_t limit = request.limit == 0 ? functions.size() : std::min(request.limit, functions.size());

@@ -142,6 +142,8 @@ TEST_F(HeapProtoTest, DefaultTypeOfEachKind) {
   pb::Profile allocs = Profile(HeapProfileKind::kAllocs);
   EXPECT_EQ(Text(allocs, allocs.default_sample_type()), "alloc_space");
   EXPECT_NE(Text(heap, heap.drop_frames()).find("|operator new(\\[\\])?|"), std::string::npos);
+  // Instances, too: readers cut names at their parameters, and no more.
+  EXPECT_NE(Text(heap, heap.drop_frames()).find("new_allocator(<.*>)?::"), std::string::npos);
   EXPECT_EQ(heap.duration_nanos(), 0);
 }
 

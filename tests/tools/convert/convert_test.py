@@ -93,7 +93,7 @@ class ConvertTest(unittest.TestCase):
         return expected
 
     def convert(self, name, *options):
-        done = run("convert", "--to", name, *options, "p.pb.gz", folder=self.folder.name)
+        done = run("convert", "--to", name, "--unfold", *options, "p.pb.gz", folder=self.folder.name)
         self.assertEqual((done.returncode, done.stderr, done.stdout), (0, "", FORMATS[name] + "\n"))
         with open(os.path.join(self.folder.name, FORMATS[name]), encoding="utf-8") as file:
             return file.read()
@@ -103,7 +103,7 @@ class ConvertTest(unittest.TestCase):
         for name in ("speedscope", "folded", "heapprofile"):
             self.assertEqual(stacks_of(name, self.convert(name)), expected[1], name)
             self.assertEqual(stacks_of(name, self.convert(name, "--type", "alloc_space")), expected[0], name)
-        done = run("folded", self.path)
+        done = run("folded", "--unfold", self.path)
         self.assertEqual(stacks_of("folded", done.stdout), expected[1])
 
     def test_times_are_exact_in_every_format(self):

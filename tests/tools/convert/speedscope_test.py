@@ -91,7 +91,7 @@ class SpeedscopeTest(unittest.TestCase):
         for stack, value in stacks.items():
             writer.add(stack, (value,) * len(types))
         writer.write(os.path.join(self.folder, "p.pb.gz"))
-        subprocess.run([HEAPPROF, "convert", "p.pb.gz", "-o", f"p{ending}", *options], cwd=self.folder, check=True,
+        subprocess.run([HEAPPROF, "convert", "--unfold", "p.pb.gz", "-o", f"p{ending}", *options], cwd=self.folder, check=True,
                        stdout=subprocess.DEVNULL)
         return self.shown(f"p{ending}")
 

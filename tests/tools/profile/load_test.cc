@@ -91,6 +91,16 @@ TEST(Load, LeavesOutDroppedFramesAndWhatIsBelowThem) {
   EXPECT_THAT(Addresses(LoadText(made.SerializeAsString()), 0), ElementsAre(0x401001));
   made.set_keep_frames(Intern(&made, "mall.*"));
   EXPECT_THAT(Addresses(LoadText(made.SerializeAsString()), 1), ElementsAre(0x401001, 0x401002));
+  // Template arguments may be in the expression or not, a return type never is.
+  made.set_keep_frames(0);
+  for (const char* expression : {"std::__new_allocator::allocate", "std::__new_allocator<.*>::allocate"}) {
+    pb::Profile of_template = made;
+    of_template.set_drop_frames(Intern(&of_template, expression));
+    of_template.mutable_sample(0)->add_location_id(2);
+    of_template.mutable_function(0)->set_name(Intern(
+        &of_template, "std::__new_allocator<std::pair<int, char> >::allocate(unsigned long, void const*)"));
+    EXPECT_THAT(Addresses(LoadText(of_template.SerializeAsString()), 0), ElementsAre(0x401002)) << expression;
+  }
   made.set_drop_frames(Intern(&made, "("));
   EXPECT_THROW(LoadText(made.SerializeAsString()), tools::Failure);
 }

@@ -176,7 +176,9 @@ TEST_F(Diff, WrongRequestsEndInOneLine) {
   EXPECT_THAT(result.err, HasSubstr("new has no sample type inuse_space; it has alloc_objects"));
   result = Run({"--fail-on-growth=much"});
   EXPECT_EQ(result.exit_status, 2);
-  EXPECT_EQ(result.err, "heapprof: --fail-on-growth: 'much' is no size (a number, with k, m or g)\n");
+  EXPECT_EQ(result.err,
+            "heapprof: diff: --fail-on-growth: 'much' is no size (a number, with k, m or g); see heapprof "
+            "diff --help\n");
   // 2^64 bytes, of which 0 would be left.
   EXPECT_THAT(Run({"--fail-on-growth=17179869184g"}).err, HasSubstr("is no size"));
 }

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <sstream>
+
 #include "tests/support/files.h"
 #include "tests/tools/made_profile.h"
 
@@ -78,18 +81,18 @@ class Report : public testing::Test {
 TEST_F(Report, TopSumsFlatAndCumulativeValues) {
   const std::string out = Run({"top"});
   EXPECT_THAT(out, HasSubstr(", inuse_space: 4.6 KiB of 4.6 KiB\n"));
-  EXPECT_THAT(out, HasSubstr("   3.9 KiB  85.11%  85.11%    3.9 KiB  85.11%  Leaf\n"
-                             "     500 B  10.64%  95.74%    3.4 KiB  74.47%  Right\n"
-                             "     200 B   4.26% 100.00%    1.2 KiB  25.53%  Left\n"
-                             "       0 B      0% 100.00%    4.6 KiB 100.00%  main\n"));
+  EXPECT_THAT(out, HasSubstr("   3.9 KiB  85.1% ########    3.9 KiB  85.1%  Leaf\n"
+                             "     500 B  10.6% #           3.4 KiB  74.5%  Right\n"
+                             "     200 B   4.3%             1.2 KiB  25.5%  Left\n"
+                             "       0 B     0%             4.6 KiB 100.0%  main\n"));
   EXPECT_THAT(out, Not(HasSubstr("\x1b["))) << "colours into a pipe";
 }
 
 TEST_F(Report, TopHasItsFormsAndFilters) {
-  EXPECT_THAT(Run({"top", "--cum", "--limit", "1"}), HasSubstr("100.00%  main\n... and 3 more lines"));
+  EXPECT_THAT(Run({"top", "--cum", "--limit", "1"}), HasSubstr("100.0%  main\n... and 3 more lines"));
   EXPECT_THAT(Run({"top", "--by", "line"}), HasSubstr("Right /src/Right.cc:30\n"));
   EXPECT_THAT(Run({"top", "--by", "file"}), HasSubstr("  /src/Left.cc\n"));
-  EXPECT_THAT(Run({"top", "--by", "module"}), HasSubstr("4.6 KiB 100.00%  [program]\n"));
+  EXPECT_THAT(Run({"top", "--by", "module"}), HasSubstr("4.6 KiB 100.0%  [program]\n"));
   EXPECT_THAT(Run({"top", "--type", "alloc_objects"}), HasSubstr("alloc_objects: 8 of 8\n"));
   EXPECT_THAT(Run({"top", "--focus", "Right"}), HasSubstr("3.4 KiB of 4.6 KiB\n"));
   EXPECT_THAT(Run({"top", "--ignore", "Left\\.cc"}), HasSubstr("3.4 KiB of 4.6 KiB\n"));
@@ -97,6 +100,81 @@ TEST_F(Report, TopHasItsFormsAndFilters) {
   EXPECT_THAT(Run({"top", "--tag", "bytes=200", "--tag", "side=left"}), HasSubstr("200 B of 4.6 KiB\n"));
   EXPECT_THAT(RunCommand({"top", "--tag", "bytes=200", "--tag", "side=right", path_}).out,
               HasSubstr("0 B of 4.6 KiB\n"));
+}
+
+TEST_F(Report, FunctionsOfOneNameAreRowsOfTheirOwn) {
+  profile_.mutable_function(1)->set_name(Intern(&profile_, "Leaf"));
+  profile_.mutable_function(1)->set_start_line(7);
+  profile_.mutable_function(2)->set_name(Intern(&profile_, "Leaf"));
+  profile_.mutable_function(2)->set_filename(0);
+  Write();
+  const std::string out = Run({"top"});
+  EXPECT_THAT(out, HasSubstr("  Leaf (Leaf.cc)\n"));
+  EXPECT_THAT(out, HasSubstr("  Leaf (Left.cc:7)\n"));
+  EXPECT_THAT(out, HasSubstr("  Leaf [program]\n"));
+  EXPECT_THAT(Run({"folded"}), HasSubstr("main;Leaf (/src/Left.cc:7);Leaf (/src/Leaf.cc) 1000\n"));
+  EXPECT_THAT(Run({"top", "--by", "name"}), HasSubstr("4.6 KiB 100.0% ########    4.6 KiB 100.0%  Leaf\n"));
+}
+
+TEST_F(Report, NamesHaveThreeForms) {
+  profile_.mutable_function(1)->set_name(
+      Intern(&profile_, "void Left<std::vector<int, std::allocator<int> > >(int)"));
+  profile_.mutable_function(1)->set_system_name(Intern(&profile_, "_Z4LeftISt6vectorIiSaIiEEEvi"));
+  profile_.mutable_function(2)->set_name(Intern(&profile_, "main::{lambda(int)#2}::operator()(int) const"));
+  profile_.mutable_function(2)->set_start_line(30);
+  profile_.mutable_function(3)->set_name(
+      Intern(&profile_, "void Left<std::vector<int, std::allocator<int> > >(char)"));
+  Write();
+  EXPECT_THAT(Run({"top"}), HasSubstr("  Left<std::vector<int>>(int)\n"));
+  EXPECT_THAT(Run({"top"}), HasSubstr("  Left<std::vector<int>>(char)\n"));
+  EXPECT_THAT(Run({"top"}), HasSubstr("  main::{lambda#2} (Right.cc:30)\n"));
+  EXPECT_THAT(Run({"tree"}), HasSubstr("main::{lambda#2} (Right.cc:30)\n"));
+  EXPECT_THAT(Run({"top", "--long"}),
+              HasSubstr("  void Left<std::vector<int, std::allocator<int> > >(int)\n"));
+  EXPECT_THAT(Run({"top", "--mangled"}), HasSubstr("  _Z4LeftISt6vectorIiSaIiEEEvi\n"));
+  EXPECT_THAT(Run({"top", "--json"}),
+              HasSubstr("{\"name\": \"void Left<std::vector<int, std::allocator<int> > >(int)"));
+  // What was read in the report can be asked for.
+  EXPECT_THAT(Run({"top", "--focus", "^main::{lambda#2}$"}), HasSubstr("3.4 KiB of 4.6 KiB\n"));
+}
+
+TEST_F(Report, NamesFitTheWidth) {
+  profile_.mutable_function(3)->set_name(
+      Intern(&profile_,
+             "ns::a_function_with_a_name<of_which_the_arguments_are_long>::is_too_long_for_any_page_at_all"));
+  Write();
+  for (const size_t width : {60, 80, 100, 132}) {
+    Command command;
+    command.argv = {HEAPPROF_COMMAND, "top", path_};
+    command.env = {{"LC_ALL", "C"}, {"COLUMNS", std::to_string(width)}};
+    const Result result = RunProgram(command);
+    std::istringstream lines(result.out);
+    std::string line;
+    std::getline(lines, line);  // with the file's name
+    size_t longest = 0;
+    while (std::getline(lines, line)) longest = std::max(longest, line.size());
+    EXPECT_LE(longest, width) << result.out;
+    EXPECT_GE(longest, std::min<size_t>(width, 90)) << result.out;
+  }
+}
+
+TEST_F(Report, PlumbingIsFoldedIntoItsCallers) {
+  profile_.mutable_function(3)->set_name(Intern(&profile_, "xmalloc"));
+  Write();
+  const std::string out = Run({"top"});
+  EXPECT_THAT(out, HasSubstr("4.6 KiB of 4.6 KiB\n1 wrapper folded: xmalloc; --unfold shows it\n"));
+  EXPECT_THAT(out, HasSubstr("   3.4 KiB  74.5% ########    3.4 KiB  74.5%  Right\n"));
+  EXPECT_THAT(out, Not(HasSubstr("  xmalloc\n")));
+  EXPECT_THAT(Run({"folded"}), HasSubstr("main;Left 1000\n"));
+  EXPECT_THAT(Run({"top", "--json"}), HasSubstr(", \"folded\": [\"xmalloc\"], "));
+  const std::string unfolded = Run({"top", "--unfold"});
+  EXPECT_THAT(unfolded, HasSubstr("   3.9 KiB  85.1% ########    3.9 KiB  85.1%  xmalloc\n"));
+  EXPECT_THAT(unfolded, Not(HasSubstr("folded")));
+  EXPECT_THAT(Run({"peek", "xmalloc"}), HasSubstr("  xmalloc   flat 3.9 KiB"));
+  EXPECT_THAT(Run({"top", "--show", "xm"}), HasSubstr("  xmalloc\n"));
+  EXPECT_THAT(Run({"top", "--hide", "Left|main"}), HasSubstr("Right\n"));
+  EXPECT_THAT(Run({"top", "--prune-from", "^Right$"}),
+              HasSubstr("   3.4 KiB  74.5% ########    3.4 KiB  74.5%  Right\n"));
 }
 
 TEST_F(Report, TopSaysHowSureASampledFigureIs) {
@@ -180,11 +258,10 @@ TEST_F(Report, WrongRequestsEndInOneLine) {
   expect({"top", "--type", "cpu"},
          path_ + " has no sample type cpu; it has alloc_objects, alloc_space, inuse_objects, inuse_space");
   expect({"top", "--focus", "("}, "--focus: no regular expression: missing ): (");
-  expect({"top", "--tag", "side"}, "--tag side is not KEY=VALUE");
-  expect({"top", "--limit", "-1"},
-         "top: --limit: Value -1 not in range 0 to 1073741824; see heapprof top --help");
+  expect({"top", "--tag", "side"}, "top: --tag: 'side' is not KEY=VALUE; see heapprof top --help");
+  expect({"top", "--limit", "-1"}, "top: --limit: '-1' is no whole number; see heapprof top --help");
   expect({"tree", "--min-percent", "101"},
-         "tree: --min-percent: Value 101 not in range 0.000000 to 100.000000; see heapprof tree --help");
+         "tree: --min-percent: '101' is no number of 0 to 100; see heapprof tree --help");
 }
 
 }  // namespace

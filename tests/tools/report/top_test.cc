@@ -52,7 +52,8 @@ std::vector<std::string> RowsOfPprof(const std::string& file, const std::string&
 // The same of ours.
 std::vector<std::string> RowsOfTop(const std::string& file, const std::string& type, bool cum,
                                    const std::vector<std::string>& filter) {
-  std::vector<std::string> words = {"top", "--json", "--limit", "0", "--type", type};
+  std::vector<std::string> words = {"top",  "--json", "--limit", "0", "--unfold",
+                                    "--by", "name",   "--type",  type};
   if (cum) words.push_back("--cum");
   words.insert(words.end(), filter.begin(), filter.end());
   words.push_back(file);
@@ -97,6 +98,15 @@ TEST(Top, AgreesWithPprof) {
       EXPECT_EQ(mine, RowsOfPprof(file, type, cum, {})) << type;
       EXPECT_EQ(RowsOfTop(file, type, cum, {"--focus", "Py[DL]", "--ignore", "Import"}),
                 RowsOfPprof(file, type, cum, {"-focus=Py[DL]", "-ignore=Import"}))
+          << type;
+      // Frames go, samples and totals stay.
+      EXPECT_EQ(RowsOfTop(file, type, cum, {"--hide", "Malloc|libc"}),
+                RowsOfPprof(file, type, cum, {"-hide=Malloc|libc"}))
+          << type;
+      EXPECT_EQ(RowsOfTop(file, type, cum, {"--show", "Py"}), RowsOfPprof(file, type, cum, {"-show=Py"}))
+          << type;
+      EXPECT_EQ(RowsOfTop(file, type, cum, {"--prune-from", "^Py.*Import"}),
+                RowsOfPprof(file, type, cum, {"-prune_from=^Py.*Import"}))
           << type;
     }
   }

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <utility>
+
+#include "tools/names/display_name.h"
+
+namespace heapprof::tools {
+namespace {
+
+constexpr std::string_view kArguments = "<..>", kCut = "...";
+// Less of a name tells nothing.
+constexpr size_t kLeastColumns = 12;
+
+size_t Columns(std::string_view text) {
+  size_t columns = 0;
+  for (const char c : text) columns += (static_cast<unsigned char>(c) & 0xc0) != 0x80 ? 1 : 0;
+  return columns;
+}
+
+// Where the sign of an operator ends that begins at `at`, behind the word. "operator<<int>" is operator<.
+size_t EndOfSign(std::string_view name, size_t at) {
+  const size_t end = std::min(name.find_first_not_of("<>=-*", at), name.size());
+  if (end - at >= 2 && name[end - 1] == '<' && name[end - 2] == '<' && end < name.size() &&
+      name[end] != '(') {
+    return end - 1;
+  }
+  return end;
+}
+
+// The longest list of template arguments that is in no other: begin and end, empty if there is none that is
+// worth it.
+std::pair<size_t, size_t> LongestArguments(std::string_view name) {
+  constexpr std::string_view kOperator = "operator";
+  std::pair<size_t, size_t> longest(0, 0);
+  size_t begin = 0;
+  int depth = 0;
+  for (size_t i = 0; i < name.size(); ++i) {
+    if (name.substr(i, kOperator.size()) == kOperator) {
+      i = EndOfSign(name, i + kOperator.size()) - 1;
+      continue;
+    }
+    if (name[i] == '<' && depth++ == 0) begin = i;
+    if (name[i] == '>' && depth > 0 && --depth == 0 && i + 1 - begin > longest.second - longest.first &&
+        i + 1 - begin > kArguments.size()) {
+      longest = {begin, i + 1};
+    }
+  }
+  return longest;
+}
+
+bool IsMiddleOfCharacter(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+
+}  // namespace
+
+std::string ShortenName(std::string_view name, size_t columns) {
+  std::string text(name);
+  if (columns < kLeastColumns) return text;
+  while (Columns(text) > columns) {
+    const auto [begin, end] = LongestArguments(text);
+    if (begin == end) break;
+    text.replace(begin, end - begin, kArguments);
+  }
+  if (Columns(text) <= columns) return text;
+  // The end says which function it is, the beginning whose.
+  const size_t kept = columns - kCut.size(), head = kept / 3, tail = kept - head;
+  size_t from = 0, to = text.size();
+  for (size_t i = 0; i < head; ++i) {
+    for (++from; from < text.size() && IsMiddleOfCharacter(text[from]);) ++from;
+  }
+  for (size_t i = 0; i < tail; ++i) {
+    for (--to; to > 0 && IsMiddleOfCharacter(text[to]);) --to;
+  }
+  return text.substr(0, from) + std::string(kCut) + text.substr(to);
+}
+
+}  // namespace heapprof::tools
