@@ -189,7 +189,7 @@ int DumpHeap(const char* path) {
 
 int WriteProfile(const char* name, int fd, int debug) {
   if (name == nullptr || debug < 0 || debug > 1) return -EINVAL;
-  DescriptorDump dump = {LookupProfile(name), fd, debug, false, nullptr, 0};
+  DescriptorDump dump = {ProcessProfiles().Lookup(name), fd, debug, false, nullptr, 0};
   if (dump.profile == nullptr) return -ENOENT;
   if (debug != 0) {
     // The allocator's statistics take its locks, which the code that a handler interrupted may hold.

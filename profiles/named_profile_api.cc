@@ -27,17 +27,17 @@ extern "C" {
 
 HEAPPROF_API heapprof_profile* heapprof_profile_new(const char* name) {
   heapprof::NamedProfile* profile = nullptr;
-  int error = heapprof::NewProfile(name, &profile);
+  int error = heapprof::ProcessProfiles().Make(name, &profile);
   if (error != 0) errno = -error;
   return Handle(profile);
 }
 
 HEAPPROF_API heapprof_profile* heapprof_profile_lookup(const char* name) {
-  return Handle(heapprof::LookupProfile(name));
+  return Handle(heapprof::ProcessProfiles().Lookup(name));
 }
 
 HEAPPROF_API size_t heapprof_profile_list(heapprof_profile** out, size_t capacity) {
-  return heapprof::ListProfiles(reinterpret_cast<heapprof::NamedProfile**>(out), capacity);
+  return heapprof::ProcessProfiles().List(reinterpret_cast<heapprof::NamedProfile**>(out), capacity);
 }
 
 HEAPPROF_API const char* heapprof_profile_name(const heapprof_profile* profile) {
@@ -51,12 +51,12 @@ HEAPPROF_API size_t heapprof_profile_count(const heapprof_profile* profile) {
 HEAPPROF_API int heapprof_profile_add(heapprof_profile* profile, const void* key, int skip) {
   heapprof::CallerFrame caller = HEAPPROF_CALLER_FRAME();
   if (profile == nullptr || skip < 0) return -EINVAL;
-  return heapprof::AddToProfile(Inside(profile), key, static_cast<size_t>(skip), caller);
+  return heapprof::ProcessProfiles().Add(Inside(profile), key, static_cast<size_t>(skip), caller);
 }
 
 HEAPPROF_API int heapprof_profile_remove(heapprof_profile* profile, const void* key) {
   if (profile == nullptr) return -EINVAL;
-  return heapprof::RemoveFromProfile(Inside(profile), key);
+  return heapprof::ProcessProfiles().Remove(Inside(profile), key);
 }
 
 }  // extern "C"

@@ -63,10 +63,10 @@ bool IsStillThere(const Module& module, const ModuleTable& now) {
          strcmp(found.path, module.path) == 0;
 }
 
-bool AreAnyStacks() { return HeapBuckets().count() != 0 || AnyProfileHasStacks() || cpu::Running(); }
+bool AreAnyStacks() { return HeapBuckets().count() != 0 || ProcessProfiles().HasStacks() || cpu::Running(); }
 
 bool IsInStacks(uint64_t start, uint64_t limit) {
-  return HeapBuckets().HasLocationIn(start, limit) || NamedProfilesHaveLocationIn(start, limit) ||
+  return HeapBuckets().HasLocationIn(start, limit) || ProcessProfiles().HasLocationIn(start, limit) ||
          cpu::HasLocationIn(start, limit);
 }
 
@@ -83,7 +83,8 @@ void AddAliases(void* of) {
   CodeSegment code[kMaxSegments];
   const size_t count = ReadCodeSegments(module.code_lo, code, kMaxSegments);
   for (size_t i = 0; i < count; ++i) {
-    const RetiredModule* entry = FindRetiredCode(code[i], module.code_lo, object.dlfo_link_map->l_name);
+    const RetiredModule* entry =
+        ProcessRetiredModules().FindCode(code[i], module.code_lo, object.dlfo_link_map->l_name);
     if (entry != nullptr) unwind::AddAlias(code[i].start, code[i].limit, entry->start);
   }
 }
@@ -104,10 +105,10 @@ void RetireWhatHasGone(const Module* known, uint32_t count, const ModuleTable& n
     if (module.inode == 0 || IsStillThere(module, now)) continue;
     // Asked for first, so that a module in no stack takes no address.
     if (!IsInStacks(module.start, module.limit)) continue;
-    if (const RetiredModule* entry = FindOrAddRetiredModule(module)) {
+    if (const RetiredModule* entry = ProcessRetiredModules().FindOrAdd(module)) {
       unwind::SetModuleWatcher(WatchModule);
       HeapBuckets().MoveLocations(module.start, module.limit, entry->start);
-      MoveProfileLocations(module.start, module.limit, entry->start);
+      ProcessProfiles().MoveLocations(module.start, module.limit, entry->start);
       cpu::MoveLocations(module.start, module.limit, entry->start);
     }
   }

@@ -80,7 +80,7 @@ void LetSignalsIn(uint64_t mask) {
 }
 
 void UnlockTables() {
-  UnlockNamedProfilesAfterFork(false);
+  ProcessProfiles().UnlockAfterFork(false);
   LabelSets().UnlockAfterFork(false);
   UnlockModulesAfterFork(false);
   UnlockArenaResetInParent();
@@ -93,7 +93,7 @@ void UnlockOurs() {
 
 bool TryLockOurs() {
   if (!LockArenaResetForFork()) return false;
-  if (LockModulesForFork() && LabelSets().LockForFork() && LockNamedProfilesForFork() &&
+  if (LockModulesForFork() && LabelSets().LockForFork() && ProcessProfiles().LockForFork() &&
       recorder::PrepareFork()) {
     return true;
   }
@@ -149,7 +149,7 @@ void Parent() {
 
 void ForgetParent(bool copied) {
   recorder::ChildAfterFork();
-  UnlockNamedProfilesAfterFork(true);
+  ProcessProfiles().UnlockAfterFork(true);
   LabelSets().UnlockAfterFork(true);
   UnlockModulesAfterFork(true);
   UnlockArenaResetInChild();

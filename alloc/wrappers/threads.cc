@@ -130,7 +130,7 @@ int CreateThread(pthread_t* thread, const pthread_attr_t* attributes, void* (*fu
   start->held = HoldThreadArgument(argument);
   ReadAttributes(attributes, start);
   ReadModules();
-  RecordThreadCreation(caller);
+  ProcessProfiles().RecordThreadCreation(caller);
   int error = g_next.pthread_create(thread, attributes, Trampoline, start);
   if (error != 0) {
     ReleaseThreadArgument(start->held);

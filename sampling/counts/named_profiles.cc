@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/constinit.h"
 #include "base/hash.h"
-#include "base/lock/spinlock.h"
 #include "base/memory/arena.h"
 #include "base/options.h"
 #include "base/utf8.h"
@@ -17,30 +17,23 @@
 namespace heapprof {
 namespace {
 
-using Slot = NamedProfile::Slot;
+HP_CONSTINIT NamedProfiles g_profiles;
 
-NamedProfile g_heap = {"heap", ProfileKind::kHeap, {0}, {nullptr}, nullptr, 0};
-NamedProfile g_allocs = {"allocs", ProfileKind::kAllocs, {0}, {nullptr}, nullptr, 0};
-NamedProfile g_thread_create = {"threadcreate", ProfileKind::kThreadCreate, {0}, {nullptr}, nullptr, 0};
-NamedProfile* const kBuiltIn[] = {&g_allocs, &g_heap, &g_thread_create};
-constexpr size_t kBuiltIns = sizeof(kBuiltIn) / sizeof(kBuiltIn[0]);
 // Names that stand for a profile with an interface of its own.
 constexpr char kCpu[] = "cpu";
 
-SpinLock<LockRank::kNamed> g_lock;
-// Custom profiles, in the order of their making; written under the lock.
-std::atomic<NamedProfile*> g_custom[kMaxProfiles];
-std::atomic<size_t> g_custom_count{0};
+}  // namespace
 
-// The i-th of all.
-NamedProfile* ProfileAt(size_t i) {
-  return i < kBuiltIns ? kBuiltIn[i] : g_custom[i - kBuiltIns].load(std::memory_order_relaxed);
+NamedProfiles& ProcessProfiles() { return g_profiles; }
+
+NamedProfile* NamedProfiles::At(size_t i) {
+  if (i >= kBuiltIns) return custom_[i - kBuiltIns].load(std::memory_order_relaxed);
+  NamedProfile* const built_in[kBuiltIns] = {&allocs_, &heap_, &thread_create_};
+  return built_in[i];
 }
-// acquire: a profile before the count that covers it.
-size_t ProfileTotal() { return kBuiltIns + g_custom_count.load(std::memory_order_acquire); }
 
 // The slot of `key`, or the free one where it would be.
-Slot* FindSlot(const NamedProfile& profile, const void* key) {
+NamedProfile::Slot* NamedProfiles::FindSlot(const NamedProfile& profile, const void* key) {
   size_t at = MixBits(reinterpret_cast<uintptr_t>(key));
   for (;; ++at) {
     Slot* slot = &profile.slots[at & (profile.capacity - 1)];
@@ -48,8 +41,8 @@ Slot* FindSlot(const NamedProfile& profile, const void* key) {
   }
 }
 
-// Under the lock: makes sure of a free slot beside those in use. At most half of the slots are.
-bool GrowSlots(NamedProfile* profile) {
+// Makes sure of a free slot beside those in use. At most half of the slots are.
+bool NamedProfiles::GrowSlots(NamedProfile* profile) {
   constexpr size_t kFirst = 256;
   size_t used = profile->count.load(std::memory_order_relaxed);
   if (used + 1 <= profile->capacity / 2) return true;
@@ -68,7 +61,7 @@ bool GrowSlots(NamedProfile* profile) {
 }
 
 // Frees a slot and moves those behind it that would no longer be found.
-void FreeSlot(NamedProfile* profile, Slot* freed) {
+void NamedProfiles::FreeSlot(NamedProfile* profile, Slot* freed) {
   size_t mask = profile->capacity - 1;
   auto hole = static_cast<size_t>(freed - profile->slots);
   for (size_t at = (hole + 1) & mask; profile->slots[at].entry != 0; at = (at + 1) & mask) {
@@ -81,8 +74,8 @@ void FreeSlot(NamedProfile* profile, Slot* freed) {
   profile->slots[hole] = {nullptr, 0};
 }
 
-// Under the lock. nullptr: no memory.
-StackCounts* CountsOf(NamedProfile* profile) {
+// nullptr: no memory.
+StackCounts* NamedProfiles::CountsOf(NamedProfile* profile) {
   StackCounts* counts = profile->counts.load(std::memory_order_relaxed);
   if (counts != nullptr) return counts;
   counts = static_cast<StackCounts*>(MapMetadata(sizeof(StackCounts)));
@@ -96,24 +89,27 @@ StackCounts* CountsOf(NamedProfile* profile) {
   return counts;
 }
 
-struct CallerStack {
+struct NamedProfiles::CallerStack {
   uintptr_t* pcs;
   uint32_t depth;
   bool truncated;
   uint64_t hash;
+
+  CallerStack(const CallerFrame& caller, size_t skip, uintptr_t* walked);
 };
 
-CallerStack WalkCaller(const CallerFrame& caller, size_t skip, uintptr_t* pcs) {
-  WalkResult walk = WalkStack(caller, CurrentThread().stack, pcs, GetOptions().max_frames);
+NamedProfiles::CallerStack::CallerStack(const CallerFrame& caller, size_t skip, uintptr_t* walked) {
+  WalkResult walk = WalkStack(caller, CurrentThread().stack, walked, GetOptions().max_frames);
   uint32_t left_out = skip < walk.depth ? static_cast<uint32_t>(skip) : walk.depth;
-  uint32_t depth = walk.depth - left_out;
-  CallerStack stack = {pcs + left_out, depth, walk.truncated || depth == 0, depth};
-  for (uint32_t i = 0; i < stack.depth; ++i) stack.hash = MixBits(stack.hash * 31 + stack.pcs[i]);
-  return stack;
+  pcs = walked + left_out;
+  depth = walk.depth - left_out;
+  truncated = walk.truncated || depth == 0;
+  hash = depth;
+  for (uint32_t i = 0; i < depth; ++i) hash = MixBits(hash * 31 + pcs[i]);
 }
 
-// Counts one more of `stack`. Under the lock. 0: no memory.
-uint32_t CountIn(NamedProfile* profile, const CallerStack& stack) {
+// Counts one more of `stack`. 0: no memory.
+uint32_t NamedProfiles::CountIn(NamedProfile* profile, const CallerStack& stack) {
   StackCounts* counts = CountsOf(profile);
   if (counts == nullptr) return 0;
   uint32_t entry =
@@ -122,39 +118,37 @@ uint32_t CountIn(NamedProfile* profile, const CallerStack& stack) {
   return entry;
 }
 
-}  // namespace
-
-NamedProfile* LookupProfile(const char* name) {
-  size_t total = ProfileTotal();
+NamedProfile* NamedProfiles::Lookup(const char* name) {
+  const size_t total = count();
   for (size_t i = 0; name != nullptr && i < total; ++i) {
-    if (strcmp(ProfileAt(i)->name, name) == 0) return ProfileAt(i);
+    if (strcmp(At(i)->name, name) == 0) return At(i);
   }
   return nullptr;
 }
 
-int NewProfile(const char* name, NamedProfile** profile) {
+int NamedProfiles::Make(const char* name, NamedProfile** profile) {
   size_t size = name == nullptr ? 0 : strlen(name);
   if (size == 0 || size > NamedProfile::kMaxNameSize || !IsUtf8(name)) return -EINVAL;
-  SpinLockHolder hold(&g_lock);
-  if (LookupProfile(name) != nullptr || strcmp(name, kCpu) == 0) return -EEXIST;
-  size_t count = g_custom_count.load(std::memory_order_relaxed);
-  if (ProfileTotal() >= kMaxProfiles) return -ENOSPC;
+  SpinLockHolder hold(&lock_);
+  if (Lookup(name) != nullptr || strcmp(name, kCpu) == 0) return -EEXIST;
+  size_t made_before = custom_count_.load(std::memory_order_relaxed);
+  if (count() >= kMaxProfiles) return -ENOSPC;
   auto* made = static_cast<NamedProfile*>(MapMetadata(sizeof(NamedProfile)));
   if (made == nullptr) return -ENOMEM;
   memcpy(made->name, name, size + 1);
   made->kind = ProfileKind::kCustom;
-  g_custom[count].store(made, std::memory_order_relaxed);
+  custom_[made_before].store(made, std::memory_order_relaxed);
   // release: the profile before the count that covers it.
-  g_custom_count.store(count + 1, std::memory_order_release);
+  custom_count_.store(made_before + 1, std::memory_order_release);
   *profile = made;
   return 0;
 }
 
-size_t ListProfiles(NamedProfile** out, size_t capacity) {
-  size_t total = ProfileTotal();
+size_t NamedProfiles::List(NamedProfile** out, size_t capacity) {
+  const size_t total = count();
   NamedProfile* sorted[kMaxProfiles];
   for (size_t i = 0; i < total; ++i) {
-    NamedProfile* profile = ProfileAt(i);
+    NamedProfile* profile = At(i);
     size_t at = i;
     for (; at > 0 && strcmp(sorted[at - 1]->name, profile->name) > 0; --at) sorted[at] = sorted[at - 1];
     sorted[at] = profile;
@@ -169,11 +163,11 @@ uint64_t ProfileCount(const NamedProfile& profile) {
   return heap ? HeapBuckets().count() : profile.count.load(std::memory_order_relaxed);
 }
 
-int AddToProfile(NamedProfile* profile, const void* key, size_t skip, const CallerFrame& caller) {
+int NamedProfiles::Add(NamedProfile* profile, const void* key, size_t skip, const CallerFrame& caller) {
   if (profile->kind != ProfileKind::kCustom) return -EPERM;
   auto* pcs = static_cast<uintptr_t*>(alloca(GetOptions().max_frames * sizeof(uintptr_t)));
-  CallerStack stack = WalkCaller(caller, skip, pcs);
-  SpinLockHolder hold(&g_lock);
+  CallerStack stack(caller, skip, pcs);
+  SpinLockHolder hold(&lock_);
   if (!GrowSlots(profile)) return -ENOMEM;
   Slot* slot = FindSlot(*profile, key);
   if (slot->entry != 0) return -EEXIST;
@@ -184,9 +178,9 @@ int AddToProfile(NamedProfile* profile, const void* key, size_t skip, const Call
   return 0;
 }
 
-int RemoveFromProfile(NamedProfile* profile, const void* key) {
+int NamedProfiles::Remove(NamedProfile* profile, const void* key) {
   if (profile->kind != ProfileKind::kCustom) return -EPERM;
-  SpinLockHolder hold(&g_lock);
+  SpinLockHolder hold(&lock_);
   if (profile->capacity == 0) return 0;
   Slot* slot = FindSlot(*profile, key);
   if (slot->entry == 0) return 0;
@@ -198,43 +192,39 @@ int RemoveFromProfile(NamedProfile* profile, const void* key) {
   return 0;
 }
 
-void RecordThreadCreation(const CallerFrame& caller) {
+void NamedProfiles::RecordThreadCreation(const CallerFrame& caller) {
   auto* pcs = static_cast<uintptr_t*>(alloca(GetOptions().max_frames * sizeof(uintptr_t)));
-  CallerStack stack = WalkCaller(caller, 0, pcs);
-  SpinLockHolder hold(&g_lock);
-  g_thread_create.count.fetch_add(1, std::memory_order_relaxed);
-  CountIn(&g_thread_create, stack);
+  CallerStack stack(caller, 0, pcs);
+  SpinLockHolder hold(&lock_);
+  thread_create_.count.fetch_add(1, std::memory_order_relaxed);
+  CountIn(&thread_create_, stack);
 }
 
 // The profiles that count stacks, each given to use(StackCounts*).
 template <typename Use>
-static void ForEachCounts(Use use) {
-  size_t total = ProfileTotal();
+void NamedProfiles::ForEachCounts(Use use) {
+  const size_t total = count();
   for (size_t i = 0; i < total; ++i) {
     // acquire: pairs with the release that published it.
-    if (StackCounts* counts = ProfileAt(i)->counts.load(std::memory_order_acquire)) use(counts);
+    if (StackCounts* counts = At(i)->counts.load(std::memory_order_acquire)) use(counts);
   }
 }
 
-bool AnyProfileHasStacks() {
+bool NamedProfiles::HasStacks() {
   bool any = false;
   ForEachCounts([&](StackCounts*) { any = true; });
   return any;
 }
 
-bool NamedProfilesHaveLocationIn(uint64_t start, uint64_t limit) {
+bool NamedProfiles::HasLocationIn(uint64_t start, uint64_t limit) {
   bool any = false;
   ForEachCounts([&](StackCounts* counts) { any = any || counts->HasLocationIn(start, limit); });
   return any;
 }
 
-void MoveProfileLocations(uint64_t start, uint64_t limit, uint64_t to) {
-  SpinLockHolder hold(&g_lock);
+void NamedProfiles::MoveLocations(uint64_t start, uint64_t limit, uint64_t to) {
+  SpinLockHolder hold(&lock_);
   ForEachCounts([=](StackCounts* counts) { counts->MoveLocations(start, limit, to); });
 }
-
-bool LockNamedProfilesForFork() { return g_lock.LockForFork(); }
-
-void UnlockNamedProfilesAfterFork(bool in_child) { g_lock.UnlockAfterFork(in_child); }
 
 }  // namespace heapprof

@@ -5,8 +5,9 @@
 // profile "threadcreate" counts the stacks that made threads. Profiles are never deleted, so that a dump
 // reads them at any time: the registry is append-only, and counts are read without the lock.
 //
-// Thread-safety: yes. Signal-safety: Lookup, List, Count and reading `counts`; the others take the lock,
-// which interrupted code may hold. Allocates: mmap only, within metadata_limit. Lock: kNamed, one for all.
+// Thread-safety: yes. Signal-safety: Lookup, List, ProfileCount and reading `counts`; the others take the
+// lock, which interrupted code may hold. Allocates: mmap only, within metadata_limit. Lock: kNamed, one for
+// all.
 #ifndef HEAPPROF_SAMPLING_COUNTS_NAMED_PROFILES_H_
 #define HEAPPROF_SAMPLING_COUNTS_NAMED_PROFILES_H_
 
@@ -15,6 +16,7 @@
 
 #include <atomic>
 
+#include "base/lock/spinlock.h"
 #include "sampling/counts/stack_counts.h"
 #include "sampling/unwind/caller_frame.h"
 
@@ -42,32 +44,64 @@ struct NamedProfile {
 
 inline constexpr size_t kMaxProfiles = 256;
 
-// nullptr: there is none of that name.
-NamedProfile* LookupProfile(const char* name);
-// Makes a custom profile. 0, or -EINVAL: the name is empty, longer than kMaxNameSize or no UTF-8, -EEXIST: it
-// is taken, -ENOSPC: there are kMaxProfiles, -ENOMEM.
-int NewProfile(const char* name, NamedProfile** profile);
-// Fills `out` with up to `capacity` profiles in the order of their names; returns how many there are.
-size_t ListProfiles(NamedProfile** out, size_t capacity);
-// Keys, threads made, or, of heap and allocs, stacks with their sizes.
+class NamedProfiles {
+ public:
+  // nullptr: there is none of that name.
+  NamedProfile* Lookup(const char* name);
+  // Makes a custom profile. 0, or -EINVAL: the name is empty, longer than kMaxNameSize or no UTF-8, -EEXIST:
+  // it is taken, -ENOSPC: there are kMaxProfiles, -ENOMEM.
+  int Make(const char* name, NamedProfile** profile);
+  // Fills `out` with up to `capacity` profiles in the order of their names; returns how many there are.
+  size_t List(NamedProfile** out, size_t capacity);
+
+  // Adds `key` with the stack of `caller`, whose first `skip` frames are left out. 0, or -EEXIST: the key is
+  // in the profile; -EPERM: the profile is built in; -ENOMEM.
+  int Add(NamedProfile* profile, const void* key, size_t skip, const CallerFrame& caller);
+  // 0, also when the key is not there; -EPERM.
+  int Remove(NamedProfile* profile, const void* key);
+
+  // The caller is about to make a thread.
+  void RecordThreadCreation(const CallerFrame& caller);
+
+  // Of modules that dlclose unmaps; see sampling/module_watch.h. The first: whether any profile has a stack.
+  bool HasStacks();
+  bool HasLocationIn(uint64_t start, uint64_t limit);
+  void MoveLocations(uint64_t start, uint64_t limit, uint64_t to);
+
+  bool LockForFork() { return lock_.LockForFork(); }
+  void UnlockAfterFork(bool in_child) { lock_.UnlockAfterFork(in_child); }
+
+ private:
+  using Slot = NamedProfile::Slot;
+  struct CallerStack;
+  static constexpr size_t kBuiltIns = 3;
+
+  // The i-th of all.
+  NamedProfile* At(size_t i);
+  // acquire: a profile before the count that covers it.
+  size_t count() const { return kBuiltIns + custom_count_.load(std::memory_order_acquire); }
+  template <typename Use>
+  void ForEachCounts(Use use);
+  static Slot* FindSlot(const NamedProfile& profile, const void* key);
+  bool GrowSlots(NamedProfile* profile) HP_REQUIRES(lock_);
+  void FreeSlot(NamedProfile* profile, Slot* freed) HP_REQUIRES(lock_);
+  StackCounts* CountsOf(NamedProfile* profile) HP_REQUIRES(lock_);
+  uint32_t CountIn(NamedProfile* profile, const CallerStack& stack) HP_REQUIRES(lock_);
+
+  SpinLock<LockRank::kNamed> lock_;
+  NamedProfile allocs_ = {"allocs", ProfileKind::kAllocs, {0}, {nullptr}, nullptr, 0};
+  NamedProfile heap_ = {"heap", ProfileKind::kHeap, {0}, {nullptr}, nullptr, 0};
+  NamedProfile thread_create_ = {"threadcreate", ProfileKind::kThreadCreate, {0}, {nullptr}, nullptr, 0};
+  // Custom profiles, in the order of their making; written under the lock.
+  std::atomic<NamedProfile*> custom_[kMaxProfiles] = {};
+  std::atomic<size_t> custom_count_{0};
+};
+
+// Those of this process.
+NamedProfiles& ProcessProfiles();
+
+// Keys, threads made, or, of heap and allocs, the process' stacks with their sizes.
 uint64_t ProfileCount(const NamedProfile& profile);
-
-// Adds `key` with the stack of `caller`, whose first `skip` frames are left out. 0, or -EEXIST: the key is in
-// the profile; -EPERM: the profile is built in; -ENOMEM.
-int AddToProfile(NamedProfile* profile, const void* key, size_t skip, const CallerFrame& caller);
-// 0, also when the key is not there; -EPERM.
-int RemoveFromProfile(NamedProfile* profile, const void* key);
-
-// The caller is about to make a thread.
-void RecordThreadCreation(const CallerFrame& caller);
-
-// Of modules that dlclose unmaps; see sampling/module_watch.h. The first: whether any profile has a stack.
-bool AnyProfileHasStacks();
-bool NamedProfilesHaveLocationIn(uint64_t start, uint64_t limit);
-void MoveProfileLocations(uint64_t start, uint64_t limit, uint64_t to);
-
-bool LockNamedProfilesForFork();
-void UnlockNamedProfilesAfterFork(bool in_child);
 
 }  // namespace heapprof
 

@@ -278,7 +278,7 @@ void ModuleTable::AddModule(const Line& line, const char* exe) {
 }
 
 void ModuleTable::AddRetired() {
-  const uint32_t retired = RetiredModuleCount();
+  const uint32_t retired = ProcessRetiredModules().count();
   const uint32_t added = retired < kMaxModules - count_ ? retired : kMaxModules - count_;
   dropped_ += retired - added;
   // Above user space in ascending order, and below the kernel's page.
@@ -286,7 +286,7 @@ void ModuleTable::AddRetired() {
   while (place > 0 && space_->modules[place - 1].start >= kRetiredBase) place--;
   memmove(&space_->modules[place + added], &space_->modules[place], (count_ - place) * sizeof(Module));
   for (uint32_t i = 0; i < added; i++) {
-    const RetiredModule& module = RetiredModuleAt(i);  // its texts live for ever
+    const RetiredModule& module = ProcessRetiredModules().At(i);  // its texts live for ever
     space_->modules[place + i] = {module.start, module.limit,    module.file_offset,
                                   module.inode, module.device,   0,
                                   module.path,  module.build_id, false};

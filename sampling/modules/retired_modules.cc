@@ -7,10 +7,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
-#include <atomic>
-
-#include "base/memory/arena.h"
-#include "base/memory/bump_allocator.h"
+#include "base/constinit.h"
 #include "base/system/raw_syscall.h"
 #include "sampling/modules/modules.h"
 
@@ -19,18 +16,7 @@ namespace {
 
 constexpr uint64_t kPage = 4096;
 
-ChunkedArray<RetiredModule, 6, 64> g_retired;
-std::atomic<uint32_t> g_retired_count{0};
-uint64_t g_next_address = kRetiredBase;
-
-// A copy that lives for ever. nullptr: no memory.
-const char* KeepText(const char* text) {
-  static BumpAllocator memory;
-  const size_t size = strlen(text) + 1;
-  auto* kept = static_cast<char*>(memory.Take(size, 1));
-  if (kept != nullptr) memcpy(kept, text, size);
-  return kept;
-}
+HP_CONSTINIT RetiredModules g_retired;
 
 // A module's path as the loader has it may be another name of the file.
 bool IsFile(const char* path, uint64_t inode, uint32_t device) {
@@ -42,37 +28,46 @@ bool IsFile(const char* path, uint64_t inode, uint32_t device) {
 
 }  // namespace
 
-uint32_t RetiredModuleCount() { return g_retired_count.load(std::memory_order_acquire); }
-const RetiredModule& RetiredModuleAt(uint32_t index) { return *g_retired.At(index); }
+RetiredModules& ProcessRetiredModules() { return g_retired; }
 
-const RetiredModule* FindOrAddRetiredModule(const Module& module) {
-  uint32_t count = g_retired_count.load(std::memory_order_relaxed);
+// A copy that lives for ever. nullptr: no memory.
+const char* RetiredModules::KeepText(const char* text) {
+  const size_t size = strlen(text) + 1;
+  auto* kept = static_cast<char*>(memory_.Take(size, 1));
+  if (kept != nullptr) memcpy(kept, text, size);
+  return kept;
+}
+
+const RetiredModule* RetiredModules::FindOrAdd(const Module& module) {
+  const uint32_t before = count_.load(std::memory_order_relaxed);
   const uint64_t size = module.limit - module.start;
-  for (uint32_t i = 0; i < count; ++i) {
-    const RetiredModule* entry = g_retired.At(i);
+  for (uint32_t i = 0; i < before; ++i) {
+    const RetiredModule* entry = modules_.At(i);
     if (entry->limit - entry->start == size && entry->file_offset == module.file_offset &&
         strcmp(entry->path, module.path) == 0 && strcmp(entry->build_id, module.build_id) == 0) {
       return entry;
     }
   }
-  if (!g_retired.Reserve(count, 1)) return nullptr;
+  if (!modules_.Reserve(before, 1)) return nullptr;
   const char* path = KeepText(module.path);
   const char* build_id = module.build_id[0] == '\0' ? "" : KeepText(module.build_id);
   if (path == nullptr || build_id == nullptr) return nullptr;
-  *g_retired.At(count) = {g_next_address, g_next_address + size, module.file_offset, path,
-                          build_id,       module.inode,          module.device};
-  g_next_address += size + kPage;
+  const uint64_t start = kRetiredBase + given_;
+  *modules_.At(before) = {start,    start + size, module.file_offset, path,
+                          build_id, module.inode, module.device};
+  given_ += size + kPage;
   // release: the entry before the count that covers it.
-  g_retired_count.store(count + 1, std::memory_order_release);
-  return g_retired.At(count);
+  count_.store(before + 1, std::memory_order_release);
+  return modules_.At(before);
 }
 
-const RetiredModule* FindRetiredCode(const CodeSegment& code, uintptr_t image, const char* path) {
+const RetiredModule* RetiredModules::FindCode(const CodeSegment& code, uintptr_t image,
+                                              const char* path) const {
   char build_id[129] = "";
   bool have_build_id = false;
-  const uint32_t count = RetiredModuleCount();
-  for (uint32_t i = 0; i < count; ++i) {
-    const RetiredModule& entry = RetiredModuleAt(i);
+  const uint32_t total = count();
+  for (uint32_t i = 0; i < total; ++i) {
+    const RetiredModule& entry = At(i);
     if (entry.limit - entry.start != code.limit - code.start || entry.file_offset != code.file_offset)
       continue;
     if (!have_build_id) ReadBuildId(image, build_id, sizeof(build_id));

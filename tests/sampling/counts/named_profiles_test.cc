@@ -11,71 +11,75 @@
 namespace heapprof {
 namespace {
 
-__attribute__((noinline)) int AddHere(NamedProfile* profile, const void* key, size_t skip = 0) {
-  return AddToProfile(profile, key, skip, HEAPPROF_CALLER_FRAME());
-}
-
 const void* Key(uintptr_t number) { return reinterpret_cast<const void*>(number); }
 
-NamedProfile* Make(const char* name) {
-  NamedProfile* profile = nullptr;
-  EXPECT_EQ(NewProfile(name, &profile), 0);
-  return profile;
-}
+class NamedProfilesTest : public testing::Test {
+ protected:
+  NamedProfile* Make(const char* name) {
+    NamedProfile* profile = nullptr;
+    EXPECT_EQ(profiles_.Make(name, &profile), 0);
+    return profile;
+  }
+  __attribute__((noinline)) int AddHere(NamedProfile* profile, const void* key, size_t skip = 0) {
+    return profiles_.Add(profile, key, skip, HEAPPROF_CALLER_FRAME());
+  }
 
-TEST(NamedProfiles, NamesAreNotEmptyNotTooLongAndNotTaken) {
+  NamedProfiles profiles_;
+};
+
+TEST_F(NamedProfilesTest, NamesAreNotEmptyNotTooLongAndNotTaken) {
   NamedProfile* profile = nullptr;
-  EXPECT_EQ(NewProfile("", &profile), -EINVAL);
-  EXPECT_EQ(NewProfile(nullptr, &profile), -EINVAL);
-  EXPECT_EQ(NewProfile(std::string(64, 'x').c_str(), &profile), -EINVAL);
+  EXPECT_EQ(profiles_.Make("", &profile), -EINVAL);
+  EXPECT_EQ(profiles_.Make(nullptr, &profile), -EINVAL);
+  EXPECT_EQ(profiles_.Make(std::string(64, 'x').c_str(), &profile), -EINVAL);
   for (const char* taken : {"heap", "allocs", "threadcreate", "cpu"})
-    EXPECT_EQ(NewProfile(taken, &profile), -EEXIST);
+    EXPECT_EQ(profiles_.Make(taken, &profile), -EEXIST);
   EXPECT_EQ(profile, nullptr);
   NamedProfile* made = Make("names.made");
   EXPECT_STREQ(made->name, "names.made");
-  EXPECT_EQ(NewProfile("names.made", &profile), -EEXIST);
-  EXPECT_EQ(LookupProfile("names.made"), made);
-  EXPECT_EQ(LookupProfile("names.absent"), nullptr);
-  EXPECT_EQ(LookupProfile("cpu"), nullptr);
+  EXPECT_EQ(profiles_.Make("names.made", &profile), -EEXIST);
+  EXPECT_EQ(profiles_.Lookup("names.made"), made);
+  EXPECT_EQ(profiles_.Lookup("names.absent"), nullptr);
+  EXPECT_EQ(profiles_.Lookup("cpu"), nullptr);
 }
 
-TEST(NamedProfiles, TheListIsSortedAndTellsItsLength) {
+TEST_F(NamedProfilesTest, TheListIsSortedAndTellsItsLength) {
   Make("list.b");
   Make("list.a");
   NamedProfile* all[kMaxProfiles];
-  size_t count = ListProfiles(all, kMaxProfiles);
-  ASSERT_GE(count, 5u);
+  size_t count = profiles_.List(all, kMaxProfiles);
+  ASSERT_EQ(count, 5u);
   for (size_t i = 1; i < count; ++i) EXPECT_LT(std::string(all[i - 1]->name), all[i]->name);
   NamedProfile* some[2] = {nullptr, nullptr};
-  EXPECT_EQ(ListProfiles(some, 1), count);
+  EXPECT_EQ(profiles_.List(some, 1), count);
   EXPECT_EQ(some[0], all[0]);
   EXPECT_EQ(some[1], nullptr);
 }
 
-TEST(NamedProfiles, KeysAreInOnceAndTakenOutByName) {
+TEST_F(NamedProfilesTest, KeysAreInOnceAndTakenOutByName) {
   NamedProfile* profile = Make("keys");
   EXPECT_EQ(AddHere(profile, Key(1)), 0);
   EXPECT_EQ(AddHere(profile, Key(1)), -EEXIST);
   EXPECT_EQ(AddHere(profile, nullptr), 0);
   EXPECT_EQ(AddHere(profile, nullptr), -EEXIST);
   EXPECT_EQ(ProfileCount(*profile), 2u);
-  EXPECT_EQ(RemoveFromProfile(profile, Key(3)), 0);
-  EXPECT_EQ(RemoveFromProfile(profile, Key(1)), 0);
-  EXPECT_EQ(RemoveFromProfile(profile, Key(1)), 0);
+  EXPECT_EQ(profiles_.Remove(profile, Key(3)), 0);
+  EXPECT_EQ(profiles_.Remove(profile, Key(1)), 0);
+  EXPECT_EQ(profiles_.Remove(profile, Key(1)), 0);
   EXPECT_EQ(ProfileCount(*profile), 1u);
   EXPECT_EQ(AddHere(profile, Key(1)), 0);
   EXPECT_EQ(ProfileCount(*profile), 2u);
 }
 
-TEST(NamedProfiles, BuiltInOnesTakeNoKeys) {
+TEST_F(NamedProfilesTest, BuiltInOnesTakeNoKeys) {
   for (const char* name : {"heap", "allocs", "threadcreate"}) {
-    EXPECT_EQ(AddHere(LookupProfile(name), Key(1)), -EPERM);
-    EXPECT_EQ(RemoveFromProfile(LookupProfile(name), Key(1)), -EPERM);
+    EXPECT_EQ(AddHere(profiles_.Lookup(name), Key(1)), -EPERM);
+    EXPECT_EQ(profiles_.Remove(profiles_.Lookup(name), Key(1)), -EPERM);
   }
 }
 
 // Against a table as simple as can be, through growth and removals.
-TEST(NamedProfiles, ManyKeysComeAndGo) {
+TEST_F(NamedProfilesTest, ManyKeysComeAndGo) {
   NamedProfile* profile = Make("many");
   std::vector<bool> there(5000, false);
   uint64_t state = 1, count = 0;
@@ -87,7 +91,7 @@ TEST(NamedProfiles, ManyKeysComeAndGo) {
       count += !there[key];
       there[key] = true;
     } else {
-      ASSERT_EQ(RemoveFromProfile(profile, Key(key)), 0);
+      ASSERT_EQ(profiles_.Remove(profile, Key(key)), 0);
       count -= there[key];
       there[key] = false;
     }
@@ -95,18 +99,18 @@ TEST(NamedProfiles, ManyKeysComeAndGo) {
   }
 }
 
-TEST(NamedProfiles, ValuesAreWhatIsInByStack) {
+TEST_F(NamedProfilesTest, ValuesAreWhatIsInByStack) {
   NamedProfile* profile = Make("values");
   for (uintptr_t i = 0; i < 10; ++i) ASSERT_EQ(AddHere(profile, Key(i)), 0);
   ASSERT_EQ(AddHere(profile, Key(100)), 0);
-  for (uintptr_t i = 0; i < 4; ++i) ASSERT_EQ(RemoveFromProfile(profile, Key(i)), 0);
+  for (uintptr_t i = 0; i < 4; ++i) ASSERT_EQ(profiles_.Remove(profile, Key(i)), 0);
   StackCounts* counts = profile->counts.load();
   std::vector<uint64_t> values;
   for (uint32_t id = 2; id <= counts->count(); ++id) values.push_back(ValueOf(counts->at(id)));
   EXPECT_EQ(values, (std::vector<uint64_t>{6, 1}));
 }
 
-TEST(NamedProfiles, SkipLeavesOutTheFirstFrames) {
+TEST_F(NamedProfilesTest, SkipLeavesOutTheFirstFrames) {
   NamedProfile* profile = Make("skip");
   for (size_t skip : {0, 1, 1000}) ASSERT_EQ(AddHere(profile, Key(skip), skip), 0);
   StackCounts* counts = profile->counts.load();
@@ -119,15 +123,15 @@ TEST(NamedProfiles, SkipLeavesOutTheFirstFrames) {
   }
 }
 
-TEST(NamedProfiles, ThreadsMayAddAndRemoveAtOnce) {
+TEST_F(NamedProfilesTest, ThreadsMayAddAndRemoveAtOnce) {
   NamedProfile* profile = Make("threads");
   std::vector<std::thread> threads;
   for (uintptr_t t = 0; t < 4; ++t) {
-    threads.emplace_back([profile, t] {
+    threads.emplace_back([this, profile, t] {
       for (uintptr_t i = 0; i < 5000; ++i) {
         ASSERT_EQ(AddHere(profile, Key(i * 4 + t)), 0);
         if (i % 2 == 0) {
-          ASSERT_EQ(RemoveFromProfile(profile, Key(i * 4 + t)), 0);
+          ASSERT_EQ(profiles_.Remove(profile, Key(i * 4 + t)), 0);
         }
       }
     });
