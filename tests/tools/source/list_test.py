@@ -78,7 +78,8 @@ class ListTest(unittest.TestCase):
 
     def test_sums_are_those_of_top(self):
         self.write_random(65536)
-        rows = {row["name"]: row for row in json.loads(self.run_command("top", "--by", "name", "--json", "--limit", "0", self.path)[0])["rows"]}
+        top = json.loads(self.run_command("top", "--by", "name", "--json", "--limit", "0", self.path)[0])
+        rows = {row["name"]: row for row in top["rows"]}
         found = self.listed(".", self.path)
         self.assertEqual(len(found), 5)
         for name, row in rows.items():
