@@ -24,7 +24,7 @@
 #include "tools/report/report_commands.h"
 #include "tools/report/summary.h"
 #include "tools/source/list.h"
-#include "tools/symbols/addresses.h"
+#include "tools/symbols/naming/addresses.h"
 
 namespace heapprof::tools {
 namespace {

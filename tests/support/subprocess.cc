@@ -36,9 +36,14 @@ std::vector<std::string> Environment(const Command& command) {
     const std::string text = *entry;
     const size_t equals = text.find('=');
     const std::string key = text.substr(0, equals);
-    if (key.rfind("HEAPPROF_", 0) == 0 || key == "LD_PRELOAD" || key == "MALLOC_CONF") continue;
+    if (key.rfind("HEAPPROF_", 0) == 0 || key == "LD_PRELOAD" || key == "MALLOC_CONF" ||
+        key == "DEBUGINFOD_URLS") {
+      continue;
+    }
     merged[key] = text.substr(equals + 1);
   }
+  // What the command looks up is the test's, not the user's to keep.
+  merged["XDG_CACHE_HOME"] = "/dev/null";
   for (const auto& [key, value] : command.env) merged[key] = value;
   std::vector<std::string> entries;
   for (const auto& [key, value] : merged) entries.push_back(key + "=" + value);

@@ -21,7 +21,8 @@ namespace heapprof::test {
 // What to run. A plain value.
 struct Command {
   std::vector<std::string> argv;  // argv[0] is looked up in PATH
-  // Added to the environment of the test, out of which HEAPPROF_*, LD_PRELOAD and MALLOC_CONF were taken.
+  // Added to the environment of the test, out of which HEAPPROF_*, LD_PRELOAD, MALLOC_CONF and
+  // DEBUGINFOD_URLS were taken, with a XDG_CACHE_HOME in which nothing can be kept.
   std::vector<std::pair<std::string, std::string>> env;
   std::string directory;              // working directory; empty: that of the test
   int timeout_seconds = 60;           // until the watchdog ends the program

@@ -17,10 +17,21 @@ Progress::Progress(const char* what, size_t total)
 
 void Progress::Step() {
   ++done_;
+  Show();
+}
+
+void Progress::Set(size_t done, size_t total) {
+  done_ = done;
+  total_ = total;
+  Show();
+}
+
+void Progress::Show() {
   if (!terminal_ || steady_clock::now() < next_) return;
   next_ = steady_clock::now() + std::chrono::milliseconds(100);
   shown_ = true;
-  std::fprintf(stderr, "\r\x1b[Kheapprof: %s: %zu of %zu", what_, done_, total_);
+  std::fprintf(stderr, "\r\x1b[Kheapprof: %s", what_);
+  if (total_ != 0) std::fprintf(stderr, ": %zu of %zu", done_, total_);
 }
 
 Progress::~Progress() {

@@ -19,8 +19,12 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   void Step();
+  // So many of so many; of 0 where the whole is not known.
+  void Set(size_t done, size_t total);
 
  private:
+  void Show();
+
   const char* what_;
   size_t total_, done_ = 0;
   bool terminal_, shown_ = false;

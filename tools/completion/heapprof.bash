@@ -2,7 +2,7 @@
 _heapprof() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} i
   local commands='run dump check top tree peek folded list flame convert diff merge symbolize info'
-  local view='--type --focus --ignore --hide --show --prune-from --unfold --tag --max-size --json'
+  local view='--type --focus --ignore --hide --show --prune-from --unfold --tag --max-size --json --no-symbolize --debug-path --no-debuginfod'
   local names='--by --long --mangled'
   local run='--interval --output --exit-dump --cpu --max-frames --dump-signal --children --option --library --no-symbolize --quiet --verbose'
   local options command=${COMP_WORDS[1]}
@@ -62,11 +62,11 @@ _heapprof() {
     tree) options="$view $names --limit --min-percent" ;;
     peek | folded) options="$view $names --limit" ;;
     list) options="$view --source-root --source-map --context --limit" ;;
-    flame) options='--output --diff --type --max-size' ;;
-    convert) options='--to --output --type --focus --ignore --hide --show --prune-from --unfold --tag --max-size' ;;
+    flame) options='--output --diff --type --max-size --no-symbolize --debug-path --no-debuginfod' ;;
+    convert) options='--to --output --type --focus --ignore --hide --show --prune-from --unfold --tag --max-size --no-symbolize --debug-path --no-debuginfod' ;;
     diff) options="$view --limit --fail-on-growth" ;;
-    merge) options='--output --max-size' ;;
-    symbolize) options='--output --debug-path --quiet --max-size' ;;
+    merge) options='--output --max-size --symbolize --debug-path --no-debuginfod' ;;
+    symbolize) options='--output --debug-path --no-debuginfod --quiet --max-size' ;;
     info) options='--limit --max-size' ;;
   esac
   if [ "$command" = dump ] && [[ $word != -* ]]; then

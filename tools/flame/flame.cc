@@ -12,6 +12,7 @@
 #include "tools/flame/flame_page.h"
 #include "tools/flame/flame_tree.h"
 #include "tools/profile/load.h"
+#include "tools/report/naming_options.h"
 #include "tools/report/report_commands.h"
 
 namespace heapprof::tools {
@@ -94,6 +95,7 @@ void AddFlameCommand(CLI::App* app) {
   flame->add_option("-o,--output", request->output, "The page; - is standard output")->option_text("PAGE");
   flame->add_option("--diff", request->base, "Show what changed since this profile")->option_text("BASE");
   flame->add_option("--type", request->type, "The sample type that is shown first")->option_text("TYPE");
+  AddNamingOptions(flame, &request->load);
   AddMaxSizeOption(flame, &request->load);
   flame->callback([request] { Flame(*request); });
 }

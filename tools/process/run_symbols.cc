@@ -14,7 +14,7 @@
 #include "tools/process/output_pattern.h"
 #include "tools/profile/load.h"
 #include "tools/profile/profile_writer.h"
-#include "tools/symbols/symbolize.h"
+#include "tools/symbols/naming/symbolize.h"
 
 namespace heapprof::tools {
 namespace {
@@ -35,7 +35,8 @@ void SymbolizeInPlace(const std::string& path, unsigned mode, const Summarize& s
   load.apply_drop_frames = false;
   Profile profile = LoadProfile(path, load);
   SymbolizeOptions options;
-  options.quiet = true;  // the libraries of a program that has ended may be gone: `symbolize` tells
+  options.debuginfod = false;  // nobody waits for a download at the end of a program
+  options.quiet = true;        // the libraries of a program that has ended may be gone: `symbolize` tells
   if (Symbolize(&profile, options).resolved != 0) WriteProfile(profile, path, mode);
   if (summarize) Tell(Printable(ShortName(path)) + ": " + summarize(std::move(profile)));
 } catch (const Failure& failure) {

@@ -11,6 +11,7 @@ namespace heapprof::tools {
 Profile LoadProfile(ProfileSource* source, const LoadOptions& options) {
   Profile profile = IsLegacyHeapProfile(source->Head()) ? LoadLegacy(source, options.max_bytes)
                                                         : LoadProto(source, options.max_bytes);
+  if (options.prepare) options.prepare(&profile);
   if (options.apply_drop_frames) DropFrames(&profile);
   return profile;
 }

@@ -6,6 +6,7 @@
 #ifndef HEAPPROF_TOOLS_PROFILE_LOAD_H_
 #define HEAPPROF_TOOLS_PROFILE_LOAD_H_
 
+#include <functional>
 #include <string>
 
 #include "tools/profile/profile.h"
@@ -19,6 +20,9 @@ struct LoadOptions {
   // Take out the frames that the profile's drop_frames names, as every view of it does; a profile that is to
   // be written again keeps them.
   bool apply_drop_frames = true;
+  // Is given each profile that was loaded, before frames are dropped: that goes by names, which may be put in
+  // here.
+  std::function<void(Profile*)> prepare;
 };
 
 // "-" is standard input.

@@ -208,6 +208,7 @@ void Merger::Add(const Profile& profile) {
     sum_.header.time_nanos = std::max(sum_.header.time_nanos, profile.header.time_nanos);
   }
   ++files_;
+  sum_.looked_up = sum_.looked_up || profile.looked_up;
   sum_.header.duration_nanos = AddBounded(sum_.header.duration_nanos, profile.header.duration_nanos);
   MergeMappings(profile);
   MergeFunctions(profile);

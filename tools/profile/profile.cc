@@ -37,8 +37,8 @@ double NamedShare(const Profile& profile) {
 }
 
 void TellIfWithoutNames(const std::string& file, const Profile& profile) {
-  if (NamedShare(profile) >= kFewNames) return;
-  Tell(Printable(file) + " has addresses and no names: heapprof symbolize puts them in");
+  if (profile.looked_up || NamedShare(profile) >= kFewNames) return;
+  Tell(Printable(file) + " has addresses and no names");
 }
 
 size_t FindSampleType(const Profile& profile, std::string_view name) {

@@ -75,6 +75,8 @@ struct ProfileSample {
 
 struct Profile {
   ProfileHeader header;
+  // Names were looked up, and what cannot be named has been told of.
+  bool looked_up = false;
   std::vector<ProfileMapping> mappings;  // in the file's order: the first is the main binary
   std::vector<ProfileLocation> locations;
   std::vector<ProfileLine> lines;
@@ -114,7 +116,7 @@ bool AreOfOneProcess(const Profile& a, const Profile& b);
 double NamedShare(const Profile& profile);
 // Below this share a profile has not been symbolized: names that a program's own text gave it are few.
 inline constexpr double kFewNames = 0.01;
-// Says in a line on stderr that `file` has no names, if so, and how it gets them.
+// Says in a line on stderr that `file` has no names, if so and if nothing was said of it.
 void TellIfWithoutNames(const std::string& file, const Profile& profile);
 
 // The index of the sample type called `name`, or, where `name` is empty, of the one that the profile shows by

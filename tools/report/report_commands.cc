@@ -10,8 +10,9 @@
 #include "tools/command/values.h"
 #include "tools/profile/merge.h"
 #include "tools/report/diff.h"
+#include "tools/report/naming_options.h"
 #include "tools/report/report.h"
-#include "tools/symbols/symbolize.h"
+#include "tools/symbols/naming/symbolize.h"
 
 namespace heapprof::tools {
 namespace {
@@ -62,9 +63,7 @@ void AddSymbolize(CLI::App* app) {
   command->add_option("-o,--output", request->out, "The file to write; - is standard output")
       ->required()
       ->option_text("FILE");
-  AddRepeatedOption(command, "--debug-path", &request->options.debug_paths,
-                    "A folder with debug files, before /usr/lib/debug (may be repeated)")
-      ->option_text("FOLDER");
+  AddNameSourceOptions(command, &request->options);
   command->add_flag("--quiet", request->options.quiet, "Say nothing of binaries that cannot be used");
   AddMaxSizeOption(command, &request->load);
   command->callback([request] { SymbolizeFile(*request); });
@@ -77,8 +76,18 @@ void AddMerge(CLI::App* app) {
   command->add_option("-o,--output", request->out, "The file to write; - is standard output")
       ->required()
       ->option_text("FILE");
+  auto symbolize = std::make_shared<bool>(false);
+  auto options = std::make_shared<SymbolizeOptions>();
+  command->add_flag("--symbolize", *symbolize, "Put the names in, too");
+  AddNameSourceOptions(command, options.get());
   AddMaxSizeOption(command, &request->load);
-  command->callback([request] { Merge(*request); });
+  command->callback([request, symbolize, options] {
+    if (*symbolize) {
+      auto symbolizer = std::make_shared<Symbolizer>(*options);
+      request->load.prepare = [symbolizer](Profile* profile) { symbolizer->Run(profile); };
+    }
+    Merge(*request);
+  });
 }
 
 void AddDiff(CLI::App* app, int* status) {
@@ -141,6 +150,7 @@ void AddViewOptions(CLI::App* command, ViewOptions* options) {
   AddRepeatedOption(command, "--tag", &options->tags, "Only samples with this label (may be repeated)")
       ->check(IsPair)
       ->option_text("KEY=VALUE");
+  AddNamingOptions(command, &options->load);
   AddMaxSizeOption(command, &options->load);
 }
 

@@ -66,12 +66,18 @@ struct DwarfScopes::Unit {
   };
 
   // `lines` has the line table, `tree` the functions; they differ where the latter are in a file of their
-  // own.
-  Unit(Dwarf_Die lines_die, Dwarf_Die tree_die) : lines(lines_die), tree(tree_die) {}
+  // own, which is opened when they are asked for: there may be thousands.
+  Unit(Dwarf_Die lines_die, bool is_split) : lines(lines_die), tree(lines_die), split(is_split) {}
 
   void Read() {
     if (read) return;
     read = true;
+    Dwarf_Die part;
+    if (split && dwarf_cu_info(lines.cu, nullptr, nullptr, nullptr, &part, nullptr, nullptr, nullptr) == 0 &&
+        dwarf_tag(&part) != DW_TAG_invalid) {
+      tree = part;
+      split = false;
+    }
     Visit(&tree, kNoScope, 0);
     ReadSequenceEnds();
   }
@@ -197,6 +203,7 @@ struct DwarfScopes::Unit {
   }
 
   Dwarf_Die lines, tree;
+  bool split;  // after Read: the functions were not found
   bool read = false;
   std::vector<Scope> scopes;
   std::map<uint64_t, Piece> pieces;     // by begin; they do not overlap
@@ -205,12 +212,11 @@ struct DwarfScopes::Unit {
 
 DwarfScopes::DwarfScopes(Dwarf* dwarf) : dwarf_(dwarf) {
   Dwarf_CU* cu = nullptr;
-  Dwarf_Die die, part;
+  Dwarf_Die die;
   uint8_t type;
-  while (dwarf_get_units(dwarf_, cu, &cu, nullptr, &type, &die, &part) == 0) {
+  while (dwarf_get_units(dwarf_, cu, &cu, nullptr, &type, &die, nullptr) == 0) {
     if (dwarf_tag(&die) != DW_TAG_compile_unit && dwarf_tag(&die) != DW_TAG_skeleton_unit) continue;
-    const bool split = type == DW_UT_skeleton && dwarf_tag(&part) != DW_TAG_invalid;
-    units_.push_back(std::make_unique<Unit>(die, split ? part : die));
+    units_.push_back(std::make_unique<Unit>(die, type == DW_UT_skeleton));
     ForEachRange(&die, [&](uint64_t begin, uint64_t end) {
       ranges_.push_back({begin, end, units_.size() - 1});
     });
@@ -237,6 +243,7 @@ std::vector<SourceFrame> DwarfScopes::FramesAt(uint64_t address) {
   Unit* unit = FindUnit(address);
   if (unit == nullptr) return frames;
   unit->Read();
+  complete_ = complete_ && !unit->split;
 
   SourceFrame position;  // where the frame that comes next stands
   Dwarf_Line* line = unit->LineAt(address);

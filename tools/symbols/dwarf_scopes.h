@@ -18,6 +18,7 @@
 
 namespace heapprof::tools {
 
+// What changes in how these are made changes kFormat in cache/name_cache.cc, too.
 struct SourceFrame {
   std::string symbol;  // the linkage name, or the plain one where there is no other
   // In the directory that the compiler ran in, unless it is absolute: relative only where a prefix map made
@@ -34,6 +35,8 @@ class DwarfScopes {
 
   // The frames at `address` (as linked), the innermost first; empty where nothing is known.
   std::vector<SourceFrame> FramesAt(uint64_t address);
+  // False once a part of the debug information was asked for that is in another file, which was not found.
+  bool complete() const { return complete_; }
 
  private:
   struct Unit;
@@ -44,6 +47,7 @@ class DwarfScopes {
   Unit* FindUnit(uint64_t address);
 
   Dwarf* dwarf_;
+  bool complete_ = true;
   std::vector<std::unique_ptr<Unit>> units_;
   std::vector<UnitRange> ranges_;  // sorted by begin
 };

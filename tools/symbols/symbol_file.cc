@@ -113,17 +113,22 @@ bool SymbolFile::HasSection(std::string_view name) const { return Section(name) 
 std::optional<uint64_t> SymbolFile::AddressOfOffset(uint64_t offset) const {
   size_t count = 0;
   if (elf_getphdrnum(elf_, &count) != 0) return std::nullopt;
+  std::optional<uint64_t> near;
   for (size_t i = 0; i < count; ++i) {
     GElf_Phdr segment;
-    if (gelf_getphdr(elf_, static_cast<int>(i), &segment) == nullptr || segment.p_type != PT_LOAD) continue;
-    // The loader maps whole pages.
+    if (gelf_getphdr(elf_, static_cast<int>(i), &segment) == nullptr || segment.p_type != PT_LOAD ||
+        (segment.p_flags & PF_X) == 0) {
+      continue;
+    }
+    const uint64_t address = offset - segment.p_offset + segment.p_vaddr;
+    if (offset >= segment.p_offset && offset - segment.p_offset < segment.p_filesz) return address;
+    // The loader maps whole pages, which may be of two segments.
     const uint64_t begin = segment.p_offset & ~(kPage - 1);
-    if (offset >= begin && offset - segment.p_offset + kPage < segment.p_filesz + 2 * kPage &&
-        (segment.p_flags & PF_X) != 0) {
-      return offset - segment.p_offset + segment.p_vaddr;
+    if (!near && offset >= begin && offset - segment.p_offset + kPage < segment.p_filesz + 2 * kPage) {
+      near = address;
     }
   }
-  return std::nullopt;
+  return near;
 }
 
 std::optional<uint64_t> SymbolFile::ExecutableStart() const {

@@ -150,7 +150,7 @@ TEST_F(Diff, WarnsWhenOneProfileOnlyHasNames) {
   pb::Location* lost = now_.add_location();
   lost->set_id(4);
   lost->add_line()->set_function_id(1);
-  const Result result = Run({});
+  const Result result = Run({"--no-symbolize"});
   EXPECT_EQ(result.exit_status, 0);
   EXPECT_EQ(result.err,
             "heapprof: warning: " + (dir_ / "new") +

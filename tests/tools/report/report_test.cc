@@ -212,12 +212,21 @@ TEST_F(Report, SaysThatAProfileHasNoNames) {
   lost->set_id(5);
   lost->add_line()->set_function_id(1);
   Write();
-  const std::string line =
-      "heapprof: " + path_ + " has addresses and no names: heapprof symbolize puts them in\n";
-  for (const char* command : {"top", "tree", "folded"}) EXPECT_EQ(RunCommand({command, path_}).err, line);
-  EXPECT_EQ(RunCommand({"peek", ".", path_}).err, line);
-  EXPECT_EQ(RunCommand({"flame", "-o", dir_ / "page", path_}).err, line);
-  EXPECT_EQ(RunCommand({"top", "--by", "module", path_}).err, "") << "modules have their names";
+  const std::string
+      line = "heapprof: " + path_ + " has addresses and no names\n",
+      why = "heapprof: /usr/bin/program (build id 0123456789ab..): not here; debuginfod has not been asked\n";
+  for (std::vector<std::string> command : {std::vector<std::string>{"top"},
+                                           {"tree"},
+                                           {"folded"},
+                                           {"peek", "."},
+                                           {"flame", "-o", dir_ / "page"}}) {
+    command.push_back(path_);
+    EXPECT_EQ(RunCommand(command).err, why);
+    command.emplace_back("--no-symbolize");
+    EXPECT_EQ(RunCommand(command).err, line);
+  }
+  EXPECT_EQ(RunCommand({"top", "--by", "module", "--no-symbolize", path_}).err, "")
+      << "modules have their names";
 }
 
 TEST_F(Report, TreeShowsCallsFromTheRoot) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tools/symbols/addresses.h"
+#include "tools/symbols/naming/addresses.h"
 
 #include <iostream>
 #include <map>
@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "tools/symbols/debug_files.h"
 #include "tools/symbols/demangle.h"
+#include "tools/symbols/sources/debug_files.h"
 
 namespace heapprof::tools {
 namespace {
@@ -43,7 +43,7 @@ std::string OneField(std::string text) {
 void ResolveAddresses() {
   std::vector<Address> addresses;
   for (std::string line; std::getline(std::cin, line);) addresses.push_back(Parse(line));
-  DebugFiles files({});
+  DebugFiles files({}, false);
   std::map<std::pair<std::string, std::string>, std::unique_ptr<ModuleSymbols>> modules;
   for (const Address& at : addresses) {
     if (!at.path.empty() && at.path[0] == '/') {
@@ -51,7 +51,7 @@ void ResolveAddresses() {
       std::string reason;
       if (is_new) found->second = files.Open(at.path, at.build_id, &reason);
       if (ModuleSymbols* module = found->second.get()) {
-        if (const auto linked = module->Unbias(at.address, at.start, at.offset)) {
+        if (const auto linked = module->Unbias(at.address - at.start + at.offset, at.address - at.start)) {
           for (const SourceFrame& frame : module->FramesAt(*linked)) {
             std::cout << OneField(Demangle(frame.symbol)) << '\t' << OneField(frame.file) << '\t'
                       << frame.line << '\n';

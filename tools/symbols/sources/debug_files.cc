@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tools/symbols/debug_files.h"
+#include "tools/symbols/sources/debug_files.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -32,6 +32,16 @@ bool HasCrc(const std::string& path, uint32_t wanted) {
   return got == 0 && crc == wanted;
 }
 
+}  // namespace
+
+std::string ShortBuildId(const std::string& build_id) {
+  constexpr size_t kShown = 12;
+  const std::string shown = Printable(build_id);
+  return shown.size() <= kShown + 2 ? shown : shown.substr(0, kShown) + "..";
+}
+
+namespace {
+
 bool IsBuildId(const std::string& text) {
   return text.size() > 2 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
@@ -47,11 +57,11 @@ ModuleSymbols::ModuleSymbols(std::unique_ptr<SymbolFile> file, std::unique_ptr<S
   }
 }
 
-std::optional<uint64_t> ModuleSymbols::Unbias(uint64_t address, uint64_t start, uint64_t offset) const {
-  if (file_ != nullptr) return file_->AddressOfOffset(address - start + offset);
+std::optional<uint64_t> ModuleSymbols::Unbias(uint64_t offset, uint64_t from_code) const {
+  if (file_ != nullptr) return file_->AddressOfOffset(offset);
   const auto begin = debug_->ExecutableStart();
   if (!begin) return std::nullopt;
-  return address - start + *begin;
+  return *begin + from_code;
 }
 
 SymbolFile::Function ModuleSymbols::FunctionAt(uint64_t address) {
@@ -77,8 +87,8 @@ std::vector<SourceFrame> ModuleSymbols::FramesAt(uint64_t address) {
   return frames;
 }
 
-DebugFiles::DebugFiles(std::vector<std::string> debug_paths)
-    : debug_paths_(std::move(debug_paths)), own_paths_(debug_paths_.size()) {
+DebugFiles::DebugFiles(std::vector<std::string> debug_paths, bool debuginfod)
+    : debuginfod_(debuginfod), debug_paths_(std::move(debug_paths)), own_paths_(debug_paths_.size()) {
   debug_paths_.emplace_back(kSystemDebugPath);
 }
 
@@ -128,22 +138,37 @@ std::unique_ptr<SymbolFile> DebugFiles::FindByName(const std::string& path,
   return nullptr;
 }
 
+std::unique_ptr<SymbolFile> DebugFiles::AskServers(const std::string& build_id, bool executable_too) {
+  auto found = SymbolFile::Open(debuginfod_.FindDebugInfo(build_id));
+  if (found == nullptr && executable_too) found = SymbolFile::Open(debuginfod_.FindExecutable(build_id));
+  return found != nullptr && found->build_id() == build_id ? std::move(found) : nullptr;
+}
+
 std::unique_ptr<ModuleSymbols> DebugFiles::Open(const std::string& path, const std::string& build_id,
                                                 std::string* reason) {
   auto file = SymbolFile::Open(path);
   if (file == nullptr) {
-    *reason = access(path.c_str(), R_OK) != 0 ? ErrorText(errno) : "it is no ELF file";
+    const int error = access(path.c_str(), R_OK) == 0 ? 0 : errno;
+    *reason = error == 0                            ? "no ELF file"
+              : error == ENOENT || error == ENOTDIR ? "not here"
+                                                    : ErrorText(error);
   } else if (!build_id.empty() && file->build_id() != build_id) {
-    *reason = "its build id is " + (file->build_id().empty() ? "missing" : file->build_id()) +
-              ", the profile's is " + Printable(build_id) + ": it is another file than the one profiled";
+    *reason =
+        "the file here is another one, " +
+        (file->build_id().empty() ? "without build id" : "of build id " + ShortBuildId(file->build_id()));
     file = nullptr;
   }
+  if (file != nullptr) *reason = "no names in it for this code";
   std::unique_ptr<SymbolFile> debug;
   if (file == nullptr || !file->has_dwarf()) {
     const std::string id = !build_id.empty() ? build_id : file != nullptr ? file->build_id() : "";
     debug = FindByBuildId(id);
     if (debug == nullptr && file != nullptr) debug = FindByLink(*file);
     if (debug == nullptr && (file == nullptr || !file->has_symbol_table())) debug = FindByName(path, id);
+    if (debug == nullptr && IsBuildId(id)) {
+      debug = AskServers(id, file == nullptr);
+      *reason += "; " + debuginfod_.note();
+    }
   }
   if (file == nullptr && debug == nullptr) return nullptr;
   // A copy of the file itself, found by its name, has its segments in place.

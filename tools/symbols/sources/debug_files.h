@@ -3,10 +3,11 @@
 //
 // Separate files are looked for by build id (DIR/.build-id/xx/yyyy.debug) and by the name and CRC of
 // .gnu_debuglink, as gdb does: beside the file, in .debug/ there, and under each --debug-path and
-// /usr/lib/debug. A --debug-path may also hold the files themselves, by their base name.
+// /usr/lib/debug. A --debug-path may also hold the files themselves, by their base name. Last, debuginfod's
+// servers are asked.
 // Thread-safety: an object belongs to one thread. Errors: none; what was refused is in the reasons.
-#ifndef HEAPPROF_TOOLS_SYMBOLS_DEBUG_FILES_H_
-#define HEAPPROF_TOOLS_SYMBOLS_DEBUG_FILES_H_
+#ifndef HEAPPROF_TOOLS_SYMBOLS_SOURCES_DEBUG_FILES_H_
+#define HEAPPROF_TOOLS_SYMBOLS_SOURCES_DEBUG_FILES_H_
 
 #include <memory>
 #include <optional>
@@ -14,20 +15,30 @@
 #include <vector>
 
 #include "tools/symbols/dwarf_scopes.h"
+#include "tools/symbols/sources/debuginfod.h"
 #include "tools/symbols/symbol_file.h"
 
 namespace heapprof::tools {
+
+// The first digits of one, for messages.
+std::string ShortBuildId(const std::string& build_id);
 
 // A mapped file, opened.
 class ModuleSymbols {
  public:
   ModuleSymbols(std::unique_ptr<SymbolFile> file, std::unique_ptr<SymbolFile> debug);
 
-  // The address as linked of `address`, which was mapped from `start` on with the file's `offset`.
-  std::optional<uint64_t> Unbias(uint64_t address, uint64_t start, uint64_t offset) const;
+  // The address as linked of the byte at `offset` of the file. `from_code` is how far behind the begin of the
+  // code it was mapped: what debug files tell it by, whose segments have lost their place in the file.
+  std::optional<uint64_t> Unbias(uint64_t offset, uint64_t from_code) const;
 
   // The frames at an address as linked, the innermost first, by DWARF, or one by the symbol table.
   std::vector<SourceFrame> FramesAt(uint64_t address);
+
+  // True as long as all frames came of debug information that lacks nothing: no other file tells more.
+  bool complete() const { return scopes_ != nullptr && scopes_->complete(); }
+  // The file that the names are of.
+  const SymbolFile& file() const { return file_ != nullptr ? *file_ : *debug_; }
 
  private:
   SymbolFile::Function FunctionAt(uint64_t address);
@@ -38,22 +49,25 @@ class ModuleSymbols {
 
 class DebugFiles {
  public:
-  explicit DebugFiles(std::vector<std::string> debug_paths);
+  // `debuginfod`: whether servers may be asked.
+  DebugFiles(std::vector<std::string> debug_paths, bool debuginfod);
 
-  // nullptr when nothing fits; `reason` then says why: one line without the file's name. `build_id` is the
-  // profile's, "" if it has none; no file with another one is taken.
+  // nullptr when nothing fits. `build_id` is the profile's, "" if it has none; no file with another one is
+  // taken. `reason` says why there are no names, if there are none: one line without the file's name.
   std::unique_ptr<ModuleSymbols> Open(const std::string& path, const std::string& build_id,
                                       std::string* reason);
 
  private:
   std::unique_ptr<SymbolFile> FindByBuildId(const std::string& build_id) const;
   std::unique_ptr<SymbolFile> FindByLink(const SymbolFile& file) const;
+  std::unique_ptr<SymbolFile> AskServers(const std::string& build_id, bool executable_too);
   std::unique_ptr<SymbolFile> FindByName(const std::string& path, const std::string& build_id) const;
 
+  Debuginfod debuginfod_;
   std::vector<std::string> debug_paths_;  // the user's, then the system's
   size_t own_paths_;                      // how many are the user's
 };
 
 }  // namespace heapprof::tools
 
-#endif  // HEAPPROF_TOOLS_SYMBOLS_DEBUG_FILES_H_
+#endif  // HEAPPROF_TOOLS_SYMBOLS_SOURCES_DEBUG_FILES_H_

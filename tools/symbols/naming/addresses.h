@@ -6,8 +6,8 @@
 //     (hexadecimal; START and OFFSET of the mapping that holds the address; BUILD_ID "-" if there is none)
 // Standard output, for each of them:    FUNCTION <tab> FILE <tab> LINE   the innermost inlined call first
 //     and then an empty line, which stands alone where nothing is known.
-#ifndef HEAPPROF_TOOLS_SYMBOLS_ADDRESSES_H_
-#define HEAPPROF_TOOLS_SYMBOLS_ADDRESSES_H_
+#ifndef HEAPPROF_TOOLS_SYMBOLS_NAMING_ADDRESSES_H_
+#define HEAPPROF_TOOLS_SYMBOLS_NAMING_ADDRESSES_H_
 
 #include <CLI/CLI.hpp>
 
@@ -21,4 +21,4 @@ void AddAddresses(CLI::App* app);
 
 }  // namespace heapprof::tools
 
-#endif  // HEAPPROF_TOOLS_SYMBOLS_ADDRESSES_H_
+#endif  // HEAPPROF_TOOLS_SYMBOLS_NAMING_ADDRESSES_H_

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names that the reading commands look up by themselves: where from, what is kept of them, what is said.
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "tests/support/files.h"
+#include "tests/support/profile.h"
+#include "tests/tools/made_profile.h"
+#include "tests/tools/symbols/located.h"
+
+namespace heapprof::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr char kGuilty[] = R"(#include <stdlib.h>
+__attribute__((noinline)) void* guilty(void) { return malloc(64); }
+int main(void) { return guilty() == NULL; }
+)";
+
+class Naming : public testing::Test {
+ protected:
+  void SetUp() override {
+    WriteFile(dir_ / "guilty.c", kGuilty);
+    Compile(program_, {"-g"});
+  }
+
+  void Compile(const std::string& file, std::vector<std::string> options) {
+    std::vector<std::string> words = {HEAPPROF_C_COMPILER, "-O1", "-Wl,--build-id",
+                                      dir_ / "guilty.c",   "-o",  file};
+    words.insert(words.end(), options.begin(), options.end());
+    const Result made = Do(words);
+    ASSERT_TRUE(made.ok()) << made.Describe();
+  }
+
+  // A profile of two samples in `guilty`, of the file as it is now.
+  std::string WriteProfile(const std::string& build_id) {
+    const uint64_t address = AddressOf(program_, "guilty").first;
+    pb::Profile profile = Locate(program_, program_, build_id, {address, address + 1});
+    AddSamples(&profile);
+    WriteFile(dir_ / "p.pb.gz", Gzip(profile.SerializeAsString()));
+    return dir_ / "p.pb.gz";
+  }
+  std::string WriteProfile() { return WriteProfile(BuildIdOf(program_)); }
+
+  Result Run(std::vector<std::string> words, std::vector<std::pair<std::string, std::string>> env) {
+    Command command;
+    command.argv = std::move(words);
+    command.argv.insert(command.argv.begin(), HEAPPROF_COMMAND);
+    command.env = std::move(env);
+    return RunProgram(command);
+  }
+  // With a cache in the test's folder.
+  Result RunKept(std::vector<std::string> words) {
+    return Run(std::move(words), {{"XDG_CACHE_HOME", dir_ / "cache"}});
+  }
+  std::string CacheFile() const { return dir_ / ("cache/heapprof/" + BuildIdOf(program_) + ".names"); }
+  // What is said of the program, the file of which is not there.
+  std::string NotHere(const std::string& note) const {
+    return "heapprof: " + program_ + " (build id " + BuildIdOf(dir_ / "kept").substr(0, 12) +
+           "..): not here; " + note + "\n";
+  }
+
+  TempDir dir_;
+  const std::string program_ = dir_ / "program";
+};
+
+TEST_F(Naming, IsByEveryReadingCommand) {
+  const std::string profile = WriteProfile();
+  for (std::vector<std::string> words :
+       {std::vector<std::string>{"top"}, {"tree"}, {"folded"}, {"peek", "guilty"}, {"diff", profile}}) {
+    words.push_back(profile);
+    const Result result = RunCommand(words);
+    EXPECT_TRUE(result.ok()) << result.Describe();
+    EXPECT_THAT(result.out, HasSubstr(words[0] == "diff" ? "no significant growth" : "guilty")) << words[0];
+    EXPECT_EQ(result.err, "") << words[0];
+  }
+  EXPECT_THAT(RunCommand({"top", "--by", "line", profile}).out, HasSubstr("guilty.c:2"));
+  EXPECT_THAT(RunCommand({"top", "--no-symbolize", profile}).out, Not(HasSubstr("guilty")));
+  EXPECT_THAT(RunCommand({"flame", "-o", "-", "--no-symbolize", profile}).err,
+              HasSubstr("has addresses and no names"));
+  EXPECT_EQ(RunCommand({"flame", "-o", dir_ / "page", profile}).err, "");
+  ASSERT_TRUE(RunCommand({"merge", "-o", dir_ / "sum", profile, profile}).ok());
+  EXPECT_TRUE(ReadFrames(dir_ / "sum").empty());
+  ASSERT_TRUE(RunCommand({"merge", "--symbolize", "-o", dir_ / "sum", profile, profile}).ok());
+  EXPECT_EQ(ReadFrames(dir_ / "sum").size(), 2u);
+}
+
+TEST_F(Naming, LeavesWhatHasNamesAlone) {
+  pb::Profile profile =
+      Locate(program_, program_, BuildIdOf(program_), {TextOf(program_).first, TextOf(program_).first + 1});
+  pb::Function* function = profile.add_function();
+  function->set_id(1);
+  function->set_name(Intern(&profile, "Given"));
+  profile.mutable_location(0)->add_line()->set_function_id(1);
+  AddSamples(&profile);
+  WriteFile(dir_ / "p.pb.gz", Gzip(profile.SerializeAsString()));
+  const Result result = RunCommand({"folded", dir_ / "p.pb.gz"});
+  EXPECT_THAT(result.out, HasSubstr("[program];Given"));
+}
+
+TEST_F(Naming, IsKeptByBuildId) {
+  const std::string profile = WriteProfile();
+  const std::string first = RunKept({"top", profile}).out;
+  EXPECT_THAT(first, HasSubstr("guilty"));
+  struct stat status;
+  ASSERT_EQ(stat(CacheFile().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+  const std::string cache_file = CacheFile();
+  std::filesystem::rename(program_, dir_ / "kept");
+  const Result second = RunKept({"top", profile});
+  EXPECT_EQ(second.out, first);
+  EXPECT_EQ(second.err, "");
+  // What is damaged is as if it were not there, and is made again.
+  const std::string good = ReadFile(cache_file);
+  for (const std::string& bad : {std::string(), std::string("x"), good.substr(0, good.size() - 1), good + "x",
+                                 good.substr(0, good.size() / 2) + "?" + good.substr(good.size() / 2 + 1),
+                                 std::string(4096, '\xff')}) {
+    WriteFile(cache_file, bad);
+    const Result damaged = RunKept({"top", profile});
+    EXPECT_EQ(damaged.exit_status, 0) << damaged.Describe();
+    EXPECT_EQ(damaged.err, NotHere("debuginfod has not been asked"));
+  }
+  std::filesystem::rename(dir_ / "kept", program_);
+  EXPECT_EQ(RunKept({"top", profile}).out, first);
+  EXPECT_EQ(ReadFile(cache_file).size(), good.size());
+  // It may be deleted.
+  std::filesystem::remove_all(dir_ / "cache");
+  EXPECT_EQ(RunKept({"top", profile}).out, first);
+}
+
+TEST_F(Naming, IsNotKeptWhereBetterMayCome) {
+  const std::string id = BuildIdOf(program_);
+  ASSERT_TRUE(Do({"objcopy", "--only-keep-debug", program_, dir_ / "program.debug"}).ok());
+  ASSERT_TRUE(Do({"strip", "-g", program_}).ok());
+  const std::string profile = WriteProfile();
+  EXPECT_THAT(RunKept({"top", profile}).out, HasSubstr("guilty"));
+  EXPECT_FALSE(std::filesystem::exists(CacheFile())) << "a symbol table is no debug information";
+  EXPECT_THAT(RunKept({"top", "--by", "line", "--debug-path", dir_.path(), profile}).out,
+              HasSubstr("guilty\n"));
+  std::filesystem::rename(program_, dir_ / "kept");
+  EXPECT_THAT(RunKept({"top", "--by", "line", "--debug-path", dir_.path(), profile}).out,
+              HasSubstr("guilty.c:2"));
+}
+
+TEST_F(Naming, NeedsNoCache) {
+  const std::string profile = WriteProfile();
+  const auto names = [&](const std::vector<std::pair<std::string, std::string>>& env) {
+    const Result result = Run({"top", profile}, env);
+    EXPECT_EQ(result.err, "");
+    return result.ok() && result.out.find("guilty") != std::string::npos;
+  };
+  WriteFile(dir_ / "file", "");
+  EXPECT_TRUE(names({{"XDG_CACHE_HOME", dir_ / "file"}}));
+  EXPECT_TRUE(names({{"XDG_CACHE_HOME", ""}, {"HOME", ""}}));
+  EXPECT_TRUE(names({{"XDG_CACHE_HOME", ""}, {"HOME", dir_ / "no/such"}}));
+  EXPECT_TRUE(names({{"XDG_CACHE_HOME", "/proc"}}));
+  EXPECT_EQ(ListDir(dir_.path()), (std::vector<std::string>{"file", "guilty.c", "p.pb.gz", "program"}));
+  EXPECT_TRUE(names({{"XDG_CACHE_HOME", "relative"}, {"HOME", dir_.path()}}));
+  EXPECT_TRUE(std::filesystem::exists(dir_ / (".cache/heapprof/" + BuildIdOf(program_) + ".names")));
+}
+
+TEST_F(Naming, WarnsOfAFileThatIsNewerThanTheProfileAndHasNoBuildId) {
+  Compile(program_, {"-g", "-Wl,--build-id=none"});
+  const std::string profile = WriteProfile();
+  const Result result = RunCommand({"top", profile});
+  EXPECT_THAT(result.out, HasSubstr("guilty"));
+  EXPECT_EQ(result.err,
+            "heapprof: warning: " + program_ +
+                " is newer than the profile, which knows no build id of it: its names may be wrong\n");
+  const timespec old[2] = {{1'600'000'000, 0}, {1'600'000'000, 0}};
+  ASSERT_EQ(utimensat(AT_FDCWD, program_.c_str(), old, 0), 0);
+  EXPECT_EQ(RunCommand({"top", profile}).err, "");
+}
+
+TEST_F(Naming, TellsOfThreeFilesAtMost) {
+  pb::Profile profile = MakeProfile();
+  profile.clear_mapping();
+  profile.clear_location();
+  for (uint64_t i = 1; i <= 5; ++i) {
+    pb::Mapping* mapping = profile.add_mapping();
+    mapping->set_id(i);
+    mapping->set_memory_start(i << 20);
+    mapping->set_memory_limit((i + 1) << 20);
+    mapping->set_filename(Intern(&profile, dir_ / ("lib" + std::to_string(i))));
+    pb::Location* location = profile.add_location();
+    location->set_id(i);
+    location->set_mapping_id(i);
+    location->set_address(i << 20);
+  }
+  WriteFile(dir_ / "p.pb.gz", Gzip(profile.SerializeAsString()));
+  std::string lines;
+  for (int i = 1; i <= 3; ++i) lines += "heapprof: " + (dir_ / ("lib" + std::to_string(i))) + ": not here\n";
+  EXPECT_EQ(RunCommand({"top", dir_ / "p.pb.gz", dir_ / "p.pb.gz"}).err,
+            lines + "heapprof: 2 more files are without names; heapprof symbolize tells of all\n");
+}
+
+class FromServer : public Naming {
+ protected:
+  void SetUp() override {
+    void* library = dlopen("libdebuginfod.so.1", RTLD_LAZY);
+    if (library == nullptr) GTEST_SKIP() << "libdebuginfod.so.1 is not installed";
+    dlclose(library);
+    Naming::SetUp();
+    const std::string id = BuildIdOf(program_);
+    profile_ = WriteProfile();
+    std::filesystem::rename(program_, dir_ / "kept");
+    std::filesystem::create_directories(dir_ / ("web/buildid/" + id));
+    std::filesystem::copy(dir_ / "kept", dir_ / ("web/buildid/" + id + "/debuginfo"));
+    Command command;
+    command.argv = {"python3", HEAPPROF_DEBUGINFOD_SERVER, dir_ / "web"};
+    server_ = std::make_unique<Process>(command);
+    ASSERT_TRUE(server_->WaitForOutput("\n"));
+    url_ = "http://127.0.0.1:" + server_->so_far().out.substr(0, server_->so_far().out.find('\n'));
+  }
+
+  Result Ask(std::vector<std::string> words, const std::string& url) {
+    return Run(std::move(words), {{"DEBUGINFOD_URLS", url},
+                                  {"DEBUGINFOD_CACHE_PATH", dir_ / "client"},
+                                  {"DEBUGINFOD_TIMEOUT", "5"},
+                                  {"http_proxy", ""},
+                                  {"no_proxy", "*"}});
+  }
+
+  std::string profile_, url_;
+  std::unique_ptr<Process> server_;
+};
+
+TEST_F(FromServer, ComesWhatIsNotHere) {
+  const Result named = Ask({"top", "--by", "line", profile_}, url_);
+  EXPECT_THAT(named.out, HasSubstr("guilty.c:2")) << named.Describe();
+  EXPECT_EQ(named.err, "");
+}
+
+TEST_F(FromServer, NothingIsAskedAgainstTheUsersWill) {
+  for (const Result& result : {Ask({"top", "--no-debuginfod", profile_}, url_), Ask({"top", profile_}, "")}) {
+    EXPECT_EQ(result.err, NotHere("debuginfod has not been asked"));
+  }
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "client"));
+}
+
+TEST_F(FromServer, SaysWhatItDidNotGet) {
+  std::filesystem::remove_all(dir_ / "web/buildid");
+  EXPECT_EQ(Ask({"top", profile_}, url_).err, NotHere("debuginfod does not have it"));
+  const std::string nobody = "http://127.0.0.1:" + std::to_string(FreePort());
+  std::filesystem::remove_all(dir_ / "client");
+  EXPECT_EQ(Ask({"top", profile_}, nobody).err, NotHere("debuginfod: Connection refused"));
+}
+
+}  // namespace
+}  // namespace heapprof::test

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/symbols/naming/symbolize.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <tuple>
+#include <unordered_map>
+
+#include "tools/base/failure.h"
+#include "tools/base/progress.h"
+#include "tools/profile/interner.h"
+#include "tools/profile/profile_writer.h"
+#include "tools/symbols/demangle.h"
+
+namespace heapprof::tools {
+namespace {
+
+constexpr std::string_view kDeleted = " (deleted)";
+
+// Puts frames into a profile.
+class FrameWriter {
+ public:
+  explicit FrameWriter(Profile* profile) : profile_(*profile), strings_(&profile->header.strings) {
+    for (uint32_t i = 0; i < profile_.functions.size(); ++i) {
+      const ProfileFunction& f = profile_.functions[i];
+      functions_.emplace(std::tuple(f.name, f.system_name, f.filename, f.start_line), i);
+    }
+  }
+
+  // False where there is no room, or nothing to be written.
+  bool Write(const std::vector<SourceFrame>& frames, ProfileLocation* location);
+  void SetFlags();
+
+ private:
+  uint32_t FunctionOf(const SourceFrame& frame);
+
+  Profile& profile_;
+  Interner strings_;
+  std::map<std::tuple<uint32_t, uint32_t, uint32_t, int64_t>, uint32_t> functions_;
+  std::unordered_map<std::string, std::string> demangled_;
+};
+
+bool FrameWriter::Write(const std::vector<SourceFrame>& frames, ProfileLocation* location) {
+  if (frames.empty() || profile_.lines.size() + frames.size() >= kNone) return false;
+  location->first_line = static_cast<uint32_t>(profile_.lines.size());
+  location->line_count = static_cast<uint32_t>(frames.size());
+  for (const SourceFrame& frame : frames) profile_.lines.push_back({FunctionOf(frame), frame.line});
+  return true;
+}
+
+uint32_t FrameWriter::FunctionOf(const SourceFrame& frame) {
+  const auto [name, is_new_name] = demangled_.try_emplace(frame.symbol);
+  if (is_new_name) name->second = Demangle(frame.symbol);
+  ProfileFunction function;
+  function.name = strings_.Intern(name->second);
+  function.system_name = strings_.Intern(frame.symbol);
+  function.filename = strings_.Intern(frame.file);
+  function.start_line = frame.start_line;
+  const auto [found, is_new] = functions_.emplace(
+      std::tuple(function.name, function.system_name, function.filename, function.start_line),
+      static_cast<uint32_t>(profile_.functions.size()));
+  if (is_new) profile_.functions.push_back(function);
+  return found->second;
+}
+
+// Readers take these as "nothing is left to do here": they hold only where every location is resolved.
+void FrameWriter::SetFlags() {
+  struct Known {
+    bool any = false, functions = true, filenames = true, lines = true, inlines = false;
+  };
+  std::vector<Known> all(profile_.mappings.size());
+  for (const ProfileLocation& location : profile_.locations) {
+    if (location.mapping == kNone) continue;
+    Known& known = all[location.mapping];
+    known.any = true;
+    known.inlines = known.inlines || location.line_count > 1;
+    if (location.line_count == 0) known.functions = known.filenames = known.lines = false;
+    for (const ProfileLine& line : profile_.lines_of(location)) {
+      known.functions = known.functions && line.function != kNone;
+      known.filenames =
+          known.filenames && line.function != kNone && profile_.functions[line.function].filename != 0;
+      known.lines = known.lines && line.line != 0;
+    }
+  }
+  for (size_t i = 0; i < all.size(); ++i) {
+    ProfileMapping& mapping = profile_.mappings[i];
+    const bool complete = all[i].any && all[i].functions;
+    mapping.has_functions = mapping.has_functions || complete;
+    mapping.has_filenames = mapping.has_filenames || (complete && all[i].filenames);
+    mapping.has_line_numbers = mapping.has_line_numbers || (complete && all[i].lines);
+    mapping.has_inline_frames = mapping.has_inline_frames || (complete && all[i].lines && all[i].inlines);
+  }
+}
+
+// For each mapping, the start of the code of its image: of the lowest of those mappings that follow each
+// other in the file and in memory.
+std::vector<uint64_t> CodeStarts(const Profile& profile) {
+  const auto key = [&](uint32_t i) {
+    const ProfileMapping& mapping = profile.mappings[i];
+    return std::tuple(mapping.filename, mapping.build_id, mapping.start);
+  };
+  std::vector<uint32_t> order(profile.mappings.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return key(a) < key(b); });
+  std::vector<uint64_t> starts(order.size());
+  for (size_t i = 0; i < order.size(); ++i) {
+    const ProfileMapping& mapping = profile.mappings[order[i]];
+    starts[order[i]] = mapping.start;
+    if (i == 0) continue;
+    const ProfileMapping& before = profile.mappings[order[i - 1]];
+    if (before.filename == mapping.filename && before.build_id == mapping.build_id &&
+        before.offset < mapping.offset) {
+      starts[order[i]] = starts[order[i - 1]];
+    }
+  }
+  return starts;
+}
+
+// The locations without names, by mapping.
+std::vector<std::vector<uint32_t>> Unnamed(const Profile& profile, bool only_untouched, size_t* count) {
+  std::vector<std::vector<uint32_t>> unnamed(profile.mappings.size());
+  std::vector<bool> touched(profile.mappings.size());
+  *count = 0;
+  for (uint32_t i = 0; i < profile.locations.size(); ++i) {
+    const ProfileLocation& location = profile.locations[i];
+    if (location.line_count == 0) {
+      ++*count;
+      if (location.mapping != kNone) unnamed[location.mapping].push_back(i);
+    } else if (location.mapping != kNone) {
+      touched[location.mapping] = true;
+    }
+  }
+  for (size_t i = 0; only_untouched && i < unnamed.size(); ++i) {
+    if (touched[i]) unnamed[i].clear();
+  }
+  return unnamed;
+}
+
+}  // namespace
+
+Symbolizer::Symbolizer(SymbolizeOptions options)
+    : options_(std::move(options)),
+      files_(options_.debug_paths, options_.debuginfod),
+      cache_(CacheFolder(CacheFolder::OfUser())) {}
+
+ModuleNames* Symbolizer::ModuleOf(const Profile& profile, const ProfileMapping& mapping) {
+  std::string path(profile.text(mapping.filename));
+  if (path.empty() || path[0] != '/' || path.compare(0, 2, "//") == 0) return nullptr;  // [vdso], //anon
+  if (path.size() > kDeleted.size() &&
+      path.compare(path.size() - kDeleted.size(), kDeleted.size(), kDeleted) == 0) {
+    path.resize(path.size() - kDeleted.size());
+  }
+  std::string build_id(profile.text(mapping.build_id));
+  std::transform(build_id.begin(), build_id.end(), build_id.begin(),
+                 [](unsigned char c) { return static_cast<char>(c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c); });
+  std::unique_ptr<ModuleNames>& module = modules_[{path, build_id}];
+  if (module == nullptr) module = std::make_unique<ModuleNames>(path, build_id, &files_, &cache_);
+  return module.get();
+}
+
+SymbolizeResult Symbolizer::Run(Profile* profile) {
+  profile->looked_up = true;
+  SymbolizeResult result;
+  const auto unnamed = Unnamed(*profile, options_.only_unnamed, &result.locations);
+  if (result.locations == 0) return result;
+  const std::vector<uint64_t> code_starts = CodeStarts(*profile);
+  FrameWriter writer(profile);
+  Progress progress("symbolizing", result.locations);
+  std::map<ModuleNames*, size_t> left;  // locations without a name, of files of which none has one
+  std::set<ModuleNames*> named;
+  for (uint32_t i = 0; i < unnamed.size(); ++i) {
+    const ProfileMapping& mapping = profile->mappings[i];
+    ModuleNames* module = unnamed[i].empty() ? nullptr : ModuleOf(*profile, mapping);
+    if (module == nullptr) continue;
+    size_t resolved = 0;
+    for (const uint32_t at : unnamed[i]) {
+      ProfileLocation* location = &profile->locations[at];
+      const uint64_t offset = location->address - mapping.start + mapping.offset;
+      if (writer.Write(module->FramesAt(offset, location->address - code_starts[i]), location)) ++resolved;
+      progress.Step();
+    }
+    module->Keep();
+    result.resolved += resolved;
+    left[module] += unnamed[i].size() - resolved;
+    if (resolved != 0) named.insert(module);
+  }
+  writer.SetFlags();
+  for (ModuleNames* module : named) {
+    left.erase(module);
+    WarnIfNewer(*profile, *module);
+  }
+  if (!options_.quiet) TellOf(left);
+  return result;
+}
+
+void Symbolizer::TellOf(const std::map<ModuleNames*, size_t>& unnamed) {
+  std::vector<std::pair<size_t, const ModuleNames*>> order;
+  for (const auto& [module, locations] : unnamed) {
+    if (!module->reason().empty() && told_.insert(module).second) order.emplace_back(locations, module);
+  }
+  std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first > b.first : a.second->path() < b.second->path();
+  });
+  for (size_t i = 0; i < order.size(); ++i) {
+    if (i == options_.max_told) {
+      Tell(std::to_string(order.size() - i) +
+           " more files are without names; heapprof symbolize tells of all");
+      break;
+    }
+    const ModuleNames& module = *order[i].second;
+    const std::string id =
+        module.build_id().empty() ? "" : " (build id " + ShortBuildId(module.build_id()) + ")";
+    Tell(Printable(module.path()) + id + ": " + module.reason());
+  }
+}
+
+void Symbolizer::WarnIfNewer(const Profile& profile, const ModuleNames& module) {
+  const SymbolFile* file = module.opened();
+  if (file == nullptr || options_.quiet || !module.build_id().empty() || profile.header.time_nanos <= 0)
+    return;
+  struct stat status;
+  constexpr int64_t kNanos = 1'000'000'000;
+  if (stat(file->path().c_str(), &status) != 0 ||
+      status.st_mtim.tv_sec <= profile.header.time_nanos / kNanos || !told_.insert(&module).second) {
+    return;
+  }
+  Tell("warning: " + Printable(file->path()) +
+       " is newer than the profile, which knows no build id of it: its names may be wrong");
+}
+
+SymbolizeResult Symbolize(Profile* profile, const SymbolizeOptions& options) {
+  return Symbolizer(options).Run(profile);
+}
+
+void SymbolizeFile(const SymbolizeRequest& request) {
+  LoadOptions load = request.load;
+  load.apply_drop_frames = false;  // readers drop them
+  Profile profile = LoadNamedProfile(request.in, load);
+  const SymbolizeResult result = Symbolize(&profile, request.options);
+  WriteProfile(profile, request.out);
+  if (isatty(STDERR_FILENO) == 0) return;
+  Tell(Printable(request.out) + ": " + std::to_string(result.resolved) + " of " +
+       std::to_string(result.locations) + " locations resolved");
+}
+
+}  // namespace heapprof::tools
