@@ -69,13 +69,18 @@ KernelAction ReadKernelAction(int number) {
   return now;
 }
 
-bool IsOurs(const Front& front) {
-  return ReadKernelAction(front.number).handler == reinterpret_cast<uintptr_t>(front.handler);
+void CallOnce(int number, siginfo_t* info, void* context);
+
+bool IsOurHandler(const Front& front, uintptr_t handler) {
+  return handler == reinterpret_cast<uintptr_t>(front.handler) ||
+         handler == reinterpret_cast<uintptr_t>(CallOnce);
 }
 
-// `action` with our handler instead.
-void Put(const Front& front, struct sigaction action) {
-  action.sa_sigaction = front.handler;
+bool IsOurs(const Front& front) { return IsOurHandler(front, ReadKernelAction(front.number).handler); }
+
+// `action` with a handler of ours instead.
+void Put(const Front& front, struct sigaction action, FrontHandler handler) {
+  action.sa_sigaction = handler;
   action.sa_flags |= SA_SIGINFO;
   g_libc_sigaction(front.number, &action, nullptr);
 }
@@ -85,7 +90,7 @@ void PutOurs(const Front& front) {
   struct sigaction action = {};
   action.sa_flags = SA_ONSTACK | SA_RESTART;
   memset(&action.sa_mask, 0xff, sizeof(action.sa_mask));
-  Put(front, action);
+  Put(front, action, front.handler);
   if (front.kind != FrontKind::kStays) return;
   // libc leaves two signals of its own unblocked. By one of them a thread may be cancelled, or stopped, while
   // its handler holds a lock.
@@ -100,14 +105,17 @@ void Note(Front* front, const struct sigaction& action) {
   front->program_handler.store(HandlerOf(action), std::memory_order_release);
 }
 
+bool IsForOnce(int flags) { return (flags & static_cast<int>(SA_RESETHAND)) != 0; }
+
 void PutProgramHandler(const Front& front) {
-  if (front.kind == FrontKind::kGivesWay) {
-    g_libc_sigaction(front.number, &front.program, nullptr);
+  struct sigaction action = front.program;
+  if (front.kind == FrontKind::kGivesWay && !(IsForOnce(action.sa_flags) && IsHandler(action))) {
+    g_libc_sigaction(front.number, &action, nullptr);
     return;
   }
-  struct sigaction action = front.program;
-  action.sa_flags &= ~static_cast<int>(SA_RESETHAND);  // not for a tick that is late: PassToProgram does it
-  Put(front, action);
+  // The kernel would put the default where ours has to be: CallOnce and PassToProgram put it there.
+  action.sa_flags &= ~static_cast<int>(SA_RESETHAND);
+  Put(front, action, front.kind == FrontKind::kGivesWay ? CallOnce : front.handler);
 }
 
 // Whether the kernel's action is to be the program's own.
@@ -127,7 +135,38 @@ class Locked {
   SignalsBlocked blocked_;
 };
 
+void PutDefault(int number) {
+  KernelAction none = {};
+  RawSyscall(SYS_rt_sigaction, number, reinterpret_cast<long>(&none), 0, sizeof(none.mask));
+}
+
 bool InChildThatSharesOrCopies() { return g_pid.load(std::memory_order_relaxed) != RawGetPid(); }
+
+// Calls a handler of the program's that is for one time, in a front that gives way; ours is there again
+// before that, as the handler may raise the signal. Of several threads that come here together the first one
+// has it.
+void CallOnce(int number, siginfo_t* info, void* context) {
+  Front* front = FrontOf(number);
+  uintptr_t handler = front->program_handler.load(std::memory_order_acquire);
+  if (InChildThatSharesOrCopies()) {
+    PutDefault(number);
+  } else {
+    Locked lock;
+    handler = HandlerOf(front->program);
+    if (IsHandler(front->program) && IsForOnce(front->program.sa_flags)) {
+      struct sigaction by_default = front->program;
+      by_default.sa_handler = SIG_DFL;
+      Note(front, by_default);
+      PutOurs(*front);
+    }
+  }
+  if (IsIgnore(handler)) return;
+  if (IsDefault(handler)) {
+    front->handler(number, info, context);
+  } else {
+    reinterpret_cast<FrontHandler>(handler)(number, info, context);
+  }
+}
 
 }  // namespace
 
@@ -170,7 +209,7 @@ bool HasFront(int number) { return FrontOf(number) != nullptr; }
 
 bool FrontIsInstalled(int number) {
   const Front* front = FrontOf(number);
-  return front != nullptr && IsOurs(*front);
+  return front != nullptr && ReadKernelAction(number).handler == reinterpret_cast<uintptr_t>(front->handler);
 }
 
 int SetProgramAction(int number, const struct sigaction* wanted, struct sigaction* old) {
@@ -178,7 +217,7 @@ int SetProgramAction(int number, const struct sigaction* wanted, struct sigactio
   if (InChildThatSharesOrCopies()) {
     struct sigaction now = {};
     if (g_libc_sigaction(number, wanted, &now) != 0) return -errno;
-    bool ours = HandlerOf(now) == reinterpret_cast<uintptr_t>(front->handler);
+    bool ours = IsOurHandler(*front, HandlerOf(now));
     if (old != nullptr) *old = ours ? front->program : now;
     return 0;
   }
@@ -212,12 +251,11 @@ void PassToProgram(int number, siginfo_t* info, void* context) {
   if (IsIgnore(handler)) return;
   if (IsDefault(handler)) {
     // It ends the process, as soon as this handler returns.
-    KernelAction none = {};
-    RawSyscall(SYS_rt_sigaction, number, reinterpret_cast<long>(&none), 0, sizeof(none.mask));
+    PutDefault(number);
     RawSyscall(SYS_tgkill, RawGetPid(), RawGetTid(), number);
     return;
   }
-  if ((front->program_flags.load(std::memory_order_relaxed) & static_cast<int>(SA_RESETHAND)) != 0) {
+  if (IsForOnce(front->program_flags.load(std::memory_order_relaxed))) {
     front->program_handler.store(reinterpret_cast<uintptr_t>(SIG_DFL), std::memory_order_relaxed);
     front->program.sa_handler = SIG_DFL;
   }

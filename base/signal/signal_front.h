@@ -4,7 +4,8 @@
 //   gives way   a signal for dumps, or one that ends the program. While the program has no handler for it,
 //   and does not ignore it, ours is
 //               there, and the program sees SIG_DFL. What else it sets takes the place of ours; when it
-//               sets SIG_DFL again, ours comes back.
+//               sets SIG_DFL again, ours comes back; so it does when a handler for one time (SA_RESETHAND)
+//               is called.
 //   stays       SIGPROF. A tick may be on its way for as long as some thread has the signal blocked, so ours
 //               stays from the first profile on, and passes on what is not a tick.
 //

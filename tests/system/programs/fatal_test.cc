@@ -49,6 +49,9 @@ TEST_P(Fatal, FaultsOfTheProgramsOwnAreNone) { Ends("default", SIGABRT, SIGABRT,
 TEST_P(Fatal, InAThread) { Ends("thread", SIGTERM, SIGTERM, 1); }
 TEST_P(Fatal, ManyAtOnceMakeOneProfile) { Ends("crowd", SIGINT, SIGINT, 1); }
 TEST_P(Fatal, AProgramThatPutsTheDefaultBack) { Ends("restored", SIGTERM, SIGTERM, 1); }
+TEST_P(Fatal, AfterAHandlerThatIsForOneTime) {
+  for (int signal : {SIGINT, SIGTERM}) Ends("once", signal, signal, 1);
+}
 TEST_P(Fatal, ChildrenOfForkToo) { Ends("child", SIGTERM, 0, 2); }
 TEST_P(Fatal, ChildrenOfVforkHaveNoProfile) { Ends("vfork", SIGTERM, 0, 1); }
 TEST_P(Fatal, HandlersOfTheProgramsOwnRun) { Ends("own", SIGTERM, 0, 1); }
@@ -83,6 +86,16 @@ TEST(FatalPython, IsInterruptedAsEver) {
   const Result& result = run.Execute();
   EXPECT_EQ(result.signal, SIGINT) << result.Describe();
   EXPECT_EQ(result.out, "caught\n");
+  EXPECT_EQ(run.Profiles().size(), 1u);
+}
+
+// node has a handler for one time, which puts the terminal in order and raises the signal again.
+TEST(FatalNode, EndsByTheSignalAndLeavesAProfile) {
+  if (!HaveProgram("node")) GTEST_SKIP() << "node is not installed";
+  ProgramRun run({"node", "-e", "setInterval(() => {}, 1000); process.kill(process.pid, 'SIGTERM')"},
+                 "dump_at_exit=1:sample_interval=512k");
+  const Result& result = run.Execute();
+  EXPECT_EQ(result.signal, SIGTERM) << result.Describe();
   EXPECT_EQ(run.Profiles().size(), 1u);
 }
 

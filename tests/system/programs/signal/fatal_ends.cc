@@ -3,6 +3,7 @@
 //
 //   default    the signal as it is          thread    in a thread, while others allocate
 //   restored   its own handler puts the default back and raises the signal again, as shells and CPython do
+//   once      its own handler is for one time (SA_RESETHAND), and raises the signal again, as node does
 //   crowd      many threads send it at once
 //   child      a child of fork ends so, and the program well
 //   vfork      likewise a child of vfork
@@ -25,6 +26,14 @@ void Count(int) { g_seen = g_seen + 1; }
 void PutBack(int number) {
   signal(number, SIG_DFL);
   raise(number);
+}
+
+void OnlyOnce(int number, siginfo_t* info, void*) {
+  struct sigaction now {};
+  CHECK(g_seen == 0 && sigaction(number, nullptr, &now) == 0 && now.sa_handler == SIG_DFL);
+  CHECK((now.sa_flags & SA_SIGINFO) != 0 && info->si_signo == number && info->si_pid == getpid());
+  g_seen = 1;
+  raise(number);  // blocked until the handler returns
 }
 
 [[noreturn]] void Die(int number) {
@@ -84,6 +93,23 @@ int main(int argc, char** argv) {
   if (way == "default") Die(number);
   if (way == "restored") {
     CHECK(signal(number, PutBack) == SIG_DFL);
+    Die(number);
+  }
+  if (way == "once") {
+    struct sigaction once {};
+    once.sa_sigaction = OnlyOnce;
+    once.sa_flags = SA_SIGINFO | static_cast<int>(SA_RESETHAND);
+    struct sigaction told {};
+    CHECK(sigaction(number, &once, nullptr) == 0 && sigaction(number, nullptr, &told) == 0);
+    CHECK(told.sa_sigaction == OnlyOnce && (told.sa_flags & once.sa_flags) == once.sa_flags);
+    const pid_t child = vfork();  // one time in a child is not the program's
+    if (child == 0) {
+      struct sigaction seen {};
+      const bool same = sigaction(number, nullptr, &seen) == 0 && seen.sa_sigaction == OnlyOnce;
+      _exit(same ? 0 : 1);
+    }
+    int status = 1;
+    CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
     Die(number);
   }
   if (way == "thread" || way == "crowd") {
