@@ -11,7 +11,7 @@
 // Where the thread's cache has a block, or room for one, jemalloc's own way is some 30 instructions without a
 // call. It stands here in fewer (TAKE_CACHED, KEEP_CACHED, KEEP_CACHED_OF_SIZE), which is more than the countdown
 // and the test cost; whatever is out of the ordinary is jemalloc's, by a jump to its function. alloc/backend/jemalloc_bins.h
-// has the layout, and docs/decisions/0011-cached-blocks.md the reasons.
+// has the layout, and docs/decisions/0001-0017/0011-cached-blocks.md the reasons.
 //
 // It is assembly because gcc 12 does not fold subtraction, store and both comparisons into one `sub` to memory
 // (clang 14 does). tests/alloc/fast_path.golden pins the instruction counts.

@@ -17,7 +17,7 @@ namespace heapprof {
 // interval the countdown was drawn: it is the value that g_interval_stamp had, and kShortSizes more.
 //     stamp - g_interval_stamp
 // is then kShortSizes, the bound of the sizes that the shortest way serves; it is negative, and any size goes
-// the slow way, once the interval has changed (docs/decisions/0013-interval-stamp.md).
+// the slow way, once the interval has changed (docs/decisions/0001-0017/0013-interval-stamp.md).
 struct ThreadCountdown {
   uint64_t countdown;
   int64_t stamp;
