@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdint.h>
 #include <string.h>
@@ -133,13 +134,28 @@ void PassMessageOn(void* argument, const char* text) {
 // Then the variable is handed over by the way that stands over all others.
 char g_overriding_settings[4096];
 
+// What the link /etc/malloc.conf says to jemalloc; in the buffer above, which is not used yet.
+const char* ReadMachineSettings() {
+  const long size =
+      RawSyscall(SYS_readlinkat, AT_FDCWD, reinterpret_cast<long>("/etc/malloc.conf"),
+                 reinterpret_cast<long>(g_overriding_settings), sizeof(g_overriding_settings) - 1);
+  g_overriding_settings[size > 0 ? size : 0] = '\0';
+  return g_overriding_settings;
+}
+
 void ConfigureJemalloc(const InitialStack& start) {
   const char* variable = start.secure ? nullptr : FindVariable(start.environment, "MALLOC_CONF=");
   const char* key = ProfilerKey(malloc_conf);
   if (key == nullptr) key = ProfilerKey(variable);
+  const char* source = "";
+  if (key == nullptr && GetOptions().verbose) {
+    // The machine's settings are for all of its programs, most of whose users did not choose them.
+    key = ProfilerKey(ReadMachineSettings());
+    source = " of /etc/malloc.conf";
+  }
   if (key != nullptr) {
     Text<128> line;
-    Say(line.Str(key).Str(" is ignored: heapprof does the profiling"));
+    Say(line.Str(key).Str(source).Str(" is ignored: heapprof does the profiling"));
   }
   constexpr char kNoProfiling[] = "prof:false,prof_leak:false,prof_leak_error:false";
   size_t length = 0;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Settings of jemalloc, as MALLOC_CONF and the program itself give them.
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <unistd.h>
 
 #include <string>
 
@@ -73,6 +76,34 @@ TEST(ProfilerSettingsTest, JemallocsOwnProfilerStaysOffAndThatIsSaidOnce) {
   ASSERT_TRUE(result.ok()) << result.Describe();
   EXPECT_EQ(result.out, "narenas 5 prof 0\nOK\n");
   EXPECT_EQ(result.err, "heapprof: prof:true is ignored: heapprof does the profiling\n");
+}
+
+// The machine's settings, for every program on it: said to those who ask what is set up.
+TEST(ProfilerSettingsTest, ThatOfTheMachineStaysOffAndVerboseSaysSo) {
+  TempDir etc;
+  ASSERT_EQ(symlink("prof:true,zero_realloc:alloc", (etc / "malloc.conf").c_str()), 0);
+  constexpr int kCannot = 125;
+  const auto run = [&](const std::string& options) {
+    Command command;
+    command.argv = {Program("jemalloc_settings_heapprof"), "zero_realloc"};
+    command.env = {{"HEAPPROF_OPTIONS", options}};
+    command.before_exec = [from = etc.path()] {
+      if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0 ||
+          mount(from.c_str(), "/etc", nullptr, MS_BIND, nullptr) != 0) {
+        _exit(kCannot);
+      }
+    };
+    return RunProgram(command);
+  };
+  Result result = run("");
+  if (result.exit_status == kCannot) GTEST_SKIP() << "no mount namespace can be had";
+  EXPECT_EQ(result.out, "kept 100 counted 100\nOK\n") << result.Describe();
+  EXPECT_EQ(result.err, "");
+  result = run("verbose=1");
+  EXPECT_EQ(
+      result.err.find("heapprof: prof:true of /etc/malloc.conf is ignored: heapprof does the profiling\n"),
+      0u)
+      << result.err;
 }
 
 }  // namespace
