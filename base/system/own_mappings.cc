@@ -6,90 +6,122 @@
 namespace heapprof {
 namespace {
 
-constexpr int kPageBits = 12;
+// A range of pages in one word, so that it changes as a whole: first << kCountBits | count. 0: none.
+constexpr int kPageBits = 12, kCountBits = 29;
+constexpr uint64_t kMaxCount = (uint64_t{1} << kCountBits) - 1;  // 2 TiB
 
-struct Entry {
-  std::atomic<uint64_t> first;  // page number; 0: free; kBusy: being filled in
-  std::atomic<uint64_t> limit;
+struct Pages {
+  uint64_t first, limit;
+
+  static Pages Of(uint64_t word) {
+    const uint64_t first = word >> kCountBits;
+    return {first, first + (word & kMaxCount)};
+  }
+  uint64_t word() const { return first << kCountBits | (limit - first); }
+  bool empty() const { return first >= limit; }
 };
-constexpr uint64_t kBusy = 1;  // a page that is never mapped
 
-Entry g_entries[kMaxOwnMappings];
+std::atomic<uint64_t> g_entries[kMaxOwnMappings];
 std::atomic<size_t> g_used{0};        // entries below were in use at some time
 std::atomic<size_t> g_dropped{0};     // found no room
 std::atomic<size_t> g_first_hole{0};  // a hint: below are few free entries
+std::atomic<uint64_t> g_splits{0};    // entries that were parted in two
 
-bool Claim(size_t index, uint64_t first, uint64_t limit) {
-  Entry& entry = g_entries[index];
-  uint64_t free = 0;
-  if (entry.first.load(std::memory_order_relaxed) != 0 ||
-      !entry.first.compare_exchange_strong(free, kBusy, std::memory_order_relaxed)) {
-    return false;
-  }
-  entry.limit.store(limit, std::memory_order_relaxed);
-  // release: a reader that sees the start sees its limit.
-  entry.first.store(first, std::memory_order_release);
-  return true;
+// release: whoever finds the range finds it mapped.
+bool Claim(size_t index, uint64_t word) {
+  uint64_t none = 0;
+  return g_entries[index].load(std::memory_order_relaxed) == 0 &&
+         g_entries[index].compare_exchange_strong(none, word, std::memory_order_seq_cst);
 }
 
-void Add(uint64_t first, uint64_t limit) {
+// The entry that has it; kMaxOwnMappings: there is no room.
+size_t Add(Pages pages) {
+  const uint64_t word = pages.word();
   size_t used = g_used.load(std::memory_order_relaxed);
   for (size_t i = g_first_hole.load(std::memory_order_relaxed); i < used; ++i) {
-    if (Claim(i, first, limit)) {
+    if (Claim(i, word)) {
       g_first_hole.store(i + 1, std::memory_order_relaxed);
-      return;
+      return i;
     }
   }
   g_first_hole.store(used, std::memory_order_relaxed);
   for (;;) {
     size_t index = g_used.load(std::memory_order_relaxed);
     if (index == kMaxOwnMappings) break;
-    if (!g_used.compare_exchange_weak(index, index + 1, std::memory_order_relaxed)) continue;
-    if (Claim(index, first, limit)) return;  // else somebody else was faster here
+    if (!g_used.compare_exchange_weak(index, index + 1, std::memory_order_seq_cst)) continue;
+    if (Claim(index, word)) return index;  // else somebody else was faster here
   }
   g_dropped.fetch_add(1, std::memory_order_relaxed);
+  return kMaxOwnMappings;
+}
+
+void NoteHole(size_t index) {
+  if (index < g_first_hole.load(std::memory_order_relaxed)) {
+    g_first_hole.store(index, std::memory_order_relaxed);
+  }
+}
+
+// Takes [gone.first, gone.limit) out of an entry.
+void TakeOut(size_t index, Pages gone) {
+  std::atomic<uint64_t>& entry = g_entries[index];
+  uint64_t word = entry.load(std::memory_order_seq_cst);
+  for (;;) {
+    const Pages pages = Pages::Of(word);
+    if (pages.empty() || pages.first >= gone.limit || pages.limit <= gone.first) return;
+    const Pages below = {pages.first, gone.first}, above = {gone.limit, pages.limit};
+    size_t added = kMaxOwnMappings;
+    if (!below.empty() && !above.empty()) {
+      // First the new entry, then the shorter one: at no moment is a part that stays mapped in none.
+      added = Add(above);
+      g_splits.fetch_add(1, std::memory_order_seq_cst);
+    }
+    const uint64_t rest = !below.empty() ? below.word() : !above.empty() ? above.word() : 0;
+    if (entry.compare_exchange_strong(word, rest, std::memory_order_seq_cst)) {
+      if (rest == 0) NoteHole(index);
+      return;
+    }
+    // Another thread took its part out of the entry, and what was added may hold that.
+    uint64_t undone = above.word();
+    if (added != kMaxOwnMappings &&
+        g_entries[added].compare_exchange_strong(undone, 0, std::memory_order_seq_cst)) {
+      NoteHole(added);
+    }
+  }
 }
 
 }  // namespace
 
 void NoteOwnMapping(uintptr_t start, size_t size) {
   constexpr uintptr_t kPageMask = (uintptr_t{1} << kPageBits) - 1;
-  Add(start >> kPageBits, (start + size + kPageMask) >> kPageBits);
+  Pages pages = {start >> kPageBits, (start + size + kPageMask) >> kPageBits};
+  for (; !pages.empty(); pages.first += kMaxCount) {
+    const uint64_t limit = pages.limit - pages.first > kMaxCount ? pages.first + kMaxCount : pages.limit;
+    Add({pages.first, limit});
+  }
 }
 
 // Of every entry that overlaps: what was mapped in pieces may be unmapped at once.
 void ForgetOwnMapping(uintptr_t start, size_t size) {
   constexpr uintptr_t kPageMask = (uintptr_t{1} << kPageBits) - 1;
-  uint64_t first = start >> kPageBits, limit = (start + size + kPageMask) >> kPageBits;
-  size_t used = g_used.load(std::memory_order_acquire);
-  for (size_t i = 0; i < used; ++i) {
-    Entry& entry = g_entries[i];
-    uint64_t entry_first = entry.first.load(std::memory_order_acquire);
-    uint64_t entry_limit = entry.limit.load(std::memory_order_relaxed);
-    if (entry_first <= kBusy || entry_first >= limit || entry_limit <= first) continue;
-    if (entry_first < first) {
-      entry.limit.store(first, std::memory_order_relaxed);
-      if (limit < entry_limit) Add(limit, entry_limit);
-    } else if (limit < entry_limit) {
-      entry.first.store(limit, std::memory_order_relaxed);
-    } else {
-      entry.first.store(0, std::memory_order_relaxed);
-      if (i < g_first_hole.load(std::memory_order_relaxed)) {
-        g_first_hole.store(i, std::memory_order_relaxed);
-      }
-    }
-  }
+  const Pages gone = {start >> kPageBits, (start + size + kPageMask) >> kPageBits};
+  // A thread that takes out another part of the same mapping may have put the upper rest of it, with this
+  // part in it, where this one has looked already: it counts that before it shortens the entry it is of. So
+  // either the count has changed, or it finds that entry changed and undoes what it added.
+  uint64_t splits;
+  do {
+    splits = g_splits.load(std::memory_order_seq_cst);
+    const size_t used = g_used.load(std::memory_order_seq_cst);
+    for (size_t i = 0; i < used; ++i) TakeOut(i, gone);
+  } while (g_splits.load(std::memory_order_seq_cst) != splits);
 }
 
 size_t CopyOwnMappings(AddressRange* out, size_t capacity) {
   size_t count = 0;
   size_t used = g_used.load(std::memory_order_acquire);
   for (size_t i = 0; i < used; ++i) {
-    uint64_t first = g_entries[i].first.load(std::memory_order_acquire);
-    if (first <= kBusy) continue;
-    if (count < capacity) {
-      out[count] = {first << kPageBits, g_entries[i].limit.load(std::memory_order_relaxed) << kPageBits};
-    }
+    const Pages pages = Pages::Of(g_entries[i].load(std::memory_order_acquire));
+    if (pages.empty()) continue;
+    if (count < capacity) out[count] = {pages.first << kPageBits, pages.limit << kPageBits};
     ++count;
   }
   return g_dropped.load(std::memory_order_relaxed) == 0 ? count : count + kMaxOwnMappings + 1;

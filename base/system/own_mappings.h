@@ -4,8 +4,9 @@
 // The leak check takes the program's memory for roots, and must take neither of these: jemalloc's holds the
 // blocks themselves and what was freed, our tables hold the address of every live block.
 //
-// Thread-safety: yes; the entry of a mapping is written by the one who maps and unmaps it. Signal-safety:
-// yes. Allocates: never. Invariant: entries hold page numbers, which cannot be taken for pointers.
+// Thread-safety: yes; threads may forget parts of one mapping at the same time. Signal-safety: yes.
+// Allocates: never. Invariants: (1) an entry is one word of page numbers, which cannot be taken for a
+// pointer; (2) at no moment is what stays mapped missing.
 #ifndef HEAPPROF_BASE_SYSTEM_OWN_MAPPINGS_H_
 #define HEAPPROF_BASE_SYSTEM_OWN_MAPPINGS_H_
 

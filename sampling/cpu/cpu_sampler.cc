@@ -94,6 +94,9 @@ uint32_t TakePeriods(const siginfo_t& info, Session* session, uint64_t* clock_id
 }
 
 void Tick(const siginfo_t* info, void* context) {
+  // A late one may come under the mask of the program's handler, and be left by a jump out of
+  // another: it must not be counted. While there is a session all signals are blocked here.
+  if (g_active.load(std::memory_order_relaxed) == nullptr) return;
   InFlight in_flight;
   Session* session = in_flight.session();
   if (session == nullptr) return;

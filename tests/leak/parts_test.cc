@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include <algorithm>
+#include <atomic>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "alloc/backend/backend.h"
@@ -39,6 +41,44 @@ TEST(OwnMappings, PartsAreForgotten) {
   ForgetOwnMapping(kAt + 2 * kPage, 2 * kPage);
   ForgetOwnMapping(kAt + 5 * kPage, 3 * kPage);
   EXPECT_EQ(Covering(kAt + 5 * kPage, kAt + 8 * kPage), 0u);
+}
+
+// As an extent that was split is unmapped by whoever frees the last block of each part.
+TEST(OwnMappings, ManyThreadsForgetTheirPartsOfOneMapping) {
+  constexpr uintptr_t kAt = 0x200000000, kOthers = 0x300000000, kPage = 4096;
+  constexpr size_t kParts = 2, kRounds = 10000, kCount = 4000;
+  for (size_t i = 0; i < kCount; ++i) NoteOwnMapping(kOthers + i * 2 * kPage, kPage);
+  std::atomic<size_t> arrived{0};
+  const auto meet = [&arrived](size_t times) {
+    arrived.fetch_add(1);
+    for (int i = 0; arrived.load() < times * kParts; ++i) {
+      if (i > 10000) std::this_thread::yield();
+    }
+  };
+  const auto work = [&](size_t part) {
+    for (size_t round = 0; round < kRounds; ++round) {
+      if (part == 0) {
+        // Behind all others, and a hole before them: what is parted from it goes where the other thread has
+        // looked already.
+        NoteOwnMapping(kAt, 2 * kParts * kPage);
+        ForgetOwnMapping(kOthers, kPage);
+      }
+      meet(2 * round + 1);
+      ForgetOwnMapping(kAt + (2 * part + 1) * kPage, kPage);
+      ForgetOwnMapping(kAt + 2 * part * kPage, kPage);
+      meet(2 * round + 2);
+      if (part == 0) NoteOwnMapping(kOthers, kPage);
+    }
+  };
+  std::vector<std::thread> threads;
+  for (size_t part = 0; part < kParts; ++part) threads.emplace_back(work, part);
+  for (std::thread& thread : threads) thread.join();
+  std::vector<AddressRange> ranges(kMaxOwnMappings);
+  const size_t count = CopyOwnMappings(ranges.data(), ranges.size());
+  size_t left = 0;
+  for (size_t i = 0; i < count; ++i) left += ranges[i].start >= kAt && ranges[i].start < kOthers ? 1 : 0;
+  EXPECT_EQ(left, 0u);
+  for (size_t i = 0; i < kCount; ++i) ForgetOwnMapping(kOthers + i * 2 * kPage, kPage);
 }
 
 std::vector<std::string> g_complaints;
