@@ -14,7 +14,6 @@
 #include "alloc/backend/backend.h"
 #include "alloc/backend/early_heap.h"
 #include "alloc/entry/controls.h"
-#include "alloc/entry/sample_filter.h"
 #include "alloc/entry/slow_path.h"
 #include "alloc/initial_stack.h"
 #include "alloc/wrappers/children.h"
@@ -194,7 +193,7 @@ void Start() {
   RegisterForkHandlers();
   InitThreads();
   g_allocator_stats_printer = PrintStatistics;
-  SendFreesToSlowPath(nullptr);
+  sample_filter::Pin(0);  // null is not jemalloc's
   TellOwnCode();
   recorder::Start();
 }

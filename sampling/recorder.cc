@@ -11,6 +11,7 @@
 #include "base/options.h"
 #include "sampling/heap/heap_tables.h"
 #include "sampling/heap/live_table.h"
+#include "sampling/heap/sample_filter.h"
 #include "sampling/heap/sampler.h"
 #include "sampling/thread/labels.h"
 #include "sampling/thread/thread_state.h"
@@ -44,7 +45,7 @@ std::atomic<bool> g_exact{false};
 
 std::atomic<uint64_t> g_lost_samples{0}, g_truncated_stacks{0};
 
-constexpr uint64_t kMinAlignment = 16, kMaxAlignment = 4096, kIntervalsPerAlignment = 64;
+constexpr uint64_t kMinAlignment = kLeastSampleMask + 1, kMaxAlignment = 4096, kIntervalsPerAlignment = 64;
 constexpr uint64_t kNever = uint64_t{1} << 62;  // a countdown that no program uses up
 
 // A - 1 for the interval R: waste per sample is at most A, so at most A / R of all bytes.
@@ -178,7 +179,12 @@ void RecordAllocation(const void* block, size_t size, uint64_t interval, const C
     uint32_t lg = static_cast<uint32_t>(lg_alignment < kMaxLgAlignment ? lg_alignment : kMaxLgAlignment);
     uint32_t tag = g_leak_epoch.load(std::memory_order_relaxed) | lg << live::kAlignmentShift |
                    (thread.ignored != 0 ? live::kIgnoredTag : 0);
-    if (!live::Insert(reinterpret_cast<uintptr_t>(block), id, tag, &stale)) {
+    const auto address = reinterpret_cast<uintptr_t>(block);
+    const bool filtered = FilterInUse();
+    if (filtered) sample_filter::Add(address);
+    const bool inserted = live::Insert(address, id, tag, &stale);
+    if (filtered && (!inserted || stale != 0)) sample_filter::Remove(address);
+    if (!inserted) {
       CountFree(id);  // not followed: it counts as allocated, not as in use
       g_exact.store(false, std::memory_order_relaxed);
       lost = true;
@@ -199,7 +205,10 @@ bool RecordFree(const void* block) {
   if (thread.inside) return false;
   thread.inside = true;
   uint32_t id = live::Remove(reinterpret_cast<uintptr_t>(block), g_exact.load(std::memory_order_relaxed));
-  if (id != 0) CountFree(id);
+  if (id != 0) {
+    CountFree(id);
+    if (FilterInUse()) sample_filter::Remove(reinterpret_cast<uintptr_t>(block));
+  }
   thread.inside = false;
   return id != 0;
 }
@@ -215,16 +224,16 @@ bool IsSample(const void* block, Sample* sample) {
   return true;
 }
 
-bool RecordResize(const void* block, const Sample& sample, size_t size, const CallerFrame& caller) {
+void RecordResize(const void* block, const Sample& sample, size_t size, const CallerFrame& caller) {
   ThreadState& thread = CurrentThread();
-  if (thread.sampling || thread.inside) return true;
+  if (thread.sampling || thread.inside) return;
   if (size < sample.size && sample.interval > 1 &&
       !thread.sampler.StaysSample(sample.size, size, sample.interval)) {
-    return !RecordFree(block);
+    RecordFree(block);
+    return;
   }
   thread.sampling = true;
   RecordAllocation(block, size, sample.interval, caller, sample.lg_alignment);
-  return true;
 }
 
 uint64_t Interval() { return g_interval.load(std::memory_order_relaxed); }

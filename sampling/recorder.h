@@ -57,8 +57,8 @@ bool IsSample(const void* block, Sample* sample);
 
 // For a live sample whose size has changed in place. If it grew, it becomes a sample of its new size. If it
 // shrank, a draw decides: with the smaller probability of its new size it stays a sample, else it counts as
-// freed. False: it counts as freed.
-bool RecordResize(const void* block, const Sample& sample, size_t size, const CallerFrame& caller);
+// freed.
+void RecordResize(const void* block, const Sample& sample, size_t size, const CallerFrame& caller);
 
 // The mean interval, for the API. An allocation that begins after SetInterval has returned is decided with
 // the new one, whichever thread makes it. Both are signal-safe and take no lock.

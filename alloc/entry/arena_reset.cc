@@ -5,12 +5,12 @@
 #include <stdint.h>
 
 #include "alloc/backend/backend.h"
-#include "alloc/entry/sample_filter.h"
 #include "base/lock/owner_lock.h"
 #include "base/system/raw_syscall.h"
 #include "base/system/signals_blocked.h"
 #include "leak/quarantine.h"
 #include "sampling/heap/live_table.h"
+#include "sampling/recorder.h"
 
 #pragma GCC visibility push(hidden)
 extern "C" {
@@ -127,7 +127,7 @@ void UnlockArenaResetInChild() { g_lock.ResetAfterFork(); }
 // What jemalloc's controls call in place of its arena_reset, under g_lock and once all conditions are met.
 extern "C" void hpje_arena_reset(void* thread, void* arena) {
   for (size_t i = 0; i < heapprof::g_discarded_count; ++i) {
-    heapprof::RecordFreeOfSample(reinterpret_cast<const void*>(heapprof::g_discarded[i]));
+    heapprof::recorder::RecordFree(reinterpret_cast<const void*>(heapprof::g_discarded[i]));
   }
   hpje_je_arena_reset(thread, arena);
 }

@@ -69,16 +69,24 @@
 7:
 .endm
 
-// A page-aligned block, where samples are page-aligned: often the first of a slab, which a loop is given again and
-// again. No sample if none lies on such a page (PassesFilter in alloc/entry/sample_filter.h).
+// A block that is aligned as samples are. No sample if none lies at such an address (sampling/heap/sample_filter.h);
+// with the least mask the filter is out of use.
 .macro  ASK_FILTER
-8:      cmpl    $4095, hp_sample_mask(%rip)
-        jne     hp_free_slow
-        movl    %edi, %eax
-        leaq    hp_samples_of_page(%rip), %rdx
+8:      movl    %edi, %eax
+        cmpl    $15, hp_sample_mask(%rip)
+        jbe     hp_free_slow
+        testl   $4095, %edi
+        je      9f
+        leaq    hp_samples_of_unit(%rip), %rdx
+        shrl    $8, %eax
+        andl    $(1 << 20) - 1, %eax
+        cmpb    $0, (%rdx,%rax)
+        je      7b
+        jmp     hp_free_slow
+9:      leaq    hp_samples_of_page(%rip), %rdx
         shrl    $12, %eax
-        andl    $4095, %eax
-        cmpl    $0, (%rdx,%rax,4)
+        movzwl  %ax, %eax
+        cmpb    $0, (%rdx,%rax)
         je      7b
         jmp     hp_free_slow
 .endm
@@ -187,7 +195,7 @@
         .hidden hp_malloc_slow, hp_free_slow, hp_new_slow, hp_new_failed, hp_delete_replaced
         .hidden hpje_malloc, hpje_free, hpje_je_je_sdallocx_noflags
         .hidden hpje_je_tsd_tls, hpje_je_sz_index2size_tab
-        .hidden hp_sample_mask, hp_samples_of_page
+        .hidden hp_sample_mask, hp_samples_of_page, hp_samples_of_unit
         .hidden hp_interval_stamp, hp_cached_sizes
         .type   hpje_je_tsd_tls, @tls_object
 

@@ -7,14 +7,13 @@
 #include "alloc/backend/early_heap.h"
 #include "alloc/backend/jemalloc_bins.h"
 #include "alloc/entry/init.h"
-#include "alloc/entry/sample_filter.h"
 #include "leak/quarantine.h"
 
 namespace heapprof {
 
-std::atomic<uint32_t> g_samples_of_page[1 << kFilterBits];
 // ASK_FILTER in fast_path_x86_64.S has these as numbers.
-static_assert(kPageMask == 4095 && kFilterBits == 12 && sizeof(g_samples_of_page[0]) == 4);
+static_assert(sample_filter::kLgPage == 12 && sample_filter::kLgPages == 16 && sample_filter::kLgUnit == 8 &&
+              sample_filter::kLgUnits == 20 && kLeastSampleMask == 15);
 // So has COUNT_DOWN, and what it compares with is also the bound of the sizes that a cache may have.
 static_assert(offsetof(ThreadCountdown, stamp) == 8 && kShortSizes == JE_LOOKUP_MAX + 1 &&
               kStampStep > kShortSizes);
@@ -45,7 +44,7 @@ void* AllocateSample(size_t size, int flags, uint64_t interval, const CallerFram
     recorder::Forget();
     return NoMemory();
   }
-  RecordSample(block, size, interval, caller, flags & kLgAlignMask);
+  recorder::RecordAllocation(block, size, interval, caller, flags & kLgAlignMask);
   return block;
 }
 
@@ -87,7 +86,7 @@ void* AllocateDue(size_t size, size_t alignment, int flags, const CallerFrame& c
     t_plain_countdown.countdown = 0;
     if (BeforeTls() || StartsBackendHere()) {
       void* block = EarlyAllocate(size, alignment);
-      SendFreesToSlowPath(block);
+      sample_filter::Pin(reinterpret_cast<uintptr_t>(block));
       return block;
     }
     Initialize();
@@ -110,7 +109,7 @@ void* Reallocate(void* block, size_t size, int flags, const CallerFrame& caller)
   }
   // A block that is not early came from an initialised library: the recorder can be asked.
   recorder::Sample sample;
-  bool was_sample = maybe_sample && FindSample(block, &sample);
+  bool was_sample = maybe_sample && recorder::IsSample(block, &sample);
   uint64_t interval = due ? recorder::Decide(size) : 0;
   if (interval == 0 && !was_sample) {
     void* moved = hpje_rallocx(block, size, flags);
@@ -119,12 +118,12 @@ void* Reallocate(void* block, size_t size, int flags, const CallerFrame& caller)
   size_t old_usable = hpje_sallocx(block, 0);
   // Zeroing and a chosen arena or cache keep to the copying way.
   if ((flags & ~kLgAlignMask) == 0 && ResizeInPlace(block, old_usable, size, flags, interval != 0)) {
-    if (interval != 0 && was_sample) {
-      RecordAgain(block, size, interval, caller, flags & kLgAlignMask);
-    } else if (interval != 0) {
-      RecordSample(block, size, interval, caller, flags & kLgAlignMask);
+    // Of a block that was a sample the live table's entry is replaced, in one step: a leak check may stop
+    // this thread at any time, and must find the block there.
+    if (interval != 0) {
+      recorder::RecordAllocation(block, size, interval, caller, flags & kLgAlignMask);
     } else {
-      RecordFreeOfSample(block);
+      recorder::RecordFree(block);
     }
     return block;
   }
@@ -138,7 +137,7 @@ void* Reallocate(void* block, size_t size, int flags, const CallerFrame& caller)
   // All that the program could use of both: it may have asked for less than it uses.
   if (was_sample) old_usable = UsableSizeOf(sample, old_usable);
   memcpy(fresh, block, Min(old_usable, hpje_sallocx(fresh, 0)));
-  if (was_sample) RecordFreeOfSample(block);
+  if (was_sample) recorder::RecordFree(block);
   hpje_dallocx(block, flags & ~(kLgAlignMask | kZeroFlag));
   return fresh;
 }
@@ -147,7 +146,7 @@ size_t UsableSize(const void* block) {
   if (IsEarlyBlock(block)) return EarlyBlockSize(block);
   size_t usable = hpje_sallocx(block, 0);
   recorder::Sample sample;
-  return MaybeSample(block) && FindSample(block, &sample) ? UsableSizeOf(sample, usable) : usable;
+  return MaybeSample(block) && recorder::IsSample(block, &sample) ? UsableSizeOf(sample, usable) : usable;
 }
 
 namespace {
@@ -167,7 +166,7 @@ size_t ResizeSample(void* block, const recorder::Sample& sample, const Resize& r
   size_t after = ResizeInBackend(block, resize);
   if (after == before) return usable;
   size_t size = Min(after, resize.Most());
-  if (!recorder::RecordResize(block, sample, size, caller)) ForgetInFilter(block);
+  recorder::RecordResize(block, sample, size, caller);
   return after;
 }
 
@@ -176,7 +175,8 @@ size_t ResizeSample(void* block, const recorder::Sample& sample, const Resize& r
 size_t ResizeOnlyInPlace(void* block, const Resize& resize, const CallerFrame& caller) {
   if (IsEarlyBlock(block)) return EarlyBlockSize(block);
   recorder::Sample sample;
-  if (MaybeSample(block) && FindSample(block, &sample)) return ResizeSample(block, sample, resize, caller);
+  if (MaybeSample(block) && recorder::IsSample(block, &sample))
+    return ResizeSample(block, sample, resize, caller);
   size_t before = hpje_sallocx(block, 0);
   size_t after = ResizeInBackend(block, resize);
   size_t size = Min(after, resize.Most());
@@ -185,7 +185,7 @@ size_t ResizeOnlyInPlace(void* block, const Resize& resize, const CallerFrame& c
   uint64_t interval = recorder::Decide(size - before);
   if (interval == 0) return after;
   if ((reinterpret_cast<uintptr_t>(block) & (recorder::SampleAlignment() - 1)) == 0) {
-    RecordSample(block, size, interval, caller, resize.flags & kLgAlignMask);
+    recorder::RecordAllocation(block, size, interval, caller, resize.flags & kLgAlignMask);
     return after;
   }
   // It cannot be one where it lies. As if there were no room, so that the program moves it, and the block
@@ -196,7 +196,7 @@ size_t ResizeOnlyInPlace(void* block, const Resize& resize, const CallerFrame& c
 
 bool PrepareFree(void* block) {
   if (block == nullptr || IsEarlyBlock(block)) return false;
-  if (MaybeSample(block) && PassesFilter(block)) RecordFreeOfSample(block);
+  if (MaybeSample(block)) recorder::RecordFree(block);
   return true;
 }
 
@@ -208,9 +208,14 @@ extern "C" void* hp_malloc_slow(size_t size) {
   return AllocateDue(size, heapprof::kNaturalAlignment, 0, HEAPPROF_CALLER_FRAME());
 }
 
+// Out of line: what it needs would have every free save registers.
+__attribute__((noinline, cold)) static void KeepInQuarantine(void* block) {
+  heapprof::quarantine::Keep(
+      block, [](void* kept) { return hpje_sallocx(kept, 0); }, hpje_free);
+}
+
 extern "C" void hp_free_slow(void* block) {
   if (!heapprof::PrepareFree(block)) return;
   if (__builtin_expect(!heapprof::quarantine::IsOn(), 1)) return hpje_free(block);
-  heapprof::quarantine::Keep(
-      block, [](void* kept) { return hpje_sallocx(kept, 0); }, hpje_free);
+  KeepInQuarantine(block);
 }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "alloc/backend/backend.h"
+#include "sampling/heap/sample_filter.h"
 #include "sampling/recorder.h"
 
 // Marks the definitions of what leaves the library.
@@ -45,12 +46,14 @@ inline bool Spend(size_t size) {
   return before > size && IsDrawnOfPresentInterval(t_plain_countdown);
 }
 
-// False: the block is certainly no sample, nor of the early heap.
+// False: the block is certainly no sample, nor of the early heap, nor null.
 inline bool MaybeSample(const void* block) {
   // relaxed: the mask only loses bits. Where a thread still sees an old mask, it misses only samples that
   // were taken under a newer one. The program handed such a block to this thread, with at least release
   // semantics, and the newer mask came with it.
-  return (reinterpret_cast<uintptr_t>(block) & __atomic_load_n(&g_sample_mask, __ATOMIC_RELAXED)) == 0;
+  const auto address = reinterpret_cast<uintptr_t>(block);
+  const uint64_t mask = __atomic_load_n(&g_sample_mask, __ATOMIC_RELAXED);
+  return (address & mask) == 0 && (mask <= kLeastSampleMask || sample_filter::MayHold(address));
 }
 
 // From the backend, not sampled. `alignment` is a power of two; `flags` 0 or kZeroFlag.

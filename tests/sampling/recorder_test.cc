@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <math.h>
+#include <stdlib.h>
 
 #include <atomic>
 #include <thread>
@@ -10,6 +11,7 @@
 
 #include "base/options.h"
 #include "sampling/heap/heap_tables.h"
+#include "sampling/heap/sample_filter.h"
 
 namespace heapprof {
 namespace {
@@ -221,6 +223,42 @@ TEST_F(RecorderTest, ASampleOfAnAddressWhoseFreeWasMissedReplacesIt) {
   Totals after = TotalsOfSize(55);
   EXPECT_EQ(after.allocations - before.allocations, 2u);
   EXPECT_EQ(after.frees - before.frees, 1u);
+}
+
+bool FilterHolds(uintptr_t block) { return sample_filter::MayHold(block); }
+
+// Runs in a process of its own, whose mask no other test has made smaller.
+void CheckTheFilterAsTheIntervalShrinks() {
+  InitOptions("seed=11,sample_interval=4k", nullptr, false);
+  recorder::Start();
+  constexpr size_t kSurely = 1 << 20;  // of which no block escapes at 4 KiB
+  constexpr uintptr_t kBlock = 0x61000040, kPageBlock = 0x61234000, kEarlier = 0x62345640;
+  for (uintptr_t block : {kBlock, kPageBlock}) {
+    EXPECT_FALSE(FilterHolds(block));
+    EXPECT_TRUE(Allocate(block, kSurely));
+    EXPECT_TRUE(FilterHolds(block));
+    EXPECT_TRUE(Allocate(block, kSurely)) << "a sample whose free was missed is replaced, and counted once";
+    EXPECT_TRUE(recorder::RecordFree(reinterpret_cast<void*>(block)));
+    EXPECT_FALSE(FilterHolds(block));
+    EXPECT_FALSE(recorder::RecordFree(reinterpret_cast<void*>(block)));
+    EXPECT_FALSE(FilterHolds(block));
+  }
+  // What was sampled at a large interval is found at a small one.
+  EXPECT_TRUE(Allocate(kEarlier, kSurely));
+  EXPECT_TRUE(FilterInUse());
+  recorder::SetInterval(2048);
+  EXPECT_TRUE(FilterInUse());
+  EXPECT_TRUE(FilterHolds(kEarlier));
+  recorder::SetInterval(1);
+  EXPECT_FALSE(FilterInUse());
+  recorder::SetInterval(512 << 10);
+  EXPECT_FALSE(FilterInUse()) << "what was sampled meanwhile was not counted";
+  exit(testing::Test::HasFailure() ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+TEST(RecorderFilterTest, KnowsTheLiveSamplesUntilNearlyAllBlocksAreSamples) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(CheckTheFilterAsTheIntervalShrinks(), testing::ExitedWithCode(EXIT_SUCCESS), "");
 }
 
 }  // namespace
