@@ -8,7 +8,9 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <string_view>
 
+#include "tools/base/elf_notes.h"
 #include "tools/process/process_memory.h"
 
 namespace heapprof::tools {
@@ -18,26 +20,19 @@ constexpr size_t kMaxHeaders = 64;
 constexpr size_t kMaxNotes = 64 << 10;  // bytes of a segment
 constexpr uint64_t kPage = 4096;
 
-size_t PaddedToWords(size_t size) { return (size + 3) & ~size_t{3}; }
-
 // The address of the record that the notes at `address` name.
 std::optional<uint64_t> FindInNotes(pid_t pid, uint64_t address, uint64_t size) {
   std::string notes(std::min<uint64_t>(size, kMaxNotes), '\0');
   if (ReadMemory(pid, address, notes.data(), notes.size()) != notes.size()) return {};
-  for (size_t at = 0; notes.size() - at >= sizeof(Elf64_Nhdr);) {
-    Elf64_Nhdr note;
-    std::memcpy(&note, notes.data() + at, sizeof note);
-    const size_t name = at + sizeof note, word = name + PaddedToWords(note.n_namesz);
-    const size_t end = word + PaddedToWords(note.n_descsz);
-    if (end > notes.size()) return {};
-    if (note.n_type == kDumpRecordNote && note.n_namesz == sizeof HEAPPROF_DUMP_RECORD_OWNER &&
-        note.n_descsz == sizeof(uint64_t) &&
-        std::memcmp(notes.data() + name, HEAPPROF_DUMP_RECORD_OWNER, note.n_namesz) == 0) {
-      uint64_t distance;
-      std::memcpy(&distance, notes.data() + word, sizeof distance);
-      return address + word + distance;
+  ElfNotes reader(notes);
+  while (const auto note = reader.Next()) {
+    static constexpr char kOwner[] = HEAPPROF_DUMP_RECORD_OWNER;
+    uint64_t distance;
+    if (note->type == kDumpRecordNote && note->contents.size() == sizeof distance &&
+        note->owner == std::string_view(kOwner, sizeof kOwner)) {
+      std::memcpy(&distance, note->contents.data(), sizeof distance);
+      return address + static_cast<uint64_t>(note->contents.data() - notes.data()) + distance;
     }
-    at = end;
   }
   return {};
 }

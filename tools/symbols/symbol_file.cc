@@ -10,40 +10,34 @@
 
 #include <algorithm>
 
+#include "tools/base/elf_notes.h"
+
 namespace heapprof::tools {
 namespace {
 
 constexpr uint64_t kPage = 4096;
 
-std::string Hex(const unsigned char* bytes, size_t size) {
+std::string Hex(std::string_view bytes) {
   static constexpr char kDigits[] = "0123456789abcdef";
   std::string out;
-  for (size_t i = 0; i < size; ++i) {
-    out += kDigits[bytes[i] >> 4];
-    out += kDigits[bytes[i] & 15];
+  for (const char byte : bytes) {
+    out += kDigits[static_cast<unsigned char>(byte) >> 4];
+    out += kDigits[static_cast<unsigned char>(byte) & 15];
   }
   return out;
 }
 
 // The build id among the notes of `data`, "" if it has none. elfutils' own walk refuses a last note whose
-// padding is left out, as linkers do.
+// padding is left out.
 std::string BuildIdIn(const Elf_Data* data) {
   if (data == nullptr || data->d_buf == nullptr) return "";
-  const auto* bytes = static_cast<const unsigned char*>(data->d_buf);
-  const size_t size = data->d_size, align = data->d_type == ELF_T_NHDR8 ? 8 : 4;
-  const auto padded = [align](size_t length) { return (length + align - 1) & ~(align - 1); };
-  for (size_t at = 0; at < size && size - at >= sizeof(GElf_Nhdr);) {
-    static constexpr char kOwnerText[] = "GNU";
-    constexpr std::string_view kOwner(kOwnerText, sizeof(kOwnerText));  // with its zero byte
-    GElf_Nhdr note;
-    memcpy(&note, bytes + at, sizeof(note));
-    const size_t name = at + sizeof(note), contents = at + padded(sizeof(note) + note.n_namesz);
-    if (contents > size || size - contents < note.n_descsz) return "";
-    if (note.n_type == NT_GNU_BUILD_ID && note.n_descsz > 0 &&
-        std::string_view(reinterpret_cast<const char*>(bytes) + name, note.n_namesz) == kOwner) {
-      return Hex(bytes + contents, note.n_descsz);
+  ElfNotes notes({static_cast<const char*>(data->d_buf), data->d_size}, data->d_type == ELF_T_NHDR8 ? 8 : 4);
+  while (const auto note = notes.Next()) {
+    static constexpr char kOwner[] = "GNU";
+    if (note->type == NT_GNU_BUILD_ID && !note->contents.empty() &&
+        note->owner == std::string_view(kOwner, sizeof(kOwner))) {
+      return Hex(note->contents);
     }
-    at = contents + padded(note.n_descsz);
   }
   return "";
 }
