@@ -85,7 +85,11 @@ TEST_F(CommandLine, OptionsStandBeforeAndBehindTheOtherWords) {
        {profile_, profile_},
        {{"--type", "alloc_space"}, {"--tag", "who=it"}},
        false},
-      {{"flame"}, out, {profile_}, {{"--type", "alloc_space"}, {"--diff", profile_}}, false},
+      {{"flame"},
+       out,
+       {profile_},
+       {{"--type", "alloc_space"}, {"--diff", profile_}, {"--unfold"}, {"--source-root", "/nowhere"}},
+       false},
       {{"info"}, {}, {profile_, profile_}, {{"--max-size", "1m"}}, false}};
   for (const Case& one : cases) {
     std::vector<Words> options = one.options;

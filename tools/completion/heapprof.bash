@@ -51,7 +51,7 @@ _heapprof() {
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       return ;;
     --context | --cpu | --exitcode | --fail-on-growth | --focus | --ignore | --interval | --limit | --max-frames | --max-size | --min-percent | \
-      --option | --source-map | --tag | --timeout)
+      --option | --source-link | --source-map | --tag | --timeout)
       [[ $word == -* || ($before == --cpu || $before == --fail-on-growth) && ${COMP_WORDS[COMP_CWORD-1]} != = ]] || return ;;
   esac
   case $command in
@@ -62,8 +62,8 @@ _heapprof() {
     tree) options="$view $names --limit --min-percent" ;;
     peek | folded) options="$view $names --limit" ;;
     list) options="$view --source-root --source-map --context --limit" ;;
-    flame) options='--output --diff --type --max-size --no-symbolize --debug-path --no-debuginfod' ;;
-    convert) options='--to --output --type --focus --ignore --hide --show --prune-from --unfold --tag --max-size --no-symbolize --debug-path --no-debuginfod' ;;
+    flame) options="${view/ --json/} --output --diff --source-root --source-map --embed-source --source-link" ;;
+    convert) options="${view/ --json/} --to --output" ;;
     diff) options="$view --limit --fail-on-growth" ;;
     merge) options='--output --max-size --symbolize --debug-path --no-debuginfod' ;;
     symbolize) options='--output --debug-path --no-debuginfod --quiet --max-size' ;;

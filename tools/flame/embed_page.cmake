@@ -3,7 +3,7 @@
 #
 # The page's policy allows exactly this script and this style sheet, by their hashes: markup that came in by
 # any way could not run, and nothing is loaded.
-set(scripts format limits data tree functions colors chart table facts controls page)
+set(scripts format limits data tree functions colors chart table facts filters source controls page)
 
 # Content-Security-Policy wants base64, CMake hashes to hexadecimal digits. Three digits are two letters.
 function(hash_base64 text out)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/flame/flame.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -8,11 +9,12 @@
 #include "tools/base/failure.h"
 #include "tools/base/output_file.h"
 #include "tools/base/output_name.h"
+#include "tools/command/add_option.h"
 #include "tools/flame/flame_data.h"
 #include "tools/flame/flame_page.h"
 #include "tools/flame/flame_tree.h"
 #include "tools/profile/load.h"
-#include "tools/report/naming_options.h"
+#include "tools/report/report.h"
 #include "tools/report/report_commands.h"
 
 namespace heapprof::tools {
@@ -24,79 +26,171 @@ void WritePage(const std::string& name, const std::string& data) {
   page.Commit();
 }
 
-// The types that both profiles have, as indices: `of_file` and `of_base` go side by side.
-struct SharedTypes {
-  std::vector<size_t> of_file, of_base;
+std::string ShownName(const std::string& file) {
+  return file == "-" ? "standard input" : std::string(BaseName(file));
+}
+
+// The type of `profile` that is called as the type `type` of `other`; kNone if there is none.
+size_t FindType(const Profile& profile, const Profile& other, size_t type) {
+  for (size_t i = 0; i < profile.type_count(); ++i) {
+    if (profile.type_name(i) == other.type_name(type) && profile.unit_name(i) == other.unit_name(type)) {
+      return i;
+    }
+  }
+  return kNone;
+}
+
+size_t TypeOf(const std::string& file, const Profile& profile, const std::string& name) try {
+  return FindSampleType(profile, name);
+} catch (const Failure& failure) {
+  throw Failure(Printable(file) + " " + failure.what(), failure.status());
+}
+
+// A profile with the frames of wrappers, and without them.
+struct Views {
+  Views(const std::string& file, const Profile& profile, const ViewOptions& options)
+      : folded(file, profile, With(options, false)), whole(file, profile, With(options, true)) {}
+
+  FlameTree::Part Part(size_t moment, bool is_base) const {
+    FlameTree::Part part;
+    part.folded = &folded.profile();
+    part.selection = &whole;
+    part.moment = moment;
+    part.is_base = is_base;
+    return part;
+  }
+
+  View folded, whole;
+
+ private:
+  static ViewOptions With(ViewOptions options, bool unfold) {
+    options.unfold = unfold;
+    return options;
+  }
 };
 
-SharedTypes FindSharedTypes(const Profile& profile, const Profile* base, const FlameRequest& request) {
-  SharedTypes types;
+// The types of `profile` that `base` has too (all, if there is no base).
+std::vector<size_t> FindSharedTypes(const Profile& profile, const Profile* base,
+                                    const FlameRequest& request) {
+  std::vector<size_t> types;
   for (size_t i = 0; i < profile.type_count(); ++i) {
-    if (base == nullptr) {
-      types.of_file.push_back(i);
-      continue;
-    }
-    for (size_t k = 0; k < base->type_count(); ++k) {
-      if (profile.type_name(i) != base->type_name(k) || profile.unit_name(i) != base->unit_name(k)) continue;
-      types.of_file.push_back(i);
-      types.of_base.push_back(k);
-      break;
-    }
+    if (base == nullptr || FindType(*base, profile, i) != kNone) types.push_back(i);
   }
-  if (types.of_file.empty()) {
-    throw Failure(Printable(request.base) + ": has no sample type of " + Printable(request.file));
+  if (types.empty()) {
+    throw Failure(Printable(request.base) + ": has no sample type of " + Printable(request.files.front()));
   }
   return types;
+}
+
+// The types of `other` that are called as `types` of `profile`. Errors: Failure, where one is missing.
+std::vector<size_t> SameTypes(const std::string& file, const Profile& other, const Profile& profile,
+                              const std::vector<size_t>& types) {
+  std::vector<size_t> same;
+  for (const size_t type : types) {
+    same.push_back(FindType(other, profile, type));
+    if (same.back() == kNone) {
+      throw Failure(Printable(file) + ": has no sample type " + Printable(profile.type_name(type)));
+    }
+  }
+  return same;
+}
+
+void CheckRequest(const FlameRequest& request) {
+  if (request.files.size() > 1 && !request.base.empty()) {
+    throw Failure("flame: --diff shows the change to one FILE; without it several FILEs are a timeline");
+  }
+  const auto inputs = std::count(request.files.begin(), request.files.end(), "-");
+  if (inputs == 1 && request.base == "-") throw Failure("flame: both profiles are standard input");
+  if (inputs > 1) throw Failure("flame: standard input is one profile");
+  if (request.source.embed && request.source.files.roots.empty()) {
+    throw Failure("flame: --embed-source puts in what lies below a --source-root, and there is none");
+  }
 }
 
 }  // namespace
 
 void Flame(const FlameRequest& request) {
-  if (request.file == "-" && request.base == "-") throw Failure("flame: both profiles are standard input");
-  const Profile profile = LoadNamedProfile(request.file, request.load);
-  TellIfWithoutNames(request.file, profile);
-  std::optional<Profile> base;
-  if (!request.base.empty()) base = LoadNamedProfile(request.base, request.load);
-
+  CheckRequest(request);
   FlameInput input;
-  input.profile = &profile;
-  input.file = request.file == "-" ? "standard input" : std::string(BaseName(request.file));
-  const SharedTypes types = FindSharedTypes(profile, base ? &*base : nullptr, request);
-  input.types = types.of_file;
-  const size_t wanted = FindSampleType(profile, request.type);
-  bool found = false;
-  for (size_t i = 0; i < input.types.size(); ++i) {
-    if (input.types[i] == wanted) input.default_type = i, found = true;
+  Profile profile = LoadNamedProfile(request.files.front(), request.view.load);
+  std::optional<Profile> base;
+  if (!request.base.empty()) base = LoadNamedProfile(request.base, request.view.load);
+  const std::vector<size_t> types = FindSharedTypes(profile, base ? &*base : nullptr, request);
+  const size_t wanted = TypeOf(request.files.front(), profile, request.view.type);
+  const auto place = std::find(types.begin(), types.end(), wanted);
+  if (place == types.end() && !request.view.type.empty()) {
+    throw Failure(Printable(request.base) + ": has no sample type " + Printable(request.view.type));
   }
-  if (!found && !request.type.empty()) {
-    throw Failure(Printable(request.base) + ": has no sample type " + Printable(request.type));
+  input.default_type = place == types.end() ? 0 : static_cast<size_t>(place - types.begin());
+
+  ViewOptions options = request.view;
+  options.type = std::string(profile.type_name(types[input.default_type]));
+  // Whether a function behaves as a wrapper can differ between profiles, and its stacks would seem to move.
+  options.fold_by_behaviour = request.files.size() == 1 && !base;
+  FlameTree tree(types.size());
+  std::unique_ptr<Views> shown;  // the last in time
+  for (size_t i = 0; i < request.files.size(); ++i) {
+    const std::string& file = request.files[i];
+    const Profile next = i == 0 ? profile : LoadNamedProfile(file, request.view.load);
+    const std::vector<size_t> its_types = SameTypes(file, next, profile, types);
+    auto views = std::make_unique<Views>(file, next, options);
+    TellOfView(views->whole, Granularity::kFunction);
+    tree.Add(views->whole.profile(), its_types, views->Part(i, false));
+    input.moments.push_back({ShownName(file), next.header.time_nanos, i});
+    if (shown != nullptr && next.header.time_nanos < shown->whole.profile().header.time_nanos) continue;
+    shown = std::move(views);
+    input.types = its_types;
   }
-  FlameTree tree(input.types.size());
-  tree.Add(profile, types.of_file, false);
+  std::stable_sort(input.moments.begin(), input.moments.end(),
+                   [](const auto& a, const auto& b) { return a.time_nanos < b.time_nanos; });
   if (base) {
+    const Views views(request.base, *base, options);
+    tree.Add(views.whole.profile(), SameTypes(request.base, *base, profile, types), views.Part(0, true));
     input.base = &*base;
-    input.base_file = request.base == "-" ? "standard input" : std::string(BaseName(request.base));
+    input.base_file = ShownName(request.base);
     input.one_process = AreOfOneProcess(profile, *base);
-    tree.Add(*base, types.of_base, true);
-    input.notes.push_back(
+    input.notes.emplace_back(
         input.one_process ? "Both are dumps of one process: only what was allocated and freed between them "
                             "varies by sampling."
                           : "Dumps of two processes: both vary by sampling.");
   }
-  const std::string name = request.output.empty() ? OutputName(request.file, ".html") : request.output;
-  WritePage(name, PackData(FlameData(input, tree)));
+  input.profile = &shown->whole.profile();
+  input.unfold = request.view.unfold;
+  constexpr size_t kNoteColumns = 300;
+  input.folded = FoldedText(shown->folded.folded(), kNoteColumns);
+
+  FlameSource source(request.source, &tree);
+  SourceOptions source_options = request.source.files;
+  source_options.only_below_roots = request.source.embed;
+  SourceFiles sources(source_options);
+  if (!source_options.roots.empty() || !request.source.link.empty()) {
+    source.Add(*input.profile, input.types, shown->Part(0, false));
+    input.source = &source;
+  }
+  const std::string data = PackData(FlameData(input, tree, &sources));
+  TellOfSources(sources, input.profile->header.time_nanos);
+  const std::string name =
+      request.output.empty() ? OutputName(request.files.front(), ".html") : request.output;
+  WritePage(name, data);
   if (name != "-") std::printf("%s\n", name.c_str());
 }
 
 void AddFlameCommand(CLI::App* app) {
   auto request = std::make_shared<FlameRequest>();
   CLI::App* flame = app->add_subcommand("flame", "Write a flame graph as one HTML page, and print its name");
-  flame->add_option("FILE", request->file, "The profile; - is standard input")->required();
+  flame->add_option("FILE", request->files, "The profile; - is standard input; several are a timeline")
+      ->required()
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   flame->add_option("-o,--output", request->output, "The page; - is standard output")->option_text("PAGE");
   flame->add_option("--diff", request->base, "Show what changed since this profile")->option_text("BASE");
-  flame->add_option("--type", request->type, "The sample type that is shown first")->option_text("TYPE");
-  AddNamingOptions(flame, &request->load);
-  AddMaxSizeOption(flame, &request->load);
+  AddViewOptions(flame, &request->view);
+  AddSourceOptions(flame, &request->source.files);
+  flame->add_flag("--embed-source", request->source.embed,
+                  "Put the text around each line into the page, from below --source-root");
+  flame
+      ->add_option("--source-link", request->source.link,
+                   "Where the page's links to lines lead: an address with {path} and {line}")
+      ->option_text("URL");
   flame->callback([request] { Flame(*request); });
 }
 

@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// `heapprof flame`: a profile, or the difference of two, as one HTML page that needs nothing else.
+// `heapprof flame`: a profile, the difference of two, or several moments, as one HTML page that needs nothing
+// else.
 #ifndef HEAPPROF_TOOLS_FLAME_FLAME_H_
 #define HEAPPROF_TOOLS_FLAME_FLAME_H_
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <vector>
 
-#include "tools/profile/load.h"
+#include "tools/flame/flame_source.h"
+#include "tools/report/view.h"
 
 namespace heapprof::tools {
 
 struct FlameRequest {
-  std::string file, base;  // "-" is standard input; no base: no difference
-  std::string output;      // "-" is standard output; empty: named for the file
-  std::string type;        // the sample type that is shown first; empty: the profile's default
-  LoadOptions load;
+  std::vector<std::string> files;  // "-" is standard input; several are moments
+  std::string base;                // no base: no difference
+  std::string output;              // "-" is standard output; empty: named for the file
+  ViewOptions view;                // its type is shown first, empty: the profile's default
+  FlameSourceOptions source;
 };
 
 // Writes the page, and prints its name. Errors: Failure.

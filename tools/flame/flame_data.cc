@@ -3,76 +3,29 @@
 
 #include <zlib.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
 
 #include "tools/base/failure.h"
-#include "tools/base/human.h"
+#include "tools/flame/json_writer.h"
 
 namespace heapprof::tools {
 namespace {
 
-// Longer texts are cut: a page is for people.
-constexpr size_t kMaxText = 4000;
 constexpr size_t kMaxMappings = 4096;
 // What the signed form of 64 bits holds; above 2^53 the page's numbers have gaps.
 constexpr double kMaxWhole = 4611686018427387904.0;
 
-class Json {
- public:
-  // Text from the profile, in quotes. Control characters and broken bytes are shown as \xNN.
-  void Text(std::string_view text) {
-    Separate();
-    text_ += JsonString(Printable(text.substr(0, kMaxText)) + (text.size() > kMaxText ? "..." : ""));
-  }
-  void Number(double value) {
-    Separate();
-    text_ += JsonNumber(value);
-  }
-  // A key of ours, which needs no escapes.
-  void Key(const char* key) {
-    Separate();
-    text_ += '"';
-    text_ += key;
-    text_ += "\":";
-    is_first_ = true;
-  }
-  void Open(char bracket) {
-    Separate();
-    text_ += bracket;
-    is_first_ = true;
-  }
-  void Close(char bracket) {
-    text_ += bracket;
-    is_first_ = false;
-  }
-  void Texts(const char* key, const std::vector<std::string>& texts) {
-    Key(key);
-    Open('[');
-    for (const std::string& text : texts) Text(text);
-    Close(']');
-  }
-  const std::string& text() const { return text_; }
-
- private:
-  void Separate() {
-    if (!is_first_) text_ += ',';
-    is_first_ = false;
-  }
-
-  std::string text_;
-  bool is_first_ = true;
-};
-
-void WriteComments(Json* json, const char* key, const Profile& profile) {
+void WriteComments(JsonWriter* json, const char* key, const Profile& profile) {
   json->Key(key);
   json->Open('[');
   for (const int64_t comment : profile.header.comments) json->Text(profile.text(comment));
   json->Close(']');
 }
 
-void WriteMappings(Json* json, const Profile& profile) {
+void WriteMappings(JsonWriter* json, const Profile& profile) {
   json->Key("mappings");
   json->Open('[');
   for (size_t i = 0; i < profile.mappings.size() && i < kMaxMappings; ++i) {
@@ -91,49 +44,100 @@ void WriteMappings(Json* json, const Profile& profile) {
   json->Close(']');
 }
 
-void WriteFacts(Json* json, const FlameInput& input) {
+void WriteFacts(JsonWriter* json, const FlameInput& input) {
   const Profile& profile = *input.profile;
   const ProfileHeader& header = profile.header;
   json->Key("facts");
   json->Open('{');
-  json->Key("milliseconds");
-  json->Number(std::floor(static_cast<double>(header.time_nanos) / 1e6));
-  json->Key("duration");
-  json->Number(static_cast<double>(header.duration_nanos));
-  json->Key("period");
-  json->Number(static_cast<double>(header.period));
-  json->Key("periodType");
-  json->Text(profile.text(header.period_type.type));
-  json->Key("periodUnit");
-  json->Text(profile.text(header.period_type.unit));
-  json->Key("samples");
-  json->Number(static_cast<double>(profile.samples.size()));
-  json->Key("dropFrames");
-  json->Text(profile.text(header.drop_frames));
+  json->NumberAt("milliseconds", std::floor(static_cast<double>(header.time_nanos) / 1e6));
+  json->NumberAt("duration", static_cast<double>(header.duration_nanos));
+  json->NumberAt("period", static_cast<double>(header.period));
+  json->TextAt("periodType", profile.text(header.period_type.type));
+  json->TextAt("periodUnit", profile.text(header.period_type.unit));
+  json->NumberAt("samples", static_cast<double>(profile.samples.size()));
+  json->TextAt("dropFrames", profile.text(header.drop_frames));
   json->Texts("notes", input.notes);
   WriteComments(json, "comments", profile);
   if (input.base != nullptr) WriteComments(json, "baseComments", *input.base);
-  json->Key("mappingCount");
-  json->Number(static_cast<double>(profile.mappings.size()));
+  json->NumberAt("mappingCount", static_cast<double>(profile.mappings.size()));
   WriteMappings(json, profile);
   json->Close('}');
 }
 
-void WriteFunctions(Json* json, const FlameTree& tree) {
+void WriteFunctions(JsonWriter* json, const FlameTree& tree) {
   json->Texts("modules", tree.modules());
   json->Texts("files", tree.files());
   json->Key("functions");
   json->Open('{');
   json->Texts("name", tree.function_names());
-  json->Key("file");
+  // What people call it, where that is not its name.
+  json->Key("display");
   json->Open('[');
-  for (const FlameTree::Function& function : tree.functions()) json->Number(function.file);
+  for (size_t i = 0; i < tree.functions().size(); ++i) {
+    const std::string& display = tree.display_names()[i];
+    json->Text(display == tree.function_names()[i] ? "" : display);
+  }
   json->Close(']');
-  json->Key("module");
+  const auto numbers = [&](const char* key, auto FlameTree::Function::*member) {
+    json->Key(key);
+    json->Open('[');
+    for (const FlameTree::Function& function : tree.functions()) {
+      json->Number(static_cast<double>(function.*member));
+    }
+    json->Close(']');
+  };
+  numbers("file", &FlameTree::Function::file);
+  numbers("module", &FlameTree::Function::module);
+  numbers("line", &FlameTree::Function::line);
+  json->Close('}');
+}
+
+void WriteLabels(JsonWriter* json, const LabelSets& labels) {
+  json->Key("labels");
+  json->Open('{');
+  json->Texts("keys", labels.keys());
+  json->Key("values");
   json->Open('[');
-  for (const FlameTree::Function& function : tree.functions()) json->Number(function.module);
+  for (uint32_t key = 0; key < labels.keys().size(); ++key) {
+    json->Open('[');
+    for (const std::string& value : labels.values(key)) json->Text(value);
+    json->Close(']');
+  }
+  json->Close(']');
+  json->Key("sets");
+  json->Open('[');
+  for (const LabelSets::Set& set : labels.sets()) {
+    json->Open('[');
+    for (const auto& [key, value] : set) {
+      json->Number(key);
+      json->Number(value);
+    }
+    json->Close(']');
+  }
   json->Close(']');
   json->Close('}');
+}
+
+void WriteMoments(JsonWriter* json, const FlameInput& input, const FlameTree& tree) {
+  json->Key("moments");
+  json->Open('[');
+  for (const FlameMoment& moment : input.moments) {
+    json->Open('{');
+    json->TextAt("file", moment.file);
+    json->NumberAt("milliseconds", std::floor(static_cast<double>(moment.time_nanos) / 1e6));
+    json->Key("totals");
+    json->Open('[');
+    for (size_t type = 0; type < tree.type_count(); ++type) {
+      double total = 0;
+      for (uint32_t stack = 0; stack < tree.stack_count(); ++stack) {
+        total += tree.figures(moment.in_tree, stack)[type].value;
+      }
+      json->Number(total);
+    }
+    json->Close(']');
+    json->Close('}');
+  }
+  json->Close(']');
 }
 
 // The number of the main binary's path among the modules, -1 if no frame is of it.
@@ -146,38 +150,35 @@ double MainModule(const Profile& profile, const FlameTree& tree) {
   return -1;
 }
 
-std::string Header(const FlameInput& input, const FlameTree& tree) {
+std::string Header(const FlameInput& input, const FlameTree& tree, SourceFiles* sources) {
   const Profile& profile = *input.profile;
-  Json json;
+  JsonWriter json;
   json.Open('{');
-  json.Key("file");
-  json.Text(input.file);
+  json.TextAt("file", input.moments.back().file);
   if (input.base != nullptr) {
-    json.Key("base");
-    json.Text(input.base_file);
+    json.TextAt("base", input.base_file);
   }
   json.Key("types");
   json.Open('[');
   for (size_t i = 0; i < input.types.size(); ++i) {
     json.Open('{');
-    json.Key("name");
-    json.Text(profile.type_name(input.types[i]));
-    json.Key("unit");
-    json.Text(profile.unit_name(input.types[i]));
-    json.Key("sampled");
-    json.Number(tree.is_sampled(i));
+    json.TextAt("name", profile.type_name(input.types[i]));
+    json.TextAt("unit", profile.unit_name(input.types[i]));
+    json.NumberAt("sampled", tree.is_sampled(i));
     json.Close('}');
   }
   json.Close(']');
-  json.Key("defaultType");
-  json.Number(static_cast<double>(input.default_type));
-  json.Key("mainModule");
-  json.Number(MainModule(profile, tree));
-  json.Key("nodes");
-  json.Number(static_cast<double>(tree.node_count()));
-  json.Key("stacks");
-  json.Number(static_cast<double>(tree.stack_count()));
+  json.NumberAt("defaultType", static_cast<double>(input.default_type));
+  json.NumberAt("mainModule", MainModule(profile, tree));
+  json.NumberAt("nodes", static_cast<double>(tree.node_count()));
+  json.NumberAt("stacks", static_cast<double>(tree.stack_count()));
+  WriteMoments(&json, input, tree);
   WriteFunctions(&json, tree);
+  WriteLabels(&json, tree.labels());
+  json.NumberAt("hasFolded", tree.has_folded());
+  json.NumberAt("unfold", input.unfold);
+  json.TextAt("folded", input.folded);
+  if (input.source != nullptr) input.source->Write(&json, sources);
   WriteFacts(&json, input);
   json.Close('}');
   return json.text();
@@ -214,40 +215,66 @@ void AppendShape(std::string* to, const FlameTree& tree, const std::vector<uint3
   for (const uint32_t node : order) AppendVarint(to, tree.node(node).function);
 }
 
+// The stacks in the order of their nodes, written down.
+std::vector<uint32_t> AppendStacks(std::string* to, const FlameTree& tree,
+                                   const std::vector<uint32_t>& order) {
+  std::vector<uint32_t> place(order.size() + 1);  // of a node in the page
+  for (size_t i = 0; i < order.size(); ++i) place[order[i]] = static_cast<uint32_t>(i + 1);
+  std::vector<uint32_t> stacks(tree.stack_count());
+  for (uint32_t i = 0; i < stacks.size(); ++i) stacks[i] = i;
+  const auto node = [&](uint32_t stack) { return place[tree.stacks()[stack].node]; };
+  std::sort(stacks.begin(), stacks.end(),
+            [&](uint32_t a, uint32_t b) { return node(a) != node(b) ? node(a) < node(b) : a < b; });
+  uint32_t last = 0;
+  for (const uint32_t stack : stacks) {
+    AppendVarint(to, node(stack) - last);
+    last = node(stack);
+  }
+  if (tree.labels().sets().size() > 1) {
+    for (const uint32_t stack : stacks) AppendVarint(to, tree.stacks()[stack].labels);
+  }
+  if (tree.has_folded()) {
+    for (const uint32_t stack : stacks) AppendVarint(to, place[tree.stacks()[stack].folded]);
+  }
+  return stacks;
+}
+
+std::string Column(const FlameInput& input, const FlameTree& tree, const ChangeNoise& noise, size_t type,
+                   size_t moment, const std::vector<uint32_t>& stacks) {
+  std::string data;
+  const auto figures = [&](uint32_t stack) { return tree.figures(moment, stack); };
+  for (const uint32_t stack : stacks) AppendSigned(&data, figures(stack)[type].value);
+  if (input.base != nullptr) {
+    for (const uint32_t stack : stacks) AppendSigned(&data, figures(stack)[type].base);
+    for (const uint32_t stack : stacks) AppendReal(&data, noise.Of(figures(stack), type).variance);
+    for (const uint32_t stack : stacks) AppendReal(&data, noise.Of(figures(stack), type).moved);
+  } else if (tree.is_sampled(type)) {
+    for (const auto member : {&StackFigures::variance, &StackFigures::passed_by, &StackFigures::one_more,
+                              &StackFigures::one_more_variance}) {
+      for (const uint32_t stack : stacks) AppendReal(&data, figures(stack)[type].*member);
+    }
+  }
+  return data;
+}
+
 }  // namespace
 
-std::string FlameData(const FlameInput& input, const FlameTree& tree) {
-  const std::string header = Header(input, tree);
+std::string FlameData(const FlameInput& input, const FlameTree& tree, SourceFiles* sources) {
+  const std::string header = Header(input, tree, sources);
   std::string data;
   for (int shift = 0; shift < 32; shift += 8) data.push_back(static_cast<char>(header.size() >> shift));
   data += header;
   const std::vector<uint32_t> order = tree.Preorder();
   AppendShape(&data, tree, order);
-  std::vector<uint32_t> stacks;  // in the order of their nodes
-  if (tree.node(0).stack != kNone) stacks.push_back(tree.node(0).stack);
-  uint64_t last = 0;
-  if (!stacks.empty()) AppendVarint(&data, 0);
-  for (size_t i = 0; i < order.size(); ++i) {
-    const uint32_t stack = tree.node(order[i]).stack;
-    if (stack == kNone) continue;
-    AppendVarint(&data, i + 1 - last);
-    last = i + 1;
-    stacks.push_back(stack);
-  }
+  const std::vector<uint32_t> stacks = AppendStacks(&data, tree, order);
   std::vector<std::string> names;
   for (const size_t type : input.types) names.emplace_back(input.profile->type_name(type));
   const ChangeNoise noise(names, input.one_process);
-  for (size_t type = 0; type < tree.type_count(); ++type) {
-    for (const uint32_t stack : stacks) AppendSigned(&data, tree.figures(stack)[type].value);
-    if (input.base != nullptr) {
-      for (const uint32_t stack : stacks) AppendSigned(&data, tree.figures(stack)[type].base);
-      for (const uint32_t stack : stacks) AppendReal(&data, noise.Of(tree.figures(stack), type).variance);
-      for (const uint32_t stack : stacks) AppendReal(&data, noise.Of(tree.figures(stack), type).moved);
-    } else if (tree.is_sampled(type)) {
-      for (const auto member : {&StackFigures::variance, &StackFigures::passed_by, &StackFigures::one_more,
-                                &StackFigures::one_more_variance}) {
-        for (const uint32_t stack : stacks) AppendReal(&data, tree.figures(stack)[type].*member);
-      }
+  for (const FlameMoment& moment : input.moments) {
+    for (size_t type = 0; type < tree.type_count(); ++type) {
+      const std::string column = Column(input, tree, noise, type, moment.in_tree, stacks);
+      AppendVarint(&data, column.size());
+      data += column;
     }
   }
   return data;

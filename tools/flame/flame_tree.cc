@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "tools/estimate/estimate.h"
+#include "tools/names/display_name.h"
 
 namespace heapprof::tools {
 namespace {
@@ -33,6 +35,28 @@ uint32_t TextIndex::Number(std::string_view text) {
   return found->second;
 }
 
+uint32_t LabelSets::Number(const Set& set) {
+  const auto [found, is_new] = numbers_.emplace(set, static_cast<uint32_t>(sets_.size()));
+  if (is_new) sets_.push_back(set);
+  return found->second;
+}
+
+uint32_t LabelSets::NumberOf(const Profile& profile, const ProfileSample& sample) {
+  Set set;
+  for (const ProfileLabel& label : profile.labels_of(sample)) {
+    const std::string_view key = profile.text(label.key);
+    if (label.str == 0 && key == "bytes") continue;
+    const uint32_t number = keys_.Number(key);
+    if (number == values_.size()) values_.emplace_back();
+    const std::string value =
+        label.str != 0 ? std::string(profile.text(label.str)) : std::to_string(label.num);
+    set.emplace_back(number, values_[number].Number(value));
+  }
+  if (set.empty()) return 0;
+  std::sort(set.begin(), set.end());
+  return Number(set);
+}
+
 size_t FlameTree::Slot(uint32_t parent, uint32_t function) const {
   constexpr uint64_t kMix = 0x9e3779b97f4a7c15;  // 2^64 over the golden ratio: neighbours end far apart
   const uint64_t key = ((uint64_t{parent} << 32) | function) * kMix;
@@ -54,7 +78,7 @@ uint32_t FlameTree::Child(uint32_t parent, uint32_t function) {
   size_t slot = Slot(parent, function);
   if (slots_[slot] != 0) return slots_[slot];
   const auto node = static_cast<uint32_t>(nodes_.size());
-  nodes_.push_back({parent, function, kNone});
+  nodes_.push_back({parent, function});
   slots_[slot] = node;
   if (nodes_.size() * 2 > slots_.size()) Grow();
   return node;
@@ -63,41 +87,75 @@ uint32_t FlameTree::Child(uint32_t parent, uint32_t function) {
 std::vector<uint32_t> FlameTree::NumberFunctions(const FrameTable& frames) {
   std::vector<uint32_t> numbers(frames.size());
   for (uint32_t frame = 0; frame < frames.size(); ++frame) {
-    numbers[frame] = names_.Number(frames.name(frame));
+    const std::string& name = frames.name(frame);
+    const std::string unique = frames.UniqueName(frame);
+    numbers[frame] = names_.Number(unique);
     if (numbers[frame] == functions_.size()) {
-      functions_.push_back({files_.Number(frames.source(frame)), modules_.Number(frames.module(frame))});
+      functions_.push_back({files_.Number(frames.source(frame)), modules_.Number(frames.module(frame)),
+                            frames.start_line(frame)});
+      display_names_.push_back(DisplayName(name) + unique.substr(std::min(name.size(), unique.size())));
     }
   }
   return numbers;
 }
 
-void FlameTree::Add(const Profile& profile, const std::vector<size_t>& types, bool is_base) {
+uint32_t FlameTree::NodeOf(const FrameTable& frames, const std::vector<uint32_t>& numbers,
+                           Range<uint32_t> stack) {
+  uint32_t node = 0;
+  for (size_t at = stack.size(); at-- > 0;) {
+    const Range<uint32_t> inlined = frames.frames_of(stack[at]);
+    for (size_t k = inlined.size(); k-- > 0;) node = Child(node, numbers[inlined[k]]);
+  }
+  return node;
+}
+
+uint32_t FlameTree::StackOf(uint32_t node, uint32_t labels) {
+  const auto next = static_cast<uint32_t>(stacks_.size());
+  const auto [found, is_new] = stack_of_.emplace(uint64_t{node} << 32 | labels, next);
+  if (is_new) stacks_.push_back({node, node, labels});
+  return found->second;
+}
+
+const StackFigures* FlameTree::figures(size_t moment, uint32_t stack) const {
+  const size_t at = stack * type_count_;
+  if (moment < moments_.size() && at < moments_[moment].size()) return &moments_[moment][at];
+  return none_.data();
+}
+
+void FlameTree::Add(const Profile& profile, const std::vector<size_t>& types, const Part& part) {
   const FrameTable frames(profile, Granularity::kFunction);
   const std::vector<uint32_t> numbers = NumberFunctions(frames);
+  std::optional<FrameTable> folded_frames;
+  std::vector<uint32_t> folded_numbers;
+  if (part.folded != nullptr) {
+    folded_frames.emplace(*part.folded, Granularity::kFunction);
+    folded_numbers = NumberFunctions(*folded_frames);
+  }
   std::vector<Estimator> estimators;
   for (const size_t type : types) {
     estimators.emplace_back(profile, type);
-    if (!is_base) is_sampled_[estimators.size() - 1] = estimators.back().sampled();
+    if (!part.is_base && estimators.back().sampled()) is_sampled_[estimators.size() - 1] = true;
   }
+  if (moments_.size() <= part.moment) moments_.resize(part.moment + 1);
+  std::vector<StackFigures>& all = moments_[part.moment];
   // Untouched memory costs nothing, growing a large array does; few profiles have more stacks.
   constexpr size_t kLikelyStacks = 1 << 20;
-  figures_.reserve(figures_.size() + std::min(profile.samples.size(), kLikelyStacks) * type_count_);
-  for (size_t i = 0; i < profile.samples.size(); ++i) {
+  all.reserve(all.size() + std::min(profile.samples.size(), kLikelyStacks) * type_count_);
+  for (uint32_t i = 0; i < profile.samples.size(); ++i) {
+    if (part.selection != nullptr && !part.selection->IsSelected(i)) continue;
     const ProfileSample& sample = profile.samples[i];
-    uint32_t node = 0;
-    const Range<uint32_t> stack = profile.stack(sample);
-    for (size_t at = stack.size(); at-- > 0;) {
-      const Range<uint32_t> inlined = frames.frames_of(stack[at]);
-      for (size_t k = inlined.size(); k-- > 0;) node = Child(node, numbers[inlined[k]]);
+    const uint32_t node = NodeOf(frames, numbers, profile.stack(sample));
+    const uint32_t stack = StackOf(node, labels_.NumberOf(profile, sample));
+    if (part.folded != nullptr && stack + size_t{1} == stacks_.size() && stacks_[stack].folded == node) {
+      stacks_[stack].folded =
+          NodeOf(*folded_frames, folded_numbers, part.folded->stack(part.folded->samples[i]));
+      has_folded_ = has_folded_ || stacks_[stack].folded != node;
     }
-    if (nodes_[node].stack == kNone) {
-      nodes_[node].stack = static_cast<uint32_t>(stack_count());
-      figures_.resize(figures_.size() + type_count_);
-    }
+    if (all.size() < stacks_.size() * type_count_) all.resize(stacks_.size() * type_count_);
     const Range<int64_t> values = profile.values_of(i);
     for (size_t type = 0; type < type_count_; ++type) {
-      StackFigures* figures = &figures_[nodes_[node].stack * type_count_ + type];
-      AddSample(static_cast<double>(values[types[type]]), estimators[type].Of(i), is_base, figures);
+      AddSample(static_cast<double>(values[types[type]]), estimators[type].Of(i), part.is_base,
+                &all[stack * type_count_ + type]);
     }
   }
 }

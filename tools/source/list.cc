@@ -8,7 +8,9 @@
 
 #include "tools/base/failure.h"
 #include "tools/base/human.h"
+#include "tools/base/terminal.h"
 #include "tools/command/add_option.h"
+#include "tools/names/display_name.h"
 #include "tools/profile/frames.h"
 #include "tools/report/report.h"
 #include "tools/report/report_commands.h"
@@ -65,10 +67,11 @@ class TextPrinter {
   void Print(const ListedFunction& function, const std::vector<std::string>& text, size_t context) const {
     const Figure& figure = function.figure;
     const std::string limits = LimitsText(view_, figure.cum, figure.cum_uncertainty);
-    const std::string heading =
-        Printable(function.name) + (function.file.empty() ? "" : " in " + Printable(function.file)) +
-        ": flat " + Human(figure.flat) + ", cum " + Human(figure.cum) + (limits.empty() ? "" : " " + limits) +
-        ", " + Percent(ToDouble(figure.cum), ToDouble(view_.total())) + " of all";
+    const std::string heading = Printable(DisplayName(function.name)) +
+                                (function.file.empty() ? "" : " in " + Printable(function.file)) + ": flat " +
+                                Human(figure.flat) + ", cum " + Human(figure.cum) +
+                                (limits.empty() ? "" : " " + limits) + ", " +
+                                Percent(ToDouble(figure.cum), ToDouble(view_.total())) + " of all";
     std::printf("\n%s\n", Coloured(heading, Colour::kBold).c_str());
     int64_t last = 0;
     for (const int64_t number :
@@ -132,7 +135,9 @@ class TextPrinter {
       left.pop_back();
       const auto& [name, file, number] = visit.call->first;
       std::string text = visit.left_out == 0 ? "" : "... " + std::to_string(visit.left_out) + " more > ";
-      text += name.empty() ? "?" : name;
+      const size_t used = static_cast<size_t>(FigureColumns() + 11 + 2 * visit.depth) + text.size();
+      const size_t columns = OutputColumns();
+      text += name.empty() ? "?" : ShortenName(DisplayName(name), columns > used ? columns - used : 1);
       if (!file.empty()) text += "  " + std::string(BaseName(file)) + ":" + std::to_string(number);
       std::printf("%s%*s> %s\n", Figures(visit.call->second.figure).c_str(), 7 + 2 * visit.depth, "",
                   Printable(text).c_str());

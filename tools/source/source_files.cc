@@ -103,7 +103,10 @@ SourceFiles::File SourceFiles::Load(const std::string& path) const {
       if (begin == std::string::npos) break;
       rest.erase(0, begin);
       const std::string candidate = root + "/" + rest;
-      if ((!options_.only_below_roots || IsBelow(candidate, root)) && Read(candidate, &file)) return file;
+      if ((!options_.only_below_roots || IsBelow(candidate, root)) && Read(candidate, &file)) {
+        file.below_root = rest;
+        return file;
+      }
       const size_t slash = rest.find('/');
       rest.erase(0, slash == std::string::npos ? rest.size() : slash);
     }

@@ -32,6 +32,7 @@ class SourceFiles {
 
   struct File {
     std::string found_at;            // "" if it is missing
+    std::string below_root;          // its path below the folder that it was found in; "" elsewhere
     std::vector<std::string> lines;  // without their ends; tabs are blanks
     int64_t changed_nanos = 0;       // since 1970
   };

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "tests/support/files.h"
 #include "tests/tools/made_profile.h"
@@ -49,17 +50,20 @@ Profile Load(const std::vector<std::pair<std::string, int64_t>>& stacks) {
 // the nodes between a node and the next one that is not deeper are below it.
 std::vector<std::pair<std::string, double>> Describe(const FlameTree& tree) {
   std::vector<std::pair<std::string, double>> out;
+  std::map<uint32_t, double> values;
+  for (uint32_t stack = 0; stack < tree.stack_count(); ++stack) {
+    values[tree.stacks()[stack].node] += tree.figures(0, stack)->value;
+  }
   std::string last;
   for (const uint32_t node : tree.Preorder()) {
     std::string path;
     for (uint32_t at = node; at != 0; at = tree.node(at).parent) {
       path = tree.function_names()[tree.node(at).function] + path;
     }
-    const uint32_t stack = tree.node(node).stack;
     EXPECT_LE(path.size(), last.size() + 1);
     EXPECT_EQ(path.substr(0, path.size() - 1), last.substr(0, path.size() - 1));
     last = path;
-    out.emplace_back(path, stack == kNone ? 0 : tree.figures(stack)->value);
+    out.emplace_back(path, values[node]);
   }
   std::sort(out.begin(), out.end());
   return out;
@@ -67,7 +71,7 @@ std::vector<std::pair<std::string, double>> Describe(const FlameTree& tree) {
 
 TEST(FlameTree, JoinsStacksOfTheSameFunctions) {
   FlameTree tree(1);
-  tree.Add(Load({{"abc", 5}, {"abc", 7}, {"ab", 1}, {"ad", 2}, {"b", 4}, {"aba", 8}}), {0}, false);
+  tree.Add(Load({{"abc", 5}, {"abc", 7}, {"ab", 1}, {"ad", 2}, {"b", 4}, {"aba", 8}}), {0}, {});
   EXPECT_EQ(Describe(tree), (std::vector<std::pair<std::string, double>>{
                                 {"a", 0}, {"ab", 1}, {"aba", 8}, {"abc", 12}, {"ad", 2}, {"b", 4}}));
   EXPECT_EQ(tree.stack_count(), 5u);
@@ -82,7 +86,7 @@ TEST(FlameTree, GrowsOverManyNodes) {
     sum += i;
   }
   FlameTree tree(1);
-  tree.Add(Load(stacks), {0}, false);
+  tree.Add(Load(stacks), {0}, {});
   EXPECT_EQ(tree.node_count(), 26u + 676u + 17576u);
   double total = 0;
   for (const auto& [path, value] : Describe(tree)) total += value;
@@ -91,14 +95,16 @@ TEST(FlameTree, GrowsOverManyNodes) {
 
 TEST(FlameTree, KeepsBaseAndNewApart) {
   FlameTree tree(1);
-  tree.Add(Load({{"ab", 5}, {"ac", 1}}), {0}, false);
-  tree.Add(Load({{"ab", 3}, {"ad", 2}}), {0}, true);
+  tree.Add(Load({{"ab", 5}, {"ac", 1}}), {0}, {});
+  FlameTree::Part base;
+  base.is_base = true;
+  tree.Add(Load({{"ab", 3}, {"ad", 2}}), {0}, base);
   ASSERT_EQ(tree.stack_count(), 3u);
-  EXPECT_EQ(tree.figures(0)->value, 5);
-  EXPECT_EQ(tree.figures(0)->base, 3);
-  EXPECT_EQ(tree.figures(1)->base, 0);
-  EXPECT_EQ(tree.figures(2)->value, 0);
-  EXPECT_EQ(tree.figures(2)->base, 2);
+  EXPECT_EQ(tree.figures(0, 0)->value, 5);
+  EXPECT_EQ(tree.figures(0, 0)->base, 3);
+  EXPECT_EQ(tree.figures(0, 1)->base, 0);
+  EXPECT_EQ(tree.figures(0, 2)->value, 0);
+  EXPECT_EQ(tree.figures(0, 2)->base, 2);
 }
 
 // Three blocks of 2048 bytes at 512 KiB: the variance is count w (1 - p), that of the estimate.
@@ -107,12 +113,12 @@ TEST(FlameTree, KnowsTheVarianceOfSampledStacks) {
   test::WriteFile(dir / "p", test::MakeProfile().SerializeAsString());
   const Profile profile = LoadProfile(dir / "p");
   FlameTree tree(4);
-  tree.Add(profile, {0, 1, 2, 3}, false);
+  tree.Add(profile, {0, 1, 2, 3}, {});
   const double p = -std::expm1(-2048.0 / 524288);
   ASSERT_EQ(tree.stack_count(), 1u);
   const double objects = 3 * (1 - p) / p, bytes = 2048.0 * 2048 * objects;
-  EXPECT_NEAR(tree.figures(0)[0].variance / objects, 1, 1e-9);
-  EXPECT_NEAR(tree.figures(0)[1].variance / bytes, 1, 1e-9);
+  EXPECT_NEAR(tree.figures(0, 0)[0].variance / objects, 1, 1e-9);
+  EXPECT_NEAR(tree.figures(0, 0)[1].variance / bytes, 1, 1e-9);
 }
 
 TEST(ChangeNoise, AddsUpForTwoProcesses) {

@@ -13,7 +13,7 @@ class PageTest(page_case.PageCase):
         self.assertIn("inuse_space: 8.0 MiB \u00b7 4 stacks", self.browser.text("#summary"))
         self.assertEqual(self.frame(), ("Whole profile", "8.0 MiB, 100 % of all \u00b7 0 B by itself"))
         self.assertEqual(self.table()[:4], [
-            ("5.0 MiB", "5.0 MiB", "json::Node::Node(char const*)"), ("2.0 MiB", "2.0 MiB", "cache::put"),
+            ("5.0 MiB", "5.0 MiB", "json::Node::Node"), ("2.0 MiB", "2.0 MiB", "cache::put"),
             ("1.0 MiB", "1.0 MiB", "cache::evict"), ("0 B", "7.0 MiB", "_start")])
         facts = self.browser.text("#facts")
         for said in ("2023-11-14 22:13:20 UTC", "said by hand", "33,554,432 bytes", "/usr/lib/libcache.so.1", "0x1000000"):
@@ -24,7 +24,7 @@ class PageTest(page_case.PageCase):
         self.open()
         self.browser.mouse(*self.point(3, 0.5))
         self.assertEqual(self.frame(), ("serve", "6.0 MiB, 75.0 % of all \u00b7 0 B by itself"))
-        self.assertEqual(self.table()[0], ("4.0 MiB", "4.0 MiB", "json::Node::Node(char const*)"))
+        self.assertEqual(self.table()[0], ("4.0 MiB", "4.0 MiB", "json::Node::Node"))
         self.assertEqual(self.browser.text("#scope"), "in serve")
         # What was 2 of 8 MiB wide is a third now.
         self.browser.mouse(*self.point(4, 0.7), click=False)
@@ -48,7 +48,7 @@ class PageTest(page_case.PageCase):
         self.open()
         self.browser.keys("/", "JSON")
         self.assertEqual(self.browser.text("#matches"), "2 functions \u00b7 62.5 %")
-        self.assertEqual([row[2] for row in self.table()], ["json::Node::Node(char const*)", "json::parse"])
+        self.assertEqual([row[2] for row in self.table()], ["json::Node::Node", "json::parse"])
         self.browser.keys(ENTER)  # Enter: the first match
         self.assertEqual(self.frame()[0], "json::parse")
         plain = self.color(3, 0.3)
@@ -186,9 +186,8 @@ class PageTest(page_case.PageCase):
         self.assertEqual(self.browser.run("return document.scripts.length"), 1)
         self.assertIsNone(self.browser.run("return window.hit"))
         names = self.browser.texts("#table td.symbol")
-        self.assertIn(bad[0], names)
-        self.assertIn("\\xff\\xfe broken", names)
-        self.assertIn("tab\\x09here\\x00\\x1b[31m", names)
+        for shown in (bad[0], "\\xff\\xfe broken", "tab\\x09here\\x00\\x1b[31m"):
+            self.assertTrue(any(name.startswith(shown) for name in names), (shown, names))
         self.assertLess(max(map(len, names)), 5000)
 
     def test_policy_refuses_markup_and_scripts(self):

@@ -53,11 +53,14 @@ class ProfileWriter:
             self.parts.append(block(4, place))
         return self.locations[frame]
 
-    def add(self, stack, values, size=0):
+    def add(self, stack, values, size=0, labels=()):
         sample = block(1, b"".join(varint(self.location(frame)) for frame in reversed(stack)))
         sample += block(2, b"".join(varint(value) for value in values))
         if size:
             sample += block(3, number(1, self.string("bytes")) + number(3, size) + number(4, self.string("bytes")))
+        for key, value in labels:
+            told = number(2, self.string(value)) if isinstance(value, str) else number(3, value)
+            sample += block(3, number(1, self.string(key)) + told)
         self.parts.append(block(2, sample))
 
     def write(self, path):

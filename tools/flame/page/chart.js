@@ -9,6 +9,7 @@ const TEXT_FROM = 26;  // narrower frames carry no text
 const PART_FROM = 6;   // the least width of the widest frame, after a zoom to smaller ones
 const STRIP = 0.04;    // of the width, for those that are smaller still
 const FONT = 11.5;
+const MOST_ON_PAPER = 1600;  // pixels of height
 
 class Chart {
   constructor(element, canvas, extent, colors, nameOf) {
@@ -20,6 +21,7 @@ class Chart {
     this.focus = this.hover = -1;
     this.matches = null;           // flags by function, while a search is on
     this.differential = false;
+    this.isWhole = false;          // for paper: all rows, whatever the window shows
     this.labelOf = () => '';
     this.height = '';
     this.pending = 0;
@@ -174,8 +176,8 @@ class Chart {
   draw() {
     const {canvas, context, element} = this;
     const pixels = Math.max(50, element.clientWidth);
-    const height = element.clientHeight;
     if (this.tree.width(this.tree.root) > 0) this.boxes = this.layout(pixels); else this.boxes = [];
+    const height = this.isWhole ? Math.min(MOST_ON_PAPER, this.rows * ROW + 4) : element.clientHeight;
     this.extent.style.height = `${Math.max(height, this.rows * ROW + 4)}px`;
     const ratio = window.devicePixelRatio || 1;
     if (canvas.width !== Math.round(pixels * ratio) || canvas.height !== Math.round(height * ratio)) {
@@ -189,7 +191,7 @@ class Chart {
     context.font = `${FONT}px ${getComputedStyle(document.documentElement).getPropertyValue('--mono')}`;
     context.textBaseline = 'middle';
     this.letter = context.measureText('0').width;
-    const top = element.scrollTop;
+    const top = this.isWhole ? 0 : element.scrollTop;
     const seen = this.boxes.filter((box) => (box.row + 1) * ROW > top && box.row * ROW < top + height);
     for (const box of seen) this.drawBox(box, box.row * ROW - top);
     if (this.boxes.length === 0) {

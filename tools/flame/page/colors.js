@@ -4,6 +4,12 @@
 // Far from each other also for eyes that take red for green; the main binary gets the first.
 const HUES = [36, 208, 152, 276, 336, 92, 240, 12, 182, 312];
 
+// The theme that was chosen on the page, else the system's.
+function isDark() {
+  const chosen = document.documentElement.dataset.theme;
+  return chosen ? chosen === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
+}
+
 class Colors {
   // `moduleRank[m]` is the place of module m when the hues are given out.
   constructor(profile, moduleRank) {
@@ -17,7 +23,7 @@ class Colors {
   refresh() {
     const style = getComputedStyle(document.documentElement);
     const read = (name) => style.getPropertyValue(name).trim();
-    this.dark = matchMedia('(prefers-color-scheme: dark)').matches;
+    this.dark = isDark();
     this.text = read('--frame-text');
     this.quiet = read('--frame-quiet');
     this.ground = read('--panel');

@@ -17,13 +17,64 @@ function buildControls(page) {
     input.addEventListener('change', () => page.setWidth(input.value));
   }
   buildSearch(page);
+  buildTimeline(page);
+  buildLabels(page);
+  buildFold(page);
+  buildTheme(page);
+  listenToPrinter(page);
   byId('reset').addEventListener('click', () => page.zoom(page.tree.root));
   byId('help').addEventListener('click', () => byId('keys').showModal());
   document.addEventListener('keydown', (event) => pageKey(page, event));
+}
+
+function buildFold(page) {
+  const {profile} = page;
+  const fold = byId('fold');
+  fold.hidden = !profile.hasFolded;
+  fold.title = profile.folded.replace(/; --unfold shows.*$/, '');
+  const input = fold.querySelector('input');
+  input.checked = !profile.unfold;
+  input.addEventListener('change', () => page.setFold(input.checked));
+}
+
+function repaint(page) {
+  page.colors.refresh();
+  page.showLegend();
+  page.chart.requestDraw();
+}
+
+function setTheme(page, theme) {
+  document.documentElement.dataset.theme = theme;
+  byId('theme').setAttribute('aria-pressed', String(isDark()));
+  repaint(page);
+}
+
+function buildTheme(page) {
+  const button = byId('theme');
+  button.setAttribute('aria-pressed', String(isDark()));
+  button.addEventListener('click', () => setTheme(page, isDark() ? 'light' : 'dark'));
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+    button.setAttribute('aria-pressed', String(isDark()));
+    repaint(page);
+  });
+}
+
+// Paper is white, and does not scroll.
+function listenToPrinter(page) {
+  let theme;
+  window.addEventListener('beforeprint', () => {
+    theme = document.documentElement.dataset.theme;
+    document.documentElement.dataset.theme = 'light';
     page.colors.refresh();
     page.showLegend();
-    page.chart.requestDraw();
+    page.chart.isWhole = true;
+    page.chart.draw();
+  });
+  window.addEventListener('afterprint', () => {
+    if (theme === undefined) delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = theme;
+    page.chart.isWhole = false;
+    repaint(page);
   });
 }
 
@@ -52,12 +103,16 @@ function buildSearch(page) {
 // Keys of the whole page, but not while text is being typed.
 function pageKey(page, event) {
   if (event.ctrlKey || event.metaKey || event.altKey || byId('keys').open) return;
-  if (event.target.id === 'query') return;
+  if (event.target.id === 'query' || event.target.tagName === 'SELECT') return;
   const actions = {
     '/': () => { byId('query').focus(); byId('query').select(); },
     '?': () => byId('keys').showModal(),
     i: () => page.setOrder(page.order === 'callees' ? 'callers' : 'callees'),
     t: () => page.setType((page.type + 1) % page.profile.types.length),
+    f: () => page.profile.hasFolded && page.setFold(page.profile.stackNode === page.profile.wholeNode),
+    d: () => setTheme(page, isDark() ? 'light' : 'dark'),
+    '[': () => page.setMoment(page.moment - 1),
+    ']': () => page.setMoment(page.moment + 1),
     n: () => page.step(1),
     p: () => page.step(-1),
     Escape: () => zoomOut(page),
@@ -168,9 +223,10 @@ function describeFrame(page, node) {
   const unit = page.unit();
   const {file, module} = profile.functions;
   const total = tree.value(tree.root);
-  byId('name').textContent = byId('name').title = func < 0 ? 'Whole profile' : page.nameOf(func);
-  byId('place').textContent = func < 0 ? 'Click a frame to zoom, / to search, ? for the keys.' :
-    [profile.files[file[func]], profile.modules[module[func]]].filter(Boolean).join(' \u00b7 ');
+  byId('name').textContent = byId('name').title = func < 0 ? 'Whole profile' : profile.functions.name[func];
+  byId('place').replaceChildren(...func < 0 ? ['Click a frame to zoom, / to search, ? for the keys.'] :
+    [placeOf(profile, func, page.type), profile.files[file[func]] && profile.modules[module[func]] ? ' \u00b7 ' : '',
+     profile.modules[module[func]]]);
   const value = tree.value(node);
   const parts = [];
   if (profile.base) {

@@ -6,7 +6,10 @@
 //   N x varint              frames to leave before node i is entered; nodes are numbered from 1 in preorder
 //   N x varint              the function of node i
 //   S x varint              nodes at which stacks end: distance to the one before
-//   for each sample type:
+//   S x varint              the labels of the stacks, a number in "labels.sets"; if there is more than the empty set
+//   S x varint              where the stacks end without wrappers, if "hasFolded"
+//   for each of "moments", for each sample type:
+//     varint                length in bytes of what follows for it
 //     S x signed varint     values of the stacks (zigzag)
 //     in a difference, where "base" is in the JSON:
 //       S x signed varint   values of the base
@@ -15,7 +18,11 @@
 //     else, where the type is "sampled":
 //       4 x S x real        variances, what was passed by, one more sample, its variance: see limits.js
 //
-// Node 0 is the root. All text of the profile is in the JSON, none in the page's markup.
+// Node 0 is the root. All text of the profile is in the JSON, none in the page's markup. In the JSON,
+//   functions               columns by function: name, display (''; else what people call it), file, module, line
+//   labels                  keys; values of each key; sets, each [key, value, key, value, ...]
+//   source                  if asked for: link; functions: by number {at, path, lines: [[line, value by type...]...],
+//                           text: [[line, text]...]}
 
 class ByteReader {
   constructor(bytes) {
@@ -103,7 +110,25 @@ function readColumn(reader, profile, type) {
   return column;
 }
 
-// Resolves to {facts..., parent, depth, func, end, stackNode, columns}.
+function readVarints(reader, count) {
+  const values = new Int32Array(count);
+  for (let i = 0; i < count; ++i) values[i] = reader.varint();
+  return values;
+}
+
+// The columns of a moment, by sample type. They are read when they are asked for first.
+function columnsOf(profile, moment) {
+  const {columns, columnAt, bytes, types} = profile;
+  columns[moment] ??= types.map((type, i) => {
+    const reader = new ByteReader(bytes);
+    reader.at = columnAt[moment * types.length + i];
+    return readColumn(reader, profile, type);
+  });
+  return columns[moment];
+}
+
+// Resolves to {facts..., parent, depth, func, end, stackNode, wholeNode, foldedNode, stackLabels}. `stackNode` is the one
+// of the two that is shown.
 async function readProfile(text) {
   const bytes = await inflate(text);
   const length = new DataView(bytes.buffer).getUint32(0, true);
@@ -111,8 +136,19 @@ async function readProfile(text) {
   const reader = new ByteReader(bytes);
   reader.at = 4 + length;
   Object.assign(profile, readNodes(reader, profile.nodes));
-  profile.stackNode = new Int32Array(profile.stacks);
-  for (let i = 0, node = 0; i < profile.stacks; ++i) profile.stackNode[i] = node += reader.varint();
-  profile.columns = profile.types.map((type) => readColumn(reader, profile, type));
+  profile.wholeNode = readVarints(reader, profile.stacks);
+  for (let i = 1; i < profile.stacks; ++i) profile.wholeNode[i] += profile.wholeNode[i - 1];
+  profile.stackLabels = profile.labels.sets.length > 1 ? readVarints(reader, profile.stacks) : null;
+  profile.foldedNode = profile.hasFolded ? readVarints(reader, profile.stacks) : profile.wholeNode;
+  profile.stackNode = profile.unfold ? profile.wholeNode : profile.foldedNode;
+  profile.bytes = bytes;
+  profile.columns = [];
+  profile.columnAt = [];
+  for (let i = 0; i < profile.moments.length * profile.types.length; ++i) {
+    const length = reader.varint();
+    profile.columnAt.push(reader.at);
+    reader.at += length;
+  }
+  profile.functions.display = profile.functions.display.map((name, i) => name || profile.functions.name[i]);
   return profile;
 }

@@ -31,13 +31,23 @@ function totalsGrid(profile) {
   heads.push({title: profile.base ? 'New' : 'Total', className: 'number'});
   heads.push({title: profile.base ? 'Change' : 'Exact', className: 'number'});
   return grid(heads, profile.types.map((type, i) => {
-    const {value, base} = profile.columns[i];
+    const {value, base} = columnsOf(profile, profile.moments.length - 1)[i];
     const total = sumOf(value);
     if (!base) return [type.name, formatValue(total, type.unit), `${formatCount(total)} ${type.unit}`];
     const before = sumOf(base);
     return [type.name, formatValue(before, type.unit), formatValue(total, type.unit),
             formatChange(total - before, type.unit)];
   }));
+}
+
+// The files of a timeline.
+function momentsGrid(profile) {
+  if (profile.moments.length < 2) return [];
+  return [element('div', {}, [element('h3', {text: 'Files'}), grid(
+    [{title: 'File', region: 'Files'}, {title: 'Taken'},
+     ...profile.types.map((type) => ({title: type.name, className: 'number'}))],
+    profile.moments.map((moment) => [moment.file, formatMoment(moment.milliseconds),
+      ...moment.totals.map((total, i) => formatValue(total, profile.types[i].unit))]))])];
 }
 
 function commentGrid(title, comments) {
@@ -72,9 +82,11 @@ function renderFacts(section, profile) {
       ['Samples', formatCount(facts.samples)],
       ['Stacks', formatCount(profile.stacks)],
       ['Functions', formatCount(profile.functions.name.length)],
+      ['Folded', profile.hasFolded ? profile.folded.replace(/; --unfold shows.*$/, '') : ''],
       ...facts.notes.map((note) => ['Note', note]),
     ])]),
     element('div', {}, [element('h3', {text: 'Totals'}), totalsGrid(profile)]),
+    ...momentsGrid(profile),
     ...commentGrid('Comments', facts.comments),
     ...commentGrid('Comments of the base', facts.baseComments ?? []));
   section.append(columns);

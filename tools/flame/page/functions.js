@@ -5,17 +5,11 @@
 function stacksUnder(profile, tree, node) {
   if (node === tree.root) return {list: null, stop: 0};
   if (tree instanceof CallerTree) return {list: tree.nodes[node].stack, stop: 0};
-  const lower = (limit) => {
-    let low = 0;
-    let high = profile.stackNode.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (profile.stackNode[middle] < limit) low = middle + 1; else high = middle;
-    }
-    return low;
-  };
   const list = [];
-  for (let i = lower(node), end = lower(profile.end[node]); i < end; ++i) list.push(i);
+  const end = profile.end[node];
+  profile.stackNode.forEach((at, stack) => {
+    if (at >= node && at < end) list.push(stack);
+  });
   return {list, stop: profile.parent[node]};
 }
 
@@ -97,11 +91,11 @@ function matchFunctions(profile, query) {
   const matches = compileQuery(query);
   const modules = profile.modules.map(matches);
   const files = profile.files.map(matches);
-  const {name, file, module} = profile.functions;
+  const {name, display, file, module} = profile.functions;
   const flags = new Uint8Array(name.length);
   let count = 0;
   for (let i = 0; i < flags.length; ++i) {
-    if (modules[module[i]] || files[file[i]] || matches(name[i])) {
+    if (modules[module[i]] || files[file[i]] || matches(name[i]) || matches(display[i])) {
       flags[i] = 1;
       ++count;
     }

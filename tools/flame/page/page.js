@@ -8,8 +8,10 @@ class Page {
   constructor(profile) {
     this.profile = profile;
     this.type = profile.defaultType;
+    this.moment = profile.moments.length - 1;
     this.order = 'callees';
-    this.widthBy = profile.base && !profile.columns[this.type].value.some((v) => v !== 0) ? 'base' : 'new';
+    this.labels = new Map();  // what is chosen: key -> value, both by their numbers
+    this.widthBy = profile.base && !this.column().value.some((v) => v !== 0) ? 'base' : 'new';
     this.query = '';
     this.found = null;  // {flags, count} while a search is on
     this.plant();
@@ -25,17 +27,24 @@ class Page {
     this.calm = matchMedia('(prefers-reduced-motion: reduce)');
   }
 
-  nameOf(func) { return func < 0 ? 'all' : this.profile.functions.name[func]; }
+  nameOf(func) { return func < 0 ? 'all' : this.profile.functions.display[func]; }
+  column() { return columnsOf(this.profile, this.moment)[this.type]; }
   unit() { return this.profile.types[this.type].unit; }
 
   changeLabel(node) {
     return this.tree.isNoise(node) ? '' : formatChange(this.tree.change(node), this.unit());
   }
 
+  // What the tree depends on.
+  state() {
+    return [this.moment, this.type, this.order, this.widthBy, this.profile.stackNode === this.profile.foldedNode,
+            ...this.labels].join(' ');
+  }
+
   plant() {
     const {profile} = this;
-    this.shown = `${this.type} ${this.order} ${this.widthBy}`;
-    this.measure = new Measure(profile.columns[this.type], this.widthBy);
+    this.shown = this.state();
+    this.measure = new Measure(this.column(), this.widthBy, shownStacks(profile, this.labels));
     this.tree = this.order === 'callers' ? new CallerTree(profile, this.measure)
                                          : new CalleeTree(profile, this.measure);
   }
@@ -44,7 +53,7 @@ class Page {
   rebuild(keepPlace) {
     const {profile, chart} = this;
     const place = keepPlace && chart.tree ? pathTo(chart.tree, chart.zoomed) : [];
-    if (this.shown !== `${this.type} ${this.order} ${this.widthBy}`) this.plant();
+    if (this.shown !== this.state()) this.plant();
     chart.show(this.tree);
     const node = findPath(this.tree, place);
     chart.zoomTo(node, false);
@@ -55,6 +64,7 @@ class Page {
     this.showLegend();
     this.showScope();
     this.showFrame();
+    showMoment(this);
   }
 
   showTotals() {
@@ -67,7 +77,7 @@ class Page {
       : `${type.name}: ${formatValue(total, type.unit)}`;
     byId('summary').textContent =
       [text, plural(profile.stacks, 'stack'), profile.facts.period > 1 && `period ${formatValue(profile.facts.period, profile.facts.periodUnit)}`,
-       formatMoment(profile.facts.milliseconds)].filter(Boolean).join(' \u00b7 ');
+       formatMoment(profile.moments[this.moment].milliseconds), this.labels.size > 0 && 'filtered by labels'].filter(Boolean).join(' \u00b7 ');
   }
 
   showLegend() {
@@ -85,6 +95,7 @@ class Page {
     byId('scope').textContent = [
       node === tree.root ? 'whole profile' : `${where}${fitName(nameForms(this.nameOf(tree.func(node))), 60)}`,
       this.found ? 'that match the search' : '',
+      this.labels.size > 0 ? describeLabels(profile, this.labels) : '',
     ].filter(Boolean).join(', ');
     byId('reset').disabled = node === tree.root && !chart.isPart;
   }
@@ -95,6 +106,7 @@ class Page {
     const node = chart.hover >= 0 ? chart.hover : chart.focus;
     describeFrame(this, node);
     this.table.mark(chart.focus === tree.root ? -1 : tree.func(chart.focus));
+    showSource(this, chart.focus === tree.root ? -1 : tree.func(chart.focus));
     chart.requestDraw();
   }
 
@@ -150,6 +162,29 @@ class Page {
     this.order = order;
     byId('order').querySelector(`[value=${order}]`).checked = true;
     this.rebuild(false);
+    this.speak();
+  }
+
+  setMoment(moment) {
+    const last = this.profile.moments.length - 1;
+    this.moment = Math.max(0, Math.min(last, moment));
+    this.rebuild(true);
+    this.speak();
+  }
+
+  // Shows wrappers as frames, or puts what they hold to their callers.
+  setFold(fold) {
+    const {profile} = this;
+    profile.stackNode = fold ? profile.foldedNode : profile.wholeNode;
+    byId('fold').querySelector('input').checked = fold;
+    this.rebuild(true);
+    this.speak();
+  }
+
+  // `value` undefined: all.
+  setLabel(key, value) {
+    if (value === undefined) this.labels.delete(key); else this.labels.set(key, value);
+    this.rebuild(true);
     this.speak();
   }
 
@@ -217,7 +252,8 @@ readProfile(byId('profile').textContent)
     byId('profile').remove();
     const page = new Page(profile);
     document.title = `${profile.file} \u2013 heapprof`;
-    byId('title').textContent = profile.base ? `${profile.base} \u2192 ${profile.file}` : profile.file;
+    byId('title').textContent = profile.base ? `${profile.base} \u2192 ${profile.file}` :
+      profile.moments.length > 1 ? `${profile.moments[0].file} \u2026 ${profile.file}` : profile.file;
     document.querySelector('main').hidden = false;
     buildControls(page);
     listenToGraph(page);

@@ -75,7 +75,7 @@ class FunctionTable {
     const {sums} = this;
     const {column, descending} = this.sorted;
     const {value} = this.columns[column];
-    const names = this.profile.functions.name;
+    const names = this.profile.functions.display;
     const sign = descending ? -1 : 1;
     const second = (id) => this.profile.base ? Math.abs(sums.cum.change(id)) : sums.cum.value[id];
     this.ids.sort((a, b) => sign * (value(sums, a) - value(sums, b)) || second(b) - second(a) ||
@@ -121,9 +121,9 @@ class FunctionTable {
   bodyRow(id) {
     const {functions, modules} = this.profile;
     const {sums} = this;
-    const name = functions.name[id];
+    const name = functions.display[id];
     const module = modules[functions.module[id]];
-    const button = element('button', {type: 'button', text: name, title: name});
+    const button = element('button', {type: 'button', text: name, title: functions.name[id]});
     button.addEventListener('click', () => this.choose(id));
     const cells = this.columns.map((column) => element('td', {
       className: `number ${column.value(sums, id) === 0 ? 'nothing' : column.className?.(sums, id) ?? ''}`,

@@ -6,9 +6,11 @@
 
 // What the widths and figures of a tree are made of, one entry for each stack.
 class Measure {
-  // `widthBy` is 'new', 'base' or 'change'.
-  constructor(column, widthBy) {
-    Object.assign(this, column);
+  // `widthBy` is 'new', 'base' or 'change'. Stacks whose flag in `shown` is 0 count for nothing; null shows all.
+  constructor(column, widthBy, shown) {
+    for (const [name, values] of Object.entries(column)) {
+      this[name] = values && shown ? values.map((value, stack) => shown[stack] ? value : 0) : values;
+    }
     this.width = new Float64Array(this.value.length);
     for (let i = 0; i < this.width.length; ++i) {
       const base = this.base ? this.base[i] : 0;
