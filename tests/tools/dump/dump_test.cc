@@ -154,21 +154,26 @@ TEST_F(Dump, AHandlerOfTheProgramsOwnIsNotWoken) {
   ExpectUndisturbed();
 }
 
-TEST_F(Dump, ASignalThatIsIgnoredIsNotSent) {
-  Start("ignored", "", "x", "y");
-  ExpectRefused(DumpIt(), " ignores SIGUSR2; nothing is sent.");
-  ExpectUndisturbed();
-}
+// What the process does with the signal, and what the command says of it around the process's number.
+struct Refusal {
+  const char* mode;
+  const char* before;
+  const char* after;
+};
 
-TEST_F(Dump, ASignalThatEveryThreadBlocksIsNotSent) {
-  Start("blocked", "", "x", "y");
-  ExpectRefused(DumpIt(), "every thread of process " + Pid() + " blocks SIGUSR2; nothing is sent.");
-  ExpectUndisturbed();
-}
+class DumpRefused : public Dump, public testing::WithParamInterface<Refusal> {};
+INSTANTIATE_TEST_SUITE_P(
+    Modes, DumpRefused,
+    testing::Values(Refusal{"ignored", "process ", " ignores SIGUSR2; nothing is sent."},
+                    Refusal{"blocked", "every thread of process ", " blocks SIGUSR2; nothing is sent."},
+                    Refusal{"signalfd", "process ",
+                            " takes SIGUSR2 itself, by sigwait or signalfd; nothing is sent."},
+                    Refusal{"starting", "process ", " is still starting: try again in a moment"}),
+    [](const auto& info) { return std::string(info.param.mode); });
 
-TEST_F(Dump, WhoWaitsForTheSignalHimselfIsNotWoken) {
-  Start("signalfd", "", "x", "y");
-  ExpectRefused(DumpIt(), " takes SIGUSR2 itself, by sigwait or signalfd; nothing is sent.");
+TEST_P(DumpRefused, NothingIsSent) {
+  Start(GetParam().mode, "", "x", "y");
+  ExpectRefused(DumpIt(), GetParam().before + Pid() + GetParam().after);
   ExpectUndisturbed();
 }
 
@@ -220,12 +225,6 @@ TEST_F(Dump, ALibraryOfAnotherVersionIsSaid) {
   Start("good", "", "heapprof.", ".0001.heap.pb.gz", "libheapprof.so.0", "old_host");
   ExpectRefused(DumpIt(), " cannot be told (its libheapprof is of another version than this command)");
   EXPECT_EQ(DumpIt({"--force"}).exit_status, 0);
-}
-
-TEST_F(Dump, ALibraryThatHasNotStartedIsSaid) {
-  Start("starting", "", "x", "y");
-  ExpectRefused(DumpIt(), " is still starting: try again in a moment");
-  ExpectUndisturbed();
 }
 
 TEST_F(Dump, ASignalThatIsNotItsDumpSignalIsNotSent) {
