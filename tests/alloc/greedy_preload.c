@@ -29,12 +29,15 @@ static void* Next(const char* name) {
   return dlsym(RTLD_NEXT, name);
 }
 
+// A type has no parentheses.
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define GREEDY(type, name, parameters, arguments)               \
   __attribute__((visibility("default"))) type name parameters { \
     static type(*next) parameters;                              \
     if (next == NULL) next = (type(*) parameters)Next(#name);   \
     return next arguments;                                      \
   }
+// NOLINTEND(bugprone-macro-parentheses)
 
 static void MustNotBeAsked(const char* who) {
   if (!g_starting) return;
@@ -89,7 +92,7 @@ __attribute__((constructor)) static void Start(void) {
   struct timespec now;
   g_starting = 1;
   RealClock(CLOCK_REALTIME, &now);
-  dlsym(RTLD_NEXT, "no_such_function_anywhere");
+  (void)dlsym(RTLD_NEXT, "no_such_function_anywhere");
   free(strdup(dlerror()));
   g_starting = 0;
 }

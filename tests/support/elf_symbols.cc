@@ -22,7 +22,7 @@ T At(const std::string& file, uint64_t offset) {
 std::string Demangled(const char* symbol) {
   int status = 0;
   char* plain = abi::__cxa_demangle(symbol, nullptr, nullptr, &status);
-  const std::string name = plain != nullptr ? plain : symbol;
+  std::string name = plain != nullptr ? plain : symbol;
   free(plain);
   return name;
 }

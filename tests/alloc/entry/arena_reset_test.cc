@@ -177,7 +177,7 @@ bool Merge(OwnHooks*, void*, size_t, void*, size_t, bool, unsigned) { return fal
 
 TEST_P(ArenaResetTest, ArenasOnMemoryOfTheProgramsOwn) {
   static OwnHooks hooks = {MapAligned, Unmap, UnmapAtEnd, {}, Split, Merge};
-  OwnHooks* given = &hooks;
+  void* given = &hooks;
   const uint64_t before = Stats().live_samples;
   for (int round = 0; round < 3; ++round) {
     unsigned arena = 0;
@@ -200,7 +200,7 @@ TEST_P(ArenaResetTest, PartsOfOwnHooksComeAndGo) {
   static OwnHooks hooks;
   const OwnHooks all = {MapAligned, Unmap, UnmapAtEnd, {}, Split, Merge},
                  least = {MapAligned, nullptr, nullptr, {}, nullptr, nullptr};
-  OwnHooks* given = &hooks;
+  void* given = &hooks;
   auto fill_and_free = [](unsigned arena) {
     for (size_t size = 20000; size < 600000; size += 7000) {
       dallocx(mallocx(size, InArena(arena) | kNoCache), InArena(arena) | kNoCache);

@@ -92,7 +92,7 @@ class Records {
  public:
   static constexpr uintptr_t kStart = 0x501000, kSize = 0x40;
 
-  Records(const char* augmentation, std::vector<uint8_t> data, bool with_size = true) {
+  Records(const char* augmentation, const std::vector<uint8_t>& data, bool with_size = true) {
     const size_t cie = Begin();
     Put<uint32_t>(0);
     Put<uint8_t>(1);

@@ -172,7 +172,7 @@ TEST(FullStepTest, EveryOperationOfExpressions) {
   FullRegisters r;
   r.Set(kRsp, 100);
   Recorded stack{{{108, 42}}};
-  auto value = [&](std::vector<uint8_t> bytes) {
+  auto value = [&](const std::vector<uint8_t>& bytes) {
     uintptr_t result = 0xbad;
     EXPECT_TRUE(EvaluateExpression(At(bytes), static_cast<uint32_t>(bytes.size()), r, nullptr, stack.reader(),
                                    &result));

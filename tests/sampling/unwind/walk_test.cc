@@ -77,7 +77,7 @@ __attribute__((noinline)) Captured Plain(const Body& body) {
 }
 
 __attribute__((noinline)) Captured WithAlloca(const Body& body, size_t size) {
-  volatile char* room = static_cast<char*>(alloca(size));
+  volatile unsigned char* room = static_cast<unsigned char*>(alloca(size));
   room[size - 1] = 1;
   Captured captured = body();
   g_sink = room[size - 1];
@@ -85,7 +85,7 @@ __attribute__((noinline)) Captured WithAlloca(const Body& body, size_t size) {
 }
 
 __attribute__((noinline)) Captured Realigned(const Body& body) {
-  alignas(64) volatile char room[128];
+  alignas(64) volatile unsigned char room[128];
   room[5] = 1;
   Captured captured = body();
   g_sink = room[5];
@@ -93,8 +93,8 @@ __attribute__((noinline)) Captured Realigned(const Body& body) {
 }
 
 __attribute__((noinline)) Captured RealignedAlloca(const Body& body, size_t size) {
-  alignas(128) volatile char room[128];
-  volatile char* more = static_cast<char*>(alloca(size));
+  alignas(128) volatile unsigned char room[128];
+  volatile unsigned char* more = static_cast<unsigned char*>(alloca(size));
   room[0] = more[0] = 1;
   Captured captured = body();
   g_sink = room[0] + more[0];
@@ -109,7 +109,7 @@ __attribute__((noinline)) Captured Recursive(const Body& body, int depth) {
 }
 
 __attribute__((noinline)) Captured LargeFrame(const Body& body) {
-  volatile char room[100000];
+  volatile unsigned char room[100000];
   room[99999] = 1;
   Captured captured = body();
   g_sink = room[99999];
