@@ -6,7 +6,7 @@
 namespace heapprof {
 namespace {
 
-constexpr uint32_t kFirstHeads = 4096;
+constexpr uint64_t kFirstSlots = 4096;
 constexpr uint32_t kExactOverflows = 512, kRoundedOverflows = 512;
 
 uint64_t KeyHash(const BucketKey& key) {
@@ -31,50 +31,44 @@ uint64_t RoundUpSize(uint64_t size) {
 }  // namespace
 
 uint32_t BucketTable::Find(const BucketKey& key, uint64_t hash) const {
-  // acquire: the heads' fields and chains before their address.
-  const Heads* heads = heads_.load(std::memory_order_acquire);
-  if (heads == nullptr) return 0;
-  uint32_t parity = heads->parity;
-  // acquire: the bucket's fields before its id.
-  uint32_t id = heads->slots[hash & heads->mask].load(std::memory_order_acquire);
-  while (id != 0) {
-    const Bucket* bucket = buckets_.At(id);
-    if (Matches(*bucket, key, hash)) return id;
-    id = bucket->next[parity & 1].load(std::memory_order_acquire);
+  // acquire: the index' fields before its address.
+  const Index* index = index_.load(std::memory_order_acquire);
+  if (index == nullptr) return 0;
+  const uint64_t mask = index->mask;
+  for (uint64_t at = hash & mask;; at = (at + 1) & mask) {
+    // acquire: the bucket's fields before its id.
+    const uint64_t slot = index->slots[at].load(std::memory_order_acquire);
+    if (slot == 0) return 0;
+    if ((slot ^ hash) >> 32 != 0) continue;
+    const auto id = static_cast<uint32_t>(slot);
+    if (Matches(*buckets_.At(id), key, hash)) return id;
   }
-  return 0;
 }
 
-void BucketTable::Link(Heads* heads, uint32_t id, Bucket* bucket) {
-  std::atomic<uint32_t>* head = &heads->slots[bucket->key_hash & heads->mask];
-  bucket->next[heads->parity].store(head->load(std::memory_order_relaxed), std::memory_order_relaxed);
+void BucketTable::Enter(Index* index, uint32_t id) {
+  const uint64_t hash = buckets_.At(id)->key_hash;
+  uint64_t at = hash & index->mask;
+  while (index->slots[at].load(std::memory_order_relaxed) != 0) at = (at + 1) & index->mask;
   // release: the bucket's fields before its id.
-  head->store(id, std::memory_order_release);
+  index->slots[at].store((hash & ~uint64_t{UINT32_MAX}) | id, std::memory_order_release);
 }
 
-void BucketTable::GrowHeads() {
-  Heads* old = heads_.load(std::memory_order_relaxed);
-  uint32_t size = old == nullptr ? kFirstHeads : (old->mask + 1) * 4;
-  auto* heads = static_cast<Heads*>(MapMetadata(BytesOfHeads(size)));
-  if (heads == nullptr) return;  // chains grow longer, that is all
-  heads->mask = size - 1;
-  heads->parity = old == nullptr ? 0 : old->parity ^ 1;
+void BucketTable::GrowIndex() {
+  Index* old = index_.load(std::memory_order_relaxed);
+  uint64_t size = old == nullptr ? kFirstSlots : (old->mask + 1) * 2;
+  auto* index = static_cast<Index*>(MapMetadata(BytesOfIndex(size)));
+  if (index == nullptr) return;
+  index->mask = size - 1;
   uint32_t count = count_.load(std::memory_order_relaxed);
-  for (uint32_t id = 1; id <= count; ++id) Link(heads, id, buckets_.At(id));
-  // release: heads and chains before their address.
-  heads_.store(heads, std::memory_order_release);
-  // Readers may still be in the old heads, where they now find empty chains.
-  if (old != nullptr) RetireMetadata(old, BytesOfHeads(old->mask + 1));
+  for (uint32_t id = 1; id <= count; ++id) Enter(index, id);
+  // release: the slots before the index' address.
+  index_.store(index, std::memory_order_release);
+  // Readers may still be in the old one, and find empty slots there, or a mask of 0 and an empty slot.
+  if (old != nullptr) RetireMetadata(old, BytesOfIndex(old->mask + 1));
 }
 
 uint32_t BucketTable::Add(const BucketKey& key, uint64_t hash, uint32_t stack) {
   uint32_t count = count_.load(std::memory_order_relaxed);
-  Heads* heads = heads_.load(std::memory_order_relaxed);
-  if (heads == nullptr || count > heads->mask) {
-    GrowHeads();
-    heads = heads_.load(std::memory_order_relaxed);
-    if (heads == nullptr) return 0;
-  }
   uint32_t id = count + 1;
   Bucket* bucket = buckets_.At(id);
   bucket->key_hash = hash;
@@ -83,17 +77,23 @@ uint32_t BucketTable::Add(const BucketKey& key, uint64_t hash, uint32_t stack) {
   bucket->interval = key.interval;
   bucket->stack = stack;
   bucket->labels = key.labels;
-  Link(heads, id, bucket);
+  Enter(index_.load(std::memory_order_relaxed), id);
   // release: the bucket before the count that covers it.
   count_.store(id, std::memory_order_release);
   return id;
 }
 
-// The room that a normal bucket may not use: overflow buckets must find a place when nothing else can be
-// mapped.
+// Whether one more bucket finds room in table and index. `reserve`: the room that a normal bucket may not
+// use, as overflow buckets must find a place when nothing else can be mapped. The index is three quarters
+// full at most, or, where it cannot grow, has an empty slot still.
 bool BucketTable::HasRoomBeside(uint32_t reserve) {
-  uint32_t next = count_.load(std::memory_order_relaxed) + 1;
-  return buckets_.Reserve(next, 1 + reserve);
+  const uint64_t next = uint64_t{count_.load(std::memory_order_relaxed)} + 1;
+  const auto size = [this] {
+    const Index* index = index_.load(std::memory_order_relaxed);
+    return index == nullptr ? 0 : index->mask + 1;
+  };
+  if (next * 4 > size() * 3 || next + reserve >= size()) GrowIndex();
+  return next + reserve < size() && buckets_.Reserve(static_cast<uint32_t>(next), 1 + reserve);
 }
 
 uint32_t BucketTable::AddOverflow(const BucketKey& key) {

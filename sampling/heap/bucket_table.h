@@ -29,7 +29,7 @@ struct BucketKey {
 
 // The allocations of S bytes, sampled at mean interval R, of one stack. Both counters only grow; free counts
 // are read first, so that a reader never sees more frees than allocations.
-struct Bucket {
+struct alignas(64) Bucket {
   uint64_t key_hash;
   std::atomic<uint64_t> stack_hash;  // 0: of no stack that can still occur
   uint64_t size;                     // S, bytes as asked for
@@ -38,8 +38,8 @@ struct Bucket {
   uint32_t labels;                   // 0 = none
   std::atomic<uint64_t> allocations;
   std::atomic<uint64_t> frees;
-  std::atomic<uint32_t> next[2];  // the writers' chains; see bucket_table.cc
 };
+static_assert(sizeof(Bucket) == 64);
 
 class BucketTable {
  public:
@@ -63,31 +63,30 @@ class BucketTable {
   void UnlockAfterFork(bool in_child) { lock_.UnlockAfterFork(in_child); }
 
  private:
-  // Chains of buckets, newest first. A growth builds new heads and chains with the buckets' other `next`
-  // (parity) while readers go on in the old ones. Every `next` names a smaller id, in both parities at any
-  // moment, so that a reader who is caught by two growths still comes to an end; what it then misses it finds
-  // under the lock.
-  struct Heads {
-    uint32_t mask;
-    uint32_t parity;
-    std::atomic<uint32_t> slots[];
+  // Open addressing with linear probing; slots are filled and stay. A slot has the high half of the key's
+  // hash beside the id, so that a search looks at no bucket but the one that it is for: at an interval of a
+  // few KiB each is a cache miss. A growth makes a new index while readers go on in the old one; what they
+  // miss there they find under the lock.
+  struct Index {
+    uint64_t mask;
+    std::atomic<uint64_t> slots[];  // 0: empty
   };
-  static uint64_t BytesOfHeads(uint32_t count) {
-    return sizeof(Heads) + uint64_t{count} * sizeof(std::atomic<uint32_t>);
+  static uint64_t BytesOfIndex(uint64_t slots) {
+    return sizeof(Index) + slots * sizeof(std::atomic<uint64_t>);
   }
 
   uint32_t Find(const BucketKey& key, uint64_t hash) const;
   uint32_t FindExactOverflow(const BucketKey& key) const;
   StackTable* writable_stacks() HP_REQUIRES(lock_) { return &stacks_; }
-  void Link(Heads* heads, uint32_t id, Bucket* bucket) HP_REQUIRES(lock_);
-  void GrowHeads() HP_REQUIRES(lock_);
+  void Enter(Index* index, uint32_t id) HP_REQUIRES(lock_);
+  void GrowIndex() HP_REQUIRES(lock_);
   bool HasRoomBeside(uint32_t reserve) HP_REQUIRES(lock_);
   // 0: no memory.
   uint32_t Add(const BucketKey& key, uint64_t hash, uint32_t stack) HP_REQUIRES(lock_);
   uint32_t AddOverflow(const BucketKey& key) HP_REQUIRES(lock_);
 
   ChunkedArray<Bucket, 12, 16384> buckets_;
-  std::atomic<Heads*> heads_{nullptr};
+  std::atomic<Index*> index_{nullptr};
   StackTable stacks_;
   std::atomic<uint32_t> count_{0};
   SpinLock<LockRank::kStackInsert> lock_;

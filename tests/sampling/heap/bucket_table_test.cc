@@ -121,5 +121,28 @@ TEST_F(BucketTableTest, BeyondTheLimitTheOverflowBucketsOfEachSizeCountEverythin
   SetMetadataLimit(UINT64_MAX);
 }
 
+// A search ends at an empty slot. All buckets are of one stack, so that nothing else needs memory.
+TEST_F(BucketTableTest, AnIndexThatCannotGrowKeepsEmptySlots) {
+  const std::vector<uintptr_t> stack = {0x77, 0x76};
+  constexpr uint64_t kBefore = 2000, kSizes = 20000;
+  for (uint64_t size = 1; size <= kBefore; ++size) ASSERT_EQ(Add(stack, size, 1), size);
+  SetMetadataLimit(MetadataBytes());
+  uint64_t normal = 0, lost = 0;
+  for (uint64_t size = kBefore + 1; size <= kSizes; ++size) {
+    const uint32_t id = Add(stack, size, 1);
+    if (id == 0) {
+      ++lost;
+      continue;
+    }
+    normal += table_->At(id)->stack != kOverflowStack ? 1 : 0;
+    ASSERT_GE(table_->At(id)->size, size);
+  }
+  EXPECT_GT(normal, 1000u) << "three quarters of the index can be filled";
+  EXPECT_EQ(lost, 0u);
+  EXPECT_LT(table_->count(), 4096u);
+  EXPECT_EQ(Add(stack, 1, 1), 1u);
+  SetMetadataLimit(UINT64_MAX);
+}
+
 }  // namespace
 }  // namespace heapprof
