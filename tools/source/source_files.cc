@@ -102,7 +102,8 @@ SourceFiles::File SourceFiles::Load(const std::string& path) const {
       const size_t begin = rest.find_first_not_of('/');
       if (begin == std::string::npos) break;
       rest.erase(0, begin);
-      const std::string candidate = root + "/" + rest;
+      std::string candidate = root;
+      candidate.append("/").append(rest);
       if ((!options_.only_below_roots || IsBelow(candidate, root)) && Read(candidate, &file)) {
         file.below_root = rest;
         return file;
