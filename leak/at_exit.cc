@@ -21,7 +21,7 @@
 #include "leak/search/roots.h"
 #include "profiles/dump_file.h"
 #include "proto/descriptor_sink.h"
-#include "sampling/heap/live_table.h"
+#include "sampling/heap/heap_tables.h"
 #include "sampling/recorder.h"
 
 extern "C" {
@@ -65,7 +65,7 @@ bool MallocIsOurs() {
     return true;
   }
   void* block = allocate(1);
-  bool ours = live::Find(reinterpret_cast<uintptr_t>(block)) != 0;
+  bool ours = LiveSamples().Find(reinterpret_cast<uintptr_t>(block)) != 0;
   release(block);
   return ours;
 }

@@ -10,7 +10,6 @@
 #include "base/memory/arena.h"
 #include "base/options.h"
 #include "sampling/heap/heap_tables.h"
-#include "sampling/heap/live_table.h"
 #include "sampling/heap/sample_filter.h"
 #include "sampling/heap/sampler.h"
 #include "sampling/thread/labels.h"
@@ -30,6 +29,7 @@ namespace {
 
 // The tables of this process. Others ask for them (heap/heap_tables.h).
 HP_CONSTINIT BucketTable g_buckets;
+HP_CONSTINIT LiveTable g_live;
 
 // Written before the stamp. A thread that reads them the other way round has an interval at least as new as
 // the stamp; is it newer, the thread will find its stamp old, and draw once more.
@@ -161,7 +161,7 @@ void Postpone() {
 void RecordAllocation(const void* block, size_t size, uint64_t interval, const CallerFrame& caller,
                       int lg_alignment) {
   ThreadState& thread = CurrentThread();
-  live::Prefetch(reinterpret_cast<uintptr_t>(block));  // there by the end of the walk
+  g_live.Prefetch(reinterpret_cast<uintptr_t>(block));  // there by the end of the walk
   uint32_t max = GetOptions().max_frames;
   auto* pcs = static_cast<uintptr_t*>(alloca(max * sizeof(uintptr_t)));
   WalkResult walk = WalkStack(caller, thread.stack, pcs, max);
@@ -182,7 +182,7 @@ void RecordAllocation(const void* block, size_t size, uint64_t interval, const C
     const auto address = reinterpret_cast<uintptr_t>(block);
     const bool filtered = FilterInUse();
     if (filtered) sample_filter::Add(address);
-    const bool inserted = live::Insert(address, id, tag, &stale);
+    const bool inserted = g_live.Insert(address, id, tag, &stale);
     if (filtered && (!inserted || stale != 0)) sample_filter::Remove(address);
     if (!inserted) {
       CountFree(id);  // not followed: it counts as allocated, not as in use
@@ -204,7 +204,7 @@ bool RecordFree(const void* block) {
   // freed when its address is handed out again.
   if (thread.inside) return false;
   thread.inside = true;
-  uint32_t id = live::Remove(reinterpret_cast<uintptr_t>(block), g_exact.load(std::memory_order_relaxed));
+  uint32_t id = g_live.Remove(reinterpret_cast<uintptr_t>(block), g_exact.load(std::memory_order_relaxed));
   if (id != 0) {
     CountFree(id);
     if (FilterInUse()) sample_filter::Remove(reinterpret_cast<uintptr_t>(block));
@@ -216,7 +216,7 @@ bool RecordFree(const void* block) {
 bool IsSample(const void* block, Sample* sample) {
   if (CurrentThread().inside) return false;
   uint32_t tag;
-  uint32_t id = live::Find(reinterpret_cast<uintptr_t>(block), &tag);
+  uint32_t id = g_live.Find(reinterpret_cast<uintptr_t>(block), &tag);
   if (id == 0) return false;
   const Bucket* bucket = g_buckets.At(id);
   auto lg = static_cast<int>(tag >> live::kAlignmentShift & live::kAlignmentMask);
@@ -270,7 +270,7 @@ bool IgnoreBlock(const void* block) {
   ThreadState& thread = CurrentThread();
   if (thread.inside) return false;
   thread.inside = true;
-  bool found = live::Ignore(reinterpret_cast<uintptr_t>(block));
+  bool found = g_live.Ignore(reinterpret_cast<uintptr_t>(block));
   thread.inside = false;
   return found;
 }
@@ -278,19 +278,19 @@ bool IgnoreBlock(const void* block) {
 bool PrepareFork() {
   t_fork = {true, CurrentThread().inside};
   CurrentThread().inside = true;
-  if (g_buckets.LockForFork() && live::LockForFork()) return true;
+  if (g_buckets.LockForFork() && g_live.LockForFork()) return true;
   ParentAfterFork();
   return false;
 }
 
 void ParentAfterFork() {
-  live::UnlockAfterFork(false);
+  g_live.UnlockAfterFork(false);
   g_buckets.UnlockAfterFork(false);
   EndFork();
 }
 
 void ChildAfterFork() {
-  live::UnlockAfterFork(true);
+  g_live.UnlockAfterFork(true);
   g_buckets.UnlockAfterFork(true);
   g_forks.fetch_add(1, std::memory_order_relaxed);
   EndFork();
@@ -308,6 +308,7 @@ void ThreadBegins(uintptr_t stack_low, uintptr_t stack_high) {
 }  // namespace recorder
 
 BucketTable& HeapBuckets() { return g_buckets; }
+LiveTable& LiveSamples() { return g_live; }
 
 TableStats GetTableStats() {
   uint64_t samples = 0;
@@ -317,7 +318,7 @@ TableStats GetTableStats() {
   return {samples,
           buckets,
           g_buckets.stacks().count(),
-          live::Count(),
+          g_live.Count(),
           g_lost_samples.load(std::memory_order_relaxed),
           g_truncated_stacks.load(std::memory_order_relaxed),
           MetadataBytes()};

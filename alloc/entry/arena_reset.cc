@@ -9,7 +9,7 @@
 #include "base/system/raw_syscall.h"
 #include "base/system/signals_blocked.h"
 #include "leak/quarantine.h"
-#include "sampling/heap/live_table.h"
+#include "sampling/heap/heap_tables.h"
 #include "sampling/recorder.h"
 
 #pragma GCC visibility push(hidden)
@@ -64,10 +64,10 @@ class SamplesOfArena {
     do {
       Release();
       constexpr size_t kSlack = 4096;  // other threads add samples meanwhile
-      room_ = live::Count() + kSlack;
+      room_ = LiveSamples().Count() + kSlack;
       addresses_ = static_cast<uintptr_t*>(RawMap(room_ * sizeof(uintptr_t)));
       if (addresses_ == nullptr) return false;
-      live = live::CopyAddresses(addresses_, room_);
+      live = LiveSamples().CopyAddresses(addresses_, room_);
     } while (live > room_);
     for (size_t i = 0; i < live; ++i) {
       if (lookup.Holds(addresses_[i])) addresses_[count_++] = addresses_[i];

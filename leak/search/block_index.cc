@@ -3,7 +3,6 @@
 
 #include "base/system/raw_syscall.h"
 #include "sampling/heap/heap_tables.h"
-#include "sampling/heap/live_table.h"
 
 namespace heapprof::leak {
 
@@ -65,14 +64,14 @@ void BlockIndex::PlaceNow(uintptr_t address, uint32_t bucket, uint32_t tag) {
 }
 
 bool BlockIndex::Build() {
-  live::ForEach(Measure, this);
+  LiveSamples().ForEach(Measure, this);
   if (low_ > high_) return true;  // no block at all
   span_ = high_ - low_;
   first_chunk_ = low_ >> kChunkShift;
   chunk_count_ = (high_ >> kChunkShift) - first_chunk_ + 1;
   chunks_ = static_cast<Chunk**>(RawMap(chunk_count_ * sizeof(void*)));
   if (chunks_ == nullptr) return false;
-  live::ForEach(Mark, this);
+  LiveSamples().ForEach(Mark, this);
   if (failed_) return false;
   uint32_t before = 0;
   for (size_t i = 0; i < chunk_count_; ++i) {
@@ -85,7 +84,7 @@ bool BlockIndex::Build() {
   blocks_ = static_cast<Block*>(RawMapTable(count_ * sizeof(Block)));
   tags_ = static_cast<uint32_t*>(RawMapTable(count_ * sizeof(uint32_t)));
   if (blocks_ == nullptr || tags_ == nullptr) return false;
-  live::ForEach(Place, this);
+  LiveSamples().ForEach(Place, this);
   for (uint32_t i = 0; i < kAhead; ++i) Place(this, 0, 0, 0);
   // Chunks that hold no beginning but the tail of a block that began before.
   for (uint32_t block = 0; block < count_; ++block) {

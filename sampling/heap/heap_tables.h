@@ -9,12 +9,14 @@
 #include <stdint.h>
 
 #include "sampling/heap/bucket_table.h"
+#include "sampling/heap/live_table.h"
 #include "sampling/heap/stack_table.h"
 
 namespace heapprof {
 
-// Defined by the recorder, which alone adds to it.
+// Defined by the recorder, which alone adds to them.
 BucketTable& HeapBuckets();
+LiveTable& LiveSamples();
 inline const StackTable& HeapStacks() { return HeapBuckets().stacks(); }
 
 struct TableStats {

@@ -1,43 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sampling/heap/live_table.h"
 
-#include <atomic>
-
 #include "base/hash.h"
-#include "base/lock/spinlock.h"
 #include "base/memory/arena.h"
 
-namespace heapprof::live {
+namespace heapprof {
 namespace {
 
-struct Slot {
-  std::atomic<uint64_t> address;  // 0: empty
-  std::atomic<uint32_t> bucket;
-  std::atomic<uint32_t> tag;
-};
-static_assert(sizeof(Slot) == 16);
-
-struct alignas(64) Shard {
-  SpinLock<LockRank::kLiveShard> lock;
-  std::atomic<uint32_t> version{0};  // odd while entries move
-  std::atomic<Slot*> slots{nullptr};
-  std::atomic<uint32_t> mask{0};
-  std::atomic<uint32_t> count{0};
-  uint32_t grow_at = 0;  // entries at which to try again, after there was no memory
-};
-
-constexpr int kShardBits = 6;
-constexpr uint32_t kShards = 1u << kShardBits;
 constexpr uint32_t kFirstSlots = 256;  // a page
 
-Shard g_shards[kShards];
-
 uint64_t Hash(uintptr_t address) { return address * kGoldenRatio; }
-Shard& ShardOf(uint64_t hash) { return g_shards[hash >> (64 - kShardBits)]; }
-// The bits below the shard's, so that a growing table uses ever lower ones.
-uint32_t HomeOf(uint64_t hash, uint32_t mask) { return static_cast<uint32_t>(hash >> 26) & mask; }
 
-Slot* Probe(Slot* slots, uint32_t mask, uint64_t hash, uintptr_t address) {
+// A shard that finds no memory to grow is filled up to 13/16: a search that ends at an empty slot then looks
+// at 15 slots on average (Knuth, 6.4), at 8 where 3/4 are full, at 32 where 7/8 are, and at thousands in a
+// full table.
+uint64_t MostEntries(uint64_t size) { return size - size / 16 * 3; }
+
+}  // namespace
+
+// The bits below the shard's, so that a growing table uses ever lower ones.
+inline uint32_t LiveTable::HomeOf(uint64_t hash, uint32_t mask) {
+  return static_cast<uint32_t>(hash >> 26) & mask;
+}
+
+inline LiveTable::Slot* LiveTable::Probe(Slot* slots, uint32_t mask, uint64_t hash, uintptr_t address) {
   for (uint32_t at = HomeOf(hash, mask);; at = (at + 1) & mask) {
     uint64_t there = slots[at].address.load(std::memory_order_relaxed);
     if (there == address || there == 0) return &slots[at];
@@ -45,44 +31,39 @@ Slot* Probe(Slot* slots, uint32_t mask, uint64_t hash, uintptr_t address) {
 }
 
 // Moves happen between the two calls; a reader who overlaps with them looks again.
-void BeginMove(Shard* shard) {
-  uint32_t version = shard->version.load(std::memory_order_relaxed);
-  shard->version.store(version + 1, std::memory_order_relaxed);
+inline void LiveTable::Shard::BeginMove() {
+  uint32_t before = version.load(std::memory_order_relaxed);
+  version.store(before + 1, std::memory_order_relaxed);
   // The odd version before any move (a store-store order; on the reader's side an acquire fence).
   std::atomic_thread_fence(std::memory_order_release);
 }
-void EndMove(Shard* shard) {
-  uint32_t version = shard->version.load(std::memory_order_relaxed);
+inline void LiveTable::Shard::EndMove() {
+  uint32_t before = version.load(std::memory_order_relaxed);
   // release: the moves before the even version.
-  shard->version.store(version + 1, std::memory_order_release);
+  version.store(before + 1, std::memory_order_release);
 }
 
-// A shard that finds no memory to grow is filled up to 13/16: a search that ends at an empty slot then looks
-// at 15 slots on average (Knuth, 6.4), at 8 where 3/4 are full, at 32 where 7/8 are, and at thousands in a
-// full table.
-uint64_t MostEntries(uint64_t size) { return size - size / 16 * 3; }
-
-bool Grow(Shard* shard) {
-  Slot* old_slots = shard->slots.load(std::memory_order_relaxed);
-  uint64_t old_size = old_slots == nullptr ? 0 : uint64_t{shard->mask.load(std::memory_order_relaxed)} + 1;
+bool LiveTable::Shard::Grow() {
+  Slot* old_slots = slots.load(std::memory_order_relaxed);
+  uint64_t old_size = old_slots == nullptr ? 0 : uint64_t{mask.load(std::memory_order_relaxed)} + 1;
   uint64_t size = old_size == 0 ? kFirstSlots : old_size * 2;
   if (size > (uint64_t{1} << 31)) return false;
-  auto* slots = static_cast<Slot*>(MapMetadata(size * sizeof(Slot)));
-  if (slots == nullptr) return false;
-  uint32_t mask = static_cast<uint32_t>(size - 1);
+  auto* fresh = static_cast<Slot*>(MapMetadata(size * sizeof(Slot)));
+  if (fresh == nullptr) return false;
+  uint32_t fresh_mask = static_cast<uint32_t>(size - 1);
   for (uint64_t i = 0; i < old_size; ++i) {
     uint64_t address = old_slots[i].address.load(std::memory_order_relaxed);
     if (address == 0) continue;
-    Slot* slot = Probe(slots, mask, Hash(address), address);
+    Slot* slot = Probe(fresh, fresh_mask, Hash(address), address);
     slot->address.store(address, std::memory_order_relaxed);
     slot->bucket.store(old_slots[i].bucket.load(std::memory_order_relaxed), std::memory_order_relaxed);
     slot->tag.store(old_slots[i].tag.load(std::memory_order_relaxed), std::memory_order_relaxed);
   }
-  BeginMove(shard);
-  shard->slots.store(slots, std::memory_order_relaxed);
+  BeginMove();
+  slots.store(fresh, std::memory_order_relaxed);
   // release: a reader who sees the larger mask sees the larger table.
-  shard->mask.store(mask, std::memory_order_release);
-  EndMove(shard);
+  mask.store(fresh_mask, std::memory_order_release);
+  EndMove();
   // The addresses stay mapped: a reader that is still there reads zeros and then sees the version.
   if (old_slots != nullptr) RetireMetadata(old_slots, old_size * sizeof(Slot));
   return true;
@@ -90,7 +71,7 @@ bool Grow(Shard* shard) {
 
 // Closes the gap at `hole`: entries behind it that it cut off from their home move up (Knuth, 6.4, algorithm
 // R).
-void CloseGap(Slot* slots, uint32_t mask, uint32_t hole) {
+inline void LiveTable::CloseGap(Slot* slots, uint32_t mask, uint32_t hole) {
   for (uint32_t at = (hole + 1) & mask;; at = (at + 1) & mask) {
     uint64_t address = slots[at].address.load(std::memory_order_relaxed);
     if (address == 0) break;
@@ -104,9 +85,7 @@ void CloseGap(Slot* slots, uint32_t mask, uint32_t hole) {
   slots[hole].address.store(0, std::memory_order_relaxed);
 }
 
-}  // namespace
-
-bool Insert(uintptr_t address, uint32_t bucket, uint32_t tag, uint32_t* stale) {
+bool LiveTable::Insert(uintptr_t address, uint32_t bucket, uint32_t tag, uint32_t* stale) {
   *stale = 0;
   uint64_t hash = Hash(address);
   Shard& shard = ShardOf(hash);
@@ -115,7 +94,7 @@ bool Insert(uintptr_t address, uint32_t bucket, uint32_t tag, uint32_t* stale) {
   Slot* slots = shard.slots.load(std::memory_order_relaxed);
   uint64_t size = slots == nullptr ? 0 : uint64_t{shard.mask.load(std::memory_order_relaxed)} + 1;
   if ((count + 1) * uint64_t{4} > size * 3 && (count >= shard.grow_at || count >= MostEntries(size))) {
-    if (Grow(&shard)) {
+    if (shard.Grow()) {
       slots = shard.slots.load(std::memory_order_relaxed);
       shard.grow_at = 0;
     } else {
@@ -137,7 +116,7 @@ bool Insert(uintptr_t address, uint32_t bucket, uint32_t tag, uint32_t* stale) {
   return true;
 }
 
-void Prefetch(uintptr_t address) {
+void LiveTable::Prefetch(uintptr_t address) const {
   uint64_t hash = Hash(address);
   const Shard& shard = ShardOf(hash);
   // Whatever the two are of, the address is not touched.
@@ -145,7 +124,7 @@ void Prefetch(uintptr_t address) {
   __builtin_prefetch(slots + HomeOf(hash, shard.mask.load(std::memory_order_relaxed)), 1);
 }
 
-bool Ignore(uintptr_t address) {
+bool LiveTable::Ignore(uintptr_t address) {
   if (Find(address) == 0) return false;
   uint64_t hash = Hash(address);
   Shard& shard = ShardOf(hash);
@@ -153,13 +132,13 @@ bool Ignore(uintptr_t address) {
   Slot* slot = Probe(shard.slots.load(std::memory_order_relaxed), shard.mask.load(std::memory_order_relaxed),
                      hash, address);
   if (slot->address.load(std::memory_order_relaxed) != address) return false;
-  slot->tag.fetch_or(kIgnoredTag, std::memory_order_relaxed);
+  slot->tag.fetch_or(live::kIgnoredTag, std::memory_order_relaxed);
   return true;
 }
 
-uint32_t Find(uintptr_t address, uint32_t* tag) {
+uint32_t LiveTable::Find(uintptr_t address, uint32_t* tag) const {
   uint64_t hash = Hash(address);
-  Shard& shard = ShardOf(hash);
+  const Shard& shard = ShardOf(hash);
   for (;;) {
     // acquire: the table of this version, not of an older one.
     uint32_t version = shard.version.load(std::memory_order_acquire);
@@ -191,7 +170,7 @@ uint32_t Find(uintptr_t address, uint32_t* tag) {
   }
 }
 
-uint32_t Remove(uintptr_t address, bool expected) {
+uint32_t LiveTable::Remove(uintptr_t address, bool expected) {
   // A miss needs no lock, and a thread that is alone no search before its own.
   if (!expected && !IsOnlyThread() && Find(address) == 0) return 0;
   uint64_t hash = Hash(address);
@@ -203,22 +182,22 @@ uint32_t Remove(uintptr_t address, bool expected) {
   Slot* slot = Probe(slots, mask, hash, address);
   if (slot->address.load(std::memory_order_relaxed) != address) return 0;
   uint32_t bucket = slot->bucket.load(std::memory_order_relaxed);
-  BeginMove(&shard);
+  shard.BeginMove();
   CloseGap(slots, mask, static_cast<uint32_t>(slot - slots));
-  EndMove(&shard);
+  shard.EndMove();
   shard.count.store(shard.count.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
   return bucket;
 }
 
-uint64_t Count() {
+uint64_t LiveTable::Count() const {
   uint64_t count = 0;
-  for (const Shard& shard : g_shards) count += shard.count.load(std::memory_order_relaxed);
+  for (const Shard& shard : shards_) count += shard.count.load(std::memory_order_relaxed);
   return count;
 }
 
-uint64_t CopyAddresses(uintptr_t* out, uint64_t capacity) {
+uint64_t LiveTable::CopyAddresses(uintptr_t* out, uint64_t capacity) {
   uint64_t count = 0;
-  for (Shard& shard : g_shards) {
+  for (Shard& shard : shards_) {
     SpinLockHolderIfThreaded hold(&shard.lock);
     const Slot* slots = shard.slots.load(std::memory_order_relaxed);
     if (slots == nullptr) continue;
@@ -233,8 +212,9 @@ uint64_t CopyAddresses(uintptr_t* out, uint64_t capacity) {
   return count;
 }
 
-void ForEach(void (*visit)(void* context, uintptr_t address, uint32_t bucket, uint32_t tag), void* context) {
-  for (const Shard& shard : g_shards) {
+void LiveTable::ForEach(void (*visit)(void* context, uintptr_t address, uint32_t bucket, uint32_t tag),
+                        void* context) const {
+  for (const Shard& shard : shards_) {
     // mask before slots, as in Find.
     uint32_t mask = shard.mask.load(std::memory_order_acquire);
     const Slot* slots = shard.slots.load(std::memory_order_acquire);
@@ -248,15 +228,15 @@ void ForEach(void (*visit)(void* context, uintptr_t address, uint32_t bucket, ui
   }
 }
 
-bool LockForFork() {
-  for (Shard& shard : g_shards) {
+bool LiveTable::LockForFork() {
+  for (Shard& shard : shards_) {
     if (!shard.lock.LockForFork()) return false;
   }
   return true;
 }
 
-void UnlockAfterFork(bool in_child) {
-  for (Shard& shard : g_shards) shard.lock.UnlockAfterFork(in_child);
+void LiveTable::UnlockAfterFork(bool in_child) {
+  for (Shard& shard : shards_) shard.lock.UnlockAfterFork(in_child);
 }
 
-}  // namespace heapprof::live
+}  // namespace heapprof

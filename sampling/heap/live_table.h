@@ -7,14 +7,20 @@
 // else inserts or removes its entry at the same time.
 //
 // Thread-safety: yes. Signal-safety: not while the interrupted code is inside (the recorder's guard sees to
-// that). Allocates: mmap only. Locks: kLiveShard. Memory: 16 bytes a slot, load between 3/8 and 3/4;
-// up to 13/16 where metadata_limit, or the kernel, lets a shard grow no more.
+// that). Allocates: mmap only. Locks: kLiveShard. Zeroed memory is an empty table. Memory: 16 bytes a slot,
+// load between 3/8 and 3/4; up to 13/16 where metadata_limit, or the kernel, lets a shard grow no more.
 #ifndef HEAPPROF_SAMPLING_HEAP_LIVE_TABLE_H_
 #define HEAPPROF_SAMPLING_HEAP_LIVE_TABLE_H_
 
 #include <stdint.h>
 
-namespace heapprof::live {
+#include <atomic>
+
+#include "base/lock/spinlock.h"
+
+namespace heapprof {
+
+namespace live {
 
 // The tag of a slot says three things of the block:
 //   bit 31       the leak check passes it over
@@ -25,35 +31,75 @@ inline constexpr int kAlignmentShift = 27;
 inline constexpr uint32_t kAlignmentMask = 15;
 inline constexpr uint32_t kEpochMask = (uint32_t{1} << kAlignmentShift) - 1;
 
-// False: no memory; the caller counts the block as not followed. A stale entry of the same address (its free
-// was not seen) is replaced, and its bucket returned in *stale (0: none).
-bool Insert(uintptr_t address, uint32_t bucket, uint32_t tag, uint32_t* stale);
+}  // namespace live
 
-// Takes the entry out. 0: there is none. `expected`: most likely there is one.
-uint32_t Remove(uintptr_t address, bool expected = false);
+class LiveTable {
+ public:
+  // False: no memory; the caller counts the block as not followed. A stale entry of the same address (its
+  // free was not seen) is replaced, and its bucket returned in *stale (0: none).
+  bool Insert(uintptr_t address, uint32_t bucket, uint32_t tag, uint32_t* stale);
 
-// `address` will be inserted soon.
-void Prefetch(uintptr_t address);
+  // Takes the entry out. 0: there is none. `expected`: most likely there is one.
+  uint32_t Remove(uintptr_t address, bool expected = false);
 
-// The bucket of a live sample, and its tag; 0: none.
-uint32_t Find(uintptr_t address, uint32_t* tag = nullptr);
+  // `address` will be inserted soon.
+  void Prefetch(uintptr_t address) const;
 
-// Sets kIgnoredTag. False: there is no such entry.
-bool Ignore(uintptr_t address);
+  // The bucket of a live sample, and its tag; 0: none.
+  uint32_t Find(uintptr_t address, uint32_t* tag = nullptr) const;
 
-uint64_t Count();
+  // Sets kIgnoredTag. False: there is no such entry.
+  bool Ignore(uintptr_t address);
 
-// Copies the addresses of the entries, at most `capacity`, and returns how many there are. What is inserted
-// or removed meanwhile may be among them or not.
-uint64_t CopyAddresses(uintptr_t* out, uint64_t capacity);
+  uint64_t Count() const;
 
-// Calls visit(context, address, bucket, tag) for every entry, without locks: for a stopped world. A writer
-// that was stopped while it moved entries leaves one of them twice, none is missing.
-void ForEach(void (*visit)(void* context, uintptr_t address, uint32_t bucket, uint32_t tag), void* context);
+  // Copies the addresses of the entries, at most `capacity`, and returns how many there are. What is inserted
+  // or removed meanwhile may be among them or not.
+  uint64_t CopyAddresses(uintptr_t* out, uint64_t capacity);
 
-bool LockForFork();
-void UnlockAfterFork(bool in_child);
+  // Calls visit(context, address, bucket, tag) for every entry, without locks: for a stopped world. A writer
+  // that was stopped while it moved entries leaves one of them twice, none is missing.
+  void ForEach(void (*visit)(void* context, uintptr_t address, uint32_t bucket, uint32_t tag),
+               void* context) const;
 
-}  // namespace heapprof::live
+  bool LockForFork();
+  void UnlockAfterFork(bool in_child);
+
+ private:
+  struct Slot {
+    std::atomic<uint64_t> address;  // 0: empty
+    std::atomic<uint32_t> bucket;
+    std::atomic<uint32_t> tag;
+  };
+  static_assert(sizeof(Slot) == 16);
+
+  struct alignas(64) Shard {
+    SpinLock<LockRank::kLiveShard> lock;
+    std::atomic<uint32_t> version{0};  // odd while entries move
+    std::atomic<Slot*> slots{nullptr};
+    std::atomic<uint32_t> mask{0};
+    std::atomic<uint32_t> count{0};
+    // Entries at which to try again, after there was no memory.
+    uint32_t grow_at HP_GUARDED_BY(lock) = 0;
+
+    void BeginMove() HP_REQUIRES(lock);
+    void EndMove() HP_REQUIRES(lock);
+    // False: no memory, or the largest size.
+    bool Grow() HP_REQUIRES(lock);
+  };
+
+  static constexpr int kShardBits = 6;
+  static constexpr uint32_t kShards = 1u << kShardBits;
+
+  static uint32_t HomeOf(uint64_t hash, uint32_t mask);
+  static Slot* Probe(Slot* slots, uint32_t mask, uint64_t hash, uintptr_t address);
+  static void CloseGap(Slot* slots, uint32_t mask, uint32_t hole);
+  Shard& ShardOf(uint64_t hash) { return shards_[hash >> (64 - kShardBits)]; }
+  const Shard& ShardOf(uint64_t hash) const { return shards_[hash >> (64 - kShardBits)]; }
+
+  Shard shards_[kShards];
+};
+
+}  // namespace heapprof
 
 #endif  // HEAPPROF_SAMPLING_HEAP_LIVE_TABLE_H_

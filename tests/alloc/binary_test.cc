@@ -81,6 +81,23 @@ TEST(BinaryTest, NoObjectOfOursHasAStaticConstructor) {
   EXPECT_EQ(Output({NM, LibraryPath()}).find("_GLOBAL__sub_I_"), std::string::npos);
 }
 
+// An empty table is zeroed memory. One field that is not would bring its arrays of some 100 KiB into the
+// file.
+TEST(BinaryTest, EmptyTablesTakeNoRoomInTheFile) {
+  std::istringstream lines(Output({READELF, "-SW", LibraryPath()}));
+  uint64_t data = 0, zeroed = 0;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line.substr(line.find(']') + 1));
+    std::string name, type, address, offset, size;
+    words >> name >> type >> address >> offset >> size;
+    if (name == ".data") data = std::stoull(size, nullptr, 16);
+    if (name == ".bss") zeroed = std::stoull(size, nullptr, 16);
+  }
+  EXPECT_GT(data, 0u);
+  EXPECT_LT(data, 64u << 10);
+  EXPECT_GT(zeroed, 1u << 20);
+}
+
 TEST(BinaryTest, BindsAtStartAndStaysLoaded) {
   std::string dynamic = Output({READELF, "-dW", LibraryPath()});
   EXPECT_NE(dynamic.find("NOW"), std::string::npos);

@@ -11,38 +11,42 @@
 
 #include "base/memory/arena.h"
 
-namespace heapprof::live {
+namespace heapprof {
 namespace {
 
-TEST(LiveTableTest, BehavesLikeAMapOverRandomInsertsAndRemoves) {
+class LiveTableTest : public testing::Test {
+ protected:
+  LiveTable table_;
+};
+
+TEST_F(LiveTableTest, BehavesLikeAMapOverRandomInsertsAndRemoves) {
   std::mt19937_64 random(1);
   std::unordered_map<uintptr_t, uint32_t> model;
   std::vector<uintptr_t> keys;
-  uint64_t before = Count();
   for (int i = 0; i < 200000; ++i) {
     uintptr_t address = 0x10000000 + (random() % 50000) * 16;
     if (random() % 2 == 0) {
       uint32_t bucket = static_cast<uint32_t>(random() % 1000) + 1, stale = 0;
-      ASSERT_TRUE(Insert(address, bucket, 0, &stale));
+      ASSERT_TRUE(table_.Insert(address, bucket, 0, &stale));
       auto found = model.find(address);
       ASSERT_EQ(stale, found == model.end() ? 0u : found->second);
       model[address] = bucket;
     } else {
       auto found = model.find(address);
       uint32_t expected = found == model.end() ? 0u : found->second;
-      ASSERT_EQ(Find(address), expected);
-      ASSERT_EQ(Remove(address), expected);
+      ASSERT_EQ(table_.Find(address), expected);
+      ASSERT_EQ(table_.Remove(address), expected);
       if (found != model.end()) model.erase(found);
     }
     if (i % 10000 == 0) {
-      ASSERT_EQ(Count() - before, model.size());
+      ASSERT_EQ(table_.Count(), model.size());
     }
   }
-  for (auto [address, bucket] : model) EXPECT_EQ(Remove(address), bucket);
-  EXPECT_EQ(Count(), before);
+  for (auto [address, bucket] : model) EXPECT_EQ(table_.Remove(address), bucket);
+  EXPECT_EQ(table_.Count(), 0u);
 }
 
-TEST(LiveTableTest, OwnEntriesAreAlwaysFoundWhileOthersMoveThem) {
+TEST_F(LiveTableTest, OwnEntriesAreAlwaysFoundWhileOthersMoveThem) {
   // Each thread looks up its own entries without a lock while the others insert and remove in the same
   // shards.
   constexpr int kThreads = 4, kRounds = 20000, kHeld = 64;
@@ -53,21 +57,21 @@ TEST(LiveTableTest, OwnEntriesAreAlwaysFoundWhileOthersMoveThem) {
     for (int i = 0; i < kRounds; ++i) {
       uintptr_t address = (thread << 40) + (random() % 100000 + 1) * 16;
       uint32_t stale;
-      if (Find(address) == 0) {
-        if (!Insert(address, static_cast<uint32_t>(thread), 0, &stale)) ++missed;
+      if (table_.Find(address) == 0) {
+        if (!table_.Insert(address, static_cast<uint32_t>(thread), 0, &stale)) ++missed;
         held.push_back(address);
       }
       for (size_t k = 0; k < held.size(); k += 7) {
-        if (Find(held[k]) != thread) ++missed;
+        if (table_.Find(held[k]) != thread) ++missed;
       }
       if (held.size() > kHeld) {
         std::swap(held[random() % held.size()], held.back());
-        if (Remove(held.back(), i % 2 == 0) != thread) ++missed;
+        if (table_.Remove(held.back(), i % 2 == 0) != thread) ++missed;
         held.pop_back();
       }
     }
     for (uintptr_t address : held) {
-      if (Remove(address) != thread) ++missed;
+      if (table_.Remove(address) != thread) ++missed;
     }
   };
   std::vector<std::thread> threads;
@@ -76,38 +80,38 @@ TEST(LiveTableTest, OwnEntriesAreAlwaysFoundWhileOthersMoveThem) {
   EXPECT_EQ(missed, 0);
 }
 
-TEST(LiveTableTest, ShardsThatFindNoMemoryToGrowKeepRoomForSearches) {
+TEST_F(LiveTableTest, ShardsThatFindNoMemoryToGrowKeepRoomForSearches) {
   constexpr uintptr_t kFirst = uintptr_t{1} << 45;
   constexpr uint64_t kSlotBytes = 16;
-  uint64_t bytes_before = MetadataBytes(), entries_before = Count();
+  const uint64_t bytes_before = MetadataBytes();
   // Little enough that most shards stop growing in the middle of the run.
   SetMetadataLimit(bytes_before + (1 << 20));
   uint64_t refused = 0;
   std::vector<uintptr_t> held;
   for (uintptr_t i = 0; i < 200000; ++i) {
     uint32_t stale;
-    if (Insert(kFirst + i * 16, 1, 0, &stale)) {
+    if (table_.Insert(kFirst + i * 16, 1, 0, &stale)) {
       held.push_back(kFirst + i * 16);
     } else {
       ++refused;
     }
   }
   EXPECT_GT(refused, 0u);
-  EXPECT_EQ(Count() - entries_before, held.size());
-  uint64_t slots = MetadataBytes() / kSlotBytes;
-  EXPECT_LE(Count() * 16, slots * 13);
+  EXPECT_EQ(table_.Count(), held.size());
+  const uint64_t slots = (MetadataBytes() - bytes_before) / kSlotBytes;
+  EXPECT_LE(table_.Count() * 16, slots * 13);
   // What there is is found, replaced and ended as ever, and its places are taken again.
-  for (uintptr_t address : held) ASSERT_EQ(Find(address), 1u);
+  for (uintptr_t address : held) ASSERT_EQ(table_.Find(address), 1u);
   uint32_t stale = 0;
-  EXPECT_TRUE(Insert(held[0], 2, 0, &stale));
+  EXPECT_TRUE(table_.Insert(held[0], 2, 0, &stale));
   EXPECT_EQ(stale, 1u);
-  for (uintptr_t address : held) ASSERT_NE(Remove(address), 0u);
-  for (uintptr_t address : held) ASSERT_TRUE(Insert(address, 3, 0, &stale));
+  for (uintptr_t address : held) ASSERT_NE(table_.Remove(address), 0u);
+  for (uintptr_t address : held) ASSERT_TRUE(table_.Insert(address, 3, 0, &stale));
   SetMetadataLimit(UINT64_MAX);
-  EXPECT_TRUE(Insert(kFirst - 16, 4, 0, &stale));
-  for (uintptr_t address : held) ASSERT_EQ(Remove(address), 3u);
-  EXPECT_EQ(Remove(kFirst - 16), 4u);
+  EXPECT_TRUE(table_.Insert(kFirst - 16, 4, 0, &stale));
+  for (uintptr_t address : held) ASSERT_EQ(table_.Remove(address), 3u);
+  EXPECT_EQ(table_.Remove(kFirst - 16), 4u);
 }
 
 }  // namespace
-}  // namespace heapprof::live
+}  // namespace heapprof
