@@ -5,6 +5,7 @@
 
 #include <atomic>
 
+#include "base/hash.h"
 #include "base/system/raw_syscall.h"
 #include "sampling/unwind/cfi/cfi.h"
 #include "sampling/unwind/return_address.h"
@@ -20,8 +21,7 @@ constexpr int kPageBits = 12;
 constexpr int kReturnBits = 12;
 std::atomic<uintptr_t> g_returns[1 << kReturnBits];
 std::atomic<uintptr_t>& KnownReturn(uintptr_t pc) {
-  constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;
-  return g_returns[(pc * kGolden) >> (64 - kReturnBits)];
+  return g_returns[(pc * kGoldenRatio) >> (64 - kReturnBits)];
 }
 
 // Pages that held no code, which a JIT may fill at any moment: page << kTimeBits | time.

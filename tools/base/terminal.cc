@@ -13,10 +13,10 @@
 namespace heapprof::tools {
 namespace {
 
-constexpr size_t kDefaultColumns = 100, kLeastColumns = 40, kMostColumns = 10'000;
+constexpr size_t kDefaultColumns = 100, kMinColumns = 40, kMaxColumns = 10'000;
 
 size_t Bounded(unsigned long columns) {
-  return std::min<size_t>(std::max<size_t>(columns, kLeastColumns), kMostColumns);
+  return std::min<size_t>(std::max<size_t>(columns, kMinColumns), kMaxColumns);
 }
 
 }  // namespace

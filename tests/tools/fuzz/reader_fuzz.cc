@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // libFuzzer's target: any bytes as a profile, through the reader and what the reports make of it.
 //
-// Built by the preset `fuzz`, with clang's ASan and UBSan; scripts/soak runs it for its time, and the tests
+// Built by the preset `fuzz`, with clang's ASan and UBSan; scripts/fuzz runs it for its time, and the tests
 // of that preset go through the corpus once.
 #include <sys/mman.h>
 #include <unistd.h>
