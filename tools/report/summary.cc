@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/report/summary.h"
 
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -14,17 +15,47 @@
 
 namespace heapprof::tools {
 
-std::string Summary(Profile profile) {
-  DropFrames(&profile);
-  const View view("", std::move(profile), ViewOptions());
+namespace {
+
+std::string TypeInOneLine(const View& view) {
+  constexpr size_t kMaxName = 60;
   const auto human = [&](Sum value) { return HumanValue(static_cast<double>(value), view.unit()); };
   std::string line = Printable(view.type_name()) + " " + human(view.total());
   const FrameTable frames(view.profile(), Granularity::kFunction);
   const std::vector<Row> rows = MakeTable(view, frames, Order::kFlat);
   if (rows.empty() || rows.front().flat <= 0) return line;
-  const uint32_t frame = rows.front().frame;
-  return line + ", most in " + RowNames(frames, NameForm::kDisplay, {frame}).Of(frame, 0) + " (" +
+  return line + ", most in " +
+         RowNames(frames, NameForm::kDisplay, {rows.front().frame}).Of(rows.front().frame, kMaxName) + " (" +
          human(rows.front().flat) + ")";
+}
+
+bool HasValues(const Profile& profile, size_t type) {
+  for (size_t i = 0; i < profile.samples.size(); ++i) {
+    if (profile.values_of(i)[type] != 0) return true;
+  }
+  return false;
+}
+
+bool HasType(const Profile& profile, std::string_view name) {
+  for (size_t i = 0; i < profile.type_count(); ++i) {
+    if (profile.type_name(i) == name) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string Summary(Profile profile) {
+  DropFrames(&profile);
+  ViewOptions options;
+  std::string line;
+  const size_t type = FindSampleType(profile, "");
+  // A program that cleans up behind itself has nothing in use in the end.
+  if (!HasValues(profile, type) && HasType(profile, "alloc_space")) {
+    line = Printable(profile.type_name(type)) + " " + HumanValue(0, profile.unit_name(type)) + "; ";
+    options.type = "alloc_space";
+  }
+  return line + TypeInOneLine(View("", std::move(profile), options));
 }
 
 }  // namespace heapprof::tools

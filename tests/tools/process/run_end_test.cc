@@ -8,6 +8,8 @@
 #include "tests/support/files.h"
 #include "tests/support/under.h"
 #include "tests/tools/made_profile.h"
+#include "tools/profile/load.h"
+#include "tools/report/summary.h"
 
 namespace heapprof::test {
 namespace {
@@ -41,6 +43,20 @@ TEST_F(RunEnd, OneLineTellsOfEachProfile) {
   EXPECT_EQ(RunProgram(Of({"bash", "-c", "exit 0"}, {"--quiet"})).err, "");
   Command no_names = Of({"bash", "-c", "exit 0"}, {"--no-symbolize"});
   EXPECT_EQ(RunProgram(no_names).err, "");
+}
+
+// A program that cleans up behind itself holds nothing in the end: then it is told what it allocated.
+TEST_F(RunEnd, OfNothingInUseWhatWasAllocatedIsTold) {
+  pb::Profile made = MakeProfile();
+  const auto summary = [&] {
+    WriteFile(dir_ / "p", made.SerializeAsString());
+    return tools::Summary(tools::LoadProfile(dir_ / "p"));
+  };
+  EXPECT_THAT(summary(), testing::StartsWith("inuse_space 2.0 KiB, most in "));
+  for (pb::Sample& sample : *made.mutable_sample()) sample.set_value(3, 0);
+  EXPECT_THAT(summary(), testing::StartsWith("inuse_space 0 B; alloc_space 6.0 KiB, most in "));
+  for (pb::Sample& sample : *made.mutable_sample()) sample.set_value(1, 0);
+  EXPECT_EQ(summary(), "inuse_space 0 B; alloc_space 0 B");
 }
 
 // The program's own comes first, wherever its number stands among those of its children, and these are not
