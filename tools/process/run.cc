@@ -19,6 +19,7 @@
 #include "tools/base/failure.h"
 #include "tools/process/library_path.h"
 #include "tools/process/output_pattern.h"
+#include "tools/process/run_later.h"
 #include "tools/process/run_symbols.h"
 #include "tools/process/supervise.h"
 #include "tools/symbols/elf_file.h"
@@ -197,6 +198,35 @@ void SayWhatIsMissing(const std::string& program, const Ended& ended, const std:
   }
 }
 
+// Where the profiles are; "": nobody knows, as the pattern counts in its folder.
+std::string FolderOf(const std::string& output, const Ended& ended, const std::string& program) try {
+  const OutputPattern pattern(output, ended.pid, {program});
+  return pattern.folder().empty() ? "." : pattern.folder();
+} catch (const Failure&) {
+  return "";
+}
+
+// A daemon goes on when the program has ended. True if there is one.
+bool FollowDaemons(const std::string& options, const std::string& output, const Ended& ended,
+                   const std::string& program, timespec start) {
+  const std::string folder = FolderOf(output, ended, program);
+  if (getpid() == 1 || folder.empty()) return false;  // all others end with the first process
+  const std::vector<pid_t> living = ProcessesWithOptions(options);
+  if (living.empty()) return false;
+  std::string pids;
+  for (const pid_t pid : living) pids += (pids.empty() ? "" : ", ") + std::to_string(pid);
+  const pid_t helper = FollowInBackground(options, folder, living, [&] {
+    timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    SymbolizeOutputs(output, ended.pid, program, start, nullptr);
+    start = now;  // what is written from here on is new at the next look
+  });
+  if (helper < 0) return false;
+  Tell("process " + pids + (living.size() == 1 ? " goes" : " go") + " on in the background; process " +
+       std::to_string(helper) + " puts names into what comes later");
+  return true;
+}
+
 }  // namespace
 
 void Run(const RunRequest& request) {
@@ -248,11 +278,17 @@ void Run(const RunRequest& request) {
   const Ended ended = Supervise(become);
   const auto pairs = ParseOptionText(options);
   const std::string* output = FindOption(pairs, "output");
-  const std::vector<std::string> files =
-      SymbolizeOutputs(output != nullptr && !output->empty() ? *output : kDefaultOutput, ended.pid,
-                       fs::path(name).filename(), start, request.summarize);
-  // Of a program without the library it has been said.
-  if (obstacle.empty() && sanitizer.empty()) SayWhatIsMissing(name, ended, pairs, files);
+  const std::string pattern = output != nullptr && !output->empty() ? *output : kDefaultOutput;
+  const std::string base = fs::path(name).filename();
+  timespec seen;
+  clock_gettime(CLOCK_REALTIME_COARSE, &seen);
+  const std::vector<std::string> files = SymbolizeOutputs(pattern, ended.pid, base, start, request.summarize);
+  const bool goes_on = FollowDaemons(options, pattern, ended, base, seen);
+  // Of a program without the library it has been said; one that goes on has not come to its end.
+  // Where the folder is missing the library has said why there is none.
+  const bool could_write = access(FolderOf(pattern, ended, base).c_str(), W_OK) == 0;
+  if (obstacle.empty() && sanitizer.empty() && !goes_on && could_write)
+    SayWhatIsMissing(name, ended, pairs, files);
   EndLike(ended);
 }
 

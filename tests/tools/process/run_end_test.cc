@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
 
 #include "tests/support/files.h"
 #include "tests/support/under.h"
@@ -101,8 +104,55 @@ TEST_F(RunEnd, SignalsThatEndTheProgramAreFollowedByAProfile) {
 TEST_F(RunEnd, WhatIsNotThereIsTold) {
   EXPECT_EQ(RunProgram(Of({"perl", "-e", "use POSIX; POSIX::_exit(4)"})).err,
             "heapprof: perl wrote no heap profile at its end: a program that ends by _exit does not\n");
+  // Where the folder counts, or is missing, other lines have said so.
+  for (const std::string folder : {"f%n", "missing"}) {
+    const Result result = RunProgram(Of({"perl", "-e", "exit 3"}, {"--output", folder + "/p"}));
+    EXPECT_EQ(result.exit_status, 3);
+    EXPECT_THAT(result.err, testing::Not(HasSubstr("_exit"))) << folder;
+  }
   EXPECT_EQ(RunProgram(Of({"/nowhere/x"})).err,
             "heapprof: cannot run /nowhere/x: No such file or directory\n");
+}
+
+// What of `file` has names; 0 while it is not there.
+int FunctionsIn(const std::string& file) {
+  return access(file.c_str(), F_OK) != 0 ? 0 : ReadProfile(file).proto().function_size();
+}
+
+bool Lives(const std::string& pid) { return access(("/proc/" + pid).c_str(), F_OK) == 0; }
+
+// The command comes back as the program does; what the daemon writes later gets names, too.
+TEST_F(RunEnd, ProfilesOfADaemonAreSymbolizedWhenTheyCome) {
+  if (!HaveProgram("/usr/bin/python3")) GTEST_SKIP() << "python3 is not installed";
+  const Result result = RunProgram(Of({"/usr/bin/python3", "-c",
+                                       "import os, signal\n"
+                                       "ready, tell = os.pipe()\n"
+                                       "if os.fork(): os.read(ready, 1); os._exit(0)\n"
+                                       "os.setsid(); os.chdir('/')\n"
+                                       "null = os.open('/dev/null', os.O_RDWR)\n"
+                                       "for fd in range(3): os.dup2(null, fd)\n"
+                                       "os.write(tell, b'x')\n"
+                                       "signal.pause()\n"}));
+  EXPECT_EQ(result.exit_status, 0);
+  int daemon = 0, helper = 0;
+  ASSERT_EQ(
+      sscanf(result.err.c_str(),
+             "heapprof: process %d goes on in the background; process %d puts names into what comes later",
+             &daemon, &helper),
+      2)
+      << result.Describe();
+  ASSERT_TRUE(daemon > 1 && helper > 1);
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+  const std::string file = dir_ / "heapprof." + std::to_string(daemon) + ".0001.heap.pb.gz";
+  EXPECT_EQ(kill(daemon, SIGUSR2), 0);
+  while (FunctionsIn(file) <= 10 && Lives(std::to_string(helper))) usleep(1000);
+  EXPECT_GT(FunctionsIn(file), 10);
+  kill(helper, SIGTERM);  // as a service manager ends all
+  kill(daemon, SIGTERM);
+  while (Lives(std::to_string(helper))) usleep(1000);
+  EXPECT_FALSE(Lives(std::to_string(daemon)));
+  EXPECT_GT(FunctionsIn(dir_ / "heapprof." + std::to_string(daemon) + ".0002.heap.pb.gz"), 10);
+  EXPECT_EQ(ExpectGoodProfiles(dir_.path()).size(), 2u);
 }
 
 // In a container the command is the first process: it has the orphans for children, and no signal ends it.
