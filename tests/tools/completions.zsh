@@ -19,9 +19,15 @@ settle
 # Whatever is added to what a tab offers passes through here.
 zpty -w inner "compadd() { local -a hits; builtin compadd -O hits \"\$@\"; print -rl -- \$hits >> ${(q)scratch}; builtin compadd \"\$@\" }"
 settle
+# Nothing more is typed before a tab has done its work: zsh gives it up for keys that wait.
+zpty -w inner 'integer tabs=0; tab() { zle expand-or-complete; print -r -- "tab-$((++tabs))-done" }; zle -N tab; bindkey "^I" tab'
+settle
+integer tabs=0
 for line in "$@"; do
   : > $scratch
+  ((++tabs))
   zpty -w -n inner "$line"$'\t'
+  zpty -r inner ignored "*tab-$tabs-done*"
   zpty -w -n inner $'\x15'
   settle
   print -rl -- ${(ou)${(f)"$(<$scratch)"}} .
