@@ -22,12 +22,11 @@ TEST(EndToEnd, RunDumpInfo) {
   command.directory = dir.path();
   // A pipe that stays open: the program waits.
   command.argv = {"/bin/sh", "-c", "mkfifo in; exec \"$@\" <>in", "sh"};
-  command.argv.insert(
-      command.argv.end(),
-      {HEAPPROF_COMMAND, "run", "--interval", "1", "--output", "py.%p.%n", "--exit-dump", "--",
-       "/usr/bin/python3", "-c",
-       "import sys; keep = [bytearray(5000) for i in range(100)]; print('ready', flush=True); "
-       "sys.stdin.readline(); sys.exit(5)"});
+  const std::string script =
+      "import sys; keep = [bytearray(5000) for i in range(100)]; print('ready', flush=True); "
+      "sys.stdin.readline(); sys.exit(5)";
+  command.argv.insert(command.argv.end(), {HEAPPROF_COMMAND, "run", "--interval", "1", "--output", "py.%p.%n",
+                                           "--exit-dump", "--", "/usr/bin/python3", "-c", script});
   Process program(command);
   ASSERT_TRUE(program.WaitForOutput("ready")) << program.so_far().Describe();
 
@@ -179,21 +178,13 @@ TEST(EndToEnd, CpuAndHeapOfOneRun) {
   if (!HaveProgram("/usr/bin/python3")) GTEST_SKIP() << "python3 is not installed";
   TempDir dir;
   Command command;
-  command.argv = {HEAPPROF_COMMAND,
-                  "run",
-                  "--quiet",
-                  "--cpu=1000",
-                  "--interval",
-                  "1k",
-                  "--exit-dump",
-                  "--output",
-                  dir / "py",
-                  "--",
-                  "/usr/bin/python3",
-                  "-c",
-                  "import time\nkeep = []\n"
-                  "while time.process_time() < 0.6: keep.append(str(len(keep)))\n"
-                  "print(time.process_time(), flush=True)\nimport os; os.close(1)"};
+  const std::string script =
+      "import time\nkeep = []\n"
+      "while time.process_time() < 0.6: keep.append(str(len(keep)))\n"
+      "print(time.process_time(), flush=True)\nimport os; os.close(1)";
+  command.argv = {
+      HEAPPROF_COMMAND, "run",      "--quiet", "--cpu=1000",       "--interval", "1k",  "--exit-dump",
+      "--output",       dir / "py", "--",      "/usr/bin/python3", "-c",         script};
   const Result result = RunProgram(command);
   ASSERT_TRUE(result.ok()) << result.Describe();
   EXPECT_EQ(result.err, "");

@@ -29,7 +29,7 @@ namespace {
 void Mine(int) {}
 void Other(int) {}
 
-constexpr auto kCode = reinterpret_cast<long (*)(long, long, long, long, long, long, long)>(RawSyscall);
+const auto kCode = reinterpret_cast<long (*)(long, long, long, long, long, long, long)>(RawSyscall);
 
 // What the child and the test share.
 struct Shared {
