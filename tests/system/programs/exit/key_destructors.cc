@@ -22,7 +22,7 @@ std::atomic<int> g_rounds{0}, g_objects{0};
 void Destroy(void* value) {
   Held* held = static_cast<Held*>(value);
   free(held->block);
-  held->block = malloc(static_cast<size_t>(1000 + held->rounds));
+  held->block = malloc(size_t{1000} + static_cast<size_t>(held->rounds));
   CHECK(held->block != nullptr);
   ++g_rounds;
   if (++held->rounds < PTHREAD_DESTRUCTOR_ITERATIONS) {

@@ -95,7 +95,7 @@ void Stuck() {
     void* alloc;
     void* others[8];
   } hooks = {reinterpret_cast<void*>(AllocExtent), {}};
-  auto* use = &hooks;
+  void* use = &hooks;
   unsigned arena = 0;
   size_t size = sizeof arena;
   CHECK(mallctl("arenas.create", &arena, &size, &use, sizeof use) == 0);
