@@ -10,6 +10,7 @@ namespace heapprof::tools {
 namespace {
 
 constexpr uint32_t kNoScope = UINT32_MAX;
+constexpr uint64_t kSplitUnitSize = 2 << 20;
 // Deeper nesting is no program's.
 constexpr int kMaxDepth = 256;
 
@@ -203,7 +204,8 @@ struct DwarfScopes::Unit {
   }
 
   Dwarf_Die lines, tree;
-  bool split;  // after Read: the functions were not found
+  uint64_t size = 0;  // in .debug_info; of a split unit an assumption
+  bool split;         // after Read: the functions were not found
   bool read = false;
   std::vector<Scope> scopes;
   std::map<uint64_t, Piece> pieces;     // by begin; they do not overlap
@@ -214,9 +216,14 @@ DwarfScopes::DwarfScopes(Dwarf* dwarf) : dwarf_(dwarf) {
   Dwarf_CU* cu = nullptr;
   Dwarf_Die die;
   uint8_t type;
+  uint64_t last_offset = 0;
   while (dwarf_get_units(dwarf_, cu, &cu, nullptr, &type, &die, nullptr) == 0) {
     if (dwarf_tag(&die) != DW_TAG_compile_unit && dwarf_tag(&die) != DW_TAG_skeleton_unit) continue;
+    const uint64_t offset = dwarf_dieoffset(&die);
+    if (!units_.empty() && !units_.back()->split) units_.back()->size = offset - last_offset;
+    last_offset = offset;
     units_.push_back(std::make_unique<Unit>(die, type == DW_UT_skeleton));
+    units_.back()->size = kSplitUnitSize;
     ForEachRange(&die, [&](uint64_t begin, uint64_t end) {
       ranges_.push_back({begin, end, units_.size() - 1});
     });
@@ -242,6 +249,7 @@ std::vector<SourceFrame> DwarfScopes::FramesAt(uint64_t address) {
   std::vector<SourceFrame> frames;
   Unit* unit = FindUnit(address);
   if (unit == nullptr) return frames;
+  if (!unit->read) bytes_read_ += unit->size;
   unit->Read();
   complete_ = complete_ && !unit->split;
 

@@ -37,6 +37,9 @@ class DwarfScopes {
   std::vector<SourceFrame> FramesAt(uint64_t address);
   // False once a part of the debug information was asked for that is in another file, which was not found.
   bool complete() const { return complete_; }
+  // How much debug information has been read, about: the memory that this object and libdw hold grows with
+  // it.
+  uint64_t bytes_read() const { return bytes_read_; }
 
  private:
   struct Unit;
@@ -48,6 +51,7 @@ class DwarfScopes {
 
   Dwarf* dwarf_;
   bool complete_ = true;
+  uint64_t bytes_read_ = 0;
   std::vector<std::unique_ptr<Unit>> units_;
   std::vector<UnitRange> ranges_;  // sorted by begin
 };

@@ -5,12 +5,15 @@
 #include <fcntl.h>
 #include <gelf.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "tools/base/elf_notes.h"
+#include "tools/base/failure.h"
+#include "tools/symbols/mini_debug.h"
 
 namespace heapprof::tools {
 namespace {
@@ -86,6 +89,7 @@ SymbolFile::SymbolFile(std::string path, int fd, Elf* elf) : path_(std::move(pat
 
 SymbolFile::~SymbolFile() {
   if (dwarf_ != nullptr) dwarf_end(dwarf_);
+  elf_end(mini_elf_);
   elf_end(elf_);
   close(fd_);
 }
@@ -148,8 +152,8 @@ std::optional<SymbolFile::DebugLink> SymbolFile::debug_link() const {
   return DebugLink{name, crc};
 }
 
-void SymbolFile::ReadTable(uint32_t section_type) {
-  for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf_, section)) != nullptr;) {
+void SymbolFile::ReadTable(Elf* elf, uint32_t section_type) {
+  for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf, section)) != nullptr;) {
     GElf_Shdr header;
     if (gelf_getshdr(section, &header) == nullptr || header.sh_type != section_type) continue;
     Elf_Data* data = elf_getdata(section, nullptr);
@@ -161,9 +165,9 @@ void SymbolFile::ReadTable(uint32_t section_type) {
       if (gelf_getsym(data, static_cast<int>(i), &symbol) == nullptr || symbol.st_shndx == SHN_UNDEF)
         continue;
       const int type = GELF_ST_TYPE(symbol.st_info);
-      if (type == STT_FILE) file = elf_strptr(elf_, header.sh_link, symbol.st_name);
+      if (type == STT_FILE) file = elf_strptr(elf, header.sh_link, symbol.st_name);
       if (type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_OBJECT) continue;
-      const char* name = elf_strptr(elf_, header.sh_link, symbol.st_name);
+      const char* name = elf_strptr(elf, header.sh_link, symbol.st_name);
       if (name == nullptr || *name == '\0') continue;
       const bool local = GELF_ST_BIND(symbol.st_info) == STB_LOCAL;
       symbols_.push_back({symbol.st_value, symbol.st_size, name, local ? file : nullptr});
@@ -171,10 +175,22 @@ void SymbolFile::ReadTable(uint32_t section_type) {
   }
 }
 
+void SymbolFile::ReadMiniDebugInfo() {
+  Elf_Scn* section = Section(".gnu_debugdata");
+  const Elf_Data* data = section == nullptr ? nullptr : elf_rawdata(section, nullptr);
+  if (data == nullptr || data->d_buf == nullptr) return;
+  mini_bytes_ = InflateXz({static_cast<const char*>(data->d_buf), data->d_size});
+  mini_elf_ = elf_memory(mini_bytes_.data(), mini_bytes_.size());
+  if (mini_elf_ != nullptr && elf_kind(mini_elf_) == ELF_K_ELF) ReadTable(mini_elf_, SHT_SYMTAB);
+}
+
 void SymbolFile::ReadSymbols() {
   symbols_read_ = true;
-  ReadTable(SHT_SYMTAB);
-  if (symbols_.empty()) ReadTable(SHT_DYNSYM);
+  ReadTable(elf_, SHT_SYMTAB);
+  if (symbols_.empty()) {
+    ReadTable(elf_, SHT_DYNSYM);
+    ReadMiniDebugInfo();
+  }
   std::stable_sort(symbols_.begin(), symbols_.end(), [](const Symbol& a, const Symbol& b) {
     return a.address != b.address ? a.address < b.address : a.size < b.size;
   });
@@ -197,10 +213,47 @@ SymbolFile::Function SymbolFile::FunctionAt(uint64_t address) {
   return {std::string(name.substr(0, name.find('@'))), symbol.file == nullptr ? "" : symbol.file};
 }
 
+std::string SymbolFile::dwarf_obstacle() {
+  Elf_Scn* info = Section(".debug_info");
+  if (info != nullptr && dwarf() == nullptr) {
+    constexpr unsigned kZstd = 2;  // ELFCOMPRESS_ZSTD, which elfutils read from 0.189 on
+    GElf_Chdr header;
+    const bool zstd = gelf_getchdr(info, &header) != nullptr && header.ch_type == kZstd;
+    return zstd ? "its debug information is compressed by zstd, which this elfutils cannot read"
+                : "its debug information cannot be read";
+  }
+  const char* name = nullptr;
+  const void* id = nullptr;
+  if (dwarf() != nullptr && dwarf_getalt(dwarf_) == nullptr &&
+      dwelf_dwarf_gnu_debugaltlink(dwarf_, &name, &id) > 0) {
+    return "its debug information refers to " + Printable(name) + " (dwz), which is not here";
+  }
+  return "";
+}
+
+void SymbolFile::ForgetDwarf() {
+  if (dwarf_ != nullptr) dwarf_end(dwarf_);
+  dwarf_ = nullptr;
+  dwarf_tried_ = false;
+  size_t size = 0;
+  char* bytes = elf_rawfile(elf_, &size);
+  if (bytes != nullptr && reinterpret_cast<uintptr_t>(bytes) % kPage == 0)
+    madvise(bytes, size, MADV_DONTNEED);
+}
+
 Dwarf* SymbolFile::dwarf() {
   if (!dwarf_tried_) {
     dwarf_tried_ = true;
-    if (has_dwarf()) dwarf_ = dwarf_begin_elf(elf_, DWARF_C_READ, nullptr);
+    if (HasSection(".debug_info") || HasSection(".zdebug_info")) {
+      dwarf_ = dwarf_begin_elf(elf_, DWARF_C_READ, nullptr);
+      // Sections that cannot be read are passed over; without units the rest is of no use.
+      Dwarf_CU* unit = nullptr;
+      if (dwarf_ != nullptr &&
+          dwarf_get_units(dwarf_, nullptr, &unit, nullptr, nullptr, nullptr, nullptr) != 0) {
+        dwarf_end(dwarf_);
+        dwarf_ = nullptr;
+      }
+    }
   }
   return dwarf_;
 }

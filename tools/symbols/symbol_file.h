@@ -30,7 +30,9 @@ class SymbolFile {
   const std::string& path() const { return path_; }
   // Lower-case hex; "" where the file has none.
   const std::string& build_id() const { return build_id_; }
-  bool has_dwarf() const { return HasSection(".debug_info") || HasSection(".zdebug_info"); }
+  bool has_dwarf() { return dwarf() != nullptr; }
+  // Why not all of its debug information can be read, for people; "" if it can.
+  std::string dwarf_obstacle();
   bool has_symbol_table() const { return HasSection(".symtab"); }
   // True for what `objcopy --only-keep-debug` leaves: the code is not there.
   bool is_debug_only() const { return !HasSection(".text"); }
@@ -52,12 +54,15 @@ class SymbolFile {
     std::string symbol;  // without a version: "write", not "write@@GLIBC_2.2.5"
     std::string file;    // without a folder; known for functions that are local to a file only
   };
-  // The function that holds `address`, out of .symtab, or .dynsym where that is missing; an empty symbol
-  // where there is none. Of aliases the longest is taken, and the last of these.
+  // The function that holds `address`, out of .symtab, or .dynsym and MiniDebugInfo where that is missing; an
+  // empty symbol where there is none. Of aliases the longest is taken, and the last of these.
   Function FunctionAt(uint64_t address);
 
   // The file's DWARF; nullptr where it has none. Owned by this object.
   Dwarf* dwarf();
+  // Gives back what that, and pages of the file that were read, take of memory; what dwarf() has returned is
+  // no more.
+  void ForgetDwarf();
 
  private:
   struct Symbol {
@@ -67,13 +72,16 @@ class SymbolFile {
   };
   SymbolFile(std::string path, int fd, Elf* elf);
   void ReadSymbols();
-  void ReadTable(uint32_t section_type);
+  void ReadTable(Elf* elf, uint32_t section_type);
+  void ReadMiniDebugInfo();
   Elf_Scn* Section(std::string_view name) const;
   bool HasSection(std::string_view name) const;
 
   std::string path_, build_id_;
   int fd_;
   Elf* elf_;
+  std::string mini_bytes_;   // of MiniDebugInfo
+  Elf* mini_elf_ = nullptr;  // of these
   Dwarf* dwarf_ = nullptr;
   bool symbols_read_ = false, dwarf_tried_ = false;
   std::vector<Symbol> symbols_;  // sorted by address, each address once

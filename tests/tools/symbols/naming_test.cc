@@ -151,6 +151,36 @@ TEST_F(Naming, IsNotKeptWhereBetterMayCome) {
               HasSubstr("guilty.c:2"));
 }
 
+// Of debug information that cannot be read whole, or is in files that are not here.
+TEST_F(Naming, SaysWhatOfTheDebugInformationIsMissing) {
+  const auto expect_warning = [&](const std::string& warning) {
+    const Result result = RunKept({"top", WriteProfile()});
+    EXPECT_THAT(result.out, HasSubstr("guilty"));
+    EXPECT_EQ(result.err, "heapprof: warning: " + program_ + ": " + warning + "\n");
+    EXPECT_FALSE(std::filesystem::exists(CacheFile()));
+  };
+  Compile(program_, {"-g", "-gsplit-dwarf"});
+  for (const std::string& name : ListDir(dir_.path())) {
+    if (name.find(".dwo") != std::string::npos) std::filesystem::remove(dir_ / name);
+  }
+  expect_warning("a part of its debug information is in files (.dwo) that are not here");
+  if (HaveProgram("dwz")) {
+    Compile(program_, {"-gdwarf-4"});
+    Compile(dir_ / "second", {"-gdwarf-4"});
+    const Result shared =
+        Do({"/bin/sh", "-ec", "cd $0; dwz -m common program second; rm common", dir_.path()});
+    ASSERT_TRUE(shared.ok()) << shared.Describe();
+    expect_warning("its debug information refers to common (dwz), which is not here");
+  }
+  Compile(program_, {"-g"});
+  if (Do({"objcopy", "--compress-debug-sections=zstd", program_}).ok()) {
+    const Result result = RunKept({"top", "--by", "line", WriteProfile()});
+    // Later elfutils read it.
+    EXPECT_THAT(result.err + result.out,
+                testing::AnyOf(HasSubstr("compressed by zstd"), HasSubstr("guilty.c:2")));
+  }
+}
+
 TEST_F(Naming, NeedsNoCache) {
   const std::string profile = WriteProfile();
   const auto names = [&](const std::vector<std::pair<std::string, std::string>>& env) {

@@ -15,6 +15,7 @@
 #include "tests/support/profile.h"
 #include "tests/tools/made_profile.h"
 #include "tests/tools/symbols/located.h"
+#include "tools/symbols/sources/debug_files.h"
 #include "tools/symbols/symbol_file.h"
 
 namespace heapprof::test {
@@ -166,6 +167,31 @@ TEST_F(Symbolize, LeavesNothingBehindWhenItCannotWrite) {
   EXPECT_EQ(profile.error(), "");
   EXPECT_EQ(profile.proto().SerializeAsString(), MakeProfile().SerializeAsString());
   EXPECT_EQ(ListDir(dir_.path()).size(), 1u);
+}
+
+// Much debug information is read a part at a time.
+TEST_F(Symbolize, ForgettingDebugInformationChangesNoName) {
+  std::string reason;
+  tools::DebugFiles all({}, false), little({}, false, 0);
+  const auto holds_all = all.Open(with_debug_, "", {}, &reason),
+             holds_little = little.Open(with_debug_, "", {}, &reason);
+  ASSERT_TRUE(holds_all != nullptr && holds_little != nullptr) << reason;
+  std::vector<uint64_t> addresses = RandomAddresses(with_debug_);
+  constexpr size_t kFew = 40;
+  ASSERT_GT(addresses.size(), kFew);
+  addresses.resize(kFew);
+  size_t inlined = 0;
+  for (const uint64_t address : addresses) {
+    const auto a = holds_all->FramesAt(address), b = holds_little->FramesAt(address);
+    ASSERT_EQ(a.size(), b.size());
+    inlined += a.size() > 1 ? 1 : 0;
+    for (size_t i = 0; i < a.size(); ++i) {
+      EXPECT_EQ(a[i].symbol, b[i].symbol);
+      EXPECT_EQ(a[i].file, b[i].file);
+      EXPECT_EQ(a[i].line, b[i].line);
+    }
+  }
+  EXPECT_GT(inlined, 0u);
 }
 
 // Sources named from a build folder beside them: build/here.cc, source/there.cc and include/inner.h.

@@ -49,7 +49,7 @@ void ResolveAddresses() {
     if (!at.path.empty() && at.path[0] == '/') {
       const auto [found, is_new] = modules.try_emplace({at.path, at.build_id});
       std::string reason;
-      if (is_new) found->second = files.Open(at.path, at.build_id, &reason);
+      if (is_new) found->second = files.Open(at.path, at.build_id, {}, &reason);
       if (ModuleSymbols* module = found->second.get()) {
         if (const auto linked = module->Unbias(at.address - at.start + at.offset, at.address - at.start)) {
           for (const SourceFrame& frame : module->FramesAt(*linked)) {

@@ -12,7 +12,7 @@ const std::vector<SourceFrame>& ModuleNames::FramesAt(uint64_t offset, uint64_t 
   if (!is_new) return found->second;
   if (!tried_) {
     tried_ = true;
-    symbols_ = files_->Open(path_, build_id_, &reason_);
+    symbols_ = files_->Open(path_, build_id_, places_, &reason_);
   }
   if (symbols_ == nullptr) return found->second;
   if (const auto address = symbols_->Unbias(offset, from_code)) found->second = symbols_->FramesAt(*address);

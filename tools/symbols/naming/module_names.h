@@ -19,8 +19,14 @@ namespace heapprof::tools {
 class ModuleNames {
  public:
   // `files` and `cache` must outlive the object. `build_id` is in lower-case hex, "" if not known.
-  ModuleNames(std::string path, std::string build_id, DebugFiles* files, const NameCache* cache)
-      : path_(std::move(path)), build_id_(std::move(build_id)), files_(files), cache_(cache) {}
+  // `places`: where the file may be, too.
+  ModuleNames(std::string path, std::string build_id, std::vector<std::string> places, DebugFiles* files,
+              const NameCache* cache)
+      : path_(std::move(path)),
+        build_id_(std::move(build_id)),
+        places_(std::move(places)),
+        files_(files),
+        cache_(cache) {}
   ~ModuleNames() { Keep(); }
   ModuleNames(const ModuleNames&) = delete;
   ModuleNames& operator=(const ModuleNames&) = delete;
@@ -35,11 +41,14 @@ class ModuleNames {
   const std::string& build_id() const { return build_id_; }
   // Why it has no names, if it has none: a line without the file's name. "" before the file was looked for.
   const std::string& reason() const { return reason_; }
+  // What of its names is missing; "" if nothing is known to be.
+  std::string warning() const { return symbols_ == nullptr ? "" : symbols_->warning(); }
   // The file that was opened; nullptr if none was.
   const SymbolFile* opened() const { return symbols_ == nullptr ? nullptr : &symbols_->file(); }
 
  private:
   const std::string path_, build_id_;
+  const std::vector<std::string> places_;
   DebugFiles* files_;
   const NameCache* cache_;
   bool cache_read_ = false, tried_ = false;

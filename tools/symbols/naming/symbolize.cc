@@ -15,6 +15,7 @@
 #include "tools/profile/interner.h"
 #include "tools/profile/profile_writer.h"
 #include "tools/symbols/demangle.h"
+#include "tools/symbols/sources/perf_map.h"
 
 namespace heapprof::tools {
 namespace {
@@ -120,7 +121,7 @@ std::vector<uint64_t> CodeStarts(const Profile& profile) {
   return starts;
 }
 
-// The locations without names, by mapping.
+// The locations without names, by mapping, in ascending order of their addresses.
 std::vector<std::vector<uint32_t>> Unnamed(const Profile& profile, bool only_untouched, size_t* count) {
   std::vector<std::vector<uint32_t>> unnamed(profile.mappings.size());
   std::vector<bool> touched(profile.mappings.size());
@@ -134,10 +135,27 @@ std::vector<std::vector<uint32_t>> Unnamed(const Profile& profile, bool only_unt
       touched[location.mapping] = true;
     }
   }
-  for (size_t i = 0; only_untouched && i < unnamed.size(); ++i) {
-    if (touched[i]) unnamed[i].clear();
+  for (size_t i = 0; i < unnamed.size(); ++i) {
+    if (only_untouched && touched[i]) unnamed[i].clear();
+    std::sort(unnamed[i].begin(), unnamed[i].end(), [&](uint32_t a, uint32_t b) {
+      return profile.locations[a].address < profile.locations[b].address;
+    });
   }
   return unnamed;
+}
+
+// Names of code that is in no file. Returns how many locations got one.
+size_t NameMadeCode(Profile* profile, const std::vector<uint32_t>& locations, const LivingProcess& process,
+                    FrameWriter* writer) {
+  if (locations.empty()) return 0;
+  const PerfMap map(process);
+  size_t named = 0;
+  for (const uint32_t at : locations) {
+    ProfileLocation* location = &profile->locations[at];
+    const SourceFrame frame = map.At(location->address);
+    if (!frame.symbol.empty() && writer->Write({frame}, location)) ++named;
+  }
+  return named;
 }
 
 }  // namespace
@@ -147,7 +165,8 @@ Symbolizer::Symbolizer(SymbolizeOptions options)
       files_(options_.debug_paths, options_.debuginfod),
       cache_(CacheFolder(CacheFolder::OfUser())) {}
 
-ModuleNames* Symbolizer::ModuleOf(const Profile& profile, const ProfileMapping& mapping) {
+ModuleNames* Symbolizer::ModuleOf(const Profile& profile, uint32_t index, const LivingProcess& process) {
+  const ProfileMapping& mapping = profile.mappings[index];
   std::string path(profile.text(mapping.filename));
   if (path.empty() || path[0] != '/' || path.compare(0, 2, "//") == 0) return nullptr;  // [vdso], //anon
   if (path.size() > kDeleted.size() &&
@@ -158,7 +177,11 @@ ModuleNames* Symbolizer::ModuleOf(const Profile& profile, const ProfileMapping& 
   std::transform(build_id.begin(), build_id.end(), build_id.begin(),
                  [](unsigned char c) { return static_cast<char>(c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c); });
   std::unique_ptr<ModuleNames>& module = modules_[{path, build_id}];
-  if (module == nullptr) module = std::make_unique<ModuleNames>(path, build_id, &files_, &cache_);
+  if (module == nullptr) {
+    const bool is_program = mapping.filename == profile.mappings[0].filename;
+    module = std::make_unique<ModuleNames>(
+        path, build_id, process.PlacesOf(path, mapping.start, mapping.limit, is_program), &files_, &cache_);
+  }
   return module.get();
 }
 
@@ -167,15 +190,20 @@ SymbolizeResult Symbolizer::Run(Profile* profile) {
   SymbolizeResult result;
   const auto unnamed = Unnamed(*profile, options_.only_unnamed, &result.locations);
   if (result.locations == 0) return result;
+  const LivingProcess process(*profile);
   const std::vector<uint64_t> code_starts = CodeStarts(*profile);
   FrameWriter writer(profile);
   Progress progress("symbolizing", result.locations);
   std::map<ModuleNames*, size_t> left;  // locations without a name, of files of which none has one
   std::set<ModuleNames*> named;
+  std::vector<uint32_t> made;  // locations in code that is in no file
   for (uint32_t i = 0; i < unnamed.size(); ++i) {
     const ProfileMapping& mapping = profile->mappings[i];
-    ModuleNames* module = unnamed[i].empty() ? nullptr : ModuleOf(*profile, mapping);
-    if (module == nullptr) continue;
+    ModuleNames* module = unnamed[i].empty() ? nullptr : ModuleOf(*profile, i, process);
+    if (module == nullptr) {
+      made.insert(made.end(), unnamed[i].begin(), unnamed[i].end());
+      continue;
+    }
     size_t resolved = 0;
     for (const uint32_t at : unnamed[i]) {
       ProfileLocation* location = &profile->locations[at];
@@ -188,10 +216,11 @@ SymbolizeResult Symbolizer::Run(Profile* profile) {
     left[module] += unnamed[i].size() - resolved;
     if (resolved != 0) named.insert(module);
   }
+  result.resolved += NameMadeCode(profile, made, process, &writer);
   writer.SetFlags();
   for (ModuleNames* module : named) {
     left.erase(module);
-    WarnIfNewer(*profile, *module);
+    WarnOf(*profile, *module);
   }
   if (!options_.quiet) TellOf(left);
   return result;
@@ -218,18 +247,19 @@ void Symbolizer::TellOf(const std::map<ModuleNames*, size_t>& unnamed) {
   }
 }
 
-void Symbolizer::WarnIfNewer(const Profile& profile, const ModuleNames& module) {
+void Symbolizer::WarnOf(const Profile& profile, const ModuleNames& module) {
   const SymbolFile* file = module.opened();
-  if (file == nullptr || options_.quiet || !module.build_id().empty() || profile.header.time_nanos <= 0)
-    return;
+  if (file == nullptr || options_.quiet) return;
+  std::string warning = module.warning().empty() ? "" : ": " + module.warning();
   struct stat status;
   constexpr int64_t kNanos = 1'000'000'000;
-  if (stat(file->path().c_str(), &status) != 0 ||
-      status.st_mtim.tv_sec <= profile.header.time_nanos / kNanos || !told_.insert(&module).second) {
-    return;
+  if (warning.empty() && module.build_id().empty() && profile.header.time_nanos > 0 &&
+      stat(file->path().c_str(), &status) == 0 &&
+      status.st_mtim.tv_sec > profile.header.time_nanos / kNanos) {
+    warning = " is newer than the profile, which knows no build id of it: its names may be wrong";
   }
-  Tell("warning: " + Printable(file->path()) +
-       " is newer than the profile, which knows no build id of it: its names may be wrong");
+  if (warning.empty() || !told_.insert(&module).second) return;
+  Tell("warning: " + Printable(module.path()) + warning);
 }
 
 SymbolizeResult Symbolize(Profile* profile, const SymbolizeOptions& options) {

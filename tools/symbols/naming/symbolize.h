@@ -20,6 +20,7 @@
 #include "tools/symbols/cache/name_cache.h"
 #include "tools/symbols/naming/module_names.h"
 #include "tools/symbols/sources/debug_files.h"
+#include "tools/symbols/sources/living_process.h"
 
 namespace heapprof::tools {
 
@@ -47,10 +48,12 @@ class Symbolizer {
   SymbolizeResult Run(Profile* profile);
 
  private:
-  ModuleNames* ModuleOf(const Profile& profile, const ProfileMapping& mapping);
+  // nullptr for a mapping of no file.
+  ModuleNames* ModuleOf(const Profile& profile, uint32_t mapping, const LivingProcess& process);
   // Says why files have no names: `unnamed` has how many locations of each.
   void TellOf(const std::map<ModuleNames*, size_t>& unnamed);
-  void WarnIfNewer(const Profile& profile, const ModuleNames& module);
+  // Says what the names of a file are to be taken with.
+  void WarnOf(const Profile& profile, const ModuleNames& module);
 
   SymbolizeOptions options_;
   DebugFiles files_;

@@ -48,13 +48,20 @@ bool IsBuildId(const std::string& text) {
 
 }  // namespace
 
-ModuleSymbols::ModuleSymbols(std::unique_ptr<SymbolFile> file, std::unique_ptr<SymbolFile> debug)
-    : file_(std::move(file)), debug_(std::move(debug)) {
+ModuleSymbols::ModuleSymbols(std::unique_ptr<SymbolFile> file, std::unique_ptr<SymbolFile> debug,
+                             uint64_t max_bytes)
+    : file_(std::move(file)), debug_(std::move(debug)), max_bytes_(max_bytes) {
   for (SymbolFile* source : {debug_.get(), file_.get()}) {
-    Dwarf* dwarf = source == nullptr ? nullptr : source->dwarf();
-    if (dwarf == nullptr || scopes_ != nullptr) continue;
-    scopes_ = std::make_unique<DwarfScopes>(dwarf);
+    if (dwarf_source_ != nullptr || source == nullptr) continue;
+    if (source->has_dwarf()) dwarf_source_ = source;
+    warning_ = source->dwarf_obstacle();
   }
+  StartDwarf();
+}
+
+void ModuleSymbols::StartDwarf() {
+  Dwarf* dwarf = dwarf_source_ == nullptr ? nullptr : dwarf_source_->dwarf();
+  if (dwarf != nullptr) scopes_ = std::make_unique<DwarfScopes>(dwarf);
 }
 
 std::optional<uint64_t> ModuleSymbols::Unbias(uint64_t offset, uint64_t from_code) const {
@@ -75,7 +82,17 @@ SymbolFile::Function ModuleSymbols::FunctionAt(uint64_t address) {
 
 std::vector<SourceFrame> ModuleSymbols::FramesAt(uint64_t address) {
   std::vector<SourceFrame> frames;
-  if (scopes_ != nullptr) frames = scopes_->FramesAt(address);
+  if (scopes_ != nullptr && scopes_->bytes_read() > max_bytes_) {
+    scopes_.reset();
+    dwarf_source_->ForgetDwarf();
+    StartDwarf();
+  }
+  if (scopes_ != nullptr) {
+    frames = scopes_->FramesAt(address);
+    if (warning_.empty() && !scopes_->complete()) {
+      warning_ = "a part of its debug information is in files (.dwo) that are not here";
+    }
+  }
   // The symbol table tells the parts of a function apart that DWARF has as one: foo.cold, foo.part.0.
   const SymbolFile::Function function = FunctionAt(address);
   if (frames.empty() && !function.symbol.empty()) frames.emplace_back();
@@ -87,8 +104,11 @@ std::vector<SourceFrame> ModuleSymbols::FramesAt(uint64_t address) {
   return frames;
 }
 
-DebugFiles::DebugFiles(std::vector<std::string> debug_paths, bool debuginfod)
-    : debuginfod_(debuginfod), debug_paths_(std::move(debug_paths)), own_paths_(debug_paths_.size()) {
+DebugFiles::DebugFiles(std::vector<std::string> debug_paths, bool debuginfod, uint64_t max_bytes)
+    : debuginfod_(debuginfod),
+      max_bytes_(max_bytes),
+      debug_paths_(std::move(debug_paths)),
+      own_paths_(debug_paths_.size()) {
   debug_paths_.emplace_back(kSystemDebugPath);
 }
 
@@ -144,8 +164,19 @@ std::unique_ptr<SymbolFile> DebugFiles::AskServers(const std::string& build_id, 
   return found != nullptr && found->build_id() == build_id ? std::move(found) : nullptr;
 }
 
-std::unique_ptr<ModuleSymbols> DebugFiles::Open(const std::string& path, const std::string& build_id,
-                                                std::string* reason) {
+std::unique_ptr<SymbolFile> DebugFiles::FindItself(const std::string& path, const std::string& build_id,
+                                                   const std::vector<std::string>& places,
+                                                   std::string* reason) const {
+  const auto in_places = [&]() -> std::unique_ptr<SymbolFile> {
+    for (const std::string& place : places) {
+      auto file = SymbolFile::Open(place);
+      if (file != nullptr && (build_id.empty() || file->build_id() == build_id)) return file;
+    }
+    return nullptr;
+  };
+  if (build_id.empty()) {
+    if (auto file = in_places()) return file;
+  }
   auto file = SymbolFile::Open(path);
   if (file == nullptr) {
     const int error = access(path.c_str(), R_OK) == 0 ? 0 : errno;
@@ -158,6 +189,12 @@ std::unique_ptr<ModuleSymbols> DebugFiles::Open(const std::string& path, const s
         (file->build_id().empty() ? "without build id" : "of build id " + ShortBuildId(file->build_id()));
     file = nullptr;
   }
+  return file != nullptr ? std::move(file) : in_places();
+}
+
+std::unique_ptr<ModuleSymbols> DebugFiles::Open(const std::string& path, const std::string& build_id,
+                                                const std::vector<std::string>& places, std::string* reason) {
+  auto file = FindItself(path, build_id, places, reason);
   if (file != nullptr) *reason = "no names in it for this code";
   std::unique_ptr<SymbolFile> debug;
   if (file == nullptr || !file->has_dwarf()) {
@@ -175,7 +212,7 @@ std::unique_ptr<ModuleSymbols> DebugFiles::Open(const std::string& path, const s
   if (file == nullptr && !debug->is_debug_only()) {
     file = std::move(debug);
   }
-  return std::make_unique<ModuleSymbols>(std::move(file), std::move(debug));
+  return std::make_unique<ModuleSymbols>(std::move(file), std::move(debug), max_bytes_);
 }
 
 }  // namespace heapprof::tools
