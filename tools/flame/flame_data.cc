@@ -71,10 +71,11 @@ void WriteFunctions(JsonWriter* json, const FlameTree& tree) {
   json->Open('{');
   json->Texts("name", tree.function_names());
   // What people call it, where that is not its name.
+  const std::vector<std::string> display_names = tree.DisplayNames();
   json->Key("display");
   json->Open('[');
   for (size_t i = 0; i < tree.functions().size(); ++i) {
-    const std::string& display = tree.display_names()[i];
+    const std::string& display = display_names[i];
     json->Text(display == tree.function_names()[i] ? "" : display);
   }
   json->Close(']');

@@ -93,10 +93,27 @@ std::vector<uint32_t> FlameTree::NumberFunctions(const FrameTable& frames) {
     if (numbers[frame] == functions_.size()) {
       functions_.push_back({files_.Number(frames.source(frame)), modules_.Number(frames.module(frame)),
                             frames.start_line(frame)});
-      display_names_.push_back(DisplayName(name) + unique.substr(std::min(name.size(), unique.size())));
+      suffixes_.push_back(unique.substr(std::min(name.size(), unique.size())));
     }
   }
   return numbers;
+}
+
+std::vector<std::string> FlameTree::DisplayNames() const {
+  const std::vector<std::string>& whole = names_.texts();
+  std::vector<std::string> names(whole.size());
+  std::unordered_map<std::string, size_t> seen;
+  const auto name = [&](size_t i) { return whole[i].substr(0, whole[i].size() - suffixes_[i].size()); };
+  for (size_t i = 0; i < names.size(); ++i) ++seen[names[i] = DisplayName(name(i)) + suffixes_[i]];
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (seen[names[i]] > 1) names[i] = DisplaySignature(name(i)) + suffixes_[i];
+  }
+  seen.clear();
+  for (const std::string& one : names) ++seen[one];
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (seen[names[i]] > 1) names[i] = whole[i];
+  }
+  return names;
 }
 
 uint32_t FlameTree::NodeOf(const FrameTable& frames, const std::vector<uint32_t>& numbers,

@@ -104,8 +104,8 @@ class FlameTree {
   // The number of each frame's function.
   std::vector<uint32_t> NumberFunctions(const FrameTable& frames);
   const std::vector<std::string>& function_names() const { return names_.texts(); }
-  // What people call them.
-  const std::vector<std::string>& display_names() const { return display_names_; }
+  // What people call them: with their parameters, or whole, where two would be called the same.
+  std::vector<std::string> DisplayNames() const;
   const std::vector<Function>& functions() const { return functions_; }
   const std::vector<std::string>& files() const { return files_.texts(); }
   const std::vector<std::string>& modules() const { return modules_.texts(); }
@@ -130,7 +130,7 @@ class FlameTree {
   bool has_folded_ = false;
   TextIndex names_, files_, modules_;
   std::vector<Function> functions_;
-  std::vector<std::string> display_names_;
+  std::vector<std::string> suffixes_;  // of the names: what tells functions of one name apart
   LabelSets labels_;
 };
 

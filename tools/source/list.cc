@@ -40,7 +40,7 @@ std::set<int64_t> ShownLines(const ListedFunction& function, int64_t line_count,
   std::set<int64_t> shown;
   for (const auto& [number, line] : function.lines) {
     shown.insert(number);
-    if (number <= 0) continue;
+    if (number <= 0 || number > line_count) continue;
     int64_t from = number - context;
     if (function.start_line > 0) {
       const bool is_near = function.start_line <= number && number - function.start_line <= kNear;

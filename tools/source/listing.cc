@@ -9,6 +9,9 @@
 namespace heapprof::tools {
 namespace {
 
+// Frames that are shown inside of a line: a hostile file may have any number.
+constexpr size_t kMaxInlined = 100;
+
 class Lister {
  public:
   Lister(const View& view, const std::string& regex) : view_(view), profile_(view.profile()) {
@@ -76,7 +79,7 @@ class Lister {
       ListedLine& line = function.lines[lines[i].line];
       Count(sample, is_flat, &line.figure);
       auto* inlined = &line.inlined;
-      for (size_t inner = i; inner-- > 0;) {
+      for (size_t inner = i; inner-- > i - std::min(i, kMaxInlined);) {
         const uint32_t id = lines[inner].function;
         const ProfileFunction none, &callee = id == kNone ? none : profile_.functions[id];
         ListedLine& call = (*inlined)[{std::string(profile_.text(callee.name)),

@@ -129,6 +129,16 @@ class FiltersTest(page_case.PageCase):
         self.open()
         self.assertTrue(self.browser.run("return document.getElementById('fold').hidden"))
 
+    def test_names_tell_functions_apart(self):
+        names = ("int app::f(int)", "int app::f(std::vector<int, std::allocator<int> > const&)", "void app::g<int>(int) const", "h")
+        self.write("names.pb.gz", {("main", name): 1 + i for i, name in enumerate(names)})
+        self.flame("names.pb.gz", "-o", self.path("names.html"))
+        self.open("names.html")
+        self.assertEqual([row[2] for row in self.table()][:4], ["h", "app::g<int>", "app::f(std::vector<int> const&)", "app::f(int)"])
+        self.browser.mouse(*self.point(2, 0.5))
+        self.assertEqual(self.frame()[0], "void app::g<int>(int) const")
+        self.assertEqual(self.browser.text("#scope"), "in app::g<int>")
+
     def test_filters_of_the_command(self):
         self.write("cut.pb.gz", {("main", "f", "g"): 4, ("main", "h"): 2})
         for options in (("--focus", "g"), ("--ignore", "g"), ("--hide", "^f$")):

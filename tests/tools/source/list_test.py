@@ -42,7 +42,7 @@ class ListTest(unittest.TestCase):
         self.path = os.path.join(self.folder, "p.pb.gz")
 
     def run_command(self, *words):
-        done = subprocess.run([HEAPPROF, *words], capture_output=True, text=True, check=False, cwd=self.folder)
+        done = subprocess.run([HEAPPROF, *words], capture_output=True, text=True, check=False, cwd=self.folder, timeout=60)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout, done.stderr
 
@@ -182,6 +182,20 @@ f in {source}: flat 1.5 KiB, cum 3.5 KiB, 100.00% of all
         self.assertIn("2          a\\x1b[31m\n", out)
         self.assertIn("source files that are not here: /dev/zero, " + os.path.join(self.folder, "fifo") + ";", err)
         self.assertIn("changed after the profile was taken, lines may have moved: " + os.path.join(self.folder, "new") + "\n", err)
+
+    def test_hostile_lines_do_no_harm(self):
+        source = self.write_source("src/a.cc")
+        writer = profile_writer.ProfileWriter(period=1)
+        for line in ((1 << 63) - 1, -1, -(1 << 63), 61):
+            writer.add((("f", "/app", source, line),), (1, 1024, 1, 1024))
+        # More than any compiler puts into one place.
+        writer.add((tuple((f"g{i}", "/app", source, 1 + i % 60) for i in range(3000)),), (1, 1024, 1, 1024))
+        writer.write(self.path)
+        out, _ = self.run_command("list", ".", self.path)
+        self.assertIn("9223372036854775807\n", out)
+        out, _ = self.run_command("list", "--json", "^g2999$", self.path)
+        (line,) = json.loads(out)["functions"][0]["lines"]
+        self.assertEqual((line["cum"], len(line["inlined"])), (1024, 100))
 
     def test_a_program(self):
         with open(os.path.join(self.folder, "program.cc"), "w", encoding="utf-8") as file:
