@@ -47,6 +47,14 @@ std::string See(const CLI::App& command) {
   Fail(command, Printable(word) + " is one word too many");
 }
 
+// Errors: Failure, always: nothing stands behind the option `name`.
+[[noreturn]] void FailAtMissingValue(const CLI::App& command, const std::string& name,
+                                     const CLI::Option& option) {
+  std::string what = name;
+  what.append(" needs a value, ").append(name).append(" ").append(ValueWord(option));
+  Fail(command, what);
+}
+
 }  // namespace
 
 std::vector<std::string> CutProgram(const CLI::App& app, std::vector<std::string>* words) {
@@ -92,9 +100,9 @@ void CheckWords(const CLI::App& app, std::vector<std::string>* words) {
       if (word[2] != '=') continue;
       Fail(*command, Printable(word) + ": a value follows " + name + " without =");
     }
-    if (++i >= words->size()) Fail(*command, name + " needs a value, " + name + " " + ValueWord(*option));
+    if (++i >= words->size()) FailAtMissingValue(*command, name, *option);
     const std::string& next = (*words)[i];
-    if (next == "--") Fail(*command, name + " needs a value, " + name + " " + ValueWord(*option));
+    if (next == "--") FailAtMissingValue(*command, name, *option);
     if (IsLong(next)) {
       Fail(*command,
            name + " needs a value before " + Printable(next) +

@@ -144,7 +144,7 @@ void MakeRoomBesideAuditors() {
 // The options as text, `output` made absolute: the program may change its folder before it dumps, and those
 // that it starts may be in others from their start.
 std::string LibraryOptions(const RunRequest& request) {
-  const std::string text = MergeOptions(Environment("HEAPPROF_OPTIONS"), request.options);
+  std::string text = MergeOptions(Environment("HEAPPROF_OPTIONS"), request.options);
   const std::vector<OptionPair> pairs = ParseOptionText(text);
   const std::string* given = FindOption(pairs, "output");
   if (given == nullptr && !request.in_this_folder) return text;
