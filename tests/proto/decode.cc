@@ -36,11 +36,7 @@ std::string Gunzip(const std::string& compressed) {
   return out;
 }
 
-pb::Profile DecodeProfile(const std::string& compressed) {
-  pb::Profile profile;
-  EXPECT_TRUE(profile.ParseFromString(Gunzip(compressed)));
-  return profile;
-}
+pb::Profile DecodeProfile(const std::string& compressed) { return Parsed<pb::Profile>(Gunzip(compressed)); }
 
 std::string Text(const pb::Profile& profile, int64_t index) {
   if (index < 0 || index >= profile.string_table_size()) {

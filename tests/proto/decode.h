@@ -3,6 +3,8 @@
 #ifndef HEAPPROF_TESTS_PROTO_DECODE_H_
 #define HEAPPROF_TESTS_PROTO_DECODE_H_
 
+#include <gtest/gtest.h>
+
 #include <string>
 
 #include "profile.pb.h"
@@ -24,6 +26,14 @@ class StringSink final : public ByteSink {
 
 // The contents of one gzip member. Fails the test if there is not exactly one, whole and undamaged.
 std::string Gunzip(const std::string& compressed);
+
+// The message that `bytes` are; fails the test if they are none.
+template <class Message>
+Message Parsed(const std::string& bytes) {
+  Message message;
+  EXPECT_TRUE(message.ParseFromString(bytes));
+  return message;
+}
 
 // Both steps; fails the test if the bytes are no Profile.
 pb::Profile DecodeProfile(const std::string& compressed);

@@ -18,9 +18,7 @@ class ProfileBuilderTest : public testing::Test {
  protected:
   pb::Profile Decode() {
     EXPECT_EQ(builder_.Finish(), 0);
-    pb::Profile profile;
-    EXPECT_TRUE(profile.ParseFromString(sink_.data));
-    return profile;
+    return Parsed<pb::Profile>(sink_.data);
   }
 
   StringSink sink_;

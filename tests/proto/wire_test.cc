@@ -14,17 +14,10 @@ namespace {
 
 class WireTest : public testing::Test {
  protected:
-  pb::Profile Decode() {
+  template <class Message>
+  Message Decode() {
     EXPECT_EQ(wire_.Flush(), 0);
-    pb::Profile profile;
-    EXPECT_TRUE(profile.ParseFromString(sink_.data));
-    return profile;
-  }
-  pb::Sample DecodeSample() {
-    EXPECT_EQ(wire_.Flush(), 0);
-    pb::Sample sample;
-    EXPECT_TRUE(sample.ParseFromString(sink_.data));
-    return sample;
+    return Parsed<Message>(sink_.data);
   }
 
   StringSink sink_;
@@ -39,14 +32,14 @@ TEST_F(WireTest, VarintsAtEachLengthsEdge) {
     values.push_back(uint64_t{1} << bits);
   }
   for (uint64_t value : values) wire_.Uint64(fields::sample::kLocationId, value);
-  pb::Sample sample = DecodeSample();
+  pb::Sample sample = Decode<pb::Sample>();
   EXPECT_EQ(std::vector<uint64_t>(sample.location_id().begin(), sample.location_id().end()), values);
 }
 
 TEST_F(WireTest, NegativeAndExtremeInt64) {
   const int64_t values[] = {INT64_MIN, -1, 0, INT64_MAX};
   wire_.Int64s(fields::sample::kValue, values, 4);
-  pb::Sample sample = DecodeSample();
+  pb::Sample sample = Decode<pb::Sample>();
   EXPECT_EQ(std::vector<int64_t>(sample.value().begin(), sample.value().end()),
             std::vector<int64_t>(values, values + 4));
 }
@@ -72,7 +65,7 @@ TEST_F(WireTest, NestedMessagesAreClosedInnermostFirst) {
   wire_.EndMessage(fields::profile::kLocation, location);
   WireEncoder::Mark empty = wire_.StartMessage();
   wire_.EndMessage(fields::profile::kFunction, empty);
-  pb::Profile profile = Decode();
+  pb::Profile profile = Decode<pb::Profile>();
   ASSERT_EQ(profile.location_size(), 1);
   ASSERT_EQ(profile.location(0).line_size(), 3);
   EXPECT_EQ(profile.location(0).id(), 5u);
@@ -116,7 +109,7 @@ TEST_F(WireTest, StringsOfAnyLengthAtTopLevel) {
   for (size_t size : {0, 1, 127, 128, 4095, 4096, 4097, 65535, 65536, 1000000})
     texts.emplace_back(size, 'a' + size % 26);
   for (const std::string& text : texts) wire_.String(fields::profile::kStringTable, text.data(), text.size());
-  pb::Profile profile = Decode();
+  pb::Profile profile = Decode<pb::Profile>();
   EXPECT_EQ(std::vector<std::string>(profile.string_table().begin(), profile.string_table().end()), texts);
 }
 
@@ -131,7 +124,7 @@ TEST_F(WireTest, AMessageOfTheCapacityFitsBehindWhatIsHeld) {
   for (size_t i = 0; i < count; i++) wire_.Varint(i % 128);
   wire_.EndMessage(fields::sample::kLocationId, packed);
   wire_.EndMessage(fields::profile::kSample, start);
-  pb::Profile profile = Decode();
+  pb::Profile profile = Decode<pb::Profile>();
   ASSERT_EQ(profile.sample_size(), 1);
   EXPECT_EQ(static_cast<size_t>(profile.sample(0).location_id_size()), count);
 }

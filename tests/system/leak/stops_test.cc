@@ -15,6 +15,17 @@ class Stops : public testing::TestWithParam<bool> {
     if (!GetParam()) argv.push_back("untraced");
     return RunProgram(Checked(dir_, argv));
   }
+  void ExpectNoLeak(const std::string& scenario) {
+    const Result result = Run(scenario);
+    EXPECT_EQ(result.exit_status, 0) << result.Describe();
+    EXPECT_EQ(result.err, "");
+  }
+  // That of the scenario's own, which each of them has.
+  void ExpectTheLeak(const std::string& scenario) {
+    const Result result = Run(scenario);
+    EXPECT_EQ(result.exit_status, kLeaks) << result.Describe();
+    EXPECT_EQ(SumOf(ParseReport(result.err)), (LeakSum{41, 1})) << result.err;
+  }
   TempDir dir_;
 };
 
@@ -30,29 +41,13 @@ TEST_P(Stops, ThreadThatBlocksAllSignalsMakesNoWrongVerdict) {
   }
 }
 
-TEST_P(Stops, EachOfManyThreadsIsStopped) {
-  const Result result = Run("many");
-  EXPECT_EQ(result.exit_status, 0) << result.Describe();
-  EXPECT_EQ(result.err, "");
-}
+TEST_P(Stops, EachOfManyThreadsIsStopped) { ExpectNoLeak("many"); }
 
-TEST_P(Stops, ThreadsOfTheKernelsAreNotWaitedFor) {
-  const Result result = Run("worker");
-  EXPECT_EQ(result.exit_status, kLeaks) << result.Describe();
-  EXPECT_EQ(SumOf(ParseReport(result.err)), (LeakSum{41, 1})) << result.err;
-}
+TEST_P(Stops, ThreadsOfTheKernelsAreNotWaitedFor) { ExpectTheLeak("worker"); }
 
-TEST_P(Stops, PagesThatAStoppedThreadIsToFillAreNotRead) {
-  const Result result = Run("userfault");
-  EXPECT_EQ(result.exit_status, kLeaks) << result.Describe();
-  EXPECT_EQ(SumOf(ParseReport(result.err)), (LeakSum{41, 1})) << result.err;
-}
+TEST_P(Stops, PagesThatAStoppedThreadIsToFillAreNotRead) { ExpectTheLeak("userfault"); }
 
-TEST_P(Stops, ChecksAndForksTakeTurns) {
-  const Result result = Run("beside_forks");
-  EXPECT_EQ(result.exit_status, 0) << result.Describe();
-  EXPECT_EQ(result.err, "");
-}
+TEST_P(Stops, ChecksAndForksTakeTurns) { ExpectNoLeak("beside_forks"); }
 
 TEST_P(Stops, CallsOfOtherThreads) {
   const Result result = Run("calls");
