@@ -64,6 +64,7 @@ void WriteSpeedscope(const View& view, const FrameTable& frames, const std::vect
     *out << (frame == 0 ? "\n" : ",\n") << "{\"name\": " << JsonString(frames.name(frame));
     const std::string_view place = frames.source(frame).empty() ? frames.module(frame) : frames.source(frame);
     if (!place.empty()) *out << ", \"file\": " << JsonString(place);
+    if (frames.start_line(frame) > 0) *out << ", \"line\": " << std::to_string(frames.start_line(frame));
     *out << "}";
   }
   *out << "]},\n\"profiles\": [";
@@ -84,7 +85,7 @@ void WriteFolded(const View& view, const FrameTable& frames, TextOutput* out) {
     std::string line;
     for (const uint32_t frame : tree.PathTo(node)) {
       // The format's own separators cannot be quoted in it.
-      std::string name = Printable(frames.name(frame));
+      std::string name = Printable(frames.UniqueName(frame));
       std::replace(name.begin(), name.end(), ';', ':');
       line += (line.empty() ? "" : ";") + name;
     }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What V8's profilers write, and Chrome's DevTools, VS Code and speedscope read.
+#include <algorithm>
+
 #include "tools/base/failure.h"
 #include "tools/base/human.h"
 #include "tools/convert/formats.h"
@@ -21,11 +23,11 @@ void CheckValues(const View& view, const StackTree& tree, const char* format) {
                 needed + "; choose another sample type by --type, or " + other);
 }
 
-// "callFrame": {...}. Lines are not known of all functions: the place is the file.
-void WriteCallFrame(std::string_view name, std::string_view url, TextOutput* out) {
+// "callFrame": {...}. Readers take functions of one name, address and line (from 0; -1: not known) for one.
+void WriteCallFrame(std::string_view name, std::string_view url, int64_t line, TextOutput* out) {
   *out << "\"callFrame\": {\"functionName\": " << JsonString(name)
        << ", \"scriptId\": \"0\", \"url\": " << JsonString(url)
-       << ", \"lineNumber\": -1, \"columnNumber\": -1}";
+       << ", \"lineNumber\": " << std::to_string(line) << ", \"columnNumber\": -1}";
 }
 
 // DevTools shows what is an address as a link.
@@ -33,6 +35,11 @@ std::string Url(const FrameTable& frames, uint32_t frame) {
   const std::string_view source = frames.source(frame);
   const std::string_view path = source.empty() ? frames.module(frame) : source;
   return (path.empty() || path[0] != '/' ? "" : "file://") + std::string(path);
+}
+
+void WriteFrame(const FrameTable& frames, uint32_t frame, TextOutput* out) {
+  const int64_t line = std::max<int64_t>(frames.start_line(frame), 0);
+  WriteCallFrame(frames.name(frame), Url(frames, frame), line - 1, out);
 }
 
 // A value of `unit` in microseconds, to the last digit.
@@ -56,9 +63,9 @@ void WriteHeapProfile(const View& view, const FrameTable& frames, TextOutput* ou
   const auto open = [&](uint32_t node) {
     *out << "{";
     if (node == 0) {
-      WriteCallFrame("(root)", "", out);
+      WriteCallFrame("(root)", "", -1, out);
     } else {
-      WriteCallFrame(frames.name(tree.node(node).frame), Url(frames, tree.node(node).frame), out);
+      WriteFrame(frames, tree.node(node).frame, out);
     }
     *out << ", \"selfSize\": " << Decimal(tree.self(node, 0)) << ", \"id\": " << std::to_string(node + 1)
          << ", \"children\": [";
@@ -107,9 +114,9 @@ void WriteCpuProfile(const View& view, const FrameTable& frames, TextOutput* out
   for (uint32_t node = 0; node < tree.size(); ++node) {
     *out << (node == 0 ? "\n" : ",\n") << "{\"id\": " << std::to_string(node + 1) << ", ";
     if (node == 0) {
-      WriteCallFrame("(root)", "", out);
+      WriteCallFrame("(root)", "", -1, out);
     } else {
-      WriteCallFrame(frames.name(tree.node(node).frame), Url(frames, tree.node(node).frame), out);
+      WriteFrame(frames, tree.node(node).frame, out);
     }
     *out << ", \"hitCount\": " << (tree.self(node, 0) == 0 ? "0" : "1") << ", \"children\": [";
     const char* comma = "";

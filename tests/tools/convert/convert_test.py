@@ -135,6 +135,19 @@ class ConvertTest(unittest.TestCase):
             self.assertIn("Type: alloc_space", top.stdout)
             self.assertIn(f"of {rows[0]['total']}B total", top.stdout)
 
+    def test_functions_of_one_name_stay_apart(self):
+        writer = profile_writer.ProfileWriter(period=1)
+        for i, (file, start) in enumerate((("/src/a.cc", 10), ("/src/b.cc", 10), ("/src/a.cc", 20))):
+            writer.add(("main", ("init", "/usr/bin/app", file, start + 1, start)), (1, 1, 1, 1 << i))
+        writer.write(self.path)
+        made = json.loads(self.convert("speedscope"))
+        frames = [(frame.get("file"), frame.get("line")) for frame in made["shared"]["frames"] if frame["name"] == "init"]
+        self.assertEqual(sorted(frames), [("/src/a.cc", 10), ("/src/a.cc", 20), ("/src/b.cc", 10)])
+        self.assertEqual(len({line.rpartition(" ")[0] for line in self.convert("folded").splitlines()}), 3)
+        nodes = json.loads(self.convert("heapprofile"))["head"]["children"][0]["children"]
+        self.assertEqual(sorted((node["callFrame"]["url"], node["callFrame"]["lineNumber"], node["selfSize"]) for node in nodes),
+                         [("file:///src/a.cc", 9, 1), ("file:///src/a.cc", 19, 4), ("file:///src/b.cc", 9, 2)])
+
     def test_addresses_of_files_are_links(self):
         self.write(profile_writer.HEAP_TYPES, 1 << 30)
         self.assertIn('"functionName": "there", "scriptId": "0", "url": "file:///src/x.cc"', self.convert("heapprofile"))

@@ -27,7 +27,7 @@ def block(field, payload):
 
 
 class ProfileWriter:
-    """add(stack, values, size): the stack's frames are names, or (name, module) or (name, module, file[, line]), or a
+    """add(stack, values, size): the stack's frames are names, or (name, module) or (name, module, file[, line[, start line]]), or a
     tuple of such tuples: functions that are inlined into each other, the innermost first. The root comes first."""
 
     def __init__(self, types=HEAP_TYPES, period=524288, comments=(), time_nanos=1_700_000_000_000_000_000):
@@ -41,14 +41,17 @@ class ProfileWriter:
     def location(self, frame):
         if frame not in self.locations:
             inlined = frame if isinstance(frame, tuple) and isinstance(frame[0], tuple) else (frame,)
-            lines = [(*one, "", 7)[:4] if isinstance(one, tuple) and len(one) == 2 else (*one, 7)[:4] if isinstance(one, tuple)
-                     else (one, "/usr/bin/app", "", 7) for one in inlined]
+            lines = []
+            for one in inlined:
+                one = one if isinstance(one, tuple) else (one, "/usr/bin/app")
+                lines.append((*one, *("", 7, 0)[len(one) - 2:]))
             mapping = self.modules.setdefault(lines[0][1], len(self.modules) + 1)
             where = self.locations[frame] = len(self.locations) + 1
             place = number(1, where) + number(2, mapping) + number(3, 0x1000 + where)
-            for name, _, file, line in lines:
+            for name, _, file, line, start in lines:
                 self.functions += 1
-                self.parts.append(block(5, number(1, self.functions) + number(2, self.string(name)) + number(4, self.string(file))))
+                self.parts.append(block(5, number(1, self.functions) + number(2, self.string(name)) + number(4, self.string(file))
+                                        + number(5, start)))
                 place += block(4, number(1, self.functions) + number(2, line))
             self.parts.append(block(4, place))
         return self.locations[frame]
