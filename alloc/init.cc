@@ -84,6 +84,7 @@ void FindNextFunctions() {
   FindNext("siginterrupt", &g_next.siginterrupt);
   FindNext("setitimer", &g_next.setitimer);
   FindNext("timer_create", &g_next.timer_create);
+  FindNext("timer_delete", &g_next.timer_delete);
   FindNext("mq_notify", &g_next.mq_notify);
   FindNext("sigwait", &g_next.sigwait);
   FindNext("sigwaitinfo", &g_next.sigwaitinfo);

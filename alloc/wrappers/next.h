@@ -39,6 +39,7 @@ struct NextFunctions {
   int (*setitimer)(int, const itimerval*, itimerval*);
   // Of the shared library only.
   int (*timer_create)(clockid_t, sigevent*, timer_t*);
+  int (*timer_delete)(timer_t);
   int (*mq_notify)(mqd_t, const sigevent*);
   int (*sigwait)(const sigset_t*, int*);
   int (*sigwaitinfo)(const sigset_t*, siginfo_t*);

@@ -35,7 +35,7 @@ uintptr_t ThreadStackAt(size_t index);
 using ArgumentSlot = void*;
 ArgumentSlot* HoldThreadArgument(void* argument);
 void ReleaseThreadArgument(ArgumentSlot* slot);
-inline constexpr size_t kArgumentSlots = 1024;
+inline constexpr size_t kArgumentSlots = 2048;
 void* HeldThreadArgument(size_t index);
 
 }  // namespace heapprof

@@ -13,6 +13,7 @@
 
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "tests/system/cpu/load.h"
 
@@ -68,7 +69,8 @@ void C11() {
   CHECK(thrd_join(thread, &result) == thrd_success && result == -7);
 }
 
-void Timer() {
+void OneTimer() {
+  free(g_kept);
   g_kept = malloc(100);
   sigevent event = {};
   event.sigev_notify = SIGEV_THREAD;
@@ -80,11 +82,24 @@ void Timer() {
   CHECK(timer_settime(timer, 0, &at, nullptr) == 0);
   Wait();
   CHECK(timer_delete(timer) == 0);
-  // Many that are never due, and more than are kept in mind.
-  for (int i = 0; i < 1000; ++i) {
+}
+
+void Timer() {
+  OneTimer();
+  // Many that are never due, one after the other, each for another thing.
+  sigevent event = {};
+  event.sigev_notify = SIGEV_THREAD;
+  event.sigev_notify_function = OnTimer;
+  timer_t timer;
+  for (int i = 0; i < 5000; ++i) {
     event.sigev_value.sival_int = i;
     CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0 && timer_delete(timer) == 0);
   }
+  // More at a time than are kept in mind, if the process may have so many.
+  std::vector<timer_t> timers;
+  while (timers.size() < 1200 && timer_create(CLOCK_MONOTONIC, &event, &timer) == 0) timers.push_back(timer);
+  for (timer_t each : timers) CHECK(timer_delete(each) == 0);
+  OneTimer();
   event.sigev_notify = SIGEV_NONE;
   CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0 && timer_delete(timer) == 0);
   CHECK(timer_create(CLOCK_MONOTONIC, nullptr, &timer) == 0 && timer_delete(timer) == 0);

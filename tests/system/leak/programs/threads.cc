@@ -3,6 +3,8 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
+#include <time.h>
 #include <ucontext.h>
 
 #include "tests/system/leak/programs/scenario.h"
@@ -151,6 +153,17 @@ void ExitFromCoroutine() {
   swapcontext(&g_main, &g_coroutine);
 }
 
+// A timer that is never due, whose thread would get the block.
+timer_t MakeTimer() {
+  sigevent event = {};
+  event.sigev_notify = SIGEV_THREAD;
+  event.sigev_notify_function = [](sigval) {};
+  event.sigev_value.sival_ptr = Block(1337);
+  timer_t timer;
+  CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
+  return timer;
+}
+
 const Scenario kList[] = {
     {"thread_stack", [] { StartAndLeave(WithLocal); }},
     {"thread_register", InRegister},
@@ -220,6 +233,8 @@ const Scenario kList[] = {
        memset(&g_main, 0, sizeof g_main);
      }},
     {"exit_on_coroutine", ExitFromCoroutine},
+    {"timer_holds", [] { CallAndWipe([] { MakeTimer(); }); }},
+    {"timer_deleted", [] { CallAndWipe([] { CHECK(timer_delete(MakeTimer()) == 0); }); }},
 };
 SCENARIOS(kList);
 
