@@ -155,12 +155,13 @@ void CheckFolder(const Process& process, const std::string& folder) {
                 " has been deleted; nothing is sent");
 }
 
-// Why the process has written no file since `record` was read; "" if it does not say so.
-std::string FailureSince(const Process& process, const PublishedRecord* record) {
-  if (record == nullptr || record->record.size < sizeof record->record) return "";
+// Errors: Failure: a dump has failed since `record` was read, as the process says.
+void CheckNothingFailed(const Process& process, const PublishedRecord* record, const std::string& wanted) {
+  if (record == nullptr || record->record.size < sizeof record->record) return;
   const uint64_t now = ReadDumpFailure(process, record->address);
-  if (now == 0 || now == record->record.failure) return "";
-  return ErrorText(static_cast<int>(now & UINT32_MAX));
+  if (now == 0 || now == record->record.failure) return;
+  throw Failure(ProcessName(process) + " could not write " + wanted + ": " +
+                ErrorText(static_cast<int>(now & UINT32_MAX)));
 }
 
 // Waits until `watch` has seen a file of `pattern`. Errors: Failure: the process could not write, the time is
@@ -184,8 +185,7 @@ std::string AwaitFile(FolderWatch* watch, const OutputPattern& pattern, const Pr
     if (!found.empty()) return found;
     if (waits[1].revents != 0 && ready > 0)
       throw Failure(ProcessName(process) + " ended before it wrote " + wanted);
-    if (const std::string why = FailureSince(process, record); !why.empty())
-      throw Failure(ProcessName(process) + " could not write " + wanted + ": " + why);
+    CheckNothingFailed(process, record, wanted);
     if (left < 0) {
       char time[32];
       std::snprintf(time, sizeof time, "%g", seconds);

@@ -46,6 +46,6 @@ struct Scenario {
 struct Register {
   Register(const Scenario* first, size_t count);
 };
-#define SCENARIOS(list) static Register g_register(list, sizeof(list) / sizeof(list[0]))
+#define SCENARIOS(list) static Register g_register(list, sizeof(list) / sizeof((list)[0]))
 
 #endif  // HEAPPROF_TESTS_SYSTEM_LEAK_PROGRAMS_SCENARIO_H_
