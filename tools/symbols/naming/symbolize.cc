@@ -15,6 +15,7 @@
 #include "tools/profile/interner.h"
 #include "tools/profile/profile_writer.h"
 #include "tools/symbols/demangle.h"
+#include "tools/symbols/sources/jit_dump.h"
 #include "tools/symbols/sources/perf_map.h"
 
 namespace heapprof::tools {
@@ -148,11 +149,17 @@ std::vector<std::vector<uint32_t>> Unnamed(const Profile& profile, bool only_unt
 size_t NameMadeCode(Profile* profile, const std::vector<uint32_t>& locations, const LivingProcess& process,
                     FrameWriter* writer) {
   if (locations.empty()) return 0;
+  JitDump dump;
+  for (const ProfileMapping& mapping : profile->mappings) {
+    const std::string path(profile->text(mapping.filename));
+    if (dump.empty() && JitDump::IsName(path)) dump = JitDump(ReadOfProcess(path, process), process.pid());
+  }
   const PerfMap map(process);
   size_t named = 0;
   for (const uint32_t at : locations) {
     ProfileLocation* location = &profile->locations[at];
-    const SourceFrame frame = map.At(location->address);
+    SourceFrame frame = dump.At(location->address);
+    if (frame.symbol.empty()) frame = map.At(location->address);
     if (!frame.symbol.empty() && writer->Write({frame}, location)) ++named;
   }
   return named;

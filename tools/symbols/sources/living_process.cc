@@ -13,9 +13,6 @@
 namespace heapprof::tools {
 namespace {
 
-// The clocks are set, and both times are cut to seconds.
-constexpr time_t kStartTolerance = 2;
-
 pid_t ParsePid(std::string_view text) {
   pid_t pid = 0;
   const auto result = std::from_chars(text.data(), text.data() + text.size(), pid);

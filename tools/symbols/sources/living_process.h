@@ -19,6 +19,9 @@ namespace heapprof::tools {
 
 class LivingProcess {
  public:
+  // Seconds by which a start may seem to differ: clocks are set, and times are cut to seconds.
+  static constexpr time_t kStartTolerance = 2;
+
   // By the comments `pid` and `start-time`: another process may have the same pid by now.
   explicit LivingProcess(const Profile& profile);
 

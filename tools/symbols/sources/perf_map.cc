@@ -12,26 +12,6 @@ namespace {
 
 constexpr size_t kMaxBytes = 256 << 20;
 
-// The content of a file whose owner is trusted; "" if there is none.
-std::string ReadOwn(const std::string& path, const LivingProcess& process) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return "";
-  std::string text;
-  struct stat status, owner;
-  const std::string folder = "/proc/" + std::to_string(process.pid());
-  if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_mtime >= process.start() &&
-      (status.st_uid == geteuid() || geteuid() == 0 ||
-       (process.lives() && stat(folder.c_str(), &owner) == 0 && owner.st_uid == status.st_uid))) {
-    char piece[1 << 16];
-    ssize_t got;
-    while (text.size() < kMaxBytes && (got = read(fd, piece, sizeof piece)) > 0) {
-      text.append(piece, static_cast<size_t>(got));
-    }
-  }
-  close(fd);
-  return text;
-}
-
 // Takes a number in hexadecimal and the blank behind it off `line`.
 bool TakeHex(std::string_view* line, uint64_t* value) {
   if (line->substr(0, 2) == "0x") line->remove_prefix(2);
@@ -80,12 +60,32 @@ SourceFrame FrameOf(std::string_view name) {
 
 }  // namespace
 
+std::string ReadOfProcess(const std::string& path, const LivingProcess& process) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return "";
+  std::string text;
+  struct stat status, owner;
+  const std::string folder = "/proc/" + std::to_string(process.pid());
+  if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+      status.st_mtime + LivingProcess::kStartTolerance >= process.start() &&
+      (status.st_uid == geteuid() || geteuid() == 0 ||
+       (process.lives() && stat(folder.c_str(), &owner) == 0 && owner.st_uid == status.st_uid))) {
+    char piece[1 << 16];
+    ssize_t got;
+    while (text.size() < kMaxBytes && (got = read(fd, piece, sizeof piece)) > 0) {
+      text.append(piece, static_cast<size_t>(got));
+    }
+  }
+  close(fd);
+  return text;
+}
+
 PerfMap::PerfMap(const LivingProcess& process) {
   if (process.pid() == 0) return;
   const std::string name = "/tmp/perf-" + std::to_string(process.pid()) + ".map";
-  std::string text = ReadOwn(name, process);
+  std::string text = ReadOfProcess(name, process);
   if (text.empty() && process.lives()) {
-    text = ReadOwn("/proc/" + std::to_string(process.pid()) + "/root" + name, process);
+    text = ReadOfProcess("/proc/" + std::to_string(process.pid()) + "/root" + name, process);
   }
   Read(text);
 }
@@ -102,7 +102,6 @@ void PerfMap::Read(std::string_view text) {
 }
 
 void PerfMap::Lay(uint64_t start, uint64_t end, std::string name) {
-  // What is there already keeps the parts that are not covered.
   auto at = codes_.lower_bound(start);
   if (at != codes_.begin()) {
     auto before = std::prev(at);
@@ -115,11 +114,26 @@ void PerfMap::Lay(uint64_t start, uint64_t end, std::string name) {
   codes_[start] = {end, std::move(name)};
 }
 
-SourceFrame PerfMap::At(uint64_t address) const {
+const std::pair<const uint64_t, PerfMap::Code>* PerfMap::Find(uint64_t address) const {
   const auto after = codes_.upper_bound(address);
-  if (after == codes_.begin()) return {};
-  const auto& [start, code] = *std::prev(after);
-  return address < code.end ? FrameOf(code.name) : SourceFrame();
+  if (after == codes_.begin()) return nullptr;
+  const auto& code = *std::prev(after);
+  return address < code.second.end ? &code : nullptr;
+}
+
+uint64_t PerfMap::StartOf(uint64_t address) const {
+  const auto* code = Find(address);
+  return code == nullptr ? UINT64_MAX : code->first;
+}
+
+std::string PerfMap::NameAt(uint64_t address) const {
+  const auto* code = Find(address);
+  return code == nullptr ? "" : code->second.name;
+}
+
+SourceFrame PerfMap::At(uint64_t address) const {
+  const auto* code = Find(address);
+  return code == nullptr ? SourceFrame() : FrameOf(code->second.name);
 }
 
 }  // namespace heapprof::tools

@@ -11,11 +11,16 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "tools/symbols/dwarf_scopes.h"
 #include "tools/symbols/sources/living_process.h"
 
 namespace heapprof::tools {
+
+// The content of a file that code which `process` made is told in, and whose owner is trusted: the user, or
+// the owner of the process. "" if there is none, or if it is older than the process.
+std::string ReadOfProcess(const std::string& path, const LivingProcess& process);
 
 class PerfMap {
  public:
@@ -26,6 +31,12 @@ class PerfMap {
   explicit PerfMap(std::string_view text) { Read(text); }
 
   bool empty() const { return codes_.empty(); }
+  // What is there already keeps the parts that are not covered.
+  void Lay(uint64_t start, uint64_t end, std::string name);
+  // Where the code at `address` begins; UINT64_MAX where there is none.
+  uint64_t StartOf(uint64_t address) const;
+  // Its name as it was given, "" where there is none.
+  std::string NameAt(uint64_t address) const;
   // An empty symbol where nothing is known. "JS:*work /srv/a.js:10:3" of node is `work` in /srv/a.js,
   // line 10.
   SourceFrame At(uint64_t address) const;
@@ -36,7 +47,7 @@ class PerfMap {
     std::string name;
   };
   void Read(std::string_view text);
-  void Lay(uint64_t start, uint64_t end, std::string name);
+  const std::pair<const uint64_t, Code>* Find(uint64_t address) const;
 
   std::map<uint64_t, Code> codes_;  // by start; they do not overlap
 };
