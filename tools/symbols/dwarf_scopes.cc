@@ -203,6 +203,21 @@ struct DwarfScopes::Unit {
     return PathOf(dwarf_filesrc(files, static_cast<size_t>(index), nullptr, nullptr));
   }
 
+  bool IsCpp() {
+    constexpr int kCpp17 = 0x2b, kCpp20 = 0x2c;  // libdw has no names for them yet
+    switch (dwarf_srclang(&tree)) {
+      case DW_LANG_C_plus_plus:
+      case DW_LANG_C_plus_plus_03:
+      case DW_LANG_C_plus_plus_11:
+      case DW_LANG_C_plus_plus_14:
+      case kCpp17:
+      case kCpp20:
+        return true;
+      default:
+        return false;
+    }
+  }
+
   Dwarf_Die lines, tree;
   uint64_t size = 0;  // in .debug_info; of a split unit an assumption
   bool split;         // after Read: the functions were not found
@@ -245,6 +260,16 @@ DwarfScopes::Unit* DwarfScopes::FindUnit(uint64_t address) {
   return nullptr;
 }
 
+// Local functions have no linkage names with gcc; clang gives lambdas numbers that count through the unit.
+void DwarfScopes::AddScopes(Dwarf_Die* die, SourceFrame* frame) {
+  const bool is_linkage_name = frame->symbol.compare(0, 2, "_Z") == 0;
+  if (is_linkage_name && frame->symbol.find("$_") == std::string::npos) return;
+  const ScopeNames::Name& name = names_.Of(die);
+  if (name.text.empty() || (is_linkage_name && name.text.find("{lambda") == std::string::npos)) return;
+  if (name.text != frame->symbol) frame->name = name.text;
+  if (frame->start_line == 0) frame->start_line = name.line;
+}
+
 std::vector<SourceFrame> DwarfScopes::FramesAt(uint64_t address) {
   std::vector<SourceFrame> frames;
   Unit* unit = FindUnit(address);
@@ -264,6 +289,7 @@ std::vector<SourceFrame> DwarfScopes::FramesAt(uint64_t address) {
     Dwarf_Die* die = &unit->scopes[at].die;
     position.symbol = SymbolOf(die);
     position.start_line = Constant(die, DW_AT_decl_line);
+    if (unit->IsCpp()) AddScopes(die, &position);
     frames.push_back(position);
     position = {};
     position.line = Constant(die, DW_AT_call_line);

@@ -16,6 +16,8 @@
 #include <string>
 #include <vector>
 
+#include "tools/symbols/scope_names.h"
+
 namespace heapprof::tools {
 
 // What changes in how these are made changes kFormat in cache/name_cache.cc, too.
@@ -26,6 +28,8 @@ struct SourceFrame {
   std::string file;
   int64_t line = 0;
   int64_t start_line = 0;  // where the function is declared
+  // The name with its scopes, where the symbol is not the whole of it (scope_names.h); else "".
+  std::string name = {};
 };
 
 class DwarfScopes {
@@ -48,12 +52,14 @@ class DwarfScopes {
     size_t unit;
   };
   Unit* FindUnit(uint64_t address);
+  void AddScopes(Dwarf_Die* die, SourceFrame* frame);
 
   Dwarf* dwarf_;
   bool complete_ = true;
   uint64_t bytes_read_ = 0;
   std::vector<std::unique_ptr<Unit>> units_;
   std::vector<UnitRange> ranges_;  // sorted by begin
+  ScopeNames names_;
 };
 
 }  // namespace heapprof::tools

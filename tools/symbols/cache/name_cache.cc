@@ -10,7 +10,7 @@ namespace heapprof::tools {
 namespace {
 
 // To be raised with every change of the names that are made of one and the same file.
-constexpr uint32_t kFormat = 1;
+constexpr uint32_t kFormat = 2;
 constexpr char kMagic[8] = {'h', 'p', 'n', 'a', 'm', 'e', 's', '\n'};
 // More offsets of one file than any profile has: what is kept begins anew.
 constexpr size_t kMaxOffsets = 1 << 20;
@@ -24,6 +24,7 @@ struct Header {
 struct StoredFrame {
   uint32_t symbol, file;  // strings
   int64_t line, start_line;
+  uint64_t name;  // a string
 };
 
 // Of little-endian machines: a cache is of the machine that made it.
@@ -87,7 +88,8 @@ std::string Pack(const NamesByOffset& names) {
     entries.Put(offset);
     entries.Put(static_cast<uint32_t>(frames.size()));
     for (const SourceFrame& frame : frames) {
-      entries.Put(StoredFrame{id_of(frame.symbol), id_of(frame.file), frame.line, frame.start_line});
+      entries.Put(StoredFrame{id_of(frame.symbol), id_of(frame.file), frame.line, frame.start_line,
+                              id_of(frame.name)});
     }
   }
   Packer content;
@@ -120,9 +122,12 @@ NamesByOffset Unpack(std::string_view bytes) {
     std::vector<SourceFrame>& frames = names[unpacker.Get<uint64_t>()];
     for (uint32_t left = unpacker.Get<uint32_t>(); left != 0 && unpacker.good(); --left) {
       const auto stored = unpacker.Get<StoredFrame>();
-      if (!unpacker.good() || stored.symbol >= strings.size() || stored.file >= strings.size()) return {};
+      if (!unpacker.good() || stored.symbol >= strings.size() || stored.file >= strings.size() ||
+          stored.name >= strings.size()) {
+        return {};
+      }
       frames.push_back({std::string(strings[stored.symbol]), std::string(strings[stored.file]), stored.line,
-                        stored.start_line});
+                        stored.start_line, std::string(strings[stored.name])});
     }
   }
   return unpacker.good() ? names : NamesByOffset();

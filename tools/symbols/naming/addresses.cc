@@ -53,8 +53,8 @@ void ResolveAddresses() {
       if (ModuleSymbols* module = found->second.get()) {
         if (const auto linked = module->Unbias(at.address - at.start + at.offset, at.address - at.start)) {
           for (const SourceFrame& frame : module->FramesAt(*linked)) {
-            std::cout << OneField(Demangle(frame.symbol)) << '\t' << OneField(frame.file) << '\t'
-                      << frame.line << '\n';
+            const std::string name = frame.name.empty() ? Demangle(frame.symbol) : frame.name;
+            std::cout << OneField(name) << '\t' << OneField(frame.file) << '\t' << frame.line << '\n';
           }
         }
       }

@@ -55,10 +55,14 @@ bool FrameWriter::Write(const std::vector<SourceFrame>& frames, ProfileLocation*
 }
 
 uint32_t FrameWriter::FunctionOf(const SourceFrame& frame) {
-  const auto [name, is_new_name] = demangled_.try_emplace(frame.symbol);
-  if (is_new_name) name->second = Demangle(frame.symbol);
   ProfileFunction function;
-  function.name = strings_.Intern(name->second);
+  if (frame.name.empty()) {
+    const auto [name, is_new_name] = demangled_.try_emplace(frame.symbol);
+    if (is_new_name) name->second = Demangle(frame.symbol);
+    function.name = strings_.Intern(name->second);
+  } else {
+    function.name = strings_.Intern(frame.name);
+  }
   function.system_name = strings_.Intern(frame.symbol);
   function.filename = strings_.Intern(frame.file);
   function.start_line = frame.start_line;

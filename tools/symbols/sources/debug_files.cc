@@ -9,7 +9,9 @@
 #include <filesystem>
 
 #include "tools/base/failure.h"
+#include "tools/names/display_name.h"
 #include "tools/profile/frames.h"
+#include "tools/symbols/demangle.h"
 
 namespace heapprof::tools {
 namespace {
@@ -44,6 +46,19 @@ namespace {
 
 bool IsBuildId(const std::string& text) {
   return text.size() > 2 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+// Takes the symbol table's name for the outermost function. A local one may be inlined elsewhere, where it
+// has none: the name that DWARF gives it stays then, so that both have the same.
+void UseSymbol(const std::string& symbol, SourceFrame* frame) {
+  const std::string known = frame->name.empty() ? frame->symbol : frame->name;
+  frame->symbol = symbol;
+  frame->name.clear();
+  if (known.empty() || known == symbol || symbol.compare(0, 2, "_Z") != 0 || known.compare(0, 2, "_Z") == 0) {
+    return;
+  }
+  const std::string name = DisplayName(known);
+  if (IsLambda(name) || name == DisplayName(Demangle(symbol))) frame->name = known;
 }
 
 }  // namespace
@@ -97,7 +112,7 @@ std::vector<SourceFrame> ModuleSymbols::FramesAt(uint64_t address) {
   const SymbolFile::Function function = FunctionAt(address);
   if (frames.empty() && !function.symbol.empty()) frames.emplace_back();
   if (!frames.empty() && !function.symbol.empty()) {
-    frames.back().symbol = function.symbol;
+    UseSymbol(function.symbol, &frames.back());
     if (frames.back().file.empty()) frames.back().file = function.file;
   }
   if (!frames.empty() && frames.back().symbol.empty()) frames.clear();
