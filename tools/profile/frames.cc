@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/profile/frames.h"
 
+#include <cstdio>
 #include <filesystem>
 #include <map>
 #include <tuple>
@@ -80,7 +81,12 @@ std::string FrameTable::NameOf(const ProfileLocation& location, const ProfileLin
   const auto module = [&]() -> std::string {
     const std::string_view path =
         location.mapping == kNone ? "" : profile_.text(profile_.mappings[location.mapping].filename);
-    return path.empty() ? "<unknown>" : "[" + std::string(BaseName(path)) + "]";
+    if (path.empty()) return "<unknown>";
+    const bool by_start = granularity_ == Granularity::kFunction || granularity_ == Granularity::kLine;
+    if (!by_start || location.function_start == 0) return "[" + std::string(BaseName(path)) + "]";
+    char start[24];
+    std::snprintf(start, sizeof start, "+%#llx", static_cast<unsigned long long>(location.function_start));
+    return "[" + std::string(BaseName(path)) + start + "]";
   };
   if (granularity_ == Granularity::kModule || line.function == kNone) return module();
   const ProfileFunction& function = profile_.functions[line.function];

@@ -60,6 +60,9 @@ struct ProfileLocation {
   uint32_t mapping = kNone;
   uint32_t first_line = 0, line_count = 0;  // a piece of `lines`, the innermost first
   bool is_folded = false;
+  // Where the function begins in its file, as linked, if no name of it is known but that; 0 if not even that.
+  // No file has it: it is looked up (symbols/naming/function_starts.h).
+  uint64_t function_start = 0;
 };
 
 struct ProfileLabel {

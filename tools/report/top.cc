@@ -12,7 +12,7 @@
 namespace heapprof::tools {
 namespace {
 
-constexpr size_t kFigure = 10, kShare = 6, kError = 6;  // columns
+constexpr size_t kFigure = 10, kShare = 6, kError = 7;  // columns
 // A page that is narrower has no bars.
 constexpr size_t kLeastForBars = 90;
 constexpr size_t kBar = 8;
@@ -140,6 +140,13 @@ void Top(const ReportRequest& request) {
     std::printf("%s\n", noise ? Coloured(line, Colour::kDim).c_str() : line.c_str());
   }
   if (limit < all) std::printf("... and %zu more lines; --limit 0 shows all\n", all - limit);
+  const bool any_start = std::any_of(rows.begin(), rows.end(), [&](const Row& row) {
+    const std::string& name = frames.name(row.frame);
+    return name[0] == '[' && name.find("+0x") != std::string::npos;
+  });
+  if (any_start) {
+    std::printf("[FILE+0x...] functions of a stripped file that no symbol names, by where they begin\n");
+  }
   if (any_noise) std::printf("~ within the noise: fewer than about eight samples stand behind the line\n");
 }
 

@@ -241,6 +241,40 @@ void SymbolFile::ForgetDwarf() {
     madvise(bytes, size, MADV_DONTNEED);
 }
 
+// .eh_frame_hdr: the table of its usual form, which all linkers write.
+void SymbolFile::ReadFunctionStarts() {
+  constexpr unsigned char kVersion = 1, kCountOf4 = 0x03, kTableOf4 = 0x3b;  // DW_EH_PE_datarel | sdata4
+  constexpr size_t kHeader = 12, kEntry = 8;
+  starts_read_ = true;
+  Elf_Scn* section = Section(".eh_frame_hdr");
+  GElf_Shdr header;
+  const Elf_Data* data = section == nullptr ? nullptr : elf_getdata(section, nullptr);
+  if (data == nullptr || data->d_buf == nullptr || data->d_size < kHeader ||
+      gelf_getshdr(section, &header) == nullptr) {
+    return;
+  }
+  const auto* bytes = static_cast<const unsigned char*>(data->d_buf);
+  // The pointer to .eh_frame takes four bytes, too.
+  if (bytes[0] != kVersion || (bytes[1] & 7) != kCountOf4 || bytes[2] != kCountOf4 || bytes[3] != kTableOf4) {
+    return;
+  }
+  uint32_t count;
+  memcpy(&count, bytes + kHeader - sizeof count, sizeof count);
+  for (size_t i = 0; i < count && kHeader + (i + 1) * kEntry <= data->d_size; ++i) {
+    int32_t place;
+    memcpy(&place, bytes + kHeader + i * kEntry, sizeof place);
+    starts_.push_back(header.sh_addr + static_cast<uint64_t>(static_cast<int64_t>(place)));
+  }
+  std::sort(starts_.begin(), starts_.end());
+}
+
+std::optional<uint64_t> SymbolFile::FunctionStart(uint64_t address) {
+  if (!starts_read_) ReadFunctionStarts();
+  const auto after = std::upper_bound(starts_.begin(), starts_.end(), address);
+  if (after == starts_.begin()) return std::nullopt;
+  return *(after - 1);
+}
+
 Dwarf* SymbolFile::dwarf() {
   if (!dwarf_tried_) {
     dwarf_tried_ = true;

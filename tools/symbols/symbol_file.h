@@ -58,6 +58,10 @@ class SymbolFile {
   // empty symbol where there is none. Of aliases the longest is taken, and the last of these.
   Function FunctionAt(uint64_t address);
 
+  // Where the function begins that holds `address`, by the table that exceptions are found by. Parts that the
+  // compiler split off count as functions. nullopt where there is no table, or none of it below the address.
+  std::optional<uint64_t> FunctionStart(uint64_t address);
+
   // The file's DWARF; nullptr where it has none. Owned by this object.
   Dwarf* dwarf();
   // Gives back what that, and pages of the file that were read, take of memory; what dwarf() has returned is
@@ -74,6 +78,7 @@ class SymbolFile {
   void ReadSymbols();
   void ReadTable(Elf* elf, uint32_t section_type);
   void ReadMiniDebugInfo();
+  void ReadFunctionStarts();
   Elf_Scn* Section(std::string_view name) const;
   bool HasSection(std::string_view name) const;
 
@@ -83,8 +88,9 @@ class SymbolFile {
   std::string mini_bytes_;   // of MiniDebugInfo
   Elf* mini_elf_ = nullptr;  // of these
   Dwarf* dwarf_ = nullptr;
-  bool symbols_read_ = false, dwarf_tried_ = false;
-  std::vector<Symbol> symbols_;  // sorted by address, each address once
+  bool symbols_read_ = false, dwarf_tried_ = false, starts_read_ = false;
+  std::vector<uint64_t> starts_;  // of functions, sorted
+  std::vector<Symbol> symbols_;   // sorted by address, each address once
 };
 
 }  // namespace heapprof::tools

@@ -15,6 +15,7 @@
 #include "tools/profile/interner.h"
 #include "tools/profile/profile_writer.h"
 #include "tools/symbols/demangle.h"
+#include "tools/symbols/naming/function_starts.h"
 #include "tools/symbols/sources/jit_dump.h"
 #include "tools/symbols/sources/perf_map.h"
 
@@ -233,6 +234,7 @@ SymbolizeResult Symbolizer::Run(Profile* profile) {
     left.erase(module);
     WarnOf(*profile, *module);
   }
+  if (options_.only_unnamed) FindFunctionStarts(profile);
   if (!options_.quiet) TellOf(left);
   return result;
 }
