@@ -164,6 +164,19 @@ TEST_F(Naming, SaysWhatOfTheDebugInformationIsMissing) {
     if (name.find(".dwo") != std::string::npos) std::filesystem::remove(dir_ / name);
   }
   expect_warning("a part of its debug information is in files (.dwo) that are not here");
+  // elfutils read packages from 0.191 on.
+  Compile(program_, {"-g", "-gdwarf-4", "-gsplit-dwarf"});
+  if (HaveProgram("dwp") && Do({"dwp", "-e", program_, "-o", program_ + ".dwp"}).ok()) {
+    for (const std::string& name : ListDir(dir_.path())) {
+      if (name.find(".dwo") != std::string::npos) std::filesystem::remove(dir_ / name);
+    }
+    const Result result = RunCommand({"top", "--by", "line", WriteProfile()});
+    EXPECT_THAT(result.out, HasSubstr("guilty.c:2"));
+    EXPECT_THAT(result.err,
+                testing::AnyOf("", "heapprof: warning: " + program_ +
+                                       ": a part of its debug information is in program.dwp, which "
+                                       "this elfutils cannot read\n"));
+  }
   if (HaveProgram("dwz")) {
     Compile(program_, {"-gdwarf-4"});
     Compile(dir_ / "second", {"-gdwarf-4"});

@@ -105,7 +105,11 @@ std::vector<SourceFrame> ModuleSymbols::FramesAt(uint64_t address) {
   if (scopes_ != nullptr) {
     frames = scopes_->FramesAt(address);
     if (warning_.empty() && !scopes_->complete()) {
-      warning_ = "a part of its debug information is in files (.dwo) that are not here";
+      const std::string package = dwarf_source_->path() + ".dwp";
+      warning_ = access(package.c_str(), F_OK) == 0
+                     ? "a part of its debug information is in " + Printable(BaseName(package)) +
+                           ", which this elfutils cannot read"
+                     : "a part of its debug information is in files (.dwo) that are not here";
     }
   }
   // The symbol table tells the parts of a function apart that DWARF has as one: foo.cold, foo.part.0.
