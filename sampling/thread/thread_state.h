@@ -25,7 +25,10 @@ struct ThreadState {
   StackBounds stack;
 };
 
-ThreadState& CurrentThread();
+// `extern __thread`, as for an `extern thread_local` the compiler asks at each use whether its constructor
+// has run.
+extern __thread ThreadState t_thread_state __attribute__((tls_model("initial-exec")));
+inline ThreadState& CurrentThread() { return t_thread_state; }
 
 }  // namespace heapprof
 

@@ -83,6 +83,8 @@ class Rule {
   constexpr bool is_plain() const { return word_ <= INT32_MAX; }
   // `push rbp; mov rbp, rsp`: CFA = rbp + 16, rbp at rbp.
   constexpr bool is_plain_fp() const { return word_ == kPlainFp; }
+  // That, or no rule.
+  constexpr bool is_plain_fp_or_unset() const { return word_ <= kPlainFp; }
   // CFA = rsp + a, rbp kept.
   constexpr uint64_t plain_sp_a() const { return word_; }
   // CFA = rsp + a, rbp saved at CFA + b, -a <= b <= -8.

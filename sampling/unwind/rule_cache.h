@@ -34,8 +34,13 @@ struct alignas(32) CacheEntry {
   // The rule, if this entry is for `key`; an unset rule otherwise. acquire: pairs with the release that
   // filled the entry in, so that `next` may be followed then.
   Rule For(uint64_t key) const {
-    uint64_t rule = word.load(std::memory_order_relaxed);
-    return (check.load(std::memory_order_acquire) ^ rule) == key ? Rule(rule) : Rule();
+    Rule rule;
+    return IsFor(key, &rule) ? rule : Rule();
+  }
+  // The same. True with an unset rule: an entry that was emptied, and a key of zero.
+  bool IsFor(uint64_t key, Rule* rule) const {
+    *rule = Rule(word.load(std::memory_order_relaxed));
+    return (check.load(std::memory_order_acquire) ^ rule->word()) == key;
   }
 };
 

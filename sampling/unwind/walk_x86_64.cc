@@ -208,6 +208,7 @@ class PcWriter {
     *next_++ = pc;
     hash_ = (hash_ ^ pc) * kFactor;
   }
+  void TakeBack() { hash_ = hash_ * kInverse ^ *--next_; }
   void Correct(uintptr_t pc, uint32_t* own_innermost) {
     const Written now = Corrected({next_, hash_}, pc, begin_, own_innermost);
     next_ = now.next;
@@ -264,7 +265,8 @@ inline WalkResult Walk(const Registers& start, uintptr_t context, const StackBou
   for (;;) {
     uintptr_t cfa;
     if (__builtin_expect(rule.is_plain(), 1)) {
-      if (rule.is_plain_fp()) {
+      if (rule.is_plain_fp_or_unset()) {
+        if (__builtin_expect(!rule.is_set(), 0)) goto rarely;
         if (__builtin_expect(fp < sp || fp > end - 2 * kWord, 0)) goto rarely;
         cfa = fp + 2 * kWord;
         fp = LoadWord(fp);
@@ -281,6 +283,10 @@ inline WalkResult Walk(const Registers& start, uintptr_t context, const StackBou
     } else {
     rarely:
       HEAPPROF_COLD_LABEL;
+      if (__builtin_expect(!rule.is_set(), 0)) {
+        if (pc == 0) out.TakeBack();
+        return out.Result(pc != 0, in_handler);
+      }
       if (__builtin_expect(rule.is_marked(), 0)) {
         if constexpr (!kCorrects) return WalkCorrecting(start, context, bounds, pcs, max);
         out.Correct(pc - 1, &own_innermost);
@@ -300,18 +306,18 @@ inline WalkResult Walk(const Registers& start, uintptr_t context, const StackBou
     }
     pc = LoadWord(cfa - kWord);
     sp = cfa;
-    if (pc == 0 || out.full()) return out.Result(false, in_handler);
+    if (out.full()) return out.Result(false, in_handler);
     out.Add(pc);
 
   next:
     const uint64_t key = unwind::CacheKey(pc, generation);
     CacheEntry* guess = entry->next.load(std::memory_order_relaxed);
-    rule = guess->For(key);
-    if (__builtin_expect(!rule.is_set(), 0)) {
+    if (__builtin_expect(!guess->IsFor(key, &rule), 0)) {
       guess = entry->other.load(std::memory_order_relaxed);
-      rule = guess->For(key);
-      if (!rule.is_set()) {
-        unwind::CacheHit hit = unwind::FindRuleAfter(entry, pc);
+      if (!guess->IsFor(key, &rule)) {
+        // Asked here, as no entry is for a return address of zero, which says that there is no caller.
+        unwind::CacheHit hit = {entry, Rule()};
+        if (pc != 0) hit = unwind::FindRuleAfter(entry, pc);
         guess = hit.entry;
         rule = hit.rule;
       }

@@ -5,6 +5,7 @@
 #include <alloca.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <ucontext.h>
@@ -321,6 +322,25 @@ TEST(WalkTest, CodeWithoutCfiAndAFramePointerOfZeroIsTheOutermostFrame) {
   EXPECT_EQ(result.depth, 1u);
   EXPECT_FALSE(result.truncated);
   GiveUp(code, 4096);
+}
+
+TEST(WalkTest, AReturnAddressOfZeroIsNoCaller) {
+  // At a function's first instruction the CFA is rsp + 8.
+  const uintptr_t pc = reinterpret_cast<uintptr_t>(&qsort) + 1;
+  uintptr_t stack[4] = {pc, pc, 0, pc}, pcs[kMax];
+  auto walk = [&](uint32_t max) {
+    return WalkStack({pc, reinterpret_cast<uintptr_t>(stack), 0}, BoundsOfThread(), pcs, max);
+  };
+  UnwindCacheModulesChanged();
+  const WalkResult cold = walk(kMax), warm = walk(kMax);
+  for (const WalkResult& result : {cold, warm, walk(3), walk(4)}) {
+    EXPECT_EQ(result.depth, 3u);
+    EXPECT_FALSE(result.truncated);
+  }
+  EXPECT_EQ(cold.hash, warm.hash);
+  stack[0] = 0;
+  EXPECT_EQ(walk(kMax).depth, 1u);
+  EXPECT_NE(walk(kMax).hash, cold.hash);
 }
 
 TEST(WalkTest, TheLimitOfFramesIsNoTruncation) {
