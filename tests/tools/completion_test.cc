@@ -79,7 +79,7 @@ TEST(Completion, BashOffersWordsValuesProgramsAndFiles) {
   EXPECT_EQ(BashOffers({"d"}), (Set{"diff", "dump"}));
   EXPECT_EQ(BashOffers({"--v"}), Set{"--version"});
   EXPECT_EQ(BashOffers({"top", "--by", "l"}), Set{"line"});
-  EXPECT_EQ(BashOffers({"top", "--by", "="}), (Set{"file", "function", "line", "module", "name"}));
+  EXPECT_EQ(BashOffers({"top", "--by", "="}), (Set{"file", "function", "line", "module", "name", "type"}));
   EXPECT_EQ(BashOffers({"top", "--by", "=", "m"}), Set{"module"});
   EXPECT_EQ(BashOffers({"run", "--children", ""}), (Set{"all", "no"}));
   EXPECT_EQ(BashOffers({"dump", "--signal", "SIGUSR"}), (Set{"SIGUSR1", "SIGUSR2"}));
@@ -100,8 +100,8 @@ TEST(Completion, ZshOffersWordsOptionsValuesProgramsAndFiles) {
   for (const char* command : kCommands) lines.push_back("heapprof " + std::string(command) + " --");
   const std::vector<std::pair<std::string, Set>> others = {
       {"heapprof d", {"diff", "dump"}},
-      {"heapprof top --by ", {"file", "function", "line", "module", "name"}},
-      {"heapprof top --by=", {"file", "function", "line", "module", "name"}},
+      {"heapprof top --by ", {"file", "function", "line", "module", "name", "type"}},
+      {"heapprof top --by=", {"file", "function", "line", "module", "name", "type"}},
       {"heapprof run --children=", {"all", "no"}},
       {"heapprof dump --signal USR", {"USR1", "USR2"}},
       {"heapprof run -- bash --nor", {"--norc"}},

@@ -33,7 +33,7 @@ _heapprof() {
       mapfile -t COMPREPLY < <(compgen -W 'inuse_space inuse_objects alloc_space alloc_objects samples cpu' -- "$word")
       return ;;
     --by)
-      mapfile -t COMPREPLY < <(compgen -W 'function name line file module' -- "$word")
+      mapfile -t COMPREPLY < <(compgen -W 'function name line file module type' -- "$word")
       return ;;
     --children)
       mapfile -t COMPREPLY < <(compgen -W 'all no' -- "$word")

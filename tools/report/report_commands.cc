@@ -17,17 +17,19 @@
 namespace heapprof::tools {
 namespace {
 
-void AddGranularity(CLI::App* command, Granularity* granularity) {
-  static const std::map<std::string, Granularity> kNames = {{"function", Granularity::kFunction},
-                                                            {"name", Granularity::kName},
-                                                            {"line", Granularity::kLine},
-                                                            {"file", Granularity::kFile},
-                                                            {"module", Granularity::kModule}};
+void AddGranularity(CLI::App* command, ReportRequest* request) {
+  static const std::map<std::string, Granularity> kNames = {
+      {"function", Granularity::kFunction}, {"name", Granularity::kName},     {"line", Granularity::kLine},
+      {"file", Granularity::kFile},         {"module", Granularity::kModule}, {"type", Granularity::kName}};
   command
       ->add_option_function<std::string>(
-          "--by", [granularity](const std::string& name) { *granularity = kNames.at(name); },
-          "What a frame is: function, name (all of one name), line, file or module")
-      ->check(OneOf({"function", "name", "line", "file", "module"}))
+          "--by",
+          [request](const std::string& name) {
+            request->granularity = kNames.at(name);
+            request->view.by_type = name == "type";
+          },
+          "What a frame is: function, name (all of one name), line, file, module, or the C++ type asked for")
+      ->check(OneOf({"function", "name", "line", "file", "module", "type"}))
       ->option_text("WHAT");
 }
 
@@ -39,7 +41,7 @@ std::shared_ptr<ReportRequest> AddReport(CLI::App* app, const char* name, const 
   auto request = std::make_shared<ReportRequest>();
   *command = app->add_subcommand(name, what);
   AddViewOptions(*command, &request->view);
-  AddGranularity(*command, &request->granularity);
+  AddGranularity(*command, request.get());
   (*command)->add_flag("--json", request->json, "JSON instead of text");
   (*command)->add_flag_callback(
       "--long", [request = request.get()] { request->names = NameForm::kLong; },

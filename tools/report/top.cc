@@ -32,12 +32,13 @@ void TopJson(const View& view, const FrameTable& frames, const std::vector<Row>&
   std::printf("{%s, \"rows\": [", JsonHeading(view).c_str());
   for (size_t i = 0; i < limit; ++i) {
     const Row& row = rows[i];
-    std::printf("%s\n  {\"name\": %s, \"module\": %s, \"source\": %s, %s, %s, \"noise\": %s}",
+    std::printf("%s\n  {\"name\": %s, \"module\": %s, \"source\": %s, %s, %s, \"noise\": %s, \"line\": %lld}",
                 i == 0 ? "" : ",", JsonString(frames.name(row.frame)).c_str(),
                 JsonString(frames.module(row.frame)).c_str(), JsonString(frames.source(row.frame)).c_str(),
                 JsonFigure(view, "flat", row.flat, row.flat_uncertainty).c_str(),
                 JsonFigure(view, "cum", row.cum, row.cum_uncertainty).c_str(),
-                IsNoiseRow(view, row) ? "true" : "false");
+                IsNoiseRow(view, row) ? "true" : "false",
+                static_cast<long long>(frames.start_line(row.frame)));
   }
   std::printf("\n]}\n");
 }

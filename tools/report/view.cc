@@ -5,6 +5,7 @@
 
 #include "tools/base/failure.h"
 #include "tools/blame/hide.h"
+#include "tools/blame/types.h"
 #include "tools/profile/merge.h"
 
 namespace heapprof::tools {
@@ -81,6 +82,10 @@ void View::CutStacks(const ViewOptions& options) {
   keep(options.keep, "peek");
   if (!options.hide.empty() || !options.show.empty()) HideFrames(&profile_, options.hide, options.show);
   if (!options.prune_from.empty()) PruneFrom(&profile_, options.prune_from);
+  if (options.by_type) {
+    StacksToTypes(&profile_, type_);
+    return;
+  }
   if (!options.unfold && options.show.empty()) folded_ = Fold(&profile_, type_, fold);
 }
 

@@ -25,6 +25,7 @@ struct ViewOptions {
   std::string keep;               // functions that are not folded
   bool unfold = false;            // nothing is folded
   bool fold_by_behaviour = true;  // or by the list of names only
+  bool by_type = false;           // each stack becomes one frame, the C++ type: tools/blame/types.h
   std::vector<std::string> tags;  // KEY=VALUE, all of which must hold
   LoadOptions load;
 };
