@@ -124,16 +124,12 @@ FrameTable::FrameTable(const Profile& profile, Granularity granularity)
         location.line_count == 0 ? Range<ProfileLine>(&none, 1) : profile.lines_of(location);
     for (const ProfileLine& line : lines) {
       const auto next = static_cast<uint32_t>(frames_.size());
-      uint32_t frame = next;
-      if (granularity == Granularity::kFunction && line.function != kNone &&
-          !profile.text(profile.functions[line.function].name).empty()) {
-        frame = functions.FrameOf(line.function, location.mapping, next);
-        if (frame == next) add(NameOf(location, line), location, line);
-      } else {
-        std::string name = NameOf(location, line);
-        frame = known.emplace(name, next).first->second;
-        if (frame == next) add(std::move(name), location, line);
-      }
+      const bool by_function = granularity == Granularity::kFunction && line.function != kNone &&
+                               !profile.text(profile.functions[line.function].name).empty();
+      std::string name = by_function ? "" : NameOf(location, line);
+      const uint32_t frame = by_function ? functions.FrameOf(line.function, location.mapping, next)
+                                         : known.emplace(name, next).first->second;
+      if (frame == next) add(by_function ? NameOf(location, line) : std::move(name), location, line);
       ids_.push_back(frame);
     }
     first_.push_back(static_cast<uint32_t>(ids_.size()));

@@ -95,6 +95,7 @@ class TopPage {
  private:
   static std::vector<uint32_t> FramesOf(const std::vector<Row>& rows) {
     std::vector<uint32_t> frames;
+    frames.reserve(rows.size());
     for (const Row& row : rows) frames.push_back(row.frame);
     return frames;
   }
