@@ -68,7 +68,16 @@ std::string Percent(double part, double whole) {
   return Format("%.2f%%", 100 * part / whole);
 }
 
+namespace {
+
+ColourUse g_colour_use = ColourUse::kAuto;
+
+}  // namespace
+
+void SetColourUse(ColourUse use) { g_colour_use = use; }
+
 bool UseColours() {
+  if (g_colour_use != ColourUse::kAuto) return g_colour_use == ColourUse::kAlways;
   static const bool use = [] {
     const char* terminal = getenv("TERM");
     const char* none = getenv("NO_COLOR");

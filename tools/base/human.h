@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Figures for people: "1.5 MiB", "2.25 s", "12345".
 //
-// Thread-safety: functions without state; colours are decided once, by UseColours.
+// Thread-safety: functions without state; the use of colours is set once, before threads start.
 #ifndef HEAPPROF_TOOLS_BASE_HUMAN_H_
 #define HEAPPROF_TOOLS_BASE_HUMAN_H_
 
@@ -22,7 +22,10 @@ std::string HumanValue(double value, std::string_view unit);
 // "12.34%", "0%" exactly for nothing.
 std::string Percent(double part, double whole);
 
-// True when standard output is a terminal that can show colours, and NO_COLOR is not set.
+enum class ColourUse { kAuto, kAlways, kNever };
+// Before the first line is written; kAuto until then.
+void SetColourUse(ColourUse use);
+// With kAuto, true when standard output is a terminal that can show colours, and NO_COLOR is not set.
 bool UseColours();
 
 enum class Colour { kBold, kDim, kRed, kGreen };

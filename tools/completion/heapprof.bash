@@ -35,6 +35,9 @@ _heapprof() {
     --by)
       mapfile -t COMPREPLY < <(compgen -W 'function name line file module type' -- "$word")
       return ;;
+    --color)
+      mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$word")
+      return ;;
     --children)
       mapfile -t COMPREPLY < <(compgen -W 'all no' -- "$word")
       return ;;
@@ -58,13 +61,14 @@ _heapprof() {
     run) options=$run ;;
     dump) options='--timeout --output --signal --force' ;;
     check) options='--suppressions --live --log --exitcode --output --library' ;;
-    top) options="$view $names --limit --cum" ;;
-    tree) options="$view $names --limit --min-percent" ;;
-    peek | folded) options="$view $names --limit" ;;
-    list) options="$view --source-root --source-map --context --limit" ;;
+    top) options="$view $names --color --limit --cum" ;;
+    tree) options="$view $names --color --limit --min-percent" ;;
+    peek) options="$view $names --color --limit" ;;
+    folded) options="$view $names --limit" ;;
+    list) options="$view --color --source-root --source-map --context --limit" ;;
     flame) options="${view/ --json/} --output --diff --source-root --source-map --embed-source --source-link" ;;
     convert) options="${view/ --json/} --to --output" ;;
-    diff) options="$view --limit --fail-on-growth" ;;
+    diff) options="$view --color --limit --fail-on-growth" ;;
     merge) options='--output --max-size --symbolize --debug-path --no-debuginfod' ;;
     symbolize) options='--output --debug-path --no-debuginfod --quiet --max-size' ;;
     info) options='--limit --max-size' ;;

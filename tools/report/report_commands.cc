@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "tools/base/failure.h"
+#include "tools/base/human.h"
 #include "tools/base/size_text.h"
 #include "tools/command/add_option.h"
 #include "tools/command/values.h"
@@ -99,6 +100,7 @@ void AddDiff(CLI::App* app, int* status) {
   command->add_option("BASE", request->base, "The earlier profile")->required();
   command->add_option("NEW", request->now, "The later profile")->required();
   AddViewOptions(command, &request->view);
+  AddColourOption(command);
   command->add_flag("--json", request->json, "JSON instead of text");
   constexpr size_t kLines = 20;
   request->limit = kLines;
@@ -128,6 +130,17 @@ void AddMaxSizeOption(CLI::App* command, LoadOptions* options) {
           "Refuse a file that inflates to more than this, or takes more memory (default 1g)")
       ->check(CheckSize)
       ->option_text("SIZE");
+}
+
+void AddColourOption(CLI::App* command) {
+  static const std::map<std::string, ColourUse> kUses = {
+      {"auto", ColourUse::kAuto}, {"always", ColourUse::kAlways}, {"never", ColourUse::kNever}};
+  command
+      ->add_option_function<std::string>(
+          "--color", [](const std::string& use) { SetColourUse(kUses.at(use)); },
+          "Colours: auto (a terminal, and NO_COLOR is not set), always (for less -R) or never")
+      ->check(OneOf({"auto", "always", "never"}))
+      ->option_text("WHEN");
 }
 
 void AddViewOptions(CLI::App* command, ViewOptions* options) {
@@ -172,12 +185,14 @@ void AddReportCommands(CLI::App* app, int* status) {
   add_file(top);
   constexpr size_t kRows = 40;
   add_limit(top, kRows, "Lines");
+  AddColourOption(command);
   command->add_flag_callback(
       "--cum", [top = top.get()] { top->order = Order::kCumulative; }, "Order by the cumulative value");
 
   auto tree = AddReport(app, "tree", "The calls as a tree, from the root", Tree, &command);
   add_file(tree);
   add_limit(tree, 0, "Lines");
+  AddColourOption(command);
   tree->min_percent = 0.5;
   command
       ->add_option("--min-percent", tree->min_percent,
@@ -189,6 +204,7 @@ void AddReportCommands(CLI::App* app, int* status) {
   command->add_option("REGEX", peek->regex, "An expression for the function's name")->required();
   add_file(peek);
   add_limit(peek, 0, "Functions");
+  AddColourOption(command);
 
   auto folded = AddReport(app, "folded", "One line a stack, for other flame graph tools", Folded, &command);
   add_file(folded);

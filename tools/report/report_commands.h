@@ -16,6 +16,8 @@ namespace heapprof::tools {
 // The options that all readers of profiles share: --type, --focus, --ignore, --hide, --show, --prune-from,
 // --unfold, --tag, --max-size. They are filled in while the command line is parsed.
 void AddViewOptions(CLI::App* command, ViewOptions* options);
+// --color, of the reports that are read in a terminal.
+void AddColourOption(CLI::App* command);
 void AddMaxSizeOption(CLI::App* command, LoadOptions* options);
 
 // Each runs when the command line has been parsed, and leaves its exit status in `status`.

@@ -248,6 +248,7 @@ void AddListCommand(CLI::App* app) {
       ->required()
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   AddViewOptions(command, &request->view);
+  AddColourOption(command);
   AddSourceOptions(command, &request->source);
   AddNumberOption(command, "--context", &request->context,
                   "Lines around each that holds something (default 4)");

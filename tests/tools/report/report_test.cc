@@ -86,6 +86,8 @@ TEST_F(Report, TopSumsFlatAndCumulativeValues) {
                              "     200 B   4.3%             1.2 KiB  25.5%  Left\n"
                              "       0 B     0%             4.6 KiB 100.0%  main\n"));
   EXPECT_THAT(out, Not(HasSubstr("\x1b["))) << "colours into a pipe";
+  EXPECT_THAT(Run({"top", "--color", "always"}), HasSubstr("\x1b[1m"));
+  EXPECT_THAT(Run({"diff", "--color=never", path_}), Not(HasSubstr("\x1b[")));
 }
 
 TEST_F(Report, TopHasItsFormsAndFilters) {
