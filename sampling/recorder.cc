@@ -45,7 +45,7 @@ std::atomic<bool> g_exact{false};
 
 std::atomic<uint64_t> g_lost_samples{0}, g_truncated_stacks{0};
 
-constexpr uint64_t kMinAlignment = kLeastSampleMask + 1, kMaxAlignment = 4096, kIntervalsPerAlignment = 64;
+constexpr uint64_t kMinAlignment = kMinSampleMask + 1, kMaxAlignment = 4096, kIntervalsPerAlignment = 64;
 constexpr uint64_t kNever = uint64_t{1} << 62;  // a countdown that no program uses up
 
 // A - 1 for the interval R: waste per sample is at most A, so at most A / R of all bytes.

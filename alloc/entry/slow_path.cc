@@ -13,7 +13,7 @@ namespace heapprof {
 
 // ASK_FILTER in fast_path_x86_64.S has these as numbers.
 static_assert(sample_filter::kLgPage == 12 && sample_filter::kLgPages == 16 && sample_filter::kLgUnit == 8 &&
-              sample_filter::kLgUnits == 20 && kLeastSampleMask == 15);
+              sample_filter::kLgUnits == 20 && kMinSampleMask == 15);
 // So has COUNT_DOWN, and what it compares with is also the bound of the sizes that a cache may have.
 static_assert(offsetof(ThreadCountdown, stamp) == 8 && kShortSizes == JE_LOOKUP_MAX + 1 &&
               kStampStep > kShortSizes);

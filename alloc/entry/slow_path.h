@@ -53,7 +53,7 @@ inline bool MaybeSample(const void* block) {
   // semantics, and the newer mask came with it.
   const auto address = reinterpret_cast<uintptr_t>(block);
   const uint64_t mask = __atomic_load_n(&g_sample_mask, __ATOMIC_RELAXED);
-  return (address & mask) == 0 && (mask <= kLeastSampleMask || sample_filter::MayHold(address));
+  return (address & mask) == 0 && (mask <= kMinSampleMask || sample_filter::MayHold(address));
 }
 
 // From the backend, not sampled. `alignment` is a power of two; `flags` 0 or kZeroFlag.

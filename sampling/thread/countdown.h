@@ -46,8 +46,8 @@ extern uint64_t g_sample_mask __asm__("hp_sample_mask");
 // The least A-1 there is: of exact tracking, and of intervals below 2 KiB. Where it is in force the filter
 // (sampling/heap/sample_filter.h) is out of use for good: nearly every block would pass. Who sees a larger
 // mask knows that all samples so far were counted there.
-inline constexpr uint64_t kLeastSampleMask = 15;
-inline bool FilterInUse() { return __atomic_load_n(&g_sample_mask, __ATOMIC_RELAXED) > kLeastSampleMask; }
+inline constexpr uint64_t kMinSampleMask = 15;
+inline bool FilterInUse() { return __atomic_load_n(&g_sample_mask, __ATOMIC_RELAXED) > kMinSampleMask; }
 
 }  // namespace heapprof
 

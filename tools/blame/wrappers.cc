@@ -8,8 +8,8 @@
 namespace heapprof::tools {
 namespace {
 
-constexpr size_t kLeastCallers = 3;
-constexpr double kLeastOwn = 0.95;
+constexpr size_t kMinCallers = 3;
+constexpr double kMinOwn = 0.95;
 // A wrapper of a wrapper is seen once the inner one is known; deeper chains are no longer wrappers.
 constexpr int kMaxRounds = 8;
 
@@ -19,7 +19,7 @@ char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + '
 
 struct Candidate {
   double own = 0, all = 0;
-  std::vector<uint32_t> callers;  // different ones, kLeastCallers at most
+  std::vector<uint32_t> callers;  // different ones, kMinCallers at most
   size_t counted = 0;             // the last sample, from 1
 };
 
@@ -55,8 +55,8 @@ class Finder {
       const uint32_t number = number_of_[f];
       const Candidate& candidate = candidates_[number];
       if (!is_candidate_[number] || table_.functions[f] != Blame::kOwn) continue;
-      if (candidate.all <= 0 || candidate.own < kLeastOwn * candidate.all ||
-          candidate.callers.size() < kLeastCallers) {
+      if (candidate.all <= 0 || candidate.own < kMinOwn * candidate.all ||
+          candidate.callers.size() < kMinCallers) {
         continue;
       }
       table_.functions[f] = Blame::kFold;
@@ -101,7 +101,7 @@ class Finder {
 
   static void AddCaller(Candidate* candidate, uint32_t caller) {
     std::vector<uint32_t>& known = candidate->callers;
-    if (known.size() < kLeastCallers && std::find(known.begin(), known.end(), caller) == known.end()) {
+    if (known.size() < kMinCallers && std::find(known.begin(), known.end(), caller) == known.end()) {
       known.push_back(caller);
     }
   }

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kArguments = "<..>", kCut = "...";
 // Less of a name tells nothing.
-constexpr size_t kLeastColumns = 12;
+constexpr size_t kMinColumns = 12;
 
 size_t Columns(std::string_view text) {
   size_t columns = 0;
@@ -54,7 +54,7 @@ bool IsMiddleOfCharacter(char c) { return (static_cast<unsigned char>(c) & 0xc0)
 
 std::string ShortenName(std::string_view name, size_t columns) {
   std::string text(name);
-  if (columns < kLeastColumns) return text;
+  if (columns < kMinColumns) return text;
   while (Columns(text) > columns) {
     const auto [begin, end] = LongestArguments(text);
     if (begin == end) break;

@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kFigure = 10, kShare = 6, kError = 7;  // columns
 // A page that is narrower has no bars.
-constexpr size_t kLeastForBars = 90;
+constexpr size_t kMinForBars = 90;
 constexpr size_t kBar = 8;
 
 double ToDouble(Sum value) { return static_cast<double>(value); }
@@ -56,9 +56,9 @@ std::string ErrorText(Sum value, const Uncertainty& uncertainty) {
   const double middle = ToDouble(value);
   const ConfidenceLimits limits = uncertainty.Limits(middle);
   const double error = 100 * std::max(limits.high - middle, middle - limits.low) / middle;
-  constexpr double kMost = 999;  // more is no figure
+  constexpr double kMaxShown = 999;  // more is no figure
   char text[32];
-  std::snprintf(text, sizeof text, "%s%.0f%%", ShowsUnicode() ? "\u00b1" : "+-", std::min(error, kMost));
+  std::snprintf(text, sizeof text, "%s%.0f%%", ShowsUnicode() ? "\u00b1" : "+-", std::min(error, kMaxShown));
   return text;
 }
 
@@ -88,8 +88,8 @@ class TopPage {
         Human(view_, row.cum), sampled() ? ErrorText(row.cum, row.cum_uncertainty) : "",
         ShareText(row.cum, view_.total()), noise ? " ~" : "  ");
     const size_t used = ColumnsOf(figures);
-    constexpr size_t kLeastName = 20;
-    return figures + names_.Of(row.frame, std::max(columns_ > used ? columns_ - used : 0, kLeastName));
+    constexpr size_t kMinName = 20;
+    return figures + names_.Of(row.frame, std::max(columns_ > used ? columns_ - used : 0, kMinName));
   }
 
  private:
@@ -100,7 +100,7 @@ class TopPage {
     return frames;
   }
   bool sampled() const { return view_.estimator().sampled(); }
-  bool bars() const { return columns_ >= kLeastForBars; }
+  bool bars() const { return columns_ >= kMinForBars; }
   Sum ValueOf(const Row& row) const { return request_.order == Order::kFlat ? row.flat : row.cum; }
 
   std::string Line(const std::string& flat, const std::string& flat_error, const std::string& flat_share,
