@@ -228,6 +228,7 @@ namespace {
 // libc is up: signal handlers and exit hooks can be installed.
 __attribute__((constructor)) void WhenLibcIsUp() {
   Initialize();
+  NoteFirstThread();
   unwind::OpenUnwindTables();
   InstallTriggers();
   auto thread_data = reinterpret_cast<uintptr_t>(&hpje_je_tsd_tls);

@@ -9,6 +9,7 @@
 #include "alloc/entry/init.h"
 #include "alloc/entry/slow_path.h"
 #include "alloc/wrappers/next.h"
+#include "alloc/wrappers/threads.h"
 #include "base/lock/spinlock.h"
 #include "base/system/process_copy.h"
 #include "base/system/raw_syscall.h"
@@ -161,6 +162,7 @@ void Child() {
   if (g_beside_threads && g_jemalloc.child != nullptr) g_jemalloc.child();
   if (g_beside_threads) ResetStreams();
   ForgetParent(false);
+  NoteFirstThread();
   IsNoCopy();
   RestoreSignals(g_mask);
 }

@@ -17,6 +17,9 @@ namespace heapprof {
 // Reads the stack size of threads that are created without one. Called by Initialize.
 void InitThreads();
 
+// Keeps which thread is the first of the process. Called by the library's constructor, and in a child of fork.
+void NoteFirstThread();
+
 // First thing in a thread that libc has made to call `function` (SIGEV_THREAD), whose maker had these labels.
 // `frame`: an address on its stack.
 void NotifyThreadBegins(void (*function)(sigval), uint32_t labels, bool default_stack, uintptr_t frame);

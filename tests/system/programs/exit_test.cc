@@ -56,6 +56,11 @@ TEST_P(Exit, ThreadsThatNobodySeesEnd) {
   }
 }
 
+TEST_P(Exit, InSeccompsStrictMode) {
+  auto run = Hazard({Program("strict")});
+  ExpectRunsWell(run.get());
+}
+
 TEST_P(Exit, MainThreadEndsFirst) {
   auto run = Hazard({Program("main_ends")}, "dump_at_exit=1");
   ExpectRunsWell(run.get());
