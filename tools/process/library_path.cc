@@ -46,10 +46,11 @@ std::string FindLibrary(const std::string& asked) {
     if (access(path.c_str(), R_OK) != 0) throw Failure(Printable(asked) + ": " + ErrorText(errno));
     return Preloadable(path.lexically_normal());
   }
-  const fs::path prefix = CommandFolder().parent_path();
+  const fs::path folder = CommandFolder(), prefix = folder.parent_path();
   std::vector<fs::path> places;
+  if (!folder.empty()) places.push_back(folder);
   if (!prefix.empty()) {
-    for (const char* folder : {HEAPPROF_LIBDIR, "lib", "lib64", "alloc"}) places.push_back(prefix / folder);
+    for (const char* name : {HEAPPROF_LIBDIR, "lib", "lib64", "alloc"}) places.push_back(prefix / name);
   }
   places.emplace_back(HEAPPROF_FULL_LIBDIR);
   for (const fs::path& place : places) {

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "tests/support/files.h"
@@ -46,6 +47,19 @@ TEST(Run, FindsTheLibraryOfTheBuildTreeAndKeepsOtherPreloads) {
   EXPECT_THAT(RunProgram(command).out, HasSubstr("libheapprof.so.0"));
   command.env = {{"LD_PRELOAD", "libm.so.6"}};
   EXPECT_THAT(RunProgram(command).out, testing::EndsWith("/libheapprof.so.0:libm.so.6\n"));
+}
+
+TEST(Run, FindsTheLibraryInItsOwnFolder) {
+  TempDir dir;
+  const Command usual = RunOf({"printenv", "LD_PRELOAD"});
+  std::string library = RunProgram(usual).out;
+  library.pop_back();
+  namespace fs = std::filesystem;
+  fs::copy_file(fs::canonical(library), dir / "libheapprof.so.0");
+  fs::copy_file(HEAPPROF_COMMAND, dir / "heapprof");
+  Command command = usual;
+  command.argv[0] = dir / "heapprof";
+  EXPECT_EQ(RunProgram(command).out, (dir / "libheapprof.so.0") + "\n");
 }
 
 TEST(Run, MakesRoomForThreadLocalDataBesideAnAuditLibrary) {
