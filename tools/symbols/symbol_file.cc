@@ -65,6 +65,16 @@ std::string ReadBuildId(Elf* elf) {
   return id;
 }
 
+// How far a symbol without a size reaches at most: `_init` is no function of what follows its section. 0: not
+// known.
+uint64_t RestOfSection(Elf* elf, const GElf_Sym& symbol) {
+  GElf_Shdr header;
+  Elf_Scn* section = symbol.st_shndx < SHN_LORESERVE ? elf_getscn(elf, symbol.st_shndx) : nullptr;
+  if (section == nullptr || gelf_getshdr(section, &header) == nullptr) return 0;
+  const uint64_t begin = symbol.st_value - header.sh_addr;
+  return begin < header.sh_size ? header.sh_size - begin : 0;
+}
+
 }  // namespace
 
 std::unique_ptr<SymbolFile> SymbolFile::Open(const std::string& path) {
@@ -167,10 +177,12 @@ void SymbolFile::ReadTable(Elf* elf, uint32_t section_type) {
       const int type = GELF_ST_TYPE(symbol.st_info);
       if (type == STT_FILE) file = elf_strptr(elf, header.sh_link, symbol.st_name);
       if (type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_OBJECT) continue;
+      if (symbol.st_shndx == SHN_ABS) continue;  // the name of a version, at 0
       const char* name = elf_strptr(elf, header.sh_link, symbol.st_name);
       if (name == nullptr || *name == '\0') continue;
       const bool local = GELF_ST_BIND(symbol.st_info) == STB_LOCAL;
-      symbols_.push_back({symbol.st_value, symbol.st_size, name, local ? file : nullptr});
+      const uint64_t reach = symbol.st_size != 0 ? symbol.st_size : RestOfSection(elf, symbol);
+      symbols_.push_back({symbol.st_value, symbol.st_size, reach, name, local ? file : nullptr});
     }
   }
 }
@@ -208,7 +220,7 @@ SymbolFile::Function SymbolFile::FunctionAt(uint64_t address) {
                                       [](uint64_t a, const Symbol& symbol) { return a < symbol.address; });
   if (after == symbols_.begin()) return {};
   const Symbol& symbol = *(after - 1);
-  if (symbol.size != 0 && address - symbol.address >= symbol.size) return {};
+  if (symbol.reach != 0 && address - symbol.address >= symbol.reach) return {};
   const std::string_view name = symbol.name;
   return {std::string(name.substr(0, name.find('@'))), symbol.file == nullptr ? "" : symbol.file};
 }

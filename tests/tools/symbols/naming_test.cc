@@ -107,6 +107,29 @@ TEST_F(Naming, LeavesWhatHasNamesAlone) {
   EXPECT_THAT(result.out, testing::ContainsRegex("\\[program\\+0x[0-9a-f]+\\];Given"));
 }
 
+// A library's dynamic symbols say the names of its versions, too, as absolute symbols at 0, and old linkers
+// tell of an `_init` without a size. Neither is a function of the code that follows.
+TEST_F(Naming, VersionsAndStartsOfSectionsAreNoFunctions) {
+  WriteFile(dir_ / "guilty.c",
+            "static __attribute__((noinline, used)) int hidden(int x) { return x * 3; }\n"
+            "int shown(int x) { return hidden(x); }\n"
+            "#ifdef OLD\n"
+            "__asm__(\".section .init; .type old_init, @function; .globl old_init; old_init: nop; .text\");\n"
+            "#endif\n");
+  WriteFile(dir_ / "versions", "V_1 { global: shown; old_init; local: hidden; };\n");
+  const std::string whole = dir_ / "whole.so", stripped = dir_ / "stripped.so";
+  for (const char* old : {"-UOLD", "-DOLD"}) {
+    Compile(whole, {"-shared", "-fPIC", old, "-Wl,--version-script=" + (dir_ / "versions")});
+    ASSERT_TRUE(Do({"strip", whole, "-o", stripped}).ok());
+    const uint64_t hidden = AddressOf(whole, "hidden").first;
+    pb::Profile profile = Locate(stripped, stripped, BuildIdOf(stripped), {hidden, hidden + 1});
+    AddSamples(&profile);
+    WriteFile(dir_ / "p.pb.gz", Gzip(profile.SerializeAsString()));
+    const Result result = RunCommand({"folded", dir_ / "p.pb.gz"});
+    EXPECT_THAT(result.out, HasSubstr("[stripped.so+0x")) << result.Describe();
+  }
+}
+
 TEST_F(Naming, IsKeptByBuildId) {
   const std::string profile = WriteProfile();
   const std::string first = RunKept({"top", profile}).out;
