@@ -54,6 +54,14 @@ HEAPPROF_API int heapprof_profile_add(heapprof_profile* profile, const void* key
   return heapprof::ProcessProfiles().Add(Inside(profile), key, static_cast<size_t>(skip), caller);
 }
 
+HEAPPROF_API int heapprof_profile_add_value(heapprof_profile* profile, const void* key, int skip,
+                                            int64_t count, int64_t amount, const char* unit) {
+  heapprof::CallerFrame caller = HEAPPROF_CALLER_FRAME();
+  if (profile == nullptr || skip < 0) return -EINVAL;
+  return heapprof::ProcessProfiles().AddValue(Inside(profile), key, static_cast<size_t>(skip),
+                                              {count, amount, unit}, caller);
+}
+
 HEAPPROF_API int heapprof_profile_remove(heapprof_profile* profile, const void* key) {
   if (profile == nullptr) return -EINVAL;
   return heapprof::ProcessProfiles().Remove(Inside(profile), key);

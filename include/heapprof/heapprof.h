@@ -105,7 +105,17 @@ size_t heapprof_profile_count(const heapprof_profile* profile);
  * built in; -EINVAL profile is NULL or skip negative; -ENOMEM. */
 int heapprof_profile_add(heapprof_profile* profile, const void* key, int skip);
 
-/* Takes `key` out; nothing happens if it is not there. Not for signal handlers. Errors: -EPERM, -EINVAL. */
+/* The same, with a value: a count (of blocks that the key stands for, say; usually 1) and an amount of `unit`
+ * ("bytes", "handles"). A profile to which a key was ever added so has two values, NAME/count and
+ * amount/UNIT, each the sum over the keys that are there. The first such key fixes the unit; a key that is
+ * added without a value counts 1, and has the amount 0. Sums are exact; what is written is INT64_MAX at most.
+ * Not for signal handlers. Errors: those of heapprof_profile_add; -EINVAL count or amount is negative; unit
+ * is NULL, empty, longer than 63 bytes, no UTF-8, or another than that of the profile. */
+int heapprof_profile_add_value(heapprof_profile* profile, const void* key, int skip, int64_t count,
+                               int64_t amount, const char* unit);
+
+/* Takes `key` out, with its value if it has one; nothing happens if it is not there. Not for signal handlers.
+ * Errors: -EPERM, -EINVAL. */
 int heapprof_profile_remove(heapprof_profile* profile, const void* key);
 
 /* What the profiler did so far. `size` is set by the caller to sizeof(struct heapprof_stats), so that the

@@ -176,6 +176,15 @@ class Profile {
   __attribute__((always_inline)) std::error_code Add(const void* key, int skip = 0) noexcept {
     return ErrorOf(heapprof_profile_add(profile_, key, skip));
   }
+  // With a value: `count` things, usually one, of `amount` in all. The first key fixes the unit ("bytes").
+  // Errors: file_exists; invalid_argument: a negative value, another unit.
+  //
+  //     pool.AddValue(block, 1, size, "bytes");
+  __attribute__((always_inline)) std::error_code AddValue(const void* key, std::int64_t count,
+                                                          std::int64_t amount, const char* unit,
+                                                          int skip = 0) noexcept {
+    return ErrorOf(heapprof_profile_add_value(profile_, key, skip, count, amount, unit));
+  }
   std::error_code Remove(const void* key) noexcept { return ErrorOf(heapprof_profile_remove(profile_, key)); }
   std::error_code Write(int fd, Format format = Format::kProto) const noexcept {
     return WriteProfile(name(), fd, format);

@@ -14,26 +14,34 @@ constexpr uint64_t kOverflowFunction = 1, kTruncatedFunction = 2, kLostFunction 
 
 void WriteHeader(const CountProfile& profile, ProfileBuilder* builder) {
   builder->AddSampleType(profile.type, "count");
-  if (profile.scaled_type != nullptr) {
-    builder->AddSampleType(profile.scaled_type, profile.scaled_unit);
+  const bool has_amounts = profile.scaled_type != nullptr;
+  if (has_amounts) builder->AddSampleType(profile.scaled_type, profile.scaled_unit);
+  if (has_amounts && profile.values == nullptr) {
     builder->SetPeriod(profile.scaled_type, profile.scaled_unit, profile.period);
-    builder->SetDefaultSampleType(profile.scaled_type);
   } else {
     builder->SetPeriod(profile.type, "count", 1);
   }
+  if (has_amounts) builder->SetDefaultSampleType(profile.scaled_type);
   builder->SetTimeNanos(profile.start);
   if (profile.duration != 0) builder->SetDurationNanos(profile.duration);
 }
 
-void WriteValues(const CountProfile& profile, uint64_t count, ProfileBuilder* builder) {
-  int64_t values[] = {static_cast<int64_t>(count), static_cast<int64_t>(count) * profile.period};
+StackValue ValueOfCount(const CountProfile& profile, uint64_t count) {
+  return {static_cast<int64_t>(count), static_cast<int64_t>(count) * profile.period};
+}
+
+void WriteValues(const CountProfile& profile, StackValue value, ProfileBuilder* builder) {
+  const int64_t values[] = {value.count, value.amount};
   builder->SampleValues(values, profile.scaled_type != nullptr ? 2 : 1);
 }
 
-void WriteEntry(const CountProfile& profile, uint32_t id, ProfileBuilder* builder) {
+// The i-th of those to write.
+void WriteEntry(const CountProfile& profile, uint32_t i, ProfileBuilder* builder) {
+  const uint32_t id = profile.order != nullptr ? profile.order[i] : i + 1;
   const CountedStack& entry = profile.counts->at(id);
-  uint64_t value = ValueOf(entry);
-  if (value == 0) return;
+  const StackValue value =
+      profile.values != nullptr ? profile.values[i] : ValueOfCount(profile, ValueOf(entry));
+  if (value.count == 0 && value.amount == 0) return;
   builder->StartSample();
   if (id == StackCounts::kOverflow) {
     builder->SampleLocations(nullptr, 0, 0, kOverflowLocation);
@@ -51,7 +59,7 @@ void WriteStackless(const CountProfile& profile, uint64_t count, uint64_t locati
   if (count == 0) return;
   builder->StartSample();
   builder->SampleLocations(nullptr, 0, 0, location);
-  WriteValues(profile, count, builder);
+  WriteValues(profile, ValueOfCount(profile, count), builder);
   builder->EndSample();
 }
 
@@ -77,7 +85,7 @@ int WriteCountProto(const CountProfile& profile, ByteSink* sink, CountProtoWorks
   ModuleTable modules(&workspace->modules);
   WriteHeader(profile, &builder);
   for (uint32_t i = 0; i < entries && builder.error() == 0; i++) {
-    WriteEntry(profile, profile.order != nullptr ? profile.order[i] : i + 1, &builder);
+    WriteEntry(profile, i, &builder);
   }
   WriteStackless(profile, profile.lost, kLostLocation, &builder);
   WriteStackless(profile, profile.outside, kOutsideLocation, &builder);

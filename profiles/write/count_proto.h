@@ -12,6 +12,7 @@
 #include "proto/gzip_stream.h"
 #include "proto/profile_builder.h"
 #include "sampling/counts/stack_counts.h"
+#include "sampling/counts/stack_values.h"
 #include "sampling/modules/modules.h"
 
 namespace heapprof {
@@ -30,7 +31,8 @@ inline constexpr char kNoTickFrame[] = "[no tick]";
 struct CountProfile {
   const StackCounts* counts;  // value = in - out; entries of value 0 are left out
   const char* type;           // of the count, whose unit is "count"
-  // A second value: the count times `period`, in `scaled_unit`. nullptr: there is none, and the period is 1.
+  // A second value, in `scaled_unit`: the count times `period`, unless `values` has it. nullptr: there is
+  // none, and the period is 1.
   const char* scaled_type;
   const char* scaled_unit;
   int64_t period;
@@ -45,6 +47,9 @@ struct CountProfile {
   // Writes comments of the kind. May be nullptr.
   void (*comments)(const void* argument, ProfileBuilder* builder);
   const void* argument;
+  // Counts and amounts of the entries in `order`, in that order; the period is a count of 1 then. nullptr:
+  // the counts are those of the entries.
+  const StackValue* values = nullptr;
 };
 
 // `workspace` is zeroed memory. Returns 0 when the profile is complete, or -errno.

@@ -32,11 +32,12 @@ StackCounts g_no_counts;  // of a profile that has none yet
 const StackCounts* g_counts = nullptr;
 uint64_t ReturnAddressOf(uint32_t location) { return g_counts->AddressOf(location) + 1; }
 
-// The ids of entries whose value is not 0, sorted. Values may change while they are read: each is read once.
+// The entries whose value is not 0, sorted by amounts, then by counts. Values may change while they are read:
+// each is read once.
 class Order {
  public:
   struct Place {
-    uint64_t value;
+    StackValue value;
     uint32_t id;
   };
 
@@ -47,29 +48,39 @@ class Order {
   Order(const Order&) = delete;
   Order& operator=(const Order&) = delete;
 
-  int Collect(const StackCounts& counts) {
+  // `sums` may be nullptr.
+  int Collect(const StackCounts& counts, const StackValues* sums) {
     uint32_t entries = counts.count();
-    bytes_ = (sizeof(Place) + sizeof(uint32_t)) * (size_t{entries} + 1);
+    bytes_ = (sizeof(Place) + sizeof(StackValue) + sizeof(uint32_t)) * (size_t{entries} + 1);
     places_ = static_cast<Place*>(RawMap(bytes_));
     if (places_ == nullptr) return -ENOMEM;
-    ids_ = reinterpret_cast<uint32_t*>(places_ + entries + 1);
+    values_ = reinterpret_cast<StackValue*>(places_ + entries + 1);
+    ids_ = reinterpret_cast<uint32_t*>(values_ + entries + 1);
     for (uint32_t id = 1; id <= entries; ++id) {
-      uint64_t value = ValueOf(counts.at(id));
-      if (value == 0) continue;
+      StackValue value = sums != nullptr ? sums->Read(id) : StackValue{0, 0};
+      // Of keys that were added without a value.
+      value.count = SaturatingSum(value.count, static_cast<int64_t>(ValueOf(counts.at(id))));
+      if (value.count == 0 && value.amount == 0) continue;
       places_[count_++] = {value, id};
-      total_ += value;
+      total_ = {SaturatingSum(total_.count, value.count), SaturatingSum(total_.amount, value.amount)};
     }
     std::sort(places_, places_ + count_, [&](const Place& a, const Place& b) {
-      return a.value != b.value ? a.value > b.value : IsBefore(counts, a.id, b.id);
+      if (a.value.amount != b.value.amount) return a.value.amount > b.value.amount;
+      if (a.value.count != b.value.count) return a.value.count > b.value.count;
+      return IsBefore(counts, a.id, b.id);
     });
-    for (uint32_t i = 0; i < count_; ++i) ids_[i] = places_[i].id;
+    for (uint32_t i = 0; i < count_; ++i) {
+      ids_[i] = places_[i].id;
+      values_[i] = places_[i].value;
+    }
     return 0;
   }
   const Place* begin() const { return places_; }
   const Place* end() const { return places_ + count_; }
   const uint32_t* ids() const { return ids_; }
+  const StackValue* values() const { return values_; }
   uint32_t count() const { return count_; }
-  uint64_t total() const { return total_; }
+  StackValue total() const { return total_; }
 
  private:
   static bool IsBefore(const StackCounts& counts, uint32_t a, uint32_t b) {
@@ -84,16 +95,19 @@ class Order {
   }
 
   Place* places_ = nullptr;
+  StackValue* values_ = nullptr;
   uint32_t* ids_ = nullptr;
   size_t bytes_ = 0;
   uint32_t count_ = 0;
-  uint64_t total_ = 0;
+  StackValue total_ = {0, 0};
 };
 
-int WriteProto(const NamedProfile& profile, const StackCounts& counts, const Order& order, ByteSink* sink,
-               CountProtoWorkspace* workspace) {
-  return WriteCountProto({&counts, profile.name, nullptr, nullptr, 1, RawRealtimeNanos(), 0, 0, 0,
-                          order.ids(), order.count(), nullptr, nullptr},
+// `unit` is nullptr where there are no amounts.
+int WriteProto(const NamedProfile& profile, const char* unit, const StackCounts& counts, const Order& order,
+               ByteSink* sink, CountProtoWorkspace* workspace) {
+  const char* const amount = unit != nullptr ? "amount" : nullptr;
+  return WriteCountProto({&counts, profile.name, amount, unit, 1, RawRealtimeNanos(), 0, 0, 0, order.ids(),
+                          order.count(), nullptr, nullptr, order.values()},
                          sink, workspace);
 }
 
@@ -121,11 +135,17 @@ void WriteTextLabels(uint32_t set, TextStream* out) {
   out->Str("}\n");
 }
 
-void WriteEntry(const StackCounts& counts, const Order::Place& place, const ModuleTable& modules,
-                const FrameSymbols& symbols, TextStream* out) {
+void WriteValue(StackValue value, const char* unit, TextStream* out) {
+  out->UDec(static_cast<uint64_t>(value.count));
+  if (unit != nullptr) out->Str(": ").UDec(static_cast<uint64_t>(value.amount));
+}
+
+void WriteEntry(const StackCounts& counts, const Order::Place& place, const char* unit,
+                const ModuleTable& modules, const FrameSymbols& symbols, TextStream* out) {
   const CountedStack& entry = counts.at(place.id);
   const uint32_t* locations = counts.LocationsOf(entry);
-  out->UDec(place.value).Str(" @");
+  WriteValue(place.value, unit, out);
+  out->Str(" @");
   for (uint32_t i = 0; i < entry.depth; ++i) out->Str(" ").Hex(ReturnAddressOf(locations[i]));
   out->Str("\n");
   WriteTextLabels(entry.labels, out);
@@ -137,8 +157,8 @@ void WriteEntry(const StackCounts& counts, const Order::Place& place, const Modu
   out->Str("\n");
 }
 
-int WriteText(const NamedProfile& profile, const StackCounts& counts, const Order& order, ByteSink* sink,
-              TextWorkspace* workspace) {
+int WriteText(const NamedProfile& profile, const char* unit, const StackCounts& counts, const Order& order,
+              ByteSink* sink, TextWorkspace* workspace) {
   TextStream out(sink, workspace->text);
   ModuleTable modules(&workspace->modules);
   modules.Read();
@@ -146,10 +166,13 @@ int WriteText(const NamedProfile& profile, const StackCounts& counts, const Orde
   if (int error = symbols.Resolve(modules, ReturnAddressOf, counts.location_count(), workspace->scratch)) {
     return error;
   }
-  out.Str(profile.name).Str(" profile: total ").UDec(order.total()).Str("\n");
+  out.Str(profile.name).Str(" profile: total ");
+  WriteValue(order.total(), unit, &out);
+  if (unit != nullptr) out.Str(" ").Str(unit);
+  out.Str("\n");
   for (const Order::Place& place : order) {
     if (out.error() != 0) break;
-    WriteEntry(counts, place, modules, symbols, &out);
+    WriteEntry(counts, place, unit, modules, symbols, &out);
   }
   return out.Flush();
 }
@@ -159,14 +182,18 @@ int WriteText(const NamedProfile& profile, const StackCounts& counts, const Orde
 size_t NamedProfileWorkspaceSize() { return sizeof(Workspace); }
 
 int WriteNamedProfile(const NamedProfile& profile, int debug, ByteSink* sink, void* workspace) {
+  // acquire: the unit and the counts were there before the values. Without values there are no amounts, and
+  // the profile is written as if nobody knew of them.
+  const StackValues* values = profile.values.load(std::memory_order_acquire);
+  const char* unit = values != nullptr ? profile.unit : nullptr;
   // acquire: pairs with the release that published it.
   const StackCounts* counts = profile.counts.load(std::memory_order_acquire);
   g_counts = counts != nullptr ? counts : &g_no_counts;
   Order order;
-  if (int error = order.Collect(*g_counts)) return error;
+  if (int error = order.Collect(*g_counts, values)) return error;
   auto* space = static_cast<Workspace*>(workspace);
-  return debug == 0 ? WriteProto(profile, *g_counts, order, sink, &space->proto)
-                    : WriteText(profile, *g_counts, order, sink, &space->text);
+  return debug == 0 ? WriteProto(profile, unit, *g_counts, order, sink, &space->proto)
+                    : WriteText(profile, unit, *g_counts, order, sink, &space->text);
 }
 
 }  // namespace heapprof

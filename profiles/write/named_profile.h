@@ -2,16 +2,18 @@
 // Writes a profile of sampling/counts/named_profiles.h that counts stacks: "threadcreate", or a program's
 // own.
 //
-// Both forms are in descending order of the counts, equal ones in the order of their stacks' addresses. The
-// text form:
+// Both forms are in descending order of the amounts if there are any, then of the counts, equal ones in the
+// order of their stacks' addresses. The text form:
 //
 //     threadcreate profile: total 3
 //     2 @ 0x55d0c3 0x55d0f8
 //     # labels: {"request":"list"}
 //     #   0x55d0c3    main+0x23   /bin/program
 //
+// With amounts "total 3: 4096 bytes", and "2: 1024 @".
+//
 // Thread-safety: one writer at a time (profiles/dump holds the dump lock). Signal-safety: yes. Allocates:
-// never from the heap; maps 4 bytes an entry for the order, and the text form room for names, for the call.
+// never from the heap; maps 44 bytes an entry for the order, and the text form room for names, for the call.
 #ifndef HEAPPROF_PROFILES_WRITE_NAMED_PROFILE_H_
 #define HEAPPROF_PROFILES_WRITE_NAMED_PROFILE_H_
 

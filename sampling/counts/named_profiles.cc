@@ -32,48 +32,6 @@ NamedProfile* NamedProfiles::At(size_t i) {
   return built_in[i];
 }
 
-// The slot of `key`, or the free one where it would be.
-NamedProfile::Slot* NamedProfiles::FindSlot(const NamedProfile& profile, const void* key) {
-  size_t at = MixBits(reinterpret_cast<uintptr_t>(key));
-  for (;; ++at) {
-    Slot* slot = &profile.slots[at & (profile.capacity - 1)];
-    if (slot->entry == 0 || slot->key == key) return slot;
-  }
-}
-
-// Makes sure of a free slot beside those in use. At most half of the slots are.
-bool NamedProfiles::GrowSlots(NamedProfile* profile) {
-  constexpr size_t kFirst = 256;
-  size_t used = profile->count.load(std::memory_order_relaxed);
-  if (used + 1 <= profile->capacity / 2) return true;
-  Slot* old = profile->slots;
-  size_t old_capacity = profile->capacity;
-  size_t capacity = old_capacity == 0 ? kFirst : old_capacity * 4;
-  auto* fresh = static_cast<Slot*>(MapMetadata(capacity * sizeof(Slot)));
-  if (fresh == nullptr) return false;
-  profile->slots = fresh;
-  profile->capacity = capacity;
-  for (size_t i = 0; i < old_capacity; ++i) {
-    if (old[i].entry != 0) *FindSlot(*profile, old[i].key) = old[i];
-  }
-  if (old != nullptr) UnmapMetadata(old, old_capacity * sizeof(Slot));
-  return true;
-}
-
-// Frees a slot and moves those behind it that would no longer be found.
-void NamedProfiles::FreeSlot(NamedProfile* profile, Slot* freed) {
-  size_t mask = profile->capacity - 1;
-  auto hole = static_cast<size_t>(freed - profile->slots);
-  for (size_t at = (hole + 1) & mask; profile->slots[at].entry != 0; at = (at + 1) & mask) {
-    size_t home = MixBits(reinterpret_cast<uintptr_t>(profile->slots[at].key)) & mask;
-    if (((at - home) & mask) >= ((at - hole) & mask)) {
-      profile->slots[hole] = profile->slots[at];
-      hole = at;
-    }
-  }
-  profile->slots[hole] = {nullptr, 0};
-}
-
 // nullptr: no memory.
 StackCounts* NamedProfiles::CountsOf(NamedProfile* profile) {
   StackCounts* counts = profile->counts.load(std::memory_order_relaxed);
@@ -108,13 +66,17 @@ NamedProfiles::CallerStack::CallerStack(const CallerFrame& caller, size_t skip, 
   for (uint32_t i = 0; i < depth; ++i) hash = MixBits(hash * 31 + pcs[i]);
 }
 
-// Counts one more of `stack`. 0: no memory.
-uint32_t NamedProfiles::CountIn(NamedProfile* profile, const CallerStack& stack) {
+// 0: no memory.
+uint32_t NamedProfiles::EntryOf(NamedProfile* profile, const CallerStack& stack) {
   StackCounts* counts = CountsOf(profile);
   if (counts == nullptr) return 0;
-  uint32_t entry =
-      counts->FindOrAdd({stack.pcs, stack.depth, stack.truncated, false, stack.hash, CurrentLabels()});
-  counts->At(entry)->in.fetch_add(1, std::memory_order_relaxed);
+  return counts->FindOrAdd({stack.pcs, stack.depth, stack.truncated, false, stack.hash, CurrentLabels()});
+}
+
+// Counts one more of `stack`. 0: no memory.
+uint32_t NamedProfiles::CountIn(NamedProfile* profile, const CallerStack& stack) {
+  const uint32_t entry = EntryOf(profile, stack);
+  if (entry != 0) CountsOf(profile)->At(entry)->in.fetch_add(1, std::memory_order_relaxed);
   return entry;
 }
 
@@ -168,12 +130,54 @@ int NamedProfiles::Add(NamedProfile* profile, const void* key, size_t skip, cons
   auto* pcs = static_cast<uintptr_t*>(alloca(GetOptions().max_frames * sizeof(uintptr_t)));
   CallerStack stack(caller, skip, pcs);
   SpinLockHolder hold(&lock_);
-  if (!GrowSlots(profile)) return -ENOMEM;
-  Slot* slot = FindSlot(*profile, key);
-  if (slot->entry != 0) return -EEXIST;
-  uint32_t entry = CountIn(profile, stack);
+  if (!profile->keys.Reserve(false)) return -ENOMEM;
+  if (profile->keys.Has(key)) return -EEXIST;
+  const uint32_t entry = CountIn(profile, stack);
   if (entry == 0) return -ENOMEM;
-  *slot = {key, entry};
+  profile->keys.Insert(key, {entry, false, {0, 0}});
+  profile->count.fetch_add(1, std::memory_order_relaxed);
+  return 0;
+}
+
+// Adds the value to those of `entry`, and fixes the profile's unit if it is the first. The entry that has it:
+// that of the overflow where there is no memory for another; 0: for none.
+uint32_t NamedProfiles::PutValue(NamedProfile* profile, uint32_t entry, const ValueToAdd& value) {
+  StackValues* values = profile->values.load(std::memory_order_relaxed);
+  const bool first = values == nullptr;
+  if (first) values = static_cast<StackValues*>(MapMetadata(sizeof(StackValues)));
+  if (values == nullptr) return 0;
+  if (!values->Reserve(entry)) entry = StackCounts::kOverflow;
+  if (!values->Reserve(entry)) {
+    // Only a first one: the overflow's is among those that come with any other.
+    UnmapMetadata(values, sizeof(StackValues));
+    return 0;
+  }
+  values->Put(entry, {value.count, value.amount});
+  if (first) {
+    memcpy(profile->unit, value.unit, strlen(value.unit) + 1);
+    // release: the unit and what Put wrote before their address.
+    profile->values.store(values, std::memory_order_release);
+  }
+  return entry;
+}
+
+int NamedProfiles::AddValue(NamedProfile* profile, const void* key, size_t skip, const ValueToAdd& value,
+                            const CallerFrame& caller) {
+  const size_t unit_size = value.unit == nullptr ? 0 : strlen(value.unit);
+  const bool good_unit = unit_size > 0 && unit_size <= NamedProfile::kMaxUnitSize && IsUtf8(value.unit);
+  if (value.count < 0 || value.amount < 0 || !good_unit) return -EINVAL;
+  if (profile->kind != ProfileKind::kCustom) return -EPERM;
+  auto* pcs = static_cast<uintptr_t*>(alloca(GetOptions().max_frames * sizeof(uintptr_t)));
+  CallerStack stack(caller, skip, pcs);
+  SpinLockHolder hold(&lock_);
+  const bool fixed = profile->values.load(std::memory_order_relaxed) != nullptr;
+  if (fixed && strcmp(profile->unit, value.unit) != 0) return -EINVAL;
+  if (!profile->keys.Reserve(true)) return -ENOMEM;
+  if (profile->keys.Has(key)) return -EEXIST;
+  uint32_t entry = EntryOf(profile, stack);
+  if (entry != 0) entry = PutValue(profile, entry, value);
+  if (entry == 0) return -ENOMEM;
+  profile->keys.Insert(key, {entry, true, {value.count, value.amount}});
   profile->count.fetch_add(1, std::memory_order_relaxed);
   return 0;
 }
@@ -181,14 +185,15 @@ int NamedProfiles::Add(NamedProfile* profile, const void* key, size_t skip, cons
 int NamedProfiles::Remove(NamedProfile* profile, const void* key) {
   if (profile->kind != ProfileKind::kCustom) return -EPERM;
   SpinLockHolder hold(&lock_);
-  if (profile->capacity == 0) return 0;
-  Slot* slot = FindSlot(*profile, key);
-  if (slot->entry == 0) return 0;
-  // release: the count in before the count out.
-  auto entry = static_cast<uint32_t>(slot->entry);
-  CountsOf(profile)->At(entry)->out.fetch_add(1, std::memory_order_release);
+  const KeyTable::Entry taken = profile->keys.Take(key);
+  if (taken.id == 0) return 0;
+  if (taken.valued) {
+    profile->values.load(std::memory_order_relaxed)->Take(taken.id, taken.value);
+  } else {
+    // release: the count in before the count out.
+    CountsOf(profile)->At(taken.id)->out.fetch_add(1, std::memory_order_release);
+  }
   profile->count.fetch_sub(1, std::memory_order_relaxed);
-  FreeSlot(profile, slot);
   return 0;
 }
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Named profiles: the built-in ones, and those that programs make of their own things (files, connections).
 //
-// A custom profile holds keys, each with the stack that added it; its counts by stack are a StackCounts. The
-// profile "threadcreate" counts the stacks that made threads. Profiles are never deleted, so that a dump
-// reads them at any time: the registry is append-only, and counts are read without the lock.
+// A custom profile holds keys, each with the stack that added it; its counts by stack are a StackCounts. Keys
+// may be added with a value, a count and an amount of some unit: their sums by stack are StackValues beside
+// the counts. The profile "threadcreate" counts the stacks that made threads. Profiles are never deleted, so
+// that a dump reads them at any time: the registry is append-only, and counts are read without the lock.
 //
-// Thread-safety: yes. Signal-safety: Lookup, List, ProfileCount and reading `counts`; the others take the
-// lock, which interrupted code may hold. Allocates: mmap only, within metadata_limit. Lock: kNamed, one for
-// all.
+// Thread-safety: yes. Signal-safety: Lookup, List, ProfileCount and reading `counts` and `values`; the others
+// take the lock, which interrupted code may hold. Allocates: mmap only, within metadata_limit. Lock: kNamed,
+// one for all.
 #ifndef HEAPPROF_SAMPLING_COUNTS_NAMED_PROFILES_H_
 #define HEAPPROF_SAMPLING_COUNTS_NAMED_PROFILES_H_
 
@@ -17,7 +18,9 @@
 #include <atomic>
 
 #include "base/lock/spinlock.h"
+#include "sampling/counts/key_table.h"
 #include "sampling/counts/stack_counts.h"
+#include "sampling/counts/stack_values.h"
 #include "sampling/unwind/caller_frame.h"
 
 namespace heapprof {
@@ -25,21 +28,25 @@ namespace heapprof {
 enum class ProfileKind { kHeap, kAllocs, kThreadCreate, kCustom };
 
 struct NamedProfile {
-  static constexpr size_t kMaxNameSize = 63;
+  static constexpr size_t kMaxNameSize = 63, kMaxUnitSize = 63;
 
   char name[kMaxNameSize + 1];
   ProfileKind kind;
-  std::atomic<uint64_t> count;  // of keys; of threads made
-  // Of kThreadCreate and kCustom; nullptr before the first entry.
-  std::atomic<StackCounts*> counts;
+  std::atomic<uint64_t> count{0};  // of keys; of threads made
+  // Of kThreadCreate and kCustom; nullptr before the first entry. Keys that were added with a value are not
+  // counted here, but their stacks are.
+  std::atomic<StackCounts*> counts{nullptr};
+  // Sums of the values by the entries of `counts`; nullptr: no key was ever added with one. `unit`, of the
+  // amounts, was written before.
+  std::atomic<StackValues*> values{nullptr};
+  char unit[kMaxUnitSize + 1] = {};
+  KeyTable keys = {};  // guarded by the lock
+};
 
-  // Keys and their entries, an open-addressed table; guarded by the lock. Entry 0: free.
-  struct Slot {
-    const void* key;
-    uint64_t entry;
-  };
-  Slot* slots;
-  size_t capacity;  // a power of two
+// What a key is added with. `unit` may be anything.
+struct ValueToAdd {
+  int64_t count, amount;
+  const char* unit;
 };
 
 inline constexpr size_t kMaxProfiles = 256;
@@ -57,7 +64,11 @@ class NamedProfiles {
   // Adds `key` with the stack of `caller`, whose first `skip` frames are left out. 0, or -EEXIST: the key is
   // in the profile; -EPERM: the profile is built in; -ENOMEM.
   int Add(NamedProfile* profile, const void* key, size_t skip, const CallerFrame& caller);
-  // 0, also when the key is not there; -EPERM.
+  // The same, with a value. -EINVAL, too: the count or the amount is negative; the unit is empty, longer than
+  // kMaxUnitSize, no UTF-8, or another than that of the first key which was added so.
+  int AddValue(NamedProfile* profile, const void* key, size_t skip, const ValueToAdd& value,
+               const CallerFrame& caller);
+  // 0, also when the key is not there; -EPERM. A value that the key was added with goes with it.
   int Remove(NamedProfile* profile, const void* key);
 
   // The caller is about to make a thread.
@@ -72,7 +83,6 @@ class NamedProfiles {
   void UnlockAfterFork(bool in_child) { lock_.UnlockAfterFork(in_child); }
 
  private:
-  using Slot = NamedProfile::Slot;
   struct CallerStack;
   static constexpr size_t kBuiltIns = 3;
 
@@ -82,16 +92,15 @@ class NamedProfiles {
   size_t count() const { return kBuiltIns + custom_count_.load(std::memory_order_acquire); }
   template <typename Use>
   void ForEachCounts(Use use);
-  static Slot* FindSlot(const NamedProfile& profile, const void* key);
-  bool GrowSlots(NamedProfile* profile) HP_REQUIRES(lock_);
-  void FreeSlot(NamedProfile* profile, Slot* freed) HP_REQUIRES(lock_);
+  static uint32_t PutValue(NamedProfile* profile, uint32_t entry, const ValueToAdd& value);
   StackCounts* CountsOf(NamedProfile* profile) HP_REQUIRES(lock_);
+  uint32_t EntryOf(NamedProfile* profile, const CallerStack& stack) HP_REQUIRES(lock_);
   uint32_t CountIn(NamedProfile* profile, const CallerStack& stack) HP_REQUIRES(lock_);
 
   SpinLock<LockRank::kNamed> lock_;
-  NamedProfile allocs_ = {"allocs", ProfileKind::kAllocs, {0}, {nullptr}, nullptr, 0};
-  NamedProfile heap_ = {"heap", ProfileKind::kHeap, {0}, {nullptr}, nullptr, 0};
-  NamedProfile thread_create_ = {"threadcreate", ProfileKind::kThreadCreate, {0}, {nullptr}, nullptr, 0};
+  NamedProfile allocs_ = {"allocs", ProfileKind::kAllocs};
+  NamedProfile heap_ = {"heap", ProfileKind::kHeap};
+  NamedProfile thread_create_ = {"threadcreate", ProfileKind::kThreadCreate};
   // Custom profiles, in the order of their making; written under the lock.
   std::atomic<NamedProfile*> custom_[kMaxProfiles] = {};
   std::atomic<size_t> custom_count_{0};

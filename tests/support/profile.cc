@@ -134,10 +134,23 @@ std::string HeapProfile::FindHeapFault() const {
   return "";
 }
 
+// Of a named profile with values.
+std::string CountProfile::FindAmountFault() const {
+  if (proto_.period() != 1) return "the period is not one count";
+  if (Text(proto_.sample_type(1).type()) != "amount") return "the second value is no amount";
+  if (proto_.default_sample_type() != proto_.sample_type(1).type()) return "amounts are not the default";
+  for (const pb::Sample& sample : proto_.sample()) {
+    if (sample.value(0) < 0 || sample.value(1) < 0) return "a value is negative";
+    if (sample.value(0) == 0 && sample.value(1) == 0) return "a sample without a value";
+  }
+  return "";
+}
+
 std::string CountProfile::FindCountFault() const {
   const int types = proto_.sample_type_size();
   if (types != 1 && types != 2) return "neither one nor two sample types";
   if (Text(proto_.sample_type(0).unit()) != "count") return "the first value is no count";
+  if (types == 2 && proto_.period_type().type() == proto_.sample_type(0).type()) return FindAmountFault();
   const pb::ValueType& scaled = proto_.sample_type(types - 1);
   if (proto_.period_type().type() != scaled.type()) return "period type is not that of the last value";
   for (const pb::Sample& sample : proto_.sample()) {

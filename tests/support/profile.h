@@ -84,6 +84,7 @@ class CountProfile : public AnyProfile {
 
  private:
   std::string FindCountFault() const;
+  std::string FindAmountFault() const;
   template <typename Wanted>
   int64_t Sum(Wanted wanted) const;
 };

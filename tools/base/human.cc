@@ -63,6 +63,11 @@ std::string HumanValue(double value, std::string_view unit) {
   return Format("%.0f", value);
 }
 
+std::string HumanWithUnit(double value, std::string_view unit) {
+  const bool shown = unit.empty() || unit == "count" || unit == "bytes" || unit == "nanoseconds";
+  return HumanValue(value, unit) + (shown ? "" : " " + Printable(unit));
+}
+
 std::string Percent(double part, double whole) {
   if (part == 0 || whole == 0) return "0%";
   return Format("%.2f%%", 100 * part / whole);

@@ -19,6 +19,9 @@ std::string Decimal(__int128 value);
 // `unit` as in a profile: bytes and nanoseconds are scaled, all others are printed as they are.
 std::string HumanValue(double value, std::string_view unit);
 
+// The same with the unit behind where it is no count and the figure does not show it: "12 handles".
+std::string HumanWithUnit(double value, std::string_view unit);
+
 // "12.34%", "0%" exactly for nothing.
 std::string Percent(double part, double whole);
 

@@ -82,7 +82,7 @@ void PrintText(const Diff& diff, const View& base, const View& now, size_t limit
   std::printf("%s -> %s, %s: %s -> %s\n", Printable(base.file()).c_str(), Printable(now.file()).c_str(),
               Printable(now.type_name()).c_str(),
               HumanValue(static_cast<double>(diff.total.base), unit).c_str(),
-              HumanValue(static_cast<double>(diff.total.now), unit).c_str());
+              HumanWithUnit(static_cast<double>(diff.total.now), unit).c_str());
   if (diff.sampled) {
     std::printf("%s; significant together at %g %%, of %zu lines that could be\n",
                 diff.one_process ? "two dumps of one process: what came and went in between is uncertain"
@@ -151,7 +151,7 @@ int RunDiff(const DiffRequest& request) {
   } else {
     PrintText(diff, base, now, request.limit);
     const std::string more =
-        request.least_growth > 0 ? " of " + HumanValue(request.least_growth, now.unit()) + " or more" : "";
+        request.least_growth > 0 ? " of " + HumanWithUnit(request.least_growth, now.unit()) + " or more" : "";
     if (growth) {
       std::printf("\ngrowth%s: %zu functions, %zu stacks%s\n", more.c_str(), functions, stacks,
                   fails(diff.total) ? ", and the total" : "");

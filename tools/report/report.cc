@@ -40,7 +40,7 @@ void PrintHeading(const View& view) {
   }
   const std::string limits = LimitsText(view, shown, uncertainty);
   std::printf("%s, %s: %s of %s%s\n", Printable(view.file()).c_str(), Printable(view.type_name()).c_str(),
-              Human(view, shown).c_str(), Human(view, view.total()).c_str(),
+              Human(view, shown).c_str(), HumanWithUnit(ToDouble(view.total()), view.unit()).c_str(),
               limits.empty() ? "" : (", 95 % sure to be in " + limits).c_str());
   const std::string folded = FoldedText(view.folded(), OutputColumns());
   if (!folded.empty()) std::printf("%s\n", Printable(folded).c_str());

@@ -20,7 +20,8 @@ namespace {
 std::string TypeInOneLine(const View& view) {
   constexpr size_t kMaxName = 60;
   const auto human = [&](Sum value) { return HumanValue(static_cast<double>(value), view.unit()); };
-  std::string line = Printable(view.type_name()) + " " + human(view.total());
+  std::string line =
+      Printable(view.type_name()) + " " + HumanWithUnit(static_cast<double>(view.total()), view.unit());
   const FrameTable frames(view.profile(), Granularity::kFunction);
   const std::vector<Row> rows = MakeTable(view, frames, Order::kFlat);
   if (rows.empty() || rows.front().flat <= 0) return line;

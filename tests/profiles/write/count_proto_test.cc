@@ -186,6 +186,25 @@ TEST_F(CountProtoTest, AnOrderThatIsGivenIsKept) {
   EXPECT_EQ(p.sample(2).value(0), 2);
 }
 
+TEST_F(CountProtoTest, ValuesThatAreGivenAreWrittenAndThePeriodIsACount) {
+  const uint32_t order[] = {Add({kOurs}, 1), Add({kLibcs}, 2), Add({kOurs + 8}, 3)};
+  const StackValue values[] = {{7, INT64_MAX}, {0, 0}, {0, 12}};
+  CountProfile profile = {counts_.get(), "pool", "amount", "bytes", 1,     1, 0, 0, 0,
+                          order,         3,      nullptr,  nullptr, values};
+  pb::Profile p = Write(profile);
+  ASSERT_EQ(p.sample_type_size(), 2);
+  EXPECT_EQ(Text(p, p.sample_type(0).type()), "pool");
+  EXPECT_EQ(Text(p, p.sample_type(0).unit()), "count");
+  EXPECT_EQ(Text(p, p.sample_type(1).type()), "amount");
+  EXPECT_EQ(Text(p, p.sample_type(1).unit()), "bytes");
+  EXPECT_EQ(Text(p, p.default_sample_type()), "amount");
+  EXPECT_EQ(Text(p, p.period_type().type()), "pool");
+  EXPECT_EQ(p.period(), 1);
+  ASSERT_EQ(p.sample_size(), 2);
+  EXPECT_EQ(Values(p.sample(0)), (std::vector<int64_t>{7, INT64_MAX}));
+  EXPECT_EQ(Values(p.sample(1)), (std::vector<int64_t>{0, 12}));
+}
+
 TEST_F(CountProtoTest, AnErrorOfTheSinkComesOut) {
   for (uintptr_t i = 0; i < 5000; ++i) Add({kOurs + i * 16}, i);
   StringSink sink;

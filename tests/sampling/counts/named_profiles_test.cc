@@ -4,9 +4,13 @@
 #include <errno.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
+
+#include "base/memory/arena.h"
 
 namespace heapprof {
 namespace {
@@ -22,6 +26,21 @@ class NamedProfilesTest : public testing::Test {
   }
   __attribute__((noinline)) int AddHere(NamedProfile* profile, const void* key, size_t skip = 0) {
     return profiles_.Add(profile, key, skip, HEAPPROF_CALLER_FRAME());
+  }
+  __attribute__((noinline)) int AddValueHere(NamedProfile* profile, const void* key, int64_t count,
+                                             int64_t amount, const char* unit = "bytes") {
+    return profiles_.AddValue(profile, key, 0, {count, amount, unit}, HEAPPROF_CALLER_FRAME());
+  }
+  // Counts and amounts over all stacks.
+  using Sums = std::pair<int64_t, int64_t>;
+  static Sums SumOf(const NamedProfile& profile) {
+    Sums sums = {0, 0};
+    const StackValues* values = profile.values.load();
+    for (uint32_t id = 1; values != nullptr && id <= profile.counts.load()->count(); ++id) {
+      const StackValue value = values->Read(id);
+      sums = {sums.first + value.count, sums.second + value.amount};
+    }
+    return sums;
   }
 
   NamedProfiles profiles_;
@@ -138,6 +157,125 @@ TEST_F(NamedProfilesTest, ThreadsMayAddAndRemoveAtOnce) {
   }
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(ProfileCount(*profile), 10'000u);
+}
+
+TEST_F(NamedProfilesTest, ValuesThatAreRefusedLeaveTheProfileAsItIs) {
+  NamedProfile* profile = Make("refused");
+  const std::string longest(63, 'u'), too_long(64, 'u');
+  EXPECT_EQ(AddValueHere(profile, Key(1), -1, 1), -EINVAL);
+  EXPECT_EQ(AddValueHere(profile, Key(1), 1, -1), -EINVAL);
+  EXPECT_EQ(AddValueHere(profile, Key(1), INT64_MIN, 1), -EINVAL);
+  for (const char* unit : {static_cast<const char*>(nullptr), "", "\xff", too_long.c_str()})
+    EXPECT_EQ(AddValueHere(profile, Key(1), 1, 1, unit), -EINVAL);
+  EXPECT_EQ(AddValueHere(profiles_.Lookup("heap"), Key(1), 1, 1), -EPERM);
+  EXPECT_EQ(profile->values.load(), nullptr);
+  EXPECT_EQ(ProfileCount(*profile), 0u);
+
+  EXPECT_EQ(AddValueHere(profile, Key(1), 1, 1, longest.c_str()), 0);
+  EXPECT_STREQ(profile->unit, longest.c_str());
+  EXPECT_EQ(AddValueHere(profile, Key(1), 1, 1, longest.c_str()), -EEXIST);
+  EXPECT_EQ(AddHere(profile, Key(1)), -EEXIST);
+  EXPECT_EQ(AddValueHere(profile, Key(2), 1, 1, "bytes"), -EINVAL);
+  EXPECT_EQ(SumOf(*profile), (Sums{1, 1}));
+}
+
+TEST_F(NamedProfilesTest, TheFirstKeyThatIsAddedFixesTheUnit) {
+  NamedProfile* profile = Make("unit");
+  ASSERT_EQ(AddHere(profile, Key(1)), 0);
+  EXPECT_EQ(AddValueHere(profile, Key(1), 1, 1, "handles"), -EEXIST);
+  EXPECT_EQ(AddValueHere(profile, Key(2), 1, 1, "bytes"), 0);
+  EXPECT_EQ(AddValueHere(profile, Key(3), 1, 1, "handles"), -EINVAL);
+  // For good.
+  EXPECT_EQ(profiles_.Remove(profile, Key(2)), 0);
+  EXPECT_EQ(AddValueHere(profile, Key(3), 1, 1, "handles"), -EINVAL);
+}
+
+TEST_F(NamedProfilesTest, RemoveTakesTheValueOutThatTheKeyCameWith) {
+  NamedProfile* profile = Make("values.removed");
+  ASSERT_EQ(AddHere(profile, Key(1)), 0);
+  ASSERT_EQ(AddValueHere(profile, Key(2), 5, INT64_MAX), 0);
+  ASSERT_EQ(AddValueHere(profile, Key(3), 0, 0), 0);
+  ASSERT_EQ(AddValueHere(profile, Key(4), 1, 64), 0);
+  EXPECT_EQ(ProfileCount(*profile), 4u);
+  EXPECT_EQ(profiles_.Remove(profile, Key(2)), 0);
+  EXPECT_EQ(profiles_.Remove(profile, Key(2)), 0);
+  EXPECT_EQ(profiles_.Remove(profile, Key(3)), 0);
+  EXPECT_EQ(SumOf(*profile), (Sums{1, 64}));
+  EXPECT_EQ(profiles_.Remove(profile, Key(1)), 0);
+  EXPECT_EQ(SumOf(*profile), (Sums{1, 64}));
+  EXPECT_EQ(profiles_.Remove(profile, Key(4)), 0);
+  EXPECT_EQ(SumOf(*profile), (Sums{0, 0}));
+  EXPECT_EQ(ProfileCount(*profile), 0u);
+  EXPECT_EQ(AddValueHere(profile, Key(2), 2, 32), 0);
+  EXPECT_EQ(SumOf(*profile), (Sums{2, 32}));
+}
+
+// Against sums as simple as can be, through growth and removals, with keys that have no value among them.
+TEST_F(NamedProfilesTest, ManyValuesComeAndGo) {
+  NamedProfile* profile = Make("values.many");
+  std::vector<int64_t> there(3000, -1);
+  Sums sum = {0, 0};
+  uint64_t state = 1;
+  for (int i = 0; i < 60'000; ++i) {
+    state = state * 6364136223846793005 + 1442695040888963407;
+    const size_t key = (state >> 33) % there.size();
+    const auto amount = static_cast<int64_t>((state >> 20) % 1000);
+    if ((state >> 60) % 2 != 0) {
+      ASSERT_EQ(profiles_.Remove(profile, Key(key)), 0);
+      if (there[key] > 0) sum = {sum.first - 1, sum.second - there[key]};
+      there[key] = -1;
+    } else if (there[key] >= 0) {
+      ASSERT_EQ(AddValueHere(profile, Key(key), 1, amount), -EEXIST);
+    } else if (amount == 0 || i < 500) {
+      ASSERT_EQ(AddHere(profile, Key(key)), 0);
+      there[key] = 0;
+    } else {
+      ASSERT_EQ(AddValueHere(profile, Key(key), 1, amount), 0);
+      sum = {sum.first + 1, sum.second + amount};
+      there[key] = amount;
+    }
+  }
+  EXPECT_EQ(SumOf(*profile), sum);
+}
+
+TEST_F(NamedProfilesTest, WithoutMemoryNoUnitIsFixed) {
+  NamedProfile* profile = Make("values.no memory");
+  ASSERT_EQ(AddHere(profile, Key(1)), 0);
+  SetMetadataLimit(MetadataBytes());
+  EXPECT_EQ(AddValueHere(profile, Key(2), 1, 1, "handles"), -ENOMEM);
+  SetMetadataLimit(UINT64_MAX);
+  EXPECT_EQ(profile->values.load(), nullptr);
+  EXPECT_EQ(ProfileCount(*profile), 1u);
+  EXPECT_EQ(AddValueHere(profile, Key(2), 1, 1, "bytes"), 0);
+}
+
+TEST_F(NamedProfilesTest, ThreadsMayAddAndRemoveValuesAtOnceWhileOthersRead) {
+  NamedProfile* profile = Make("values.threads");
+  std::atomic<bool> stop{false};
+  std::atomic<int> wrong{0};
+  // All blocks have one size, so each stack's sums belong together at any moment.
+  std::thread reader([&] {
+    while (!stop) {
+      const Sums sums = SumOf(*profile);
+      if (sums.second != sums.first * 48) ++wrong;
+    }
+  });
+  std::vector<std::thread> threads;
+  for (uintptr_t t = 0; t < 3; ++t) {
+    threads.emplace_back([this, profile, t] {
+      for (uintptr_t i = 0; i < 3000; ++i) {
+        ASSERT_EQ(AddValueHere(profile, Key(i * 3 + t), 1, 48), 0);
+        if (i % 2 == 0) {
+          ASSERT_EQ(profiles_.Remove(profile, Key(i * 3 + t)), 0);
+        }
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  stop = true;
+  reader.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(SumOf(*profile), (Sums{4500, 4500 * 48}));
 }
 
 }  // namespace

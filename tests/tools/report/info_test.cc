@@ -121,6 +121,15 @@ TEST(Info, AFullDiskIsNoSuccess) {
   EXPECT_EQ(result.err, "heapprof: standard output cannot be written\n");
 }
 
+TEST(Info, UnitsStandBehindTheirFiguresUnlessTheseShowThem) {
+  EXPECT_EQ(tools::HumanWithUnit(2048, "bytes"), "2.0 KiB");
+  EXPECT_EQ(tools::HumanWithUnit(3, "nanoseconds"), "3 ns");
+  EXPECT_EQ(tools::HumanWithUnit(12, "count"), "12");
+  EXPECT_EQ(tools::HumanWithUnit(12, ""), "12");
+  EXPECT_EQ(tools::HumanWithUnit(12, "handles"), "12 handles");
+  EXPECT_EQ(tools::HumanWithUnit(12, "\x1b[2J"), "12 \\x1b[2J");
+}
+
 TEST(Info, HumanSizesKeepOneDigit) {
   EXPECT_EQ(tools::HumanBytes(0), "0 B");
   EXPECT_EQ(tools::HumanBytes(1023), "1023 B");
