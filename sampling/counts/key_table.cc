@@ -1,25 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sampling/counts/key_table.h"
 
-#include "base/hash.h"
 #include "base/memory/arena.h"
 
 namespace heapprof {
-namespace {
-
-size_t HomeOf(const void* key) { return MixBits(reinterpret_cast<uintptr_t>(key)); }
-
-}  // namespace
-
-// The slot of `key`, or the free one where it would be.
-size_t KeyTable::Find(const void* key) const {
-  size_t at = HomeOf(key) & mask();
-  while (slots_[at].id != 0 && slots_[at].key != key) at = (at + 1) & mask();
-  return at;
-}
-
-bool KeyTable::Has(const void* key) const { return capacity_ != 0 && slots_[Find(key)].id != 0; }
-
 bool KeyTable::Resize(size_t capacity, bool with_values) {
   auto* slots = static_cast<Slot*>(MapMetadata(capacity * sizeof(Slot)));
   if (slots == nullptr) return false;
@@ -46,21 +30,12 @@ bool KeyTable::Resize(size_t capacity, bool with_values) {
   return true;
 }
 
-bool KeyTable::Reserve(bool valued) {
+bool KeyTable::Grow(bool with_values) {
   constexpr size_t kFirst = 256;
-  const bool with_values = valued || values_ != nullptr;
   if (used_ + 1 > capacity_ / 2) return Resize(capacity_ == 0 ? kFirst : capacity_ * 4, with_values);
-  if (!valued || values_ != nullptr) return true;
-  // Zeros are right for the keys that are there: none has a value.
+  // Room for values only. Zeros are right for the keys that are there: none has one.
   values_ = static_cast<StackValue*>(MapMetadata(capacity_ * sizeof(StackValue)));
   return values_ != nullptr;
-}
-
-void KeyTable::Insert(const void* key, const Entry& entry) {
-  const size_t at = Find(key);
-  slots_[at] = {key, entry.id, entry.valued};
-  if (entry.valued) values_[at] = entry.value;
-  ++used_;
 }
 
 KeyTable::Entry KeyTable::Take(const void* key) {
@@ -71,7 +46,7 @@ KeyTable::Entry KeyTable::Take(const void* key) {
   if (taken.valued) taken.value = values_[hole];
   // Those behind it that would no longer be found move up.
   for (size_t at = (hole + 1) & mask(); slots_[at].id != 0; at = (at + 1) & mask()) {
-    const size_t home = HomeOf(slots_[at].key) & mask();
+    const size_t home = HomeOf(slots_[at].key);
     if (((at - home) & mask()) < ((at - hole) & mask())) continue;
     slots_[hole] = slots_[at];
     if (slots_[at].valued) values_[hole] = values_[at];

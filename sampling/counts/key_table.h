@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/hash.h"
 #include "sampling/counts/stack_values.h"
 
 namespace heapprof {
@@ -27,10 +28,23 @@ class KeyTable {
   };
 
   // Makes sure of room for one more key, with a value if `valued`. False: no memory, nothing changed.
-  bool Reserve(bool valued);
-  bool Has(const void* key) const;
-  // `key` is not there, and there is room.
-  void Insert(const void* key, const Entry& entry);
+  bool Reserve(bool valued) {
+    const bool has_room = used_ + 1 <= capacity_ / 2;
+    return (has_room && (!valued || values_ != nullptr)) || Grow(valued || values_ != nullptr);
+  }
+  // Where `key` is, or where it is to be inserted; good until the table changes. There is room.
+  size_t Find(const void* key) const {
+    size_t at = HomeOf(key);
+    while (slots_[at].id != 0 && slots_[at].key != key) at = (at + 1) & mask();
+    return at;
+  }
+  bool IsTaken(size_t place) const { return slots_[place].id != 0; }
+  // `place` is what Find returned, and not taken.
+  void Insert(size_t place, const void* key, const Entry& entry) {
+    slots_[place] = {key, entry.id, entry.valued};
+    if (entry.valued) values_[place] = entry.value;
+    ++used_;
+  }
   // Takes the key out; an entry of id 0 if it is not there.
   Entry Take(const void* key);
 
@@ -41,9 +55,10 @@ class KeyTable {
     bool valued;
   };
 
-  size_t Find(const void* key) const;
+  bool Grow(bool with_values);
   bool Resize(size_t capacity, bool with_values);
   size_t mask() const { return capacity_ - 1; }
+  size_t HomeOf(const void* key) const { return MixBits(reinterpret_cast<uintptr_t>(key)) & mask(); }
 
   Slot* slots_ = nullptr;
   StackValue* values_ = nullptr;  // nullptr: no key had one yet

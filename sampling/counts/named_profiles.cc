@@ -22,6 +22,14 @@ HP_CONSTINIT NamedProfiles g_profiles;
 // Names that stand for a profile with an interface of its own.
 constexpr char kCpu[] = "cpu";
 
+// Whether amounts of that unit go with those that the profile has.
+bool MayBeUnit(const NamedProfile& profile, const char* unit) {
+  if (unit == nullptr) return false;
+  // acquire: the unit before the values.
+  if (profile.values.load(std::memory_order_acquire) != nullptr) return strcmp(profile.unit, unit) == 0;
+  return *unit != '\0' && strlen(unit) <= NamedProfile::kMaxUnitSize && IsUtf8(unit);
+}
+
 }  // namespace
 
 NamedProfiles& ProcessProfiles() { return g_profiles; }
@@ -66,17 +74,19 @@ NamedProfiles::CallerStack::CallerStack(const CallerFrame& caller, size_t skip, 
   for (uint32_t i = 0; i < depth; ++i) hash = MixBits(hash * 31 + pcs[i]);
 }
 
-// 0: no memory.
-uint32_t NamedProfiles::EntryOf(NamedProfile* profile, const CallerStack& stack) {
+// The entry of `stack`, and its counts if the caller asks for them. 0: no memory.
+uint32_t NamedProfiles::EntryOf(NamedProfile* profile, const CallerStack& stack, StackCounts** found) {
   StackCounts* counts = CountsOf(profile);
   if (counts == nullptr) return 0;
+  if (found != nullptr) *found = counts;
   return counts->FindOrAdd({stack.pcs, stack.depth, stack.truncated, false, stack.hash, CurrentLabels()});
 }
 
 // Counts one more of `stack`. 0: no memory.
 uint32_t NamedProfiles::CountIn(NamedProfile* profile, const CallerStack& stack) {
-  const uint32_t entry = EntryOf(profile, stack);
-  if (entry != 0) CountsOf(profile)->At(entry)->in.fetch_add(1, std::memory_order_relaxed);
+  StackCounts* counts = nullptr;
+  const uint32_t entry = EntryOf(profile, stack, &counts);
+  if (entry != 0) counts->At(entry)->in.fetch_add(1, std::memory_order_relaxed);
   return entry;
 }
 
@@ -131,10 +141,11 @@ int NamedProfiles::Add(NamedProfile* profile, const void* key, size_t skip, cons
   CallerStack stack(caller, skip, pcs);
   SpinLockHolder hold(&lock_);
   if (!profile->keys.Reserve(false)) return -ENOMEM;
-  if (profile->keys.Has(key)) return -EEXIST;
+  const size_t place = profile->keys.Find(key);
+  if (profile->keys.IsTaken(place)) return -EEXIST;
   const uint32_t entry = CountIn(profile, stack);
   if (entry == 0) return -ENOMEM;
-  profile->keys.Insert(key, {entry, false, {0, 0}});
+  profile->keys.Insert(place, key, {entry, false, {0, 0}});
   profile->count.fetch_add(1, std::memory_order_relaxed);
   return 0;
 }
@@ -163,21 +174,20 @@ uint32_t NamedProfiles::PutValue(NamedProfile* profile, uint32_t entry, const Va
 
 int NamedProfiles::AddValue(NamedProfile* profile, const void* key, size_t skip, const ValueToAdd& value,
                             const CallerFrame& caller) {
-  const size_t unit_size = value.unit == nullptr ? 0 : strlen(value.unit);
-  const bool good_unit = unit_size > 0 && unit_size <= NamedProfile::kMaxUnitSize && IsUtf8(value.unit);
-  if (value.count < 0 || value.amount < 0 || !good_unit) return -EINVAL;
+  if (value.count < 0 || value.amount < 0 || !MayBeUnit(*profile, value.unit)) return -EINVAL;
   if (profile->kind != ProfileKind::kCustom) return -EPERM;
   auto* pcs = static_cast<uintptr_t*>(alloca(GetOptions().max_frames * sizeof(uintptr_t)));
   CallerStack stack(caller, skip, pcs);
   SpinLockHolder hold(&lock_);
-  const bool fixed = profile->values.load(std::memory_order_relaxed) != nullptr;
-  if (fixed && strcmp(profile->unit, value.unit) != 0) return -EINVAL;
+  // Another thread may have fixed the unit meanwhile.
+  if (!MayBeUnit(*profile, value.unit)) return -EINVAL;
   if (!profile->keys.Reserve(true)) return -ENOMEM;
-  if (profile->keys.Has(key)) return -EEXIST;
-  uint32_t entry = EntryOf(profile, stack);
+  const size_t place = profile->keys.Find(key);
+  if (profile->keys.IsTaken(place)) return -EEXIST;
+  uint32_t entry = EntryOf(profile, stack, nullptr);
   if (entry != 0) entry = PutValue(profile, entry, value);
   if (entry == 0) return -ENOMEM;
-  profile->keys.Insert(key, {entry, true, {value.count, value.amount}});
+  profile->keys.Insert(place, key, {entry, true, {value.count, value.amount}});
   profile->count.fetch_add(1, std::memory_order_relaxed);
   return 0;
 }

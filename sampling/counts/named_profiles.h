@@ -94,7 +94,7 @@ class NamedProfiles {
   void ForEachCounts(Use use);
   static uint32_t PutValue(NamedProfile* profile, uint32_t entry, const ValueToAdd& value);
   StackCounts* CountsOf(NamedProfile* profile) HP_REQUIRES(lock_);
-  uint32_t EntryOf(NamedProfile* profile, const CallerStack& stack) HP_REQUIRES(lock_);
+  uint32_t EntryOf(NamedProfile* profile, const CallerStack& stack, StackCounts** found) HP_REQUIRES(lock_);
   uint32_t CountIn(NamedProfile* profile, const CallerStack& stack) HP_REQUIRES(lock_);
 
   SpinLock<LockRank::kNamed> lock_;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/memory/arena.h"
+#include "sampling/thread/labels.h"
 
 namespace heapprof {
 namespace {
@@ -247,6 +248,28 @@ TEST_F(NamedProfilesTest, WithoutMemoryNoUnitIsFixed) {
   EXPECT_EQ(profile->values.load(), nullptr);
   EXPECT_EQ(ProfileCount(*profile), 1u);
   EXPECT_EQ(AddValueHere(profile, Key(2), 1, 1, "bytes"), 0);
+}
+
+// Totals stay right.
+TEST_F(NamedProfilesTest, ValuesWithoutMemoryOfTheirOwnGoToTheOverflowEntry) {
+  NamedProfile* other = Make("values.overflow");
+  for (uintptr_t i = 0; i < 300; ++i) {
+    ASSERT_EQ(SetLabel("overflow", std::to_string(i).c_str()), 0);
+    ASSERT_EQ(AddHere(other, Key(i)), 0);
+    if (i < 2) ASSERT_EQ(AddValueHere(other, Key(1000 + i), 1, 10), 0);
+  }
+  const uint32_t before = other->counts.load()->count();
+  ASSERT_GT(before, 256u);  // beyond the chunk in which there are values
+  SetMetadataLimit(MetadataBytes());
+  EXPECT_EQ(AddValueHere(other, Key(2000), 1, 70), 0);
+  EXPECT_EQ(AddValueHere(other, Key(2001), 2, 700), 0);
+  EXPECT_EQ(other->counts.load()->count(), before + 2) << "the stacks found room";
+  EXPECT_EQ(other->values.load()->Read(StackCounts::kOverflow).count, 3);
+  EXPECT_EQ(other->values.load()->Read(StackCounts::kOverflow).amount, 770);
+  EXPECT_EQ(profiles_.Remove(other, Key(2001)), 0);
+  EXPECT_EQ(SumOf(*other), (Sums{3, 90}));
+  SetMetadataLimit(UINT64_MAX);
+  ASSERT_EQ(SetLabel("overflow", nullptr), 0);
 }
 
 TEST_F(NamedProfilesTest, ThreadsMayAddAndRemoveValuesAtOnceWhileOthersRead) {
