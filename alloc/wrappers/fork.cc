@@ -102,15 +102,17 @@ bool TryLockOurs() {
   return false;
 }
 
-// Takes our locks in the order of their ranks, as dlclose may hold several of them. Nobody calls jemalloc
-// while he holds one, and jemalloc takes none. They come before jemalloc's, so that no sample is half
-// recorded when jemalloc stands still. Blocks all signals, and returns the mask before.
-uint64_t LockOurs() {
+// Takes the streams' lock and ours, those in the order of their ranks, as dlclose may hold several. Nobody
+// calls jemalloc while he holds one, and jemalloc takes none. They come before jemalloc's, so that no sample
+// is half recorded when jemalloc stands still. Blocks all signals, and returns the mask before.
+uint64_t LockOurs(bool beside_threads) {
   for (;;) {
+    if (beside_threads) LockStreams();  // a wait without bound: signals are still let in
     uint64_t mask = leak::HoldChecksOff();
     if (TryLockOurs()) return mask;
     // Give all of them back before the next try: their holder may be in a handler that forks and need them.
     leak::LetChecksRun();
+    if (beside_threads) UnlockStreams();
     RestoreSignals(mask);
   }
 }
@@ -129,8 +131,7 @@ void LockBackend(uint64_t mask) {
 void Prepare() {
   AdoptIfCopy();
   bool beside_threads = !IsOnlyThread();
-  if (beside_threads) LockStreams();  // a wait without bound: signals are still let in
-  uint64_t mask = LockOurs();
+  uint64_t mask = LockOurs(beside_threads);
   if (beside_threads) LockBackend(mask);
   while (!cpu::PrepareFork()) LetSignalsIn(mask);
   g_mask = mask;
@@ -154,6 +155,7 @@ void ForgetParent(bool copied) {
   LabelSets().UnlockAfterFork(true);
   UnlockModulesAfterFork(true);
   UnlockArenaResetInChild();
+  if (NotificationsAfterForkInChild != nullptr) NotificationsAfterForkInChild();
   TriggersAfterForkInChild(copied);
   leak::CheckAfterForkInChild();
 }

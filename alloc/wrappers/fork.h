@@ -15,6 +15,10 @@ namespace heapprof {
 // Called by Initialize, after jemalloc's start and FindNextFunctions.
 void RegisterForkHandlers();
 
+// In a child, which has neither its parent's timers nor what its queues were to notify. notify.cc's, which is
+// no part of the archive.
+void NotificationsAfterForkInChild() __attribute__((weak));
+
 }  // namespace heapprof
 
 #endif  // HEAPPROF_ALLOC_WRAPPERS_FORK_H_

@@ -4,9 +4,10 @@
 // linked with -static libc's own cannot be found behind ours.
 //
 // What a notification calls is kept in a table, for as long as its timer is there, or, of a queue, until it
-// came. libc carries a ticket, the entry's number and generation. A thread may still be on its way when its
-// timer is deleted: it finds the entry as it was, or, if that is another's by now, calls nothing, which POSIX
-// leaves open. Who finds the table full gets libc's threads as they are.
+// came, or until the next one is asked for under the queue's number. libc carries a ticket, the entry's
+// number and generation. A thread may still be on its way when its timer is deleted: it finds the entry as it
+// was, or, if that is another's by now, calls nothing, which POSIX leaves open. Who finds the table full gets
+// libc's threads as they are.
 //
 // Thread-safety: yes. Signal-safety: as the functions wrapped. Allocates: never.
 #include <mqueue.h>
@@ -17,8 +18,10 @@
 
 #include "alloc/entry/init.h"
 #include "alloc/entry/slow_path.h"
+#include "alloc/wrappers/fork.h"
 #include "alloc/wrappers/next.h"
 #include "alloc/wrappers/threads.h"
+#include "base/system/process_copy.h"
 #include "sampling/stop/thread_stacks.h"
 #include "sampling/thread/labels.h"
 
@@ -149,6 +152,7 @@ Notification* Redirect(const sigevent* event, sigevent* ours) {
   if (event == nullptr || event->sigev_notify != SIGEV_THREAD || event->sigev_notify_function == nullptr) {
     return nullptr;
   }
+  AdoptIfCopy();  // which forgets all entries, and is not to forget this one
   uint64_t ticket;
   Notification* entry = Take({event->sigev_notify_function, event->sigev_value.sival_ptr, CurrentLabels(),
                               event->sigev_notify_attributes == nullptr},
@@ -161,6 +165,13 @@ Notification* Redirect(const sigevent* event, sigevent* ours) {
 }
 
 }  // namespace
+
+void NotificationsAfterForkInChild() {
+  for (Notification& entry : g_notifications) {
+    if (entry.owner.exchange(Owner::kNone, std::memory_order_acquire) != Owner::kNone) GiveBack(&entry);
+  }
+}
+
 }  // namespace heapprof
 
 extern "C" {
@@ -197,18 +208,19 @@ HEAPPROF_EXPORT int mq_notify(mqd_t queue, const sigevent* event) noexcept {
   sigevent ours;
   const auto id = static_cast<uintptr_t>(queue);
   heapprof::Notification* entry = heapprof::Redirect(event, &ours);
-  // Before libc's, as the notification may come at once.
+  // What is registered under this number, or was for a queue that has been closed meanwhile. It and the new
+  // one change before libc's turn, as the notification may come at once.
+  heapprof::Notification* before = heapprof::TakeFrom(heapprof::Owner::kQueue, id);
   if (entry != nullptr) heapprof::SetOwner(entry, heapprof::Owner::kQueue, id);
   const int result = heapprof::g_next.mq_notify(queue, entry != nullptr ? &ours : event);
-  if (entry != nullptr && result != 0) {
-    heapprof::Owner own = heapprof::Owner::kQueue;
-    if (entry->owner.compare_exchange_strong(own, heapprof::Owner::kNone)) heapprof::GiveBack(entry);
+  if (result == 0) {
+    if (before != nullptr) heapprof::GiveBack(before);
+    return result;
   }
-  // It is registered no more, and is not notified.
-  if (event == nullptr && result == 0) {
-    if (heapprof::Notification* gone = heapprof::TakeFrom(heapprof::Owner::kQueue, id))
-      heapprof::GiveBack(gone);
-  }
+  heapprof::Owner own = heapprof::Owner::kQueue;
+  if (entry != nullptr && entry->owner.compare_exchange_strong(own, heapprof::Owner::kNone))
+    heapprof::GiveBack(entry);
+  if (before != nullptr) heapprof::SetOwner(before, heapprof::Owner::kQueue, id);
   return result;
 }
 

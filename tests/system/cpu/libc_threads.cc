@@ -2,6 +2,9 @@
 // Threads that libc makes by other ways than pthread_create, each with 200 ms of CPU time in a function, 1000
 // Hz.
 //   made        C11's thrd_create; SIGEV_THREAD of a timer and of a message queue
+//   many        likewise, after more queues that never notified, and in the child of a process with more
+//   timers,
+//               than the library keeps in mind; they look at their label only
 //   namespace   a thread beside main, in a PID namespace under the /proc of the outer one
 #include <mqueue.h>
 #include <pthread.h>
@@ -123,6 +126,51 @@ void Queue() {
   CHECK(mq_close(queue) == 0);
 }
 
+void OnlyLook(sigval) {
+  CHECK(HasLabel());
+  CHECK(sem_post(&g_done) == 0);
+}
+
+void OneLook() {
+  sigevent event = {};
+  event.sigev_notify = SIGEV_THREAD;
+  event.sigev_notify_function = OnlyLook;
+  timer_t timer;
+  CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
+  const itimerspec at = {{0, 0}, {0, 1'000'000}};
+  CHECK(timer_settime(timer, 0, &at, nullptr) == 0);
+  Wait();
+  CHECK(timer_delete(timer) == 0);
+}
+
+void Many() {
+  constexpr size_t kMany = 1200;
+  sigevent event = {};
+  event.sigev_notify = SIGEV_THREAD;
+  event.sigev_notify_function = OnlyLook;
+  const std::string name = "/heapprof-test." + std::to_string(getpid());
+  for (size_t i = 0; i < kMany; ++i) {
+    const mqd_t queue = mq_open(name.c_str(), O_CREAT | O_RDWR, 0600, nullptr);
+    if (queue == static_cast<mqd_t>(-1)) break;
+    CHECK(mq_notify(queue, &event) == 0);
+    if (i == 0) CHECK(mq_notify(queue, &event) == -1 && errno == EBUSY);
+    if (i == 0) CHECK(mq_send(queue, "x", 1, 0) == 0);
+    if (i == 0) Wait();  // it was told of the first registration
+    CHECK(mq_close(queue) == 0 && mq_unlink(name.c_str()) == 0);
+  }
+  OneLook();
+  timer_t timer;
+  for (size_t i = 0; i < kMany && timer_create(CLOCK_MONOTONIC, &event, &timer) == 0; ++i) {
+  }
+  const pid_t child = fork();
+  if (child == 0) {
+    OneLook();
+    _exit(0);
+  }
+  int status;
+  CHECK(child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 // The child is the first process of its namespace.
 void InNamespace() {
   if (unshare(CLONE_NEWUSER | CLONE_NEWPID) != 0) {
@@ -157,6 +205,11 @@ int main(int argc, char** argv) {
     C11();
     Queue();
     Timer();
+  }
+  if (mode == "many") {
+    CHECK(sem_init(&g_done, 0, 0) == 0);
+    if (heapprof_labels_set != nullptr) CHECK(heapprof_labels_set("tenant", "a") == 0);
+    Many();
   }
   Finish();
 }

@@ -22,6 +22,11 @@ TEST(CpuThreads, ThoseOfC11AndOfNotificationsHaveClocksAndLabels) {
   EXPECT_LT(profiles[0].In("[thread exit]"), 100);
 }
 
+TEST(CpuThreads, NotificationsThatNeverCameTakeNoRoomFromLaterOnes) {
+  ProgramRun run({Program("libc_threads"), "many"}, "");
+  ExpectWell(run.Execute());
+}
+
 TEST(CpuThreads, ALeakCheckFindsThemAndWhatTheyHold) {
   ProgramRun run({Program("libc_threads"), "made"}, "leak_check=unreachable");
   ExpectWell(run.Execute());

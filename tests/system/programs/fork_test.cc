@@ -78,6 +78,12 @@ TEST(ForkInAHandler, ThatWaitsForJemallocCanBeEnded) {
   EXPECT_EQ(run.result().out, "forks\n");
 }
 
+// Each gives back what the other waits for, libc's list of streams too.
+TEST(ForkInAHandler, AndInAnotherThreadAtTheSameTime) {
+  ProgramRun run({Program("fork_in_handler"), "beside"}, "");
+  ExpectWell(run.Execute());
+}
+
 // Children that libc's handlers of fork do not see, of a parent that has a CPU profile.
 class Copies : public testing::TestWithParam<const char*> {
  protected:

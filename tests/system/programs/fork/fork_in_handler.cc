@@ -4,10 +4,16 @@
 //                                    on with what was interrupted
 //   fork_in_handler stuck            with a second thread: the handler interrupts jemalloc where it holds a
 //                                    lock, so that fork waits for ever; SIGALRM has to end the program
+//   fork_in_handler beside           two threads fork, one of them in a handler that interrupts the library
+//                                    where it holds a lock of its own
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+
+#include <atomic>
+#include <initializer_list>
 
 #include "tests/system/programs/churn.h"
 
@@ -15,6 +21,8 @@ extern "C" {
 extern int mallctl(const char*, void*, size_t*, void*, size_t) __attribute__((weak));
 extern void* mallocx(size_t, int) __attribute__((weak));
 extern __typeof__(heapprof_labels_set) heapprof_labels_set __attribute__((weak));
+extern __typeof__(heapprof_profile_new) heapprof_profile_new __attribute__((weak));
+extern __typeof__(heapprof_profile_add) heapprof_profile_add __attribute__((weak));
 }
 
 namespace {
@@ -103,11 +111,58 @@ void Stuck() {
   CHECK(false);
 }
 
+std::atomic<int> g_growths{0}, g_interrupted{0};
+
+void ForkTwice(int) {
+  for (int i = 0; i < 2; ++i) {
+    const pid_t child = fork();
+    if (child == 0) _exit(0);
+    CHECK(child > 0 && waitpid(child, nullptr, 0) == child);
+  }
+  ++g_interrupted;
+}
+
+// A profile's keys move to a larger table, under the lock, where they would be more than half of it: the last
+// time for milliseconds.
+void* Grow(void*) {
+  heapprof_profile* profile = heapprof_profile_new("keys");
+  CHECK(profile != nullptr);
+  uintptr_t keys = 0;
+  for (uintptr_t grows_at : {32768, 131072, 524288}) {
+    while (keys < grows_at) CHECK(heapprof_profile_add(profile, reinterpret_cast<void*>(++keys), 0) == 0);
+    const int growth = ++g_growths;
+    CHECK(heapprof_profile_add(profile, reinterpret_cast<void*>(++keys), 0) == 0);
+    while (g_interrupted < growth) sched_yield();
+  }
+  return nullptr;
+}
+
+void Beside() {
+  Handle(SIGUSR1, ForkTwice);
+  pthread_t thread;
+  CHECK(pthread_create(&thread, nullptr, Grow, nullptr) == 0);
+  for (int i = 0; i < 3; ++i) {
+    while (g_growths <= i) sched_yield();
+    CHECK(pthread_kill(thread, SIGUSR1) == 0);
+    while (g_interrupted <= i) {
+      const pid_t child = fork();
+      if (child == 0) _exit(0);
+      CHECK(child > 0 && waitpid(child, nullptr, 0) == child);
+    }
+  }
+  CHECK(pthread_join(thread, nullptr) == 0);
+  Finish();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   CHECK(argc >= 2);
   if (strcmp(argv[1], "stuck") == 0) Stuck();
+  if (strcmp(argv[1], "beside") == 0) {
+    Beside();
+    return 0;
+  }
   CHECK(argc == 3);
   Alone(atoi(argv[2]));
 }
