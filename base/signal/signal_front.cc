@@ -162,6 +162,7 @@ void CallOnce(int number, siginfo_t* info, void* context) {
   }
   if (IsIgnore(handler)) return;
   if (IsDefault(handler)) {
+    SignalsBlocked blocked;  // as where the kernel calls it; here the mask is that of the program's handler
     front->handler(number, info, context);
   } else {
     reinterpret_cast<FrontHandler>(handler)(number, info, context);
