@@ -200,11 +200,7 @@ void CheckOnStack(void* not_clean, const SavedRegisters& caller) {
   Text<kPathCapacity> profile;
   uint32_t number = g_profiles.load(std::memory_order_relaxed) + 1;
   if (ExpandPattern(options.output, number, ".leak.pb.gz", &profile)) request.profile = profile.data();
-  if (int error = RunCheck(request, caller, &result)) {
-    SayWhyNot(error, result);
-    *static_cast<bool*>(not_clean) = true;  // nobody has looked
-    return;
-  }
+  if (int error = RunCheck(request, caller, &result)) return SayWhyNot(error, result);
   Publish(report.data(), report.size());
   bool any = result.leaked_blocks + result.live_blocks > 0;
   *static_cast<bool*>(not_clean) = any;
@@ -243,7 +239,7 @@ void InstallLeakCheck() {
 }
 
 bool CheckAndReport(const SavedRegisters& caller) {
-  bool not_clean = false;
+  bool not_clean = true;  // for as long as nobody has looked
   OnCheckStack(CheckOnStack, &not_clean, caller);
   return not_clean;
 }

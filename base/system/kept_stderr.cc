@@ -36,8 +36,12 @@ void KeepStderr() {
   // The highest that select() can take, as the limit on descriptors may be without end: the kernel's table of
   // descriptors is as long as the highest one.
   constexpr long kHighest = 1023, kTries = 8;
+  // Whoever leaves a program no more than that may have counted those that it needs.
+  constexpr rlim_t kFew = 63;
   struct rlimit limit = {};
-  if (RawSyscall(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, reinterpret_cast<long>(&limit)) != 0) return;
+  if (RawSyscall(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, reinterpret_cast<long>(&limit)) != 0 ||
+      limit.rlim_cur <= kFew)
+    return;
   long at = limit.rlim_cur > kHighest ? kHighest : static_cast<long>(limit.rlim_cur) - 1;
   for (long i = 0; i < kTries && at > kStderr; ++i, --at) {
     const long copy = RawSyscall(SYS_fcntl, kStderr, F_DUPFD_CLOEXEC, at);

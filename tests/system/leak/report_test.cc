@@ -51,7 +51,7 @@ TEST_F(Report, FramesHaveFilesLinesAndInlinedCalls) {
   const std::vector<Leak> leaks = ParseReport(Run("").err);
   ASSERT_EQ(leaks.size(), 3u);
   EXPECT_TRUE(leaks[1].frames[0].find(" in LeakTen ") != std::string::npos &&
-              leaks[1].frames[0].find("programs/known.cc:16") != std::string::npos)
+              leaks[1].frames[0].find("programs/known.cc:17") != std::string::npos)
       << leaks[1].frames[0];
   // The block within the heavy one comes from a function that was inlined.
   ASSERT_GE(leaks[2].frames.size(), 3u);
@@ -260,6 +260,21 @@ TEST_F(Report, NoCopyOfStderrIsKeptWithALogOrWithoutACheck) {
   EXPECT_EQ(open_files("leak_check=0"), "0\n1\n2\n3\n");
   EXPECT_EQ(open_files("log_path=" + (dir_ / "log")), "0\n1\n2\n3\n");
   EXPECT_EQ(open_files(""), "0\n1\n1023\n2\n3\n");
+}
+
+// A program that has few may need each of them.
+TEST_F(Report, NoCopyOfStderrTakesOneOfFewDescriptors) {
+  const auto open_files = [&](const std::string& limit) {
+    return RunProgram(Checked(dir_, {"/bin/sh", "-c", "ulimit -n " + limit + "; exec ls /proc/self/fd"})).out;
+  };
+  EXPECT_EQ(open_files("64"), "0\n1\n2\n3\n63\n");
+  EXPECT_EQ(open_files("63"), "0\n1\n2\n3\n");
+}
+
+TEST_F(Report, ACheckThatHasNoMemoryIsNotClean) {
+  const Result result = RunProgram(Checked(dir_, {Program("leak_known"), "no_memory"}));
+  EXPECT_EQ(result.err, "heapprof: no leak check: no memory\n");
+  EXPECT_EQ(result.exit_status, kLeaks);
 }
 
 TEST_F(Report, StaticLibraryChecksAsWell) {

@@ -2,6 +2,7 @@
 // Leaks whose number, size and place are known to the test.
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "tests/system/leak/programs/scenario.h"
 
@@ -67,6 +68,10 @@ int main(int argc, char** argv) {
     CHECK(mine == 2);
     for (int fd = 3; fd < 1024; ++fd) CHECK(dup2(mine, fd) == fd);
     CHECK(close(2) == 0);
+  }
+  if (strcmp(way, "no_memory") == 0) {
+    const rlimit none = {1, 1};
+    CHECK(setrlimit(RLIMIT_AS, &none) == 0);
   }
   if (strcmp(way, "_exit") == 0) _exit(5);
   if (strcmp(way, "_Exit") == 0) _Exit(5);
