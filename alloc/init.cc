@@ -239,7 +239,7 @@ __attribute__((constructor)) void WhenLibcIsUp() {
     leak::TrustCommand(search_path != nullptr ? search_path : "");
   }
   leak::InstallLeakCheck();
-  if (!GetOptions().children && !start.secure) LeaveChildrenAlone(start.environment);
+  if (!GetOptions().children && !start.secure) LeaveChildrenAlone();
 }
 
 }  // namespace

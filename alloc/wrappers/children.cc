@@ -60,8 +60,9 @@ char* CopyOtherPreloads(const char* value, char* out) {
 
 }  // namespace
 
-void LeaveChildrenAlone(char** environment) {
-  if (environ != environment) return;  // a program that has begun to change it knows what it does
+void LeaveChildrenAlone() {
+  char** const environment = environ;
+  if (environment == nullptr) return;
   size_t count = 0, bytes = 0;
   const char* options = nullptr;
   for (char** entry = environment; *entry != nullptr; ++entry, ++count) {

@@ -11,10 +11,10 @@
 
 namespace heapprof {
 
-// Gives the program an environment without the library. At start, before it has threads; `environment` is
-// the kernel's, which stays as it is: the auxiliary vector behind it is found by its end. Signal-safety: no.
-// Allocates: a mapping, once.
-void LeaveChildrenAlone(char** environment);
+// Gives the program an environment without the library. At start, before it has threads; constructors of
+// other libraries may have changed it already. What was there stays as it is: the auxiliary vector behind the
+// kernel's is found by its end. Signal-safety: no. Allocates: a mapping, once.
+void LeaveChildrenAlone();
 
 // What an exec is given instead of its own environment: 0 where that is to stay as it is. Both functions may
 // be called in a child of vfork. Signal-safety: yes. Allocates: never.

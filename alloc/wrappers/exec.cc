@@ -33,7 +33,8 @@ int WithClocksStopped(char* const* environment, Call call) {
   ExecEnvironmentSize room = SizeOfExecEnvironment(environment);
   if (room.pointers != 0) {
     auto** made = static_cast<char**>(alloca(room.pointers * sizeof(char*)));
-    MakeExecEnvironment(environment, made, static_cast<char*>(alloca(room.bytes)));
+    auto* text = static_cast<char*>(alloca(room.bytes));
+    MakeExecEnvironment(environment, made, text);
     environment = made;
   }
   bool paused = cpu::PauseForExec();

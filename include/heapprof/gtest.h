@@ -40,7 +40,8 @@ enum class Unchecked { kFail, kTell };
 
 class LeakListener : public testing::EmptyTestEventListener {
  public:
-  explicit LeakListener(Unchecked unchecked) : since_(heapprof_leak_mark()), unchecked_(unchecked) {}
+  explicit LeakListener(Unchecked unchecked = Unchecked::kFail)
+      : since_(heapprof_leak_mark()), unchecked_(unchecked) {}
 
   void OnTestStart(const testing::TestInfo&) override {
     exempt() = false;

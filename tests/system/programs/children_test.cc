@@ -2,6 +2,7 @@
 // children=no: programs that the program starts run without the library.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "tests/system/programs/hazard.h"
 
@@ -34,6 +35,20 @@ TEST(Children, OtherPreloadsStay) {
     const Result& result = run.Execute();
     EXPECT_TRUE(result.ok()) << result.Describe();
     EXPECT_EQ(result.out, Repeated("[libm.so.6||]\n", kWays) + "[libm.so.6||1]\nOK\n");
+    EXPECT_EQ(run.Profiles().size(), 1u);
+  }
+}
+
+// Constructors of libraries that stand behind ours in LD_PRELOAD run before ours.
+TEST(Children, APreloadMayHaveChangedTheEnvironmentBefore) {
+  for (const char* form : {"%:./other.so", "./other.so:%"}) {
+    ProgramRun run({Program("children")}, "children=no:dump_at_exit=1");
+    ASSERT_EQ(symlink(Program("sets_variable.so").c_str(), (run.dir() / "other.so").c_str()), 0);
+    std::string& preload = run.command().env[0].second;
+    preload = std::string(form).replace(std::string(form).find('%'), 1, LibraryPath());
+    const Result& result = run.Execute();
+    EXPECT_TRUE(result.ok()) << result.Describe();
+    EXPECT_EQ(result.out, Repeated("[./other.so||]\n", kWays) + "[./other.so||1]\nOK\n");
     EXPECT_EQ(run.Profiles().size(), 1u);
   }
 }
