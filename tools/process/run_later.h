@@ -14,7 +14,8 @@
 
 namespace heapprof::tools {
 
-// The processes of this user that started after this one, have the library, and had exactly these options.
+// The processes of this user that started after this one, have the library, and had exactly these options;
+// none that another `heapprof run` waits for.
 std::vector<pid_t> ProcessesWithOptions(const std::string& options);
 
 // Starts the helper, in a session of its own and with no descriptor but /dev/null: it calls `look` whenever a

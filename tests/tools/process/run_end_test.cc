@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -153,6 +154,59 @@ TEST_F(RunEnd, ProfilesOfADaemonAreSymbolizedWhenTheyCome) {
   EXPECT_FALSE(Lives(std::to_string(daemon)));
   EXPECT_GT(FunctionsIn(dir_ / "heapprof." + std::to_string(daemon) + ".0002.heap.pb.gz"), 10);
   EXPECT_EQ(ExpectGoodProfiles(dir_.path()).size(), 2u);
+}
+
+// The helper is younger than the daemons, and stays until the last of them.
+TEST_F(RunEnd, OfSeveralDaemonsTheHelperFollowsTheLast) {
+  if (!HaveProgram("/usr/bin/python3")) GTEST_SKIP() << "python3 is not installed";
+  const Result result = RunProgram(Of({"/usr/bin/python3", "-c",
+                                       "import os, signal, time\n"
+                                       "ready, tell = os.pipe()\n"
+                                       "for daemon in range(2):\n"
+                                       "  if os.fork(): os.read(ready, 1); continue\n"
+                                       "  os.setsid()\n"
+                                       "  null = os.open('/dev/null', os.O_RDWR)\n"
+                                       "  for fd in range(3): os.dup2(null, fd)\n"
+                                       "  os.write(tell, b'x')\n"
+                                       "  signal.pause()\n"
+                                       // Times of starts are counted in ticks.
+                                       "until = time.clock_gettime(time.CLOCK_BOOTTIME) + 0.03\n"
+                                       "while time.clock_gettime(time.CLOCK_BOOTTIME) < until: pass\n"
+                                       "os._exit(0)\n"},
+                                      {"--interval", "4k"}));
+  int first = 0, last = 0, helper = 0;
+  ASSERT_EQ(sscanf(result.err.c_str(),
+                   "heapprof: process %d, %d go on in the background; process %d puts names into what comes",
+                   &first, &last, &helper),
+            3)
+      << result.Describe();
+  ASSERT_TRUE(first > 1 && last > 1 && helper > 1);
+  kill(first, SIGTERM);
+  const std::string of_first = dir_ / "heapprof." + std::to_string(first) + ".0001.heap.pb.gz";
+  while ((FunctionsIn(of_first) <= 10 || Lives(std::to_string(first))) && Lives(std::to_string(helper))) {
+    usleep(1000);
+  }
+  kill(last, SIGTERM);
+  while (Lives(std::to_string(last)) || Lives(std::to_string(helper))) usleep(1000);
+  EXPECT_GT(FunctionsIn(of_first), 10);
+  EXPECT_GT(FunctionsIn(dir_ / "heapprof." + std::to_string(last) + ".0001.heap.pb.gz"), 10);
+}
+
+// Two runs in one folder have the same options; the program of the other is no daemon of this one.
+TEST_F(RunEnd, WhatAnotherRunWaitsForIsNoDaemon) {
+  Command command = Of({"awk", "BEGIN { print \"ready\"; fflush(); getline < \"/dev/stdin\" }"});
+  command.argv.insert(command.argv.begin(), {"/bin/sh", "-c", "exec \"$@\" <>in", "sh"});
+  ASSERT_EQ(mkfifo((dir_ / "in").c_str(), 0600), 0);
+  Process first(command);
+  ASSERT_TRUE(first.WaitForOutput("ready"));
+  Process second(command);
+  ASSERT_TRUE(second.WaitForOutput("ready"));
+  kill(first.pid(), SIGTERM);
+  const Result result = first.Wait();
+  EXPECT_EQ(result.signal, SIGTERM);
+  EXPECT_THAT(result.err, testing::Not(HasSubstr("background"))) << result.Describe();
+  kill(second.pid(), SIGTERM);
+  EXPECT_EQ(second.Wait().signal, SIGTERM);
 }
 
 // In a container the command is the first process: it has the orphans for children, and no signal ends it.
