@@ -26,7 +26,8 @@ enum class Form { kDisplay, kSignature, kBare };
 // Reads a name once from the left. `failed` stands for whatever is not as a demangler writes it.
 class NameReader {
  public:
-  NameReader(std::string_view text, Form form) : text_(text), form_(form) {}
+  // `nested`: how many names it stands in.
+  NameReader(std::string_view text, Form form, int nested) : text_(text), form_(form), nested_(nested) {}
 
   // The function's name; false where the text is none of C++'s.
   bool Function(std::string* out);
@@ -61,6 +62,7 @@ class NameReader {
 
   std::string_view text_;
   Form form_;
+  int nested_;
   size_t at_ = 0;
   bool failed_ = false;
 };
@@ -338,8 +340,8 @@ bool NameReader::Function(std::string* out) {
       if (is_wrapped && begin > 0 && begin == part.text.size()) {
         // "char (&f<int>(int)) [2]": the function stands inside of its return type.
         const size_t end = EndOfGroup(at_, '(', ')'), start = text_.find_first_not_of("(&*", at_);
-        if (end == std::string_view::npos || start >= end) return false;
-        return NameReader(text_.substr(start, end - 1 - start), form_).Function(out);
+        if (end == std::string_view::npos || start >= end || nested_ == kMaxDepth) return false;
+        return NameReader(text_.substr(start, end - 1 - start), form_, nested_ + 1).Function(out);
       }
       if (At("(.") && Suffix(&part)) continue;
       const std::string group = Group('(', ')', 0);
@@ -377,7 +379,7 @@ std::string Read(std::string_view whole, Form form) {
   if (whole.find_first_of("<([{ $") == std::string_view::npos) return std::string(WithoutCloneSuffix(whole));
   std::string out;
   // Rust's paths of implementations are no types of C++.
-  if (whole[0] != '<' && NameReader(whole, form).Function(&out)) return out;
+  if (whole[0] != '<' && NameReader(whole, form, 0).Function(&out)) return out;
   return std::string(whole);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <utility>
+#include <vector>
 
 #include "tools/names/display_name.h"
 
@@ -27,11 +27,14 @@ size_t EndOfSign(std::string_view name, size_t at) {
   return end;
 }
 
-// The longest list of template arguments that is in no other: begin and end, empty if there is none that is
-// worth it.
-std::pair<size_t, size_t> LongestArguments(std::string_view name) {
+struct Piece {
+  size_t begin, size;
+};
+
+// The lists of template arguments that are in no other and are worth leaving out.
+std::vector<Piece> OuterArguments(std::string_view name) {
   constexpr std::string_view kOperator = "operator";
-  std::pair<size_t, size_t> longest(0, 0);
+  std::vector<Piece> found;
   size_t begin = 0;
   int depth = 0;
   for (size_t i = 0; i < name.size(); ++i) {
@@ -40,12 +43,32 @@ std::pair<size_t, size_t> LongestArguments(std::string_view name) {
       continue;
     }
     if (name[i] == '<' && depth++ == 0) begin = i;
-    if (name[i] == '>' && depth > 0 && --depth == 0 && i + 1 - begin > longest.second - longest.first &&
-        i + 1 - begin > kArguments.size()) {
-      longest = {begin, i + 1};
+    if (name[i] == '>' && depth > 0 && --depth == 0 && i + 1 - begin > kArguments.size()) {
+      found.push_back({begin, i + 1 - begin});
     }
   }
-  return longest;
+  return found;
+}
+
+// Leaves out what the arguments of templates are, of the longest lists first.
+std::string WithoutArguments(std::string_view name, size_t columns) {
+  std::vector<Piece> left_out = OuterArguments(name);
+  std::stable_sort(left_out.begin(), left_out.end(),
+                   [](const Piece& a, const Piece& b) { return a.size > b.size; });
+  size_t count = 0;
+  for (size_t left = Columns(name); left > columns && count < left_out.size(); ++count) {
+    left -= Columns(name.substr(left_out[count].begin, left_out[count].size)) - kArguments.size();
+  }
+  left_out.resize(count);
+  std::sort(left_out.begin(), left_out.end(),
+            [](const Piece& a, const Piece& b) { return a.begin < b.begin; });
+  std::string text;
+  size_t done = 0;
+  for (const Piece& piece : left_out) {
+    text.append(name.substr(done, piece.begin - done)).append(kArguments);
+    done = piece.begin + piece.size;
+  }
+  return text.append(name.substr(done));
 }
 
 bool IsMiddleOfCharacter(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
@@ -53,13 +76,8 @@ bool IsMiddleOfCharacter(char c) { return (static_cast<unsigned char>(c) & 0xc0)
 }  // namespace
 
 std::string ShortenName(std::string_view name, size_t columns) {
-  std::string text(name);
-  if (columns < kMinColumns) return text;
-  while (Columns(text) > columns) {
-    const auto [begin, end] = LongestArguments(text);
-    if (begin == end) break;
-    text.replace(begin, end - begin, kArguments);
-  }
+  if (columns < kMinColumns) return std::string(name);
+  const std::string text = WithoutArguments(name, columns);
   if (Columns(text) <= columns) return text;
   // The end says which function it is, the beginning whose.
   const size_t kept = columns - kCut.size(), head = kept / 3, tail = kept - head;

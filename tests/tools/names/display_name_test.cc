@@ -213,6 +213,17 @@ TEST(DisplayName, DamagedNamesAreReadWithoutHarm) {
     for (int i = 0; i < 5'000; ++i) deep += bracket;
     EXPECT_EQ(DisplayName(deep), deep);
   }
+  // Functions that stand in each other's return types.
+  std::string deep = "x";
+  for (int i = 0; i < 5'000; ++i) deep = "a (&" + deep + ")";
+  EXPECT_EQ(DisplayName(deep), deep);
+}
+
+// What is left out is found at once, not by one look at the whole name for each.
+TEST(DisplayName, NamesOfAnyLengthAreShortened) {
+  std::string name;
+  for (int i = 0; i < 100'000; ++i) name += "a<bbbbb>";
+  EXPECT_EQ(ShortenName(name, 21), "a<..>a....>a<..>a<..>");
 }
 
 }  // namespace
