@@ -3,6 +3,7 @@
 # Installs the build tree into a folder, moves that folder, and builds and runs projects against it.
 # install_test.sh CMAKE BUILD SOURCE SCRATCH CC CXX
 set -euo pipefail
+export XDG_CACHE_HOME=/dev/null  # no names are kept in the cache of the user
 cmake=$1 build=$2 source=$3 scratch=$4 cc=$5 cxx=$6
 
 fail() { echo "FAILED: $*" >&2; exit 1; }

@@ -3,17 +3,16 @@
 
 #include <optional>
 
-#include "tools/base/expression.h"
 #include "tools/names/display_name.h"
 
 namespace heapprof::tools {
-namespace {
-
 // Display forms are what reports show, so that what is read there can be asked for.
 bool FoundInName(const Expression& wanted, std::string_view name) {
   if (wanted.FoundIn(name)) return true;
   return name.find_first_of("<([{") != std::string_view::npos && wanted.FoundIn(DisplayName(name));
 }
+
+namespace {
 
 // What an expression matches.
 struct Matches {

@@ -8,12 +8,16 @@
 #define HEAPPROF_TOOLS_BLAME_HIDE_H_
 
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "tools/base/expression.h"
 #include "tools/profile/profile.h"
 
 namespace heapprof::tools {
 
+// Whether the expression is found in a function's name, in either form.
+bool FoundInName(const Expression& wanted, std::string_view name);
 // True for each function whose name matches.
 std::vector<bool> MatchNames(const Profile& profile, const std::string& expression, const char* option);
 // True for each location with a function, source file or module that matches.

@@ -69,14 +69,15 @@ void WriteFunctions(JsonWriter* json, const FlameTree& tree) {
   json->Texts("files", tree.files());
   json->Key("functions");
   json->Open('{');
-  json->Texts("name", tree.function_names());
+  const std::vector<std::string> names = tree.FunctionNames();
+  json->Texts("name", names);
   // What people call it, where that is not its name.
   const std::vector<std::string> display_names = tree.DisplayNames();
   json->Key("display");
   json->Open('[');
   for (size_t i = 0; i < tree.functions().size(); ++i) {
     const std::string& display = display_names[i];
-    json->Text(display == tree.function_names()[i] ? "" : display);
+    json->Text(display == names[i] ? "" : display);
   }
   json->Close(']');
   const auto numbers = [&](const char* key, auto FlameTree::Function::*member) {

@@ -84,34 +84,76 @@ uint32_t FlameTree::Child(uint32_t parent, uint32_t function) {
   return node;
 }
 
+// kNone if it is a new one. `is_only`: the table has no other frame of this name; `taken` are the functions
+// that other frames of it are.
+uint32_t FlameTree::FindFunction(const FrameTable& frames, uint32_t frame, bool is_only,
+                                 const std::vector<bool>& taken) const {
+  const auto known = by_name_.find(frames.name(frame));
+  if (known == by_name_.end()) return kNone;
+  const std::vector<uint32_t>& same = known->second;
+  constexpr size_t kMaxSame = 64;  // more are told by their places only: a hostile file may have any number
+  if (same.size() > kMaxSame) return kNone;
+  uint32_t found = kNone;
+  for (const uint32_t function : same) {
+    if (taken[function] || files_.texts()[functions_[function].file] != frames.source(frame)) continue;
+    if (found != kNone) return kNone;
+    found = function;
+  }
+  return found != kNone ? found : is_only && same.size() == 1 && !taken[same[0]] ? same[0] : kNone;
+}
+
 std::vector<uint32_t> FlameTree::NumberFunctions(const FrameTable& frames) {
-  std::vector<uint32_t> numbers(frames.size());
+  std::vector<uint32_t> numbers(frames.size(), kNone);
+  std::vector<bool> taken(functions_.size());
+  std::unordered_map<std::string_view, size_t> counts;
   for (uint32_t frame = 0; frame < frames.size(); ++frame) {
-    const std::string& name = frames.name(frame);
-    const std::string unique = frames.UniqueName(frame);
-    numbers[frame] = names_.Number(unique);
-    if (numbers[frame] == functions_.size()) {
+    ++counts[frames.name(frame)];
+    const auto found = by_place_.find(frames.name(frame) + '\n' + frames.Suffix(frame));
+    if (found == by_place_.end()) continue;
+    numbers[frame] = found->second;
+    taken[found->second] = true;
+  }
+  for (uint32_t frame = 0; frame < frames.size(); ++frame) {
+    if (numbers[frame] != kNone) continue;
+    const std::string &name = frames.name(frame), suffix = frames.Suffix(frame);
+    const auto [place, is_new] = by_place_.emplace(name + '\n' + suffix, kNone);
+    if (is_new) place->second = FindFunction(frames, frame, counts[name] == 1, taken);
+    if (place->second == kNone) {
+      place->second = static_cast<uint32_t>(functions_.size());
       functions_.push_back({files_.Number(frames.source(frame)), modules_.Number(frames.module(frame)),
                             frames.start_line(frame)});
-      suffixes_.push_back(unique.substr(std::min(name.size(), unique.size())));
+      names_.push_back(name);
+      suffixes_.push_back(suffix);
+      by_name_[name].push_back(place->second);
+      taken.push_back(false);
     }
+    numbers[frame] = place->second;
+    taken[place->second] = true;
   }
   return numbers;
 }
 
+std::string FlameTree::SuffixOf(size_t function) const {
+  return by_name_.at(names_[function]).size() > 1 ? suffixes_[function] : "";
+}
+
+std::vector<std::string> FlameTree::FunctionNames() const {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < names_.size(); ++i) names.push_back(names_[i] + SuffixOf(i));
+  return names;
+}
+
 std::vector<std::string> FlameTree::DisplayNames() const {
-  const std::vector<std::string>& whole = names_.texts();
-  std::vector<std::string> names(whole.size());
+  std::vector<std::string> names(names_.size());
   std::unordered_map<std::string, size_t> seen;
-  const auto name = [&](size_t i) { return whole[i].substr(0, whole[i].size() - suffixes_[i].size()); };
-  for (size_t i = 0; i < names.size(); ++i) ++seen[names[i] = DisplayName(name(i)) + suffixes_[i]];
+  for (size_t i = 0; i < names.size(); ++i) ++seen[names[i] = DisplayName(names_[i]) + SuffixOf(i)];
   for (size_t i = 0; i < names.size(); ++i) {
-    if (seen[names[i]] > 1) names[i] = DisplaySignature(name(i)) + suffixes_[i];
+    if (seen[names[i]] > 1) names[i] = DisplaySignature(names_[i]) + SuffixOf(i);
   }
   seen.clear();
   for (const std::string& one : names) ++seen[one];
   for (size_t i = 0; i < names.size(); ++i) {
-    if (seen[names[i]] > 1) names[i] = whole[i];
+    if (seen[names[i]] > 1) names[i] = names_[i] + SuffixOf(i);
   }
   return names;
 }

@@ -101,9 +101,11 @@ class FlameTree {
   bool has_folded() const { return has_folded_; }
   size_t node_count() const { return nodes_.size() - 1; }
   size_t stack_count() const { return stacks_.size(); }
-  // The number of each frame's function.
+  // The number of each frame's function. Of several profiles, functions of one name are one if they are in
+  // the same place, or the only ones of their name, in their file or at all: lines move between versions.
   std::vector<uint32_t> NumberFunctions(const FrameTable& frames);
-  const std::vector<std::string>& function_names() const { return names_.texts(); }
+  // With what tells those of one name apart.
+  std::vector<std::string> FunctionNames() const;
   // What people call them: with their parameters, or whole, where two would be called the same.
   std::vector<std::string> DisplayNames() const;
   const std::vector<Function>& functions() const { return functions_; }
@@ -116,6 +118,9 @@ class FlameTree {
   uint32_t NodeOf(const FrameTable& frames, const std::vector<uint32_t>& numbers, Range<uint32_t> stack);
   uint32_t StackOf(uint32_t node, uint32_t labels);
   void Grow();
+  uint32_t FindFunction(const FrameTable& frames, uint32_t frame, bool is_only,
+                        const std::vector<bool>& taken) const;
+  std::string SuffixOf(size_t function) const;
   size_t Slot(uint32_t parent, uint32_t function) const;
 
   size_t type_count_;
@@ -128,9 +133,11 @@ class FlameTree {
   std::vector<StackFigures> none_;
   std::vector<bool> is_sampled_;  // by type
   bool has_folded_ = false;
-  TextIndex names_, files_, modules_;
+  TextIndex files_, modules_;
   std::vector<Function> functions_;
-  std::vector<std::string> suffixes_;  // of the names: what tells functions of one name apart
+  std::vector<std::string> names_, suffixes_;  // of the functions; the latter tell those of one name apart
+  std::unordered_map<std::string, uint32_t> by_place_;              // functions by their name and suffix
+  std::unordered_map<std::string, std::vector<uint32_t>> by_name_;  // those of a name
   LabelSets labels_;
 };
 

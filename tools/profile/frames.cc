@@ -176,12 +176,13 @@ std::string FrameTable::PlaceOf(uint32_t frame) const {
   return module(frame).empty() ? "" : "[" + std::string(BaseName(module(frame))) + "]";
 }
 
-std::string FrameTable::UniqueName(uint32_t frame) const {
-  const std::string& name = frames_[frame].name;
-  if (!frames_[frame].shares_name) return name;
+std::string FrameTable::Suffix(uint32_t frame) const {
   const std::string place = PlaceOf(frame);
-  if (place.empty()) return name;
-  return name + (place[0] == '[' ? " " + place : " (" + place + ")");
+  return place.empty() ? "" : place[0] == '[' ? " " + place : " (" + place + ")";
+}
+
+std::string FrameTable::UniqueName(uint32_t frame) const {
+  return frames_[frame].name + (frames_[frame].shares_name ? Suffix(frame) : "");
 }
 
 }  // namespace heapprof::tools

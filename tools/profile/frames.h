@@ -39,7 +39,9 @@ class FrameTable {
   // The name, and where other frames have the same what tells it from them: "usage (/src/a.c:12)",
   // "init [libfoo.so]".
   std::string UniqueName(uint32_t frame) const;
-  // What UniqueName() would add, for any frame: "/src/a.c:12", or the module; "" if neither is known.
+  // What it adds to the name, for any frame: " (/src/a.c:12)".
+  std::string Suffix(uint32_t frame) const;
+  // The place in that: "/src/a.c:12", or the module; "" if neither is known.
   std::string PlaceOf(uint32_t frame) const;
   // The function's name without a line, and as the linker knows it; "" where the frame is no function.
   std::string_view function_name(uint32_t frame) const;

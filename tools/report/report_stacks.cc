@@ -10,6 +10,7 @@
 #include "tools/base/failure.h"
 #include "tools/base/human.h"
 #include "tools/base/terminal.h"
+#include "tools/blame/hide.h"
 #include "tools/report/report.h"
 
 namespace heapprof::tools {
@@ -204,7 +205,7 @@ void Peek(const ReportRequest& request) {
   bool any = false;
   size_t shown = 0, more = 0;
   for (const Row& row : rows) {
-    if (!wanted.FoundIn(frames.name(row.frame))) continue;
+    if (!FoundInName(wanted, frames.name(row.frame))) continue;
     if (request.limit != 0 && shown == request.limit) {
       ++more;
       continue;

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "tools/base/expression.h"
+#include "tools/blame/hide.h"
 
 namespace heapprof::tools {
 namespace {
@@ -21,7 +21,7 @@ class Lister {
     for (size_t i = 0; i < listed_.size(); ++i) {
       const ProfileFunction& function = profile_.functions[i];
       const std::string_view name = profile_.text(function.name), file = profile_.text(function.filename);
-      if (name.empty() || !wanted.FoundIn(name)) continue;
+      if (name.empty() || !FoundInName(wanted, name)) continue;
       const auto next = static_cast<uint32_t>(functions_.size());
       const auto [found, is_new] = known.emplace(std::pair(name, file), next);
       if (is_new) functions_.push_back({std::string(name), Normal(file), function.start_line, {}, {}});

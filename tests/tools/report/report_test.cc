@@ -243,6 +243,18 @@ TEST_F(Report, TreeShowsCallsFromTheRoot) {
               HasSubstr("{\"depth\": 2, \"name\": \"Leaf\", \"flat\": 3000, \"cum\": 3000}"));
 }
 
+// As a report writes them.
+TEST_F(Report, FunctionsAreFoundByTheNamesThatAreShown) {
+  profile_.mutable_function(1)->set_name(
+      Intern(&profile_, "void Left<std::vector<int, std::allocator<int> > >(int)"));
+  Write();
+  EXPECT_THAT(Run({"top"}), HasSubstr("  Left<std::vector<int>>\n"));
+  const std::string shown = "^Left<std::vector<int>>$";
+  EXPECT_THAT(Run({"peek", shown}), HasSubstr("  Left<std::vector<int>>   flat 200 B   cum 1.2 KiB"));
+  EXPECT_THAT(RunCommand({"list", shown, path_}).out,
+              HasSubstr("Left<std::vector<int>> in /src/Left.cc: flat"));
+}
+
 TEST_F(Report, PeekShowsCallersAndCallees) {
   EXPECT_THAT(Run({"peek", "^Left$"}), HasSubstr("   1.2 KiB   100.00%      main\n"
                                                  "   1.2 KiB    25.53%  Left   flat 200 B   cum 1.2 KiB"));
