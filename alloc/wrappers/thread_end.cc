@@ -30,8 +30,8 @@ long (*hp_next_syscall)(long, ...);
 // And a child of vfork, which is the first of its own, or a thread of a bare clone that runs on its maker's
 // TLS, would give up what belongs to a thread that goes on.
 //
-// That it is the first is seen without a system call: seccomp's strict mode kills a program that makes one, and
-// leaves it no end but this one.
+// That it is the first is seen without a system call: seccomp's strict mode kills a program that makes one,
+// and leaves it no end but this one.
 void hp_thread_ends() {
   if (pthread_equal(pthread_self(), heapprof::g_first_thread) != 0) return;
   const int self = heapprof::RawGetTid(), owner = heapprof::CurrentThread().tid;

@@ -17,7 +17,8 @@ namespace heapprof {
 // Reads the stack size of threads that are created without one. Called by Initialize.
 void InitThreads();
 
-// Keeps which thread is the first of the process. Called by the library's constructor, and in a child of fork.
+// Keeps which thread is the first of the process. Called by the library's constructor, and in a child of
+// fork.
 void NoteFirstThread();
 
 // First thing in a thread that libc has made to call `function` (SIGEV_THREAD), whose maker had these labels.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A filter before the live table: how many samples may lie at an address.
 //
-// Blocks that are aligned as samples are, by chance, are many: at an interval of 4 KiB eight of them are freed
-// to one sample; at large intervals, where samples are page-aligned, jemalloc hands out the first block of a
-// slab more often than others. For such a block the filter saves free the way to the live table and a search
-// there: one load is enough.
+// Blocks that are aligned as samples are, by chance, are many: at an interval of 4 KiB eight of them are
+// freed to one sample; at large intervals, where samples are page-aligned, jemalloc hands out the first block
+// of a slab more often than others. For such a block the filter saves free the way to the live table and a
+// search there: one load is enough.
 //
 // Addresses on a page boundary have a counter by the number of their page, all others by that of their 256
 // bytes. Which counter an address has depends on nothing else, so that the interval may change. Blocks that

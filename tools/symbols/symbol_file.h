@@ -71,7 +71,7 @@ class SymbolFile {
  private:
   struct Symbol {
     uint64_t address, size;
-    uint64_t reach;  // the size, or what is left of its section; 0: up to the next one
+    uint64_t reach;    // the size, or what is left of its section; 0: up to the next one
     const char* name;  // in the file's string table
     const char* file;  // likewise, or nullptr
   };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program that lets itself do no more than read, write and end (seccomp's strict mode). The one way to end is
-// then syscall(SYS_exit, ...), as libc's exit makes another call, and any other call kills. So do its children,
-// one from the first thread, one from another.
+// A program that lets itself do no more than read, write and end (seccomp's strict mode). The one way to end
+// is then syscall(SYS_exit, ...), as libc's exit makes another call, and any other call kills. So do its
+// children, one from the first thread, one from another.
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <sys/prctl.h>
