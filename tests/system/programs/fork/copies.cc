@@ -19,6 +19,8 @@ extern __typeof__(heapprof_stop_cpu_profile) heapprof_stop_cpu_profile __attribu
 extern __typeof__(heapprof_check_leaks) heapprof_check_leaks __attribute__((weak));
 extern __typeof__(heapprof_profile_new) heapprof_profile_new __attribute__((weak));
 extern __typeof__(heapprof_profile_add) heapprof_profile_add __attribute__((weak));
+extern __typeof__(heapprof_profile_add_value) heapprof_profile_add_value __attribute__((weak));
+extern __typeof__(heapprof_profile_remove) heapprof_profile_remove __attribute__((weak));
 extern __typeof__(heapprof_labels_set) heapprof_labels_set __attribute__((weak));
 }
 
@@ -75,6 +77,8 @@ void WithCpuProfile(FILE* file) {
     CHECK(heapprof_labels_set("who", "child") == 0);
     heapprof_profile* profile = heapprof_profile_new("childs");
     CHECK(profile != nullptr && heapprof_profile_add(profile, &profile, 0) == 0);
+    CHECK(heapprof_profile_add_value(profile, &g_what, 0, 1, 8, "bytes") == 0);
+    CHECK(heapprof_profile_remove(profile, &g_what) == 0);
   }
   exit(3);
 }
