@@ -60,7 +60,7 @@ _heapprof() {
   case $command in
     run) options=$run ;;
     dump) options='--timeout --output --signal --force' ;;
-    check) options='--suppressions --live --log --exitcode --output --library' ;;
+    check) options='--suppressions --live --log --exitcode --output --children --library' ;;
     top) options="$view $names --color --limit --cum" ;;
     tree) options="$view $names --color --limit --min-percent" ;;
     peek) options="$view $names --color --limit" ;;

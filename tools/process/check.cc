@@ -45,6 +45,11 @@ CLI::App* AddCheck(CLI::App* app, CheckRequest* request) {
                    "Pattern of the leaks' profile: %p pid, %n count, %e program name")
       ->option_text("PATTERN");
   check
+      ->add_option("--children", request->children,
+                   "The programs that it starts: all = check them, too, as by default; no = leave them alone")
+      ->check(OneOf({"all", "no"}))
+      ->option_text("WHICH");
+  check
       ->add_option("--library", request->run.library,
                    "The library to preload, if not the one beside this command")
       ->option_text("FILE");
@@ -67,6 +72,7 @@ void Check(CheckRequest request) {
   add("log_path", request.log.empty() ? "" : Absolute(request.log));
   add("exitcode", request.exitcode);
   add("output", request.output);
+  add("children", request.children);
   request.run.must_preload = true;
   request.run.in_this_folder = false;
   request.run.symbolize = false;  // the report names what it finds by itself

@@ -12,7 +12,7 @@
 namespace heapprof::tools {
 
 struct CheckRequest {
-  std::string suppressions, log, exitcode, output;
+  std::string suppressions, log, exitcode, output, children;
   bool live = false;
   RunRequest run;  // `options`: further ones of the library
 };

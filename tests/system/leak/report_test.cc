@@ -287,6 +287,25 @@ TEST_F(Report, StaticLibraryChecksAsWell) {
   EXPECT_EQ(SumOf(ParseReport(result.err)), (LeakSum{8030, 12})) << result.Describe();
 }
 
+// A program that looks at the status of what it starts, as ctags does of sort, takes a leak there for a
+// failure.
+TEST_F(Report, ProgramsThatItStartsAreCheckedUnlessLeftAlone) {
+  const auto check = [&](const char* children) {
+    const std::string script = "'" + Program("leak_known") + "'; echo status $?";
+    return RunProgram({{HEAPPROF_COMMAND, "check", "--children", children, "--library", LibraryPath(), "--",
+                        "/bin/sh", "-c", script},
+                       {},
+                       dir_.path(),
+                       60,
+                       {}});
+  };
+  const Result all = check("all"), none = check("no");
+  EXPECT_EQ(all.out, "written before the end\nstatus 23\n");
+  EXPECT_EQ(SumOf(ParseReport(all.err)), (LeakSum{8030, 12})) << all.Describe();
+  EXPECT_EQ(none.out, "written before the end\nstatus 5\n");
+  EXPECT_EQ(none.err, "");
+}
+
 TEST_F(Report, ProgramWithAMallocOfItsOwnIsNotClean) {
   const auto run = [&](const std::string& command, const std::string& program) {
     return RunProgram({{HEAPPROF_COMMAND, command, "--library", LibraryPath(), "--", Program(program)},
