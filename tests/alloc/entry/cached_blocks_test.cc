@@ -116,8 +116,8 @@ TEST_P(CachedBlocks, OneOnAPageIsReusedAtOnce) {
     on_page = again;
   }
   for (void* block : blocks) free(block);
-  // All but those where the allocation was a sample, or jemalloc had collected the bin.
-  EXPECT_GT(reused, GetParam() == size_t{512} << 10 ? 900 : -1);
+  // All but those where jemalloc had collected the bin; a sample, too, is given what was freed last.
+  EXPECT_GT(reused, 900);
 }
 
 TEST_P(CachedBlocks, AThreadWithoutACacheGoesByJemalloc) {
