@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "tests/support/files.h"
@@ -62,6 +63,28 @@ TEST(CacheFolder, IsTheUsersOrNone) {
   EXPECT_EQ(folder.Read("a"), "");
   folder.Write("b", "b");
   EXPECT_EQ(ListDir(dir / "heapprof"), std::vector<std::string>{"a"});
+  // Of a folder that others may write to, too.
+  ASSERT_EQ(chown((dir / "heapprof").c_str(), 0, 0), 0);
+  EXPECT_EQ(folder.Read("a"), "a");
+  ASSERT_EQ(chown((dir / "heapprof/a").c_str(), 12345, 12345), 0);
+  EXPECT_EQ(folder.Read("a"), "");
+}
+
+// sudo -E: what root made in the user's folder would be in the user's way.
+TEST(CacheFolder, RootMakesNoneInAFolderOfAUser) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root may give a folder away";
+  TempDir dir;
+  const char* const had = getenv("XDG_CACHE_HOME");
+  const std::string before = had == nullptr ? "" : had;
+  setenv("XDG_CACHE_HOME", dir.path().c_str(), 1);
+  EXPECT_EQ(CacheFolder::OfUser(), dir / "heapprof");
+  EXPECT_EQ(chown(dir.path().c_str(), 12345, 12345), 0);
+  EXPECT_EQ(CacheFolder::OfUser(), "");
+  if (had != nullptr) {
+    setenv("XDG_CACHE_HOME", before.c_str(), 1);
+  } else {
+    unsetenv("XDG_CACHE_HOME");
+  }
 }
 
 TEST(NameCache, KeepsNamesOfManyWritersAtOnce) {

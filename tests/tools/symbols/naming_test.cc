@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -105,6 +107,26 @@ TEST_F(Naming, LeavesWhatHasNamesAlone) {
   WriteFile(dir_ / "p.pb.gz", Gzip(profile.SerializeAsString()));
   const Result result = RunCommand({"folded", dir_ / "p.pb.gz"});
   EXPECT_THAT(result.out, testing::ContainsRegex("\\[program\\+0x[0-9a-f]+\\];Given"));
+}
+
+// A sum of profiles may have one file in two versions.
+TEST_F(Naming, FunctionsAreToldByTheirStartsInTheFileOfTheirVersion) {
+  ASSERT_TRUE(Do({"strip", program_}).ok());
+  pb::Profile profile =
+      Locate(program_, program_, "0011223344556677", {TextOf(program_).first, TextOf(program_).first + 1});
+  constexpr uint64_t kFurther = uint64_t{1} << 40;
+  pb::Mapping* mapping = profile.add_mapping();
+  *mapping = profile.mapping(0);
+  mapping->set_id(2);
+  mapping->set_build_id(Intern(&profile, BuildIdOf(program_)));
+  mapping->set_memory_start(mapping->memory_start() + kFurther);
+  mapping->set_memory_limit(mapping->memory_limit() + kFurther);
+  profile.mutable_location(1)->set_mapping_id(2);
+  profile.mutable_location(1)->set_address(profile.location(1).address() + kFurther);
+  AddSamples(&profile);
+  WriteFile(dir_ / "p.pb.gz", Gzip(profile.SerializeAsString()));
+  const Result result = RunCommand({"folded", dir_ / "p.pb.gz"});
+  EXPECT_THAT(result.out, testing::ContainsRegex("\\[program\\+0x[0-9a-f]+\\];\\[program\\]"));
 }
 
 // A library's dynamic symbols say the names of its versions, too, as absolute symbols at 0, and old linkers
@@ -288,10 +310,11 @@ class FromServer : public Naming {
     url_ = "http://127.0.0.1:" + server_->so_far().out.substr(0, server_->so_far().out.find('\n'));
   }
 
-  Result Ask(std::vector<std::string> words, const std::string& url) {
+  Result Ask(std::vector<std::string> words, const std::string& url, const std::string& seconds = "5") {
     return Run(std::move(words), {{"DEBUGINFOD_URLS", url},
                                   {"DEBUGINFOD_CACHE_PATH", dir_ / "client"},
-                                  {"DEBUGINFOD_TIMEOUT", "5"},
+                                  {"DEBUGINFOD_TIMEOUT", seconds},
+                                  {"DEBUGINFOD_RETRY_LIMIT", "0"},
                                   {"http_proxy", ""},
                                   {"no_proxy", "*"}});
   }
@@ -319,6 +342,24 @@ TEST_F(FromServer, SaysWhatItDidNotGet) {
   const std::string nobody = "http://127.0.0.1:" + std::to_string(FreePort());
   std::filesystem::remove_all(dir_ / "client");
   EXPECT_EQ(Ask({"top", profile_}, nobody).err, NotHere("debuginfod: Connection refused"));
+}
+
+// Each question would wait as long.
+TEST_F(FromServer, AServerThatDoesNotAnswerIsAskedOnce) {
+  const int silent = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(bind(silent, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(listen(silent, 16), 0);
+  ASSERT_EQ(getsockname(silent, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  const std::string url = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  EXPECT_EQ(Ask({"top", profile_}, url, "1").err, NotHere("debuginfod: Timer expired"));
+  int asked = 0;
+  for (int one; (one = accept(silent, nullptr, nullptr)) >= 0; ++asked) close(one);
+  EXPECT_EQ(asked, 1);
+  close(silent);
 }
 
 }  // namespace

@@ -2,6 +2,9 @@
 #include "tools/symbols/sources/perf_map.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "tests/support/files.h"
 
 namespace heapprof::tools {
 namespace {
@@ -49,6 +52,17 @@ TEST(PerfMap, TellsFunctionAndPlaceOfNodesNames) {
   expect(0x3000, "(anonymous)", "/srv/c.js", 1);
   expect(0x4000, "plain", "", 0);
   expect(0x5000, "py::loop:/srv/x.py", "", 0);
+}
+
+// Anybody may write to /tmp: root, too, believes but its own files and those of the process' user.
+TEST(PerfMap, FilesOfOthersAreNotBelieved) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root may give a file away";
+  test::TempDir dir;
+  test::WriteFile(dir / "map", "1000 100 planted\n");
+  const LivingProcess process{Profile()};
+  EXPECT_EQ(ReadOfProcess(dir / "map", process), "1000 100 planted\n");
+  ASSERT_EQ(chown((dir / "map").c_str(), 12345, 12345), 0);
+  EXPECT_EQ(ReadOfProcess(dir / "map", process), "");
 }
 
 }  // namespace

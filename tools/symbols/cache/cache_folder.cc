@@ -31,6 +31,12 @@ bool IsOwnFolder(const std::string& path) {
   return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == geteuid();
 }
 
+// What root makes in a folder of somebody else (sudo -E) would be in that user's way.
+bool MayMakeIn(const std::string& folder) {
+  struct stat status;
+  return geteuid() != 0 || stat(folder.c_str(), &status) != 0 || status.st_uid == 0;
+}
+
 bool EndsWith(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
@@ -44,6 +50,7 @@ std::string CacheFolder::OfUser() {
     if (parent.empty() || !IsOwnFolder(parent)) return "";
     parent += "/.cache";
   }
+  if (!MayMakeIn(parent)) return "";
   return parent + "/heapprof";
 }
 
@@ -64,8 +71,8 @@ std::string CacheFolder::Read(const std::string& name) const {
   if (fd < 0) return "";
   std::string content;
   struct stat status;
-  if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0 &&
-      static_cast<uint64_t>(status.st_size) <= max_bytes_) {
+  if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
+      status.st_size > 0 && static_cast<uint64_t>(status.st_size) <= max_bytes_) {
     content.resize(static_cast<size_t>(status.st_size));
     size_t done = 0;
     ssize_t got = 0;

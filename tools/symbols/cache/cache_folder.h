@@ -3,8 +3,8 @@
 //
 // A file is written under a temporary name and renamed, so that a reader sees a whole one or none; of two
 // writers the later wins. Reading sets a file's time, and what was not read for longest goes first when there
-// is no room. Thread-safety: an object belongs to one thread. Errors: none; what does not work is as if
-// nothing were kept.
+// is no room. Folders and files of another user are not read. Thread-safety: an object belongs to one thread.
+// Errors: none; what does not work is as if nothing were kept.
 #ifndef HEAPPROF_TOOLS_SYMBOLS_CACHE_CACHE_FOLDER_H_
 #define HEAPPROF_TOOLS_SYMBOLS_CACHE_CACHE_FOLDER_H_
 

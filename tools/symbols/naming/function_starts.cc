@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "tools/symbols/symbol_file.h"
 
@@ -21,11 +22,12 @@ std::unique_ptr<SymbolFile> FileOf(const Profile& profile, const ProfileMapping&
 }  // namespace
 
 void FindFunctionStarts(Profile* profile) {
-  std::map<uint32_t, std::unique_ptr<SymbolFile>> files;  // by the string of their path
+  std::map<std::pair<uint32_t, uint32_t>, std::unique_ptr<SymbolFile>>
+      files;  // by path and build id, strings
   for (ProfileLocation& location : profile->locations) {
     if (location.line_count != 0 || location.mapping == kNone) continue;
     const ProfileMapping& mapping = profile->mappings[location.mapping];
-    const auto [found, is_new] = files.try_emplace(mapping.filename);
+    const auto [found, is_new] = files.try_emplace({mapping.filename, mapping.build_id});
     if (is_new) found->second = FileOf(*profile, mapping);
     if (found->second == nullptr) continue;
     const auto address = found->second->AddressOfOffset(location.address - mapping.start + mapping.offset);

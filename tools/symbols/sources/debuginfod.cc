@@ -57,7 +57,7 @@ bool Debuginfod::Start() {
 }
 
 std::string Debuginfod::Find(const char* function, const std::string& build_id) {
-  if (!Start()) return "";
+  if (given_up_ || !Start()) return "";
   Progress progress("asking debuginfod", 0);
   g_progress = &progress;
   char* path = nullptr;
@@ -66,6 +66,8 @@ std::string Debuginfod::Find(const char* function, const std::string& build_id) 
       client_, reinterpret_cast<const unsigned char*>(build_id.c_str()), 0, &path);
   g_progress = nullptr;
   if (fd < 0) {
+    // libdebuginfod tries three times, of 90 s each: nobody waits that long for each of a hundred libraries.
+    given_up_ = fd == -ETIME;
     note_ = fd == -ENOENT ? "debuginfod does not have it" : "debuginfod: " + ErrorText(-fd);
     return "";
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Debug files from the servers that DEBUGINFOD_URLS names, by elfutils' libdebuginfod, which keeps them in a
-// cache of its own. The library is loaded when something is asked, and need not be installed.
+// cache of its own. The library is loaded when something is asked, and need not be installed. When the
+// servers have not answered in time, they are not asked again.
 //
 // Thread-safety: an object belongs to one thread. Errors: none; note() has them.
 #ifndef HEAPPROF_TOOLS_SYMBOLS_SOURCES_DEBUGINFOD_H_
@@ -35,7 +36,7 @@ class Debuginfod {
   std::string Find(const char* function, const std::string& build_id);
 
   const bool allowed_;
-  bool tried_ = false;
+  bool tried_ = false, given_up_ = false;
   void* library_ = nullptr;
   void* client_ = nullptr;  // debuginfod_client
   std::string note_ = "debuginfod has not been asked";
