@@ -26,4 +26,13 @@ bool Expression::IsWhole(std::string_view text) const {
   return RE2::FullMatch(re2::StringPiece(text.data(), text.size()), *compiled_);
 }
 
+bool Expression::Find(std::string_view text, size_t from, size_t* begin, size_t* end) const {
+  re2::StringPiece found;
+  if (!compiled_->Match({text.data(), text.size()}, from, text.size(), RE2::UNANCHORED, &found, 1))
+    return false;
+  *begin = static_cast<size_t>(found.data() - text.data());
+  *end = *begin + found.size();
+  return true;
+}
+
 }  // namespace heapprof::tools

@@ -5,6 +5,7 @@
 #ifndef HEAPPROF_TOOLS_BASE_EXPRESSION_H_
 #define HEAPPROF_TOOLS_BASE_EXPRESSION_H_
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,6 +24,8 @@ class Expression {
   Expression(Expression&&) noexcept;
   bool FoundIn(std::string_view text) const;
   bool IsWhole(std::string_view text) const;
+  // The first place at `from` or behind it where it is found. False: there is none.
+  bool Find(std::string_view text, size_t from, size_t* begin, size_t* end) const;
 
  private:
   std::unique_ptr<re2::RE2> compiled_;

@@ -3,15 +3,9 @@
 
 #include <optional>
 
-#include "tools/names/display_name.h"
+#include "tools/names/name_expression.h"
 
 namespace heapprof::tools {
-// Display forms are what reports show, so that what is read there can be asked for.
-bool FoundInName(const Expression& wanted, std::string_view name) {
-  if (wanted.FoundIn(name)) return true;
-  return name.find_first_of("<([{") != std::string_view::npos && wanted.FoundIn(DisplayName(name));
-}
-
 namespace {
 
 // What an expression matches.
@@ -19,13 +13,13 @@ struct Matches {
   std::vector<bool> functions, mappings;
 
   Matches(const Profile& profile, const std::string& expression, const char* option) {
-    const Expression wanted(expression, option);
+    const NameExpression wanted(expression, option);
     for (const ProfileFunction& function : profile.functions) {
-      functions.push_back(FoundInName(wanted, profile.text(function.name)) ||
-                          wanted.FoundIn(profile.text(function.filename)));
+      functions.push_back(wanted.FoundIn(profile.text(function.name)) ||
+                          wanted.FoundInText(profile.text(function.filename)));
     }
     for (const ProfileMapping& mapping : profile.mappings) {
-      mappings.push_back(wanted.FoundIn(profile.text(mapping.filename)));
+      mappings.push_back(wanted.FoundInText(profile.text(mapping.filename)));
     }
   }
 
@@ -40,10 +34,19 @@ struct Matches {
 }  // namespace
 
 std::vector<bool> MatchNames(const Profile& profile, const std::string& expression, const char* option) {
-  const Expression wanted(expression, option);
+  const NameExpression wanted(expression, option);
   std::vector<bool> functions;
   for (const ProfileFunction& function : profile.functions) {
-    functions.push_back(FoundInName(wanted, profile.text(function.name)));
+    functions.push_back(wanted.FoundIn(profile.text(function.name)));
+  }
+  return functions;
+}
+
+std::vector<bool> NamedFunctions(const Profile& profile, const std::string& expression, const char* option) {
+  const NameExpression wanted(expression, option);
+  std::vector<bool> functions;
+  for (const ProfileFunction& function : profile.functions) {
+    functions.push_back(wanted.Names(profile.text(function.name)));
   }
   return functions;
 }

@@ -6,11 +6,10 @@
 #include <map>
 #include <unordered_map>
 
-#include "tools/base/expression.h"
 #include "tools/base/failure.h"
 #include "tools/base/human.h"
 #include "tools/base/terminal.h"
-#include "tools/blame/hide.h"
+#include "tools/names/name_expression.h"
 #include "tools/report/report.h"
 
 namespace heapprof::tools {
@@ -174,8 +173,18 @@ void Peek(const ReportRequest& request) {
   const View view(request.files, options);
   TellOfView(view, request.granularity);
   const FrameTable frames(view.profile(), request.granularity);
-  const Expression wanted(request.regex, "peek");
-  const std::vector<Row> rows = MakeTable(view, frames, Order::kFlat);
+  std::vector<Row> rows = MakeTable(view, frames, Order::kFlat);
+  std::vector<uint32_t> all;
+  for (const Row& row : rows) all.push_back(row.frame);
+  // A row's name may be longer than the function's: by line it has the line, too.
+  const NameExpression wanted(request.regex, "peek");
+  const auto is_other = [&](const Row& row) {
+    return !wanted.Names(frames.name(row.frame)) && !wanted.Names(frames.function_name(row.frame));
+  };
+  rows.erase(std::remove_if(rows.begin(), rows.end(), is_other), rows.end());
+  if (rows.empty() && !request.json) {
+    throw Failure(Printable(view.file()) + ": no frame matches " + Printable(request.regex));
+  }
   struct Neighbour {
     uint32_t frame;
     Sum sum;
@@ -185,8 +194,6 @@ void Peek(const ReportRequest& request) {
     callers[pair.second].push_back({pair.first, sum});
     callees[pair.first].push_back({pair.second, sum});
   }
-  std::vector<uint32_t> all;
-  for (const Row& row : rows) all.push_back(row.frame);
   const RowNames names(frames, request.names, all);
   const size_t columns = OutputColumns() - std::min<size_t>(OutputColumns() - 1, 26);
   const auto sorted = [&](std::vector<Neighbour> list) {
@@ -205,7 +212,6 @@ void Peek(const ReportRequest& request) {
   bool any = false;
   size_t shown = 0, more = 0;
   for (const Row& row : rows) {
-    if (!FoundInName(wanted, frames.name(row.frame))) continue;
     if (request.limit != 0 && shown == request.limit) {
       ++more;
       continue;
@@ -247,8 +253,6 @@ void Peek(const ReportRequest& request) {
   }
   if (request.json) std::printf("\n]}\n");
   if (more > 0 && !request.json) std::printf("\n... and %zu more functions; --limit 0 shows all\n", more);
-  if (!any && !request.json)
-    throw Failure(Printable(view.file()) + ": no frame matches " + Printable(request.regex));
 }
 
 void Folded(const ReportRequest& request) {

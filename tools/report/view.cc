@@ -72,14 +72,12 @@ void View::CutStacks(const ViewOptions& options) {
   FoldOptions fold;
   fold.by_behaviour = options.fold_by_behaviour;
   // What somebody asks for by its name is not folded.
-  const auto keep = [&](const std::string& expression, const char* option) {
-    if (expression.empty()) return;
-    const std::vector<bool> matches = MatchNames(profile_, expression, option);
+  const auto keep = [&](const std::vector<bool>& matches) {
     fold.kept.resize(matches.size());
     for (size_t i = 0; i < matches.size(); ++i) fold.kept[i] = fold.kept[i] || matches[i];
   };
-  keep(options.prune_from, "--prune-from");
-  keep(options.keep, "peek");
+  if (!options.prune_from.empty()) keep(MatchNames(profile_, options.prune_from, "--prune-from"));
+  if (!options.keep.empty()) keep(NamedFunctions(profile_, options.keep, "REGEX"));
   if (!options.hide.empty() || !options.show.empty()) HideFrames(&profile_, options.hide, options.show);
   if (!options.prune_from.empty()) PruneFrom(&profile_, options.prune_from);
   if (options.by_type) {

@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "tools/blame/hide.h"
+#include "tools/names/display_name.h"
+#include "tools/names/name_expression.h"
 
 namespace heapprof::tools {
 namespace {
@@ -15,13 +16,14 @@ constexpr size_t kMaxInlined = 100;
 class Lister {
  public:
   Lister(const View& view, const std::string& regex) : view_(view), profile_(view.profile()) {
-    const Expression wanted(regex, "list");
+    const NameExpression wanted(regex, "list");
     std::map<std::pair<std::string_view, std::string_view>, uint32_t> known;
     listed_.assign(profile_.functions.size(), kNone);
     for (size_t i = 0; i < listed_.size(); ++i) {
       const ProfileFunction& function = profile_.functions[i];
-      const std::string_view name = profile_.text(function.name), file = profile_.text(function.filename);
-      if (name.empty() || !FoundInName(wanted, name)) continue;
+      const std::string_view whole = profile_.text(function.name), file = profile_.text(function.filename);
+      if (whole.empty() || !wanted.Names(whole)) continue;
+      const std::string_view name = WithoutCloneSuffix(whole);  // one row of `top`, too
       const auto next = static_cast<uint32_t>(functions_.size());
       const auto [found, is_new] = known.emplace(std::pair(name, file), next);
       if (is_new) functions_.push_back({std::string(name), Normal(file), function.start_line, {}, {}});

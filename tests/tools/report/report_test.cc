@@ -262,6 +262,22 @@ TEST_F(Report, PeekShowsCallersAndCallees) {
   const Result none = RunCommand({"peek", "nothing", path_});
   EXPECT_EQ(none.exit_status, 2);
   EXPECT_EQ(none.err, "heapprof: " + path_ + ": no frame matches nothing\n");
+  EXPECT_EQ(none.out, "");
+}
+
+TEST_F(Report, NamesThatTopShowsCanBeGivenBack) {
+  const char* const whole[] = {"Book::Serve(int)", "Pages::Show(int)::{lambda(int)#1}::operator()(int) const",
+                               "Read(Read(int)::_Z4Readi.Frame*) [clone .actor]", "Leaf(Book const&)"};
+  for (int i = 0; i < 4; ++i) profile_.mutable_function(i)->set_name(Intern(&profile_, whole[i]));
+  Write();
+  EXPECT_THAT(Run({"peek", "^Book::Serve$"}), HasSubstr("  Book::Serve   flat"));
+  EXPECT_THAT(Run({"peek", "Pages::Show::{lambda#1}"}), HasSubstr("  Pages::Show::{lambda#1} (Left.cc)"));
+  EXPECT_THAT(Run({"peek", "Read \\(resume\\)"}), HasSubstr("  Read (resume)   flat"));
+  // Only in the parameters: the figures are those of the function that is called so.
+  EXPECT_THAT(Run({"peek", "Book"}), Not(HasSubstr("  Leaf   flat")));
+  EXPECT_THAT(Run({"top", "--hide", "^Leaf$"}), Not(HasSubstr("Leaf")));
+  EXPECT_THAT(Run({"top", "--hide", "^Leaf\\(Book const&\\)$"}), Not(HasSubstr("Leaf")));
+  EXPECT_THAT(Run({"top", "--focus", "Pages::Show::{lambda#1}"}), Not(HasSubstr("Read (resume)")));
 }
 
 TEST_F(Report, FoldedHasOneLineForEachStack) {

@@ -94,6 +94,25 @@ class ListTest(unittest.TestCase):
         out, _ = self.run_command("list", "^f$", self.path)
         self.assertRegex(out, r"\n\nf in .*/src/a.cc: flat [0-9.]+ MiB, cum [0-9.]+ GiB \[[0-9.]+ GiB, [0-9.]+ GiB\], [0-9.]+% of all\n")
 
+    def test_arguments_of_plumbing_are_not_the_function(self):
+        source = self.write_source("src/a.cc")
+        writer = profile_writer.ProfileWriter(period=1)
+        create = "std::_Function_base::_Base_manager<Enqueue(int)::<lambda()> >::_M_create<Enqueue(int)::<lambda()> >"
+        insert = ("void std::vector<std::function<int()>, std::allocator<std::function<int()> > >::"
+                  "_M_realloc_insert<Enqueue(int)::<lambda()> >(int)")
+        own = ("Enqueue(int)", "/app", source, 10)
+        writer.add((own,), (1, 100, 1, 100))
+        writer.add((own, (create, "/app", "/x/std_function.h", 158)), (1, 2000, 1, 2000))
+        writer.add((((insert, "/app", "/x/vector.tcc", 439), own),), (1, 30000, 1, 30000))
+        writer.add((("Enqueue(int) (.cold)", "/app", source, 11),), (1, 400000, 1, 400000))
+        writer.write(self.path)
+        rows = json.loads(self.run_command("top", "--json", self.path)[0])["rows"]
+        self.assertEqual([(row["name"], row["flat"]) for row in rows], [("Enqueue(int)", 432100)])
+        found = self.listed("Enqueue", self.path)
+        self.assertEqual({key: one["flat"] for key, one in found.items()}, {("Enqueue(int)", source): 432100})
+        # What is asked for by its own name is shown.
+        self.assertEqual({one["flat"] for one in self.listed("_M_create", self.path).values()}, {2000})
+
     def test_lines_are_those_of_pprof(self):
         one, other = self.write_random(1)
         if not os.path.exists(PPROF):
