@@ -20,7 +20,7 @@ constexpr char kLibrary[] = "libheapprof.so";
 const char* g_library;  // as LD_PRELOAD named it
 size_t g_library_size;
 char* g_options;  // the whole variable, nullptr if there was none
-int g_pid;
+int g_pid;        // 0: not this process
 
 bool IsVariable(const char* entry, const char* name) { return strncmp(entry, name, strlen(name)) == 0; }
 
@@ -111,6 +111,8 @@ void LeaveChildrenAlone() {
   g_pid = RawGetPid();
   environ = reinterpret_cast<char**>(mapped);
 }
+
+void ExecsAfterForkInChild() { g_pid = 0; }
 
 ExecEnvironmentSize SizeOfExecEnvironment(char* const* environment) {
   ExecEnvironmentSize size;

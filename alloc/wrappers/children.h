@@ -16,6 +16,9 @@ namespace heapprof {
 // kernel's is found by its end. Signal-safety: no. Allocates: a mapping, once.
 void LeaveChildrenAlone();
 
+// What a forked copy becomes is left alone. (Its pid may be its parent's: both are 1, each in its namespace.)
+void ExecsAfterForkInChild();
+
 // What an exec is given instead of its own environment: 0 where that is to stay as it is. Both functions may
 // be called in a child of vfork. Signal-safety: yes. Allocates: never.
 struct ExecEnvironmentSize {

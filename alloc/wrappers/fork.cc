@@ -8,6 +8,7 @@
 #include "alloc/entry/arena_reset.h"
 #include "alloc/entry/init.h"
 #include "alloc/entry/slow_path.h"
+#include "alloc/wrappers/children.h"
 #include "alloc/wrappers/next.h"
 #include "alloc/wrappers/threads.h"
 #include "base/lock/spinlock.h"
@@ -156,6 +157,7 @@ void ForgetParent(bool copied) {
   UnlockModulesAfterFork(true);
   UnlockArenaResetInChild();
   if (NotificationsAfterForkInChild != nullptr) NotificationsAfterForkInChild();
+  ExecsAfterForkInChild();
   TriggersAfterForkInChild(copied);
   leak::CheckAfterForkInChild();
 }

@@ -53,6 +53,27 @@ TEST(Children, APreloadMayHaveChangedTheEnvironmentBefore) {
   }
 }
 
+TEST(Children, OneOfTheSamePidInANamespaceOfItsOwn) {
+  if (!HaveProgram("unshare")) GTEST_SKIP() << "unshare is not installed";
+  Command command;
+  command.argv = {"unshare",
+                  "--user",
+                  "--map-root-user",
+                  "--pid",
+                  "--fork",
+                  "env",
+                  "LD_PRELOAD=" + LibraryPath(),
+                  "HEAPPROF_OPTIONS=children=no:verbose=1",
+                  Program("children"),
+                  "namespace"};
+  const Result result = RunProgram(command);
+  if (result.out == "refused\n" || result.err.rfind("unshare: ", 0) == 0)
+    GTEST_SKIP() << "no namespaces here";
+  EXPECT_EQ(result.out, "OK\n") << result.Describe();
+  EXPECT_NE(result.err.find("sample_interval="), std::string::npos) << result.err;
+  EXPECT_EQ(result.err.find("sample_interval="), result.err.rfind("sample_interval=")) << result.err;
+}
+
 TEST(Children, AllAreUnlessToldOtherwise) {
   if (!HaveProgram("bash")) GTEST_SKIP() << "bash is not installed";
   for (const char* option : {"", "children=all:"}) {

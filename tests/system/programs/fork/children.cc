@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts a program in every way there is, each of which prints what of its environment names the library, and
 // is one of them in the end.
+//   children namespace   as the first process of a PID namespace: starts one that is the first of another
 #include <fcntl.h>
+#include <sched.h>
 #include <spawn.h>
 #include <sys/wait.h>
 
@@ -30,9 +32,22 @@ void Forked(Exec exec) {
   WaitFor(child);
 }
 
+int InNamespace() {
+  if (getpid() != 1 || unshare(CLONE_NEWPID) != 0) {
+    puts("refused");
+    return 0;
+  }
+  Forked([] {
+    if (getpid() == 1) execl("/bin/true", "true", nullptr);
+  });
+  puts("OK");
+  return 0;
+}
+
 }  // namespace
 
-int main(int, char**, char** environment) {
+int main(int argc, char** argv, char** environment) {
+  if (argc > 1 && strcmp(argv[1], "namespace") == 0) return InNamespace();
   CHECK(getenv("LD_PRELOAD") == nullptr || strstr(getenv("LD_PRELOAD"), "heapprof") == nullptr);
   for (char** entry = environment; *entry != nullptr; ++entry) CHECK(strstr(*entry, "HEAPPROF_") == nullptr);
   Forked([] { execv(g_shell, g_words); });
