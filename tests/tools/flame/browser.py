@@ -53,6 +53,11 @@ class Browser:
         pairs = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": pairs})
 
+    def resize(self, width, height=900):
+        """Lays the page out for a window of this size; 0 is the browser's own."""
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
+                                    {"width": width, "height": height if width else 0, "deviceScaleFactor": 1, "mobile": False})
+
     def open(self, path):
         """Loads a page and waits until it has drawn its graph."""
         self.driver.get("file://" + path)

@@ -145,6 +145,19 @@ class PageTest(page_case.PageCase):
         self.assertIn(self.frame()[0], ("load", "worker", "cache::evict"))
         self.assertEqual(self.browser.run("return document.activeElement.id"), "graph")
 
+    def test_columns_keep_their_headings_on_a_narrow_page(self):
+        write_profile(self.path("sampled.pb.gz"), period=1 << 19)
+        self.flame("sampled.pb.gz", "-o", self.path("sampled.html"))
+        self.browser.resize(600)
+        self.addCleanup(self.browser.resize, 0)
+        self.open("sampled.html")
+        shown = self.browser.run(
+            "return [...document.querySelectorAll('#table tr')].map((row) =>"
+            " [...row.children].map((cell) => cell.offsetParent !== null))")
+        self.assertTrue(any(not cell for cell in shown[0]), "the limits have no room")
+        for row in shown[1:]:
+            self.assertEqual(row, shown[0])
+
     def test_smaller_frames_are_told_and_reached(self):
         stacks = [(("main", f"f{i:04}"), 1, 1) for i in range(3000)]
         write_profile(self.path("wide.pb.gz"), stacks=stacks)

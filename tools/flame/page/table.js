@@ -24,7 +24,7 @@ function plainColumns(title, part, isSampled) {
     {title: `${title} %`, value, show: (all, id) => formatPercent(value(all, id), all.total)},
   ];
   if (isSampled) {
-    columns.push({title: '95 % limits', isPlain: true, value, className: () => 'limits',
+    columns.push({title: '95 % limits', isPlain: true, value,
                   show: (all, id) => formatLimits(all[part].limits(id), all.unit)});
   }
   return columns;
@@ -126,7 +126,9 @@ class FunctionTable {
     const button = element('button', {type: 'button', text: name, title: functions.name[id]});
     button.addEventListener('click', () => this.choose(id));
     const cells = this.columns.map((column) => element('td', {
-      className: `number ${column.value(sums, id) === 0 ? 'nothing' : column.className?.(sums, id) ?? ''}`,
+      // A plain column goes from narrow pages whole, so that its cells have its class whatever they hold.
+      className: `number ${column.isPlain ? 'limits ' : ''}${
+        column.value(sums, id) === 0 ? 'nothing' : column.className?.(sums, id) ?? ''}`,
       text: column.show(sums, id),
     }));
     const made = element('tr', {}, [
