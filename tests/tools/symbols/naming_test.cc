@@ -291,6 +291,34 @@ TEST_F(Naming, TellsOfThreeFilesAtMost) {
             lines + "heapprof: 2 more files are without names; heapprof symbolize tells of all\n");
 }
 
+// A debug file tells by the place in the code, which is wrong where the profile lacks the code's first
+// mapping. What it says then is kept from no other profile.
+TEST_F(Naming, ADebugFileAloneSpoilsNothingForOtherProfiles) {
+  const std::string id = BuildIdOf(program_), folder = dir_ / ("debug/.build-id/" + id.substr(0, 2));
+  std::filesystem::create_directories(folder);
+  ASSERT_TRUE(Do({"objcopy", "--only-keep-debug", program_, folder + "/" + id.substr(2) + ".debug"}).ok());
+  const std::string good = WriteProfile();
+  pb::Profile profile = ReadProfile(good).proto();
+  constexpr uint64_t kPage = 4096;
+  profile.mutable_mapping(0)->set_memory_start(profile.mapping(0).memory_start() - kPage);
+  profile.mutable_mapping(0)->set_file_offset(profile.mapping(0).file_offset() - kPage);
+  WriteFile(dir_ / "odd", Gzip(profile.SerializeAsString()));
+  std::filesystem::rename(program_, dir_ / "kept");
+  const std::vector<std::string> words = {"folded", "--debug-path", dir_ / "debug"};
+  const auto names = [&](const std::string& file) {
+    std::vector<std::string> all = words;
+    all.push_back(file);
+    return RunKept(all).out.find("guilty") != std::string::npos;
+  };
+  EXPECT_FALSE(names(dir_ / "odd"));
+  EXPECT_TRUE(names(good));
+  std::filesystem::rename(folder, dir_ / "gone");
+  std::filesystem::rename(dir_ / "kept", program_);
+  EXPECT_TRUE(names(dir_ / "odd"));
+  std::filesystem::rename(program_, dir_ / "kept");
+  EXPECT_TRUE(names(dir_ / "odd")) << "what the file itself said is kept";
+}
+
 class FromServer : public Naming {
  protected:
   void SetUp() override {

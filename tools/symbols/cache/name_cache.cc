@@ -10,7 +10,7 @@ namespace heapprof::tools {
 namespace {
 
 // To be raised with every change of the names that are made of one and the same file.
-constexpr uint32_t kFormat = 2;
+constexpr uint32_t kFormat = 3;
 constexpr char kMagic[8] = {'h', 'p', 'n', 'a', 'm', 'e', 's', '\n'};
 // More offsets of one file than any profile has: what is kept begins anew.
 constexpr size_t kMaxOffsets = 1 << 20;

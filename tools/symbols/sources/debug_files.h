@@ -42,6 +42,8 @@ class ModuleSymbols {
   // What of the debug information is missing or cannot be read, for people; "" if that is not known yet, or
   // nothing.
   const std::string& warning() const { return warning_; }
+  // Whether the mapped file itself is there, and not only what tells of it.
+  bool has_file() const { return file_ != nullptr; }
   // The file that the names are of.
   const SymbolFile& file() const { return file_ != nullptr ? *file_ : *debug_; }
 
