@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <mqueue.h>
 #include <pthread.h>
 #include <signal.h>
@@ -24,7 +25,8 @@
 #include "sampling/unwind/cfi/cfi.h"
 
 extern "C" {
-extern char __executable_start[], _end[];  // by the linker
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));  // by the linker, as the next two
+extern char __executable_start[], _end[];
 __attribute__((weak)) int __pthread_create(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
 __attribute__((weak)) int __execve(const char*, char* const[], char* const[]);
 __attribute__((weak)) int __execvpe(const char*, char* const[], char* const[]);
@@ -74,6 +76,18 @@ __attribute__((used)) struct {
                    char* const[], char* const[]);
 } const volatile g_anchors = {mq_notify, posix_spawnp};
 
+// 0: the program was linked without.
+uintptr_t EhFrameHeader() {
+  const auto* file = reinterpret_cast<const ElfW(Ehdr)*>(__ehdr_start);
+  const auto begin = reinterpret_cast<uintptr_t>(__ehdr_start);
+  const auto* segments = reinterpret_cast<const ElfW(Phdr)*>(begin + file->e_phoff);
+  const uintptr_t moved_by = file->e_type == ET_DYN ? begin : 0;
+  for (const ElfW(Phdr)* segment = segments; segment < segments + file->e_phnum; ++segment) {
+    if (segment->p_type == PT_GNU_EH_FRAME) return moved_by + segment->p_vaddr;
+  }
+  return 0;
+}
+
 }  // namespace
 
 void FindNextInStaticProgram() {
@@ -82,7 +96,7 @@ void FindNextInStaticProgram() {
     return;
   }
   unwind::CloseTablesOfStaticProgram(reinterpret_cast<uintptr_t>(__executable_start),
-                                     reinterpret_cast<uintptr_t>(_end));
+                                     reinterpret_cast<uintptr_t>(_end), EhFrameHeader());
   g_next.pthread_create = __pthread_create;
   g_next.execve = __execve;
   g_next.execvpe = __execvpe;

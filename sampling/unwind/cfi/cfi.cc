@@ -144,13 +144,25 @@ CfiAnswer ScanEhFrame(const UnwindTables& tables, uintptr_t at, uintptr_t pc, Cf
 namespace {
 
 std::atomic<bool> g_closed{false};
-uintptr_t g_static_lo, g_static_hi;  // set once, before there is a second thread
+uintptr_t g_static_lo, g_static_hi, g_static_header;  // set once, before there is a second thread
+
+// By the program's own headers.
+bool FindStaticTables(uintptr_t pc, UnwindTables* tables) {
+  if (g_static_header == 0 || pc < g_static_lo || pc >= g_static_hi) return false;
+  tables->eh_frame_hdr = g_static_header;
+  tables->code_lo = tables->lo = g_static_lo;
+  tables->code_hi = tables->hi = g_static_hi;
+  tables->eh_frame = 0;
+  tables->bases = {};
+  return true;
+}
 
 }  // namespace
 
-void CloseTablesOfStaticProgram(uintptr_t lo, uintptr_t hi) {
+void CloseTablesOfStaticProgram(uintptr_t lo, uintptr_t hi, uintptr_t eh_frame_hdr) {
   g_static_lo = lo;
   g_static_hi = hi;
+  g_static_header = eh_frame_hdr;
   g_closed.store(true, std::memory_order_relaxed);
 }
 
@@ -175,7 +187,7 @@ static bool UseSection(const dl_find_object& code, UnwindTables* tables) {
 
 bool FindUnwindTables(uintptr_t pc, UnwindTables* tables) {
   dl_find_object code, header;
-  if (g_closed.load(std::memory_order_relaxed)) return false;
+  if (g_closed.load(std::memory_order_relaxed)) return FindStaticTables(pc, tables);
   if (_dl_find_object(reinterpret_cast<void*>(pc), &code) != 0) return false;
   tables->eh_frame_hdr = reinterpret_cast<uintptr_t>(code.dlfo_eh_frame);
   tables->code_lo = tables->lo = reinterpret_cast<uintptr_t>(code.dlfo_map_start);

@@ -31,8 +31,8 @@ struct UnwindTables {
 bool FindUnwindTables(uintptr_t pc, UnwindTables* tables);
 // For a program linked with -static, whose memory is [lo, hi), before its first walk: libc's record of it
 // ends behind its code, and is made after its first allocations, when a look-up would read what is not there
-// yet. There are no tables until OpenUnwindTables.
-void CloseTablesOfStaticProgram(uintptr_t lo, uintptr_t hi);
+// yet. Until OpenUnwindTables its tables are those of `eh_frame_hdr`; 0: none.
+void CloseTablesOfStaticProgram(uintptr_t lo, uintptr_t hi, uintptr_t eh_frame_hdr);
 void OpenUnwindTables();
 // Takes that snapshot, if kNeedsModuleSnapshot. Ordinary context, one caller at a time.
 void TakeModuleSnapshot();
