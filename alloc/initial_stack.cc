@@ -28,7 +28,7 @@ InitialStack ReadInitialStack() {
 const char* FindVariable(char** environment, const char* name) {
   size_t length = strlen(name);
   for (char** entry = environment; *entry != nullptr; ++entry) {
-    if (memcmp(*entry, name, length) == 0) return *entry + length;
+    if (strncmp(*entry, name, length) == 0) return *entry + length;
   }
   return nullptr;
 }

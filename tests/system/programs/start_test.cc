@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The first allocations of a process, in places where little works yet.
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -70,6 +72,24 @@ TEST_P(Start, BesideAnAuditLibraryThatAllocates) {
     EXPECT_TRUE(run->Said().empty()) << run->result().err;
     EXPECT_EQ(run->Profiles().size(), Bare() ? 0u : 1u);
   }
+}
+
+// Nothing but the program's name stands behind the environment, and then the stack ends.
+TEST(StartBare, WithALastVariableThatIsEmpty) {
+  TempDir dir;
+  ASSERT_EQ(symlink("/bin/true", (dir / "p").c_str()), 0);
+  std::string preload = "LD_PRELOAD=" + LibraryPath();
+  char name[] = "p", empty[] = "";
+  char* words[] = {name, nullptr};
+  char* environment[] = {preload.data(), empty, nullptr};
+  const pid_t child = fork();
+  if (child == 0) {
+    if (chdir(dir.path().c_str()) == 0) execve(name, words, environment);
+    _exit(1);
+  }
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace
