@@ -64,6 +64,13 @@ bool TakesTooMany(int fd) {
          static_cast<uint64_t>(fd) >= limit.rlim_cur / 2;
 }
 
+// How often the calling thread lost its processor before its time.
+int64_t TimesPreempted() {
+  rusage usage = {};
+  RawSyscall(SYS_getrusage, RUSAGE_THREAD, reinterpret_cast<long>(&usage));
+  return usage.ru_nivcsw;
+}
+
 }  // namespace
 
 int64_t ThreadCpuNanos(int tid) { return ReadClock(tid == 0 ? CLOCK_THREAD_CPUTIME_ID : CpuClockOf(tid)); }
@@ -96,8 +103,8 @@ int StartTimer(ThreadClock* clock, int64_t period, uint32_t number) {
   return 0;
 }
 
-int StartEvent(ThreadClock* clock, int64_t period) {
-  long fd = OpenEvent(clock->tid, period);
+int StartEvent(ThreadClock* clock, int64_t period, int64_t event_period) {
+  long fd = OpenEvent(clock->tid, event_period);
   if (fd < 0) return static_cast<int>(fd);
   clock->event = static_cast<int>(fd);
   f_owner_ex owner = {F_OWNER_TID, clock->tid};
@@ -125,10 +132,12 @@ int64_t EventTickCost() {
   // As fast as events may ever be asked for. Faster ones, on a machine where an interrupt costs what it does
   // under some hypervisors, would leave no time to end the measurement.
   constexpr int64_t kPeriod = 250'000;
-  constexpr int kRuns = 5;
-  // The signal costs as much again as the interrupt, and a little more.
-  constexpr int64_t kSignalFactor = 2;
-  // One to two milliseconds without.
+  constexpr int kRuns = 5, kTries = 20;
+  // With the signal and its handler a tick costs 2.4 times what the interrupt does, and more where ticks come
+  // more seldom than here, with cold caches.
+  constexpr int64_t kTickFactor = 3;
+  // One to two milliseconds without. On the wall clock, as some kernels take interrupts out of a thread's CPU
+  // time.
   auto run = [] {
     int64_t begin = RawMonotonicNanos();
     for (int i = 0; i < 4'000'000; ++i) asm volatile("" : : "r"(i));
@@ -136,19 +145,29 @@ int64_t EventTickCost() {
   };
   long fd = OpenEvent(0, kPeriod);
   if (fd < 0) return INT64_MAX;
-  // In turn, as the machine may have other work; and of the differences the second largest: taken for dear,
-  // events cost places, taken for cheap, they cost time.
+  // In turn, as the machine may have other work, without the pairs in which another thread ran; and of the
+  // differences the second largest: taken for dear, events cost places, taken for cheap, they cost time.
   int64_t costs[kRuns];
-  for (int64_t& cost : costs) {
+  int runs = 0;
+  for (int tries = 0; runs < kRuns && tries < kTries; ++tries) {
+    int64_t preempted = TimesPreempted();
     int64_t without = run();
     Control(static_cast<int>(fd), PERF_EVENT_IOC_ENABLE);
     int64_t with = run();
     Control(static_cast<int>(fd), PERF_EVENT_IOC_DISABLE);
-    cost = with <= without ? 0 : kSignalFactor * (with - without) * kPeriod / with;
+    if (TimesPreempted() != preempted) continue;
+    costs[runs++] = with <= without ? 0 : kTickFactor * (with - without) * kPeriod / with;
   }
   RawClose(static_cast<int>(fd));
-  std::sort(costs, costs + kRuns);
-  return costs[kRuns - 2];
+  if (runs < 2) return INT64_MAX;
+  std::sort(costs, costs + runs);
+  return costs[runs - 2];
+}
+
+int64_t EventPeriod(int64_t period, int64_t tick, int64_t cost) {
+  constexpr int64_t kMostPercent = 3;
+  if (period >= tick || cost >= tick * kMostPercent / 100) return 0;
+  return std::max(period, cost * 100 / kMostPercent);
 }
 
 void StopClock(ThreadClock* clock) {

@@ -9,8 +9,8 @@
 //   timer   timer_create with SIGEV_THREAD_ID on the thread's CPU clock. Fires no faster than the kernel's
 //           tick, but says how many periods have passed besides (si_overrun).
 //   event   perf_event_open's software cpu-clock. Fires at any rate; where it may not count kernel time it is
-//           no substitute and is not used. Its signals merge without a count, so the thread's CPU clock is
-//           asked how many periods are due.
+//           no substitute and is not used. Its signals merge without a count, and it may be set to fire more
+//           seldom than ticks are due, so the thread's CPU clock is asked how many periods have passed.
 //
 // Thread-safety: an object is changed under the lock of thread_clock_set.h; `given` by its thread's handler.
 // Signal-safety: yes. Allocates: never.
@@ -60,15 +60,19 @@ inline bool IsTimerTick(const siginfo_t& info) {
 }
 
 // Each starts a clock for `clock->tid`: a timer whose first tick is at `clock->first`, with `number` as its
-// signals' value; an event, which sets `first`. 0 or -errno: -EAGAIN, the process has no timers left; -EINVAL
-// or -ESRCH, the thread has ended.
+// signals' value; an event that fires each `event_period`, which sets `first`. 0 or -errno: -EAGAIN, the
+// process has no timers left; -EINVAL or -ESRCH, the thread has ended.
 int StartTimer(ThreadClock* clock, int64_t period, uint32_t number);
-int StartEvent(ThreadClock* clock, int64_t period);
+int StartEvent(ThreadClock* clock, int64_t period, int64_t event_period);
 // Whether events may be used here. 0 or -errno.
 int TryEvent(int64_t period);
 // What one tick of an event costs here, interrupt and signal, in nanoseconds. Measured by a loop of some
-// milliseconds that takes longer under events.
+// milliseconds that takes longer under events. INT64_MAX: it could not be.
 int64_t EventTickCost();
+// How often events should fire, where ticks are due each `period`, one of an event costs `cost`, and the
+// kernel's comes each `tick`: as ticks are due, but so seldom that they take 3 % of the time at most. 0: no
+// more often than the kernel's tick, and timers do as well.
+int64_t EventPeriod(int64_t period, int64_t tick, int64_t cost);
 
 void StopClock(ThreadClock* clock);
 // In a forked child, which has inherited descriptors, but no timers.

@@ -22,16 +22,16 @@ namespace {
 constexpr int kNumberBits = 16;  // a signal's value: session, number
 constexpr uint32_t kFirstSweep = 64;
 
-bool WantEvents(int64_t period) {
+// 0: timers.
+int64_t WantedEventPeriod(int64_t period) {
   CpuClock wanted = GetOptions().cpu_clock;
-  if (wanted == CpuClock::kTimer || TryEvent(period) != 0) return false;
-  if (wanted == CpuClock::kEvent) return true;
-  if (period >= TickNanos()) return false;
-  // Timers lose no time above the tick, only places: better than to slow the program down by much.
-  constexpr int64_t kMaxPercent = 3;
+  if (wanted == CpuClock::kTimer || TryEvent(period) != 0) return 0;
+  if (wanted == CpuClock::kEvent) return period;
+  const int64_t tick = TickNanos();
+  if (period >= tick) return 0;
   static int64_t cost = -1;  // starts are one at a time
   if (cost < 0) cost = EventTickCost();
-  return cost <= period * kMaxPercent / 100;
+  return EventPeriod(period, tick, cost);
 }
 
 bool IsDead(int tid) { return RawSyscall(SYS_tgkill, RawGetPid(), tid, 0) == -ESRCH; }
@@ -61,7 +61,8 @@ int ThreadClockSet::Open(int64_t period, size_t capacity, uint32_t session) {
   used_ = free_ = live_ = 0;
   sweep_at_ = kFirstSweep;
   random_ = TrueRandom();
-  kind_ = WantEvents(period) ? ClockKind::kThreadEvents : ClockKind::kThreadTimers;
+  event_period_ = WantedEventPeriod(period);
+  kind_ = event_period_ != 0 ? ClockKind::kThreadEvents : ClockKind::kThreadTimers;
   return 0;
 }
 
@@ -114,7 +115,7 @@ void ThreadClockSet::Release(uint32_t number) {
 
 int ThreadClockSet::StartClock(uint32_t number) {
   ThreadClock* clock = &At(number);
-  if (kind() == ClockKind::kThreadEvents && StartEvent(clock, period_) == 0) {
+  if (kind() == ClockKind::kThreadEvents && StartEvent(clock, period_, event_period_) == 0) {
     if (clock->event < static_cast<int>(memory_->capacity)) {
       __atomic_store_n(&of_event_[clock->event], number, __ATOMIC_RELAXED);
       return 0;

@@ -109,7 +109,7 @@ class ThreadClockSet {
   uint64_t Random();
 
   SpinLock<LockRank::kCpuClocks> lock_;
-  int64_t period_ = 0;
+  int64_t period_ = 0, event_period_ = 0;
   std::atomic<ClockKind> kind_{ClockKind::kThreadTimers};
   int64_t process_base_ = 0;
   std::atomic<bool> process_timer_is_ours_{false};

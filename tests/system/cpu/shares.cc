@@ -6,7 +6,10 @@
 //   turn;
 //                                   prints what those of each start function used
 //   labels FILE HZ MILLISECONDS     two labels, each with half of the time; a thread inherits
+//   busy FILE HZ MILLISECONDS       eight threads on one processor, each for so long, and each with a label
+//   thread=0 to 7
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #include <atomic>
@@ -102,6 +105,24 @@ void Births(int64_t count) {
   for (const auto& life : lives) printf("%s %ld\n", life.name, static_cast<long>(life.nanos));
 }
 
+void Busy(int64_t nanos) {
+  cpu_set_t all, one;
+  CHECK(sched_getaffinity(0, sizeof all, &all) == 0);
+  CPU_ZERO(&one);
+  int cpu = 0;
+  while (!CPU_ISSET(cpu, &all)) ++cpu;
+  CPU_SET(cpu, &one);
+  CHECK(sched_setaffinity(0, sizeof one, &one) == 0);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([nanos, i] {
+      CHECK(heapprof_labels_set("thread", std::to_string(i).c_str()) == 0);
+      BothFor(nanos);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
 NOINLINE void Labelled(int64_t nanos) { BurnFor(nanos); }
 
 void Labels(int64_t nanos) {
@@ -131,6 +152,7 @@ int main(int argc, char** argv) {
   const int64_t before = UsageNanos();
   if (mode == "shares") Shares(amount * 1'000'000);
   if (mode == "births") Births(amount);
+  if (mode == "busy") Busy(amount * 1'000'000);
   if (mode == "labels") Labels(amount * 1'000'000);
   const int64_t used = UsageNanos() - before;
   CHECK(heapprof_stop_cpu_profile() == 0);
