@@ -274,6 +274,14 @@ const char* FindValue(char** envp, const char* name) {
 
 void Silence(const char*) {}
 
+// A text that is not of the command's making is left out: it would go into every profile.
+void CopyRun(const char* value, char (&run)[kRunCapacity]) {
+  if (value == nullptr) return;
+  size_t size = 0;
+  while (value[size] != '\0' && strchr("0123456789abcdef.", value[size]) != nullptr) ++size;
+  if (value[size] == '\0' && size < kRunCapacity) memcpy(run, value, size + 1);
+}
+
 }  // namespace
 
 void InitOptions(const char* program_defaults, char** envp, bool secure) {
@@ -281,6 +289,7 @@ void InitOptions(const char* program_defaults, char** envp, bool secure) {
     ParseOptions(program_defaults, "heapprof_default_options", &g_options, SayComplaint);
   }
   const char* variable = secure ? nullptr : FindValue(envp, "HEAPPROF_OPTIONS=");
+  if (!secure) CopyRun(FindValue(envp, "HEAPPROF_RUN="), g_options.run);
   if (variable != nullptr) ParseOptions(variable, "HEAPPROF_OPTIONS", &g_options, SayComplaint);
   if (g_options.leak_check != LeakCheck::kOff) {
     if (const char* sanitizer = secure ? nullptr : FindValue(envp, "LSAN_OPTIONS=")) {

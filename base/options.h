@@ -12,6 +12,7 @@
 namespace heapprof {
 
 inline constexpr size_t kPathCapacity = 4096;
+inline constexpr size_t kRunCapacity = 48;
 
 // What the check at exit reports: blocks that nothing points to any more, or all that are left.
 enum class LeakCheck : uint8_t { kOff, kUnreachable, kLive };
@@ -41,6 +42,8 @@ struct Options {
   // What was given, and so stands over what leak_check implies: every allocation, no bound on the tables.
   bool sample_interval_given = false;
   bool metadata_limit_given = false;
+  // HEAPPROF_RUN: which `heapprof run` this process belongs to. Every profile says it. "": none.
+  char run[kRunCapacity] = "";
 };
 
 // What a line about a bad option is given to. `line` has no newline.
@@ -60,7 +63,7 @@ const Options& GetOptions();
 void ParseSanitizerOptions(const char* text, Options* options, OptionComplaint complain);
 
 // Parses heapprof_default_options() and then, unless the process runs under AT_SECURE, HEAPPROF_OPTIONS out
-// of `envp`. With leak_check on, LSAN_OPTIONS stands between the two. Call once.
+// of `envp`, and HEAPPROF_RUN. With leak_check on, LSAN_OPTIONS stands between the two. Call once.
 void InitOptions(const char* program_defaults, char** envp, bool secure);
 
 }  // namespace heapprof

@@ -3,6 +3,7 @@
 
 #include <heapprof/heapprof.h>
 
+#include "base/options.h"
 #include "base/system/raw_syscall.h"
 #include "base/text.h"
 #include "profiles/write/process_start.h"
@@ -77,6 +78,7 @@ void WriteProcessComments(ProfileBuilder* builder) {
     AppendUtc(start, &text);
     WriteComment("start-time", text.data(), builder);
   }
+  if (GetOptions().run[0] != '\0') WriteComment("run", GetOptions().run, builder);
 }
 
 }  // namespace heapprof

@@ -48,6 +48,18 @@ TEST_F(OptionsTest, QuotesKeepSeparators) {
   EXPECT_EQ(options_.seed, 1u);
 }
 
+TEST_F(OptionsTest, TheRunIsTakenFromTheEnvironment) {
+  const auto run_of = [](std::string variable, bool secure) {
+    char* environment[] = {variable.data(), nullptr};
+    InitOptions(nullptr, environment, secure);
+    return GetOptions().run;
+  };
+  EXPECT_STREQ(run_of("HEAPPROF_RUN=7.ab.c", true), "");
+  EXPECT_STREQ(run_of("HEAPPROF_RUN=7 ab", false), "");
+  EXPECT_STREQ(run_of("HEAPPROF_RUN=" + std::string(kRunCapacity, '7'), false), "");
+  EXPECT_STREQ(run_of("HEAPPROF_RUN=7.ab.c", false), "7.ab.c");
+}
+
 TEST_F(OptionsTest, SizesTakeSuffixes) {
   Parse("sample_interval=2M metadata_limit=1g");
   EXPECT_EQ(options_.sample_interval, 2u << 20);

@@ -24,8 +24,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kOptionsVariable[] = "HEAPPROF_OPTIONS=";
-
 // Errors: Failure: the file cannot be read.
 std::string ReadWhole(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -238,16 +236,16 @@ std::vector<std::string> Process::ProgramNames() const {
   return names;
 }
 
-std::optional<std::string> Process::OptionsText() const {
+std::optional<std::string> Process::Variable(const std::string& name) const {
   const std::string environment = ReadWhole(File("environ"));
   const bool written_over = environment.find_first_not_of('\0') == std::string::npos;
   std::istringstream variables(environment);
   std::string variable;
   while (std::getline(variables, variable, '\0')) {
-    if (variable.rfind(kOptionsVariable, 0) == 0) return variable.substr(sizeof kOptionsVariable - 1);
+    if (variable.rfind(name + "=", 0) == 0) return variable.substr(name.size() + 1);
   }
   if (!written_over) return "";
-  return ReadEnvironmentVariable(pid_, "HEAPPROF_OPTIONS");
+  return ReadEnvironmentVariable(pid_, name);
 }
 
 std::string Process::FolderHere(const std::string& folder) const {

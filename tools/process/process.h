@@ -62,9 +62,11 @@ class Process {
   pid_t OwnPid() const;
   // What %e may be in its file names.
   std::vector<std::string> ProgramNames() const;
-  // HEAPPROF_OPTIONS as it was when the program started. No value: its environment cannot be read, or was
-  // written over by the program (to show another title, as redis-server does) and is lost to its memory too.
-  std::optional<std::string> OptionsText() const;
+  // A variable as it was when the program started, "" if there was none. No value: its environment cannot be
+  // read, or was written over by the program (to show another title, as redis-server does) and is lost to its
+  // memory too.
+  std::optional<std::string> Variable(const std::string& name) const;
+  std::optional<std::string> OptionsText() const { return Variable("HEAPPROF_OPTIONS"); }
   // A name under which this process finds `folder`, which `pid` knows by that name ("" = its current folder).
   std::string FolderHere(const std::string& folder) const;
 

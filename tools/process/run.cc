@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <climits>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
@@ -199,26 +200,38 @@ void SayWhatIsMissing(const std::string& program, const Ended& ended, const std:
 }
 
 // Where the profiles are; "": nobody knows, as the pattern counts in its folder.
-std::string FolderOf(const std::string& output, const Ended& ended, const std::string& program) try {
-  const OutputPattern pattern(output, ended.pid, {program});
+std::string FolderOf(const RunOutputs& outputs) try {
+  const OutputPattern pattern(outputs.output, outputs.pid, {outputs.program});
   return pattern.folder().empty() ? "." : pattern.folder();
 } catch (const Failure&) {
   return "";
 }
 
+// A name that no other run has, on machines that share a folder neither.
+std::string NameOfRun() {
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  char text[40];
+  std::snprintf(text, sizeof text, "%d.%llx.%lx", getpid(), static_cast<unsigned long long>(now.tv_sec),
+                now.tv_nsec);
+  return text;
+}
+
 // A daemon goes on when the program has ended. True if there is one.
-bool FollowDaemons(const std::string& options, const std::string& output, const Ended& ended,
-                   const std::string& program, timespec start) {
-  const std::string folder = FolderOf(output, ended, program);
+bool FollowDaemons(const RunOutputs& outputs, timespec start) {
+  const std::string folder = FolderOf(outputs);
   if (getpid() == 1 || folder.empty()) return false;  // all others end with the first process
-  const std::vector<pid_t> living = ProcessesWithOptions(options);
+  const std::vector<pid_t> living = ProcessesOfRun(outputs.run);
   if (living.empty()) return false;
   std::string pids;
   for (const pid_t pid : living) pids += (pids.empty() ? "" : ", ") + std::to_string(pid);
-  const pid_t helper = FollowInBackground(options, folder, living, [&] {
+  const pid_t helper = FollowInBackground(outputs.run, folder, living, [&] {
     timespec now;
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    SymbolizeOutputs(output, ended.pid, program, start, nullptr);
+    // A file gets its name some time after its last byte. One that has its names is not written again.
+    constexpr time_t kMaxSecondsToName = 60;
+    start.tv_sec -= kMaxSecondsToName;
+    SymbolizeOutputs(outputs, start, nullptr);
     start = now;  // what is written from here on is new at the next look
   });
   if (helper < 0) return false;
@@ -272,21 +285,25 @@ void Run(const RunRequest& request) {
                   error == ENOENT || error == ENOTDIR ? kStatusNotFound : kStatusCannotExecute);
   };
   if (!request.symbolize) become();
+  RunOutputs outputs;
+  outputs.run = NameOfRun();
+  SetEnvironment("HEAPPROF_RUN", outputs.run);
   timespec start;
   // The clock of file times, which is behind the other by up to a tick.
   clock_gettime(CLOCK_REALTIME_COARSE, &start);
   const Ended ended = Supervise(become);
   const auto pairs = ParseOptionText(options);
   const std::string* output = FindOption(pairs, "output");
-  const std::string pattern = output != nullptr && !output->empty() ? *output : kDefaultOutput;
-  const std::string base = fs::path(name).filename();
+  outputs.output = output != nullptr && !output->empty() ? *output : kDefaultOutput;
+  outputs.program = fs::path(name).filename();
+  outputs.pid = ended.pid;
   timespec seen;
   clock_gettime(CLOCK_REALTIME_COARSE, &seen);
-  const std::vector<std::string> files = SymbolizeOutputs(pattern, ended.pid, base, start, request.summarize);
-  const bool goes_on = FollowDaemons(options, pattern, ended, base, seen);
+  const std::vector<std::string> files = SymbolizeOutputs(outputs, start, request.summarize);
+  const bool goes_on = FollowDaemons(outputs, seen);
   // Of a program without the library it has been said; one that goes on has not come to its end.
   // Where the folder is missing the library has said why there is none.
-  const bool could_write = access(FolderOf(pattern, ended, base).c_str(), W_OK) == 0;
+  const bool could_write = access(FolderOf(outputs).c_str(), W_OK) == 0;
   if (obstacle.empty() && sanitizer.empty() && !goes_on && could_write)
     SayWhatIsMissing(name, ended, pairs, files);
   EndLike(ended);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <climits>
 #include <csignal>
 #include <cstdio>
@@ -22,53 +23,31 @@
 namespace heapprof::tools {
 namespace {
 
-// A field of proc(5)'s /proc/PID/stat from the fourth on; 0: the process has ended. `folder` is its own in
-// /proc.
-uint64_t StatField(int proc, const std::string& folder, int number) {
+// When the process started, in the kernel's ticks; 0: it has ended. `folder` is its own in /proc.
+uint64_t StartOf(int proc, const std::string& folder) {
   const int fd = openat(proc, (folder + "/stat").c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return 0;
   char text[1024];
   const ssize_t size = read(fd, text, sizeof text - 1);
   close(fd);
   text[std::max<ssize_t>(size, 0)] = '\0';
-  const char* field = std::strrchr(text, ')');  // the second one, a name that may hold blanks
-  for (int i = 2; i < number && field != nullptr; ++i) field = std::strchr(field + 1, ' ');
+  const char* field = std::strrchr(text, ')');  // the name may hold blanks
+  constexpr int kFieldsBefore = 20;             // the name is the second field of proc(5), starttime the 22nd
+  for (int i = 0; i < kFieldsBefore && field != nullptr; ++i) field = std::strchr(field + 1, ' ');
   return field == nullptr ? 0 : std::strtoull(field, nullptr, 10);
-}
-
-// When the process started, in the kernel's ticks; 0: it has ended.
-uint64_t StartOf(int proc, const std::string& folder) {
-  constexpr int kStartTime = 22;
-  return StatField(proc, folder, kStartTime);
 }
 
 uint64_t OwnStart() { return StartOf(AT_FDCWD, "/proc/self"); }
 
-// Whether another `heapprof run`, which has the same options in the same folder, waits for the process.
-bool IsOfAnotherRun(int proc, uint64_t pid) {
-  struct stat own, file;
-  if (fstatat(proc, "self/exe", &own, 0) != 0) return false;
-  constexpr int kParent = 4, kMaxSteps = 1000;  // parents that end meanwhile may lead in circles
-  for (int i = 0; i < kMaxSteps; ++i) {
-    pid = StatField(proc, std::to_string(pid), kParent);
-    if (pid <= 1 || pid == static_cast<uint64_t>(getpid())) return false;
-    if (fstatat(proc, (std::to_string(pid) + "/exe").c_str(), &file, 0) == 0 && file.st_dev == own.st_dev &&
-        file.st_ino == own.st_ino) {
-      return true;
-    }
-  }
-  return false;
-}
-
-bool Has(pid_t pid, const std::string& options) try {
+bool IsOfRun(pid_t pid, const std::string& run) try {
   const Process process(pid);
-  return process.OptionsText() == options && process.HasLibrary();
+  return process.Variable("HEAPPROF_RUN") == run && process.HasLibrary();
 } catch (const Failure&) {
   return false;
 }
 
 // Those that started at `since` or later.
-std::vector<pid_t> ProcessesSince(uint64_t since, const std::string& options) {
+std::vector<pid_t> ProcessesSince(uint64_t since, const std::string& run) {
   std::vector<pid_t> found;
   DIR* entries = opendir("/proc");
   if (entries == nullptr) return found;
@@ -77,8 +56,7 @@ std::vector<pid_t> ProcessesSince(uint64_t since, const std::string& options) {
     const pid_t pid = std::atoi(entry->d_name);
     struct stat status;
     if (pid <= 0 || pid == getpid() || fstatat(proc, entry->d_name, &status, 0) != 0) continue;
-    if (status.st_uid != geteuid() || StartOf(proc, entry->d_name) < since || !Has(pid, options) ||
-        IsOfAnotherRun(proc, static_cast<uint64_t>(pid))) {
+    if (status.st_uid != geteuid() || StartOf(proc, entry->d_name) < since || !IsOfRun(pid, run)) {
       continue;
     }
     found.push_back(pid);
@@ -90,19 +68,19 @@ std::vector<pid_t> ProcessesSince(uint64_t since, const std::string& options) {
 // Nothing of the caller's terminal, pipes and files stays open or in use.
 void LeaveEverything() {
   setsid();
-  if (chdir("/") != 0) return;  // then the folder stays in use
-  close_range(0, UINT_MAX, 0);
-  const int null = open("/dev/null", O_RDWR);
-  for (int fd = null + 1; fd <= 2; ++fd) dup2(null, fd);
   // Whoever ends the daemons by a signal to all (a service manager) waits for the last of them.
   for (const int number : {SIGHUP, SIGINT, SIGTERM, SIGPIPE}) {
     struct sigaction ignore = {};
     ignore.sa_handler = SIG_IGN;
     sigaction(number, &ignore, nullptr);
   }
+  if (chdir("/") != 0) return;  // then the folder stays in use
+  close_range(0, UINT_MAX, 0);
+  const int null = open("/dev/null", O_RDWR);
+  for (int fd = null + 1; fd <= 2; ++fd) dup2(null, fd);
 }
 
-void Follow(uint64_t since, const std::string& options, const std::string& folder, std::vector<pid_t> living,
+void Follow(uint64_t since, const std::string& run, const std::string& folder, std::vector<pid_t> living,
             const std::function<void()>& look) {
   const int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
   // A dump is renamed to its name when it is complete.
@@ -127,25 +105,35 @@ void Follow(uint64_t since, const std::string& options, const std::string& folde
       }
     }
     for (size_t i = 1; i < events.size(); ++i) close(events[i].fd);
-    living = ProcessesSince(since, options);
+    living = ProcessesSince(since, run);
   }
   look();
 }
 
 }  // namespace
 
-std::vector<pid_t> ProcessesWithOptions(const std::string& options) {
-  return ProcessesSince(OwnStart(), options);
-}
+std::vector<pid_t> ProcessesOfRun(const std::string& run) { return ProcessesSince(OwnStart(), run); }
 
-pid_t FollowInBackground(const std::string& options, const std::string& folder, std::vector<pid_t> living,
+pid_t FollowInBackground(const std::string& run, const std::string& folder, std::vector<pid_t> living,
                          const std::function<void()>& look) {
   std::fflush(nullptr);
   const uint64_t since = OwnStart();  // the helper starts later than those that it follows
+  int left[2];
+  if (pipe2(left, O_CLOEXEC) != 0) return -1;
   const pid_t helper = fork();
-  if (helper != 0) return helper;
+  if (helper != 0) {
+    // The end of this process may be the end of its group, to whoever waits for it.
+    char none;
+    close(left[1]);
+    while (helper > 0 && read(left[0], &none, 1) < 0 && errno == EINTR) {
+    }
+    close(left[0]);
+    return helper;
+  }
+  close(left[0]);
   LeaveEverything();
-  Follow(since, options, folder, std::move(living), look);
+  if (left[1] > 2) close(left[1]);  // where the kernel closes no range; others have become /dev/null
+  Follow(since, run, folder, std::move(living), look);
   _exit(kStatusGood);
 }
 

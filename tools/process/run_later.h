@@ -14,14 +14,14 @@
 
 namespace heapprof::tools {
 
-// The processes of this user that started after this one, have the library, and had exactly these options;
-// none that another `heapprof run` waits for.
-std::vector<pid_t> ProcessesWithOptions(const std::string& options);
+// The processes of this user that started after this one, have the library, and belong to the run: their
+// HEAPPROF_RUN is `run`.
+std::vector<pid_t> ProcessesOfRun(const std::string& run);
 
 // Starts the helper, in a session of its own and with no descriptor but /dev/null: it calls `look` whenever a
 // file got its name in `folder`, until `living` and what they started have ended. Returns its pid, -1: there
 // is none.
-pid_t FollowInBackground(const std::string& options, const std::string& folder, std::vector<pid_t> living,
+pid_t FollowInBackground(const std::string& run, const std::string& folder, std::vector<pid_t> living,
                          const std::function<void()>& look);
 
 }  // namespace heapprof::tools

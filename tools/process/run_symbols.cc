@@ -14,6 +14,7 @@
 #include "tools/process/output_pattern.h"
 #include "tools/profile/load.h"
 #include "tools/profile/profile_writer.h"
+#include "tools/symbols/naming/function_starts.h"
 #include "tools/symbols/naming/symbolize.h"
 
 namespace heapprof::tools {
@@ -30,27 +31,34 @@ std::string ShortName(const std::string& path) {
   return !error && path.compare(0, here.size(), here) == 0 ? path.substr(here.size()) : path;
 }
 
-void SymbolizeInPlace(const std::string& path, unsigned mode, const Summarize& summarize) try {
+// False: it is of another run.
+bool SymbolizeInPlace(const std::string& path, unsigned mode, const std::string& run,
+                      const Summarize& summarize) try {
   LoadOptions load;
   load.apply_drop_frames = false;
   Profile profile = LoadProfile(path, load);
+  if (CommentValue(profile, "run") != run) return false;
   SymbolizeOptions options;
   options.debuginfod = false;  // nobody waits for a download at the end of a program
   options.quiet = true;        // the libraries of a program that has ended may be gone: `symbolize` tells
   if (Symbolize(&profile, options).resolved != 0) WriteProfile(profile, path, mode);
-  if (summarize) Tell(Printable(ShortName(path)) + ": " + summarize(std::move(profile)));
+  if (!summarize) return true;
+  FindFunctionStarts(&profile);  // so that it names what `top` will
+  Tell(Printable(ShortName(path)) + ": " + summarize(std::move(profile)));
+  return true;
 } catch (const Failure& failure) {
   Tell(Printable(ShortName(path)) + " stays without symbols: " + failure.what());
+  return true;
 }
 
 }  // namespace
 
-std::vector<std::string> SymbolizeOutputs(const std::string& output, pid_t pid, const std::string& program,
-                                          timespec start, const Summarize& summarize) {
+std::vector<std::string> SymbolizeOutputs(const RunOutputs& outputs, timespec start,
+                                          const Summarize& summarize) {
   std::string folder;
   std::vector<std::pair<std::string, unsigned>> files;
   try {
-    const OutputPattern pattern(output, pid, {program});
+    const OutputPattern pattern(outputs.output, outputs.pid, {outputs.program});
     folder = pattern.folder().empty() ? "." : pattern.folder();
     DIR* entries = opendir(folder.c_str());
     if (entries == nullptr) return {};  // the program's own message has said it
@@ -69,13 +77,14 @@ std::vector<std::string> SymbolizeOutputs(const std::string& output, pid_t pid, 
   std::sort(files.begin(), files.end());
   // The program's own are told first.
   std::stable_partition(files.begin(), files.end(), [&](const auto& file) {
-    return file.first.find(std::to_string(pid), folder.size()) != std::string::npos;
+    return file.first.find(std::to_string(outputs.pid), folder.size()) != std::string::npos;
   });
   std::vector<std::string> paths;
   constexpr size_t kMaxTold = 20;  // a build may leave thousands
   for (const auto& [path, mode] : files) {
-    SymbolizeInPlace(path, mode, paths.size() < kMaxTold ? summarize : Summarize());
-    paths.push_back(path);
+    if (SymbolizeInPlace(path, mode, outputs.run, paths.size() < kMaxTold ? summarize : Summarize())) {
+      paths.push_back(path);
+    }
   }
   if (summarize && paths.size() > kMaxTold) {
     Tell("... and " + std::to_string(paths.size() - kMaxTold) + " more profiles in " + Printable(folder));

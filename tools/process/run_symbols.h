@@ -20,10 +20,18 @@ namespace heapprof::tools {
 // What is told of a profile behind its name.
 using Summarize = std::function<std::string(Profile)>;
 
-// Symbolizes each file that the pattern `output` of the process `pid` or of any other gives, and that was
-// written since `start`, in its place, and tells of it. Returns their paths.
-std::vector<std::string> SymbolizeOutputs(const std::string& output, pid_t pid, const std::string& program,
-                                          timespec start, const Summarize& summarize);
+// The files of a run: those that its pattern gives, for its program or for any that this started.
+struct RunOutputs {
+  std::string run;     // what HEAPPROF_RUN is in them all; their profiles say it
+  std::string output;  // the pattern
+  pid_t pid = 0;       // of the program
+  std::string program;
+};
+
+// Symbolizes each file of the run that was written since `start`, in its place, and tells of it. Those of
+// other runs in the same folder are left alone. Returns their paths.
+std::vector<std::string> SymbolizeOutputs(const RunOutputs& outputs, timespec start,
+                                          const Summarize& summarize);
 
 }  // namespace heapprof::tools
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 
 #include "tests/support/files.h"
 #include "tests/support/under.h"
@@ -47,6 +48,17 @@ TEST_F(RunEnd, OneLineTellsOfEachProfile) {
   EXPECT_EQ(RunProgram(Of({"bash", "-c", "exit 0"}, {"--quiet"})).err, "");
   Command no_names = Of({"bash", "-c", "exit 0"}, {"--no-symbolize"});
   EXPECT_EQ(RunProgram(no_names).err, "");
+}
+
+// Also where functions of a stripped file have no names: rows by where they begin.
+TEST_F(RunEnd, TheLineNamesTheFirstRowOfTop) {
+  const std::string err = RunProgram(Of({"/bin/ls", "/"})).err;
+  const size_t name = err.find("most in ") + strlen("most in "), end = err.rfind(" (");
+  ASSERT_LT(name, end) << err;
+  const std::string file =
+      err.substr(strlen("heapprof: "), err.find(": ", strlen("heapprof: ")) - strlen("heapprof: "));
+  EXPECT_THAT(RunCommand({"top", "--limit", "1", dir_ / file}).out,
+              HasSubstr("  " + err.substr(name, end - name) + "\n"));
 }
 
 // A program that cleans up behind itself holds nothing in the end: then it is told what it allocated.
@@ -207,6 +219,20 @@ TEST_F(RunEnd, WhatAnotherRunWaitsForIsNoDaemon) {
   EXPECT_THAT(result.err, testing::Not(HasSubstr("background"))) << result.Describe();
   kill(second.pid(), SIGTERM);
   EXPECT_EQ(second.Wait().signal, SIGTERM);
+}
+
+// Each tells of its own profile only, and takes the other's program for no daemon of its own.
+TEST_F(RunEnd, TwoRunsInOneFolderKnowTheirOwn) {
+  Command first = Of({"bash", "-c", "echo ready; read -r x"});
+  first.argv.insert(first.argv.begin(), {"/bin/sh", "-c", "mkfifo in; exec \"$@\" <>in", "sh"});
+  Process program(first);
+  ASSERT_TRUE(program.WaitForOutput("ready"));
+  const std::string own = "heapprof: heapprof\\.[0-9]+\\.0001\\.heap\\.pb\\.gz: inuse_space [^\n]+\n";
+  EXPECT_THAT(RunProgram(Of({"bash", "-c", "exit 0"})).err, MatchesRegex(own));
+  EXPECT_EQ(FindProfiles(dir_.path()).size(), 1u);
+  WriteFile(dir_ / "in", "\n");
+  EXPECT_THAT(program.Wait().err, MatchesRegex(own));
+  EXPECT_EQ(FindProfiles(dir_.path()).size(), 2u);
 }
 
 // In a container the command is the first process: it has the orphans for children, and no signal ends it.
