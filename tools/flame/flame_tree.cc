@@ -27,6 +27,11 @@ void AddSample(double value, const Contribution& part, bool is_base, StackFigure
   }
 }
 
+std::string KeyOf(const std::string& name, const std::string& suffix) {
+  std::string key = name;
+  return key.append(1, '\n').append(suffix);
+}
+
 }  // namespace
 
 uint32_t TextIndex::Number(std::string_view text) {
@@ -108,7 +113,7 @@ std::vector<uint32_t> FlameTree::NumberFunctions(const FrameTable& frames) {
   std::unordered_map<std::string_view, size_t> counts;
   for (uint32_t frame = 0; frame < frames.size(); ++frame) {
     ++counts[frames.name(frame)];
-    const auto found = by_place_.find(frames.name(frame) + '\n' + frames.Suffix(frame));
+    const auto found = by_place_.find(KeyOf(frames.name(frame), frames.Suffix(frame)));
     if (found == by_place_.end()) continue;
     numbers[frame] = found->second;
     taken[found->second] = true;
@@ -116,7 +121,7 @@ std::vector<uint32_t> FlameTree::NumberFunctions(const FrameTable& frames) {
   for (uint32_t frame = 0; frame < frames.size(); ++frame) {
     if (numbers[frame] != kNone) continue;
     const std::string &name = frames.name(frame), suffix = frames.Suffix(frame);
-    const auto [place, is_new] = by_place_.emplace(name + '\n' + suffix, kNone);
+    const auto [place, is_new] = by_place_.emplace(KeyOf(name, suffix), kNone);
     if (is_new) place->second = FindFunction(frames, frame, counts[name] == 1, taken);
     if (place->second == kNone) {
       place->second = static_cast<uint32_t>(functions_.size());

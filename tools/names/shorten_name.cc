@@ -77,7 +77,7 @@ bool IsMiddleOfCharacter(char c) { return (static_cast<unsigned char>(c) & 0xc0)
 
 std::string ShortenName(std::string_view name, size_t columns) {
   if (columns < kMinColumns) return std::string(name);
-  const std::string text = WithoutArguments(name, columns);
+  std::string text = WithoutArguments(name, columns);
   if (Columns(text) <= columns) return text;
   // The end says which function it is, the beginning whose.
   const size_t kept = columns - kCut.size(), head = kept / 3, tail = kept - head;

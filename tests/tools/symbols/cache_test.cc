@@ -96,7 +96,7 @@ TEST(NameCache, KeepsNamesOfManyWritersAtOnce) {
     const pid_t child = fork();
     if (child == 0) {
       for (int i = 0; i < kRounds; ++i) {
-        const auto offset = static_cast<uint64_t>(writer * kRounds + i);
+        const auto offset = static_cast<uint64_t>(writer) * kRounds + static_cast<uint64_t>(i);
         cache.Add("abcd", {{offset, {{"symbol" + std::to_string(offset), "/a/file.cc", 7, 3}}}});
         // A reader sees a whole file, of which its own last word is part, unless another has just replaced
         // it.
