@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -33,7 +35,7 @@ std::string ShortName(const std::string& path) {
 
 // False: it is of another run.
 bool SymbolizeInPlace(const std::string& path, unsigned mode, const std::string& run,
-                      const Summarize& summarize) try {
+                      const Summarize& summarize, const std::function<void(const std::string&)>& warn) try {
   LoadOptions load;
   load.apply_drop_frames = false;
   Profile profile = LoadProfile(path, load);
@@ -41,6 +43,7 @@ bool SymbolizeInPlace(const std::string& path, unsigned mode, const std::string&
   SymbolizeOptions options;
   options.debuginfod = false;  // nobody waits for a download at the end of a program
   options.quiet = true;        // the libraries of a program that has ended may be gone: `symbolize` tells
+  options.warn = warn;         // the names are in the file then: no later reader looks for better ones
   if (Symbolize(&profile, options).resolved != 0) WriteProfile(profile, path, mode);
   if (!summarize) return true;
   FindFunctionStarts(&profile);  // so that it names what `top` will
@@ -81,8 +84,12 @@ std::vector<std::string> SymbolizeOutputs(const RunOutputs& outputs, timespec st
   });
   std::vector<std::string> paths;
   constexpr size_t kMaxTold = 20;  // a build may leave thousands
+  std::set<std::string> warned;    // profiles of one program have its files in common
+  const auto warn = [&](const std::string& text) {
+    if (summarize && warned.size() < kMaxTold && warned.insert(text).second) Tell(text);
+  };
   for (const auto& [path, mode] : files) {
-    if (SymbolizeInPlace(path, mode, outputs.run, paths.size() < kMaxTold ? summarize : Summarize())) {
+    if (SymbolizeInPlace(path, mode, outputs.run, paths.size() < kMaxTold ? summarize : Summarize(), warn)) {
       paths.push_back(path);
     }
   }

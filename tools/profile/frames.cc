@@ -38,8 +38,13 @@ class FunctionFrames {
     if (seen.frame != kNone && seen.mapping == mapping) return seen.frame;
     const ProfileFunction& f = profile_.functions[function];
     const uint32_t place = profile_.text(f.filename).empty() ? ModulePlace(mapping) : FilePlace(f.filename);
-    const Key key(NameNumber(f.name), place, f.start_line);
-    seen = {mapping, frames_.emplace(key, next).first->second};
+    const auto [found, is_new] = frames_.emplace(Key(NameNumber(f.name), place, f.start_line), next);
+    if (is_new && f.start_line != 0 && f.system_name != 0) {
+      const SymbolKey symbol(NameNumber(f.name), NameNumber(f.system_name), ModulePlace(mapping),
+                             f.start_line);
+      found->second = symbols_.emplace(symbol, next).first->second;
+    }
+    seen = {mapping, found->second};
     return seen.frame;
   }
 
@@ -48,6 +53,7 @@ class FunctionFrames {
     uint32_t mapping = kNone, frame = kNone;
   };
   using Key = std::tuple<uint32_t, uint32_t, int64_t>;
+  using SymbolKey = std::tuple<uint32_t, uint32_t, uint32_t, int64_t>;
 
   // Producers may store one text several times: texts count, not their places in the table.
   uint32_t Number(std::string text) {
@@ -73,6 +79,7 @@ class FunctionFrames {
   std::vector<Seen> seen_;                // by function
   std::unordered_map<std::string, uint32_t> numbers_;
   std::map<Key, uint32_t> frames_;
+  std::map<SymbolKey, uint32_t> symbols_;
 };
 
 }  // namespace

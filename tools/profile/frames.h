@@ -3,7 +3,9 @@
 //
 // A location is one frame or, with inlined functions, several. By function two frames are one if their names,
 // the lines where they begin and their source files (modules, where those are not known) are: static
-// functions that are called the same stay apart, parts and copies that the compiler made of one do not. By
+// functions that are called the same stay apart, parts and copies that the compiler made of one do not. One
+// symbol of one module that begins in one line is one frame, whatever its files: a line table without the
+// functions (their .dwo is missing) has those of what was inlined. By
 // name all of one name are one frame, as in pprof. Without symbols a frame is the place in its module where
 // the function begins, "[cc1plus+0x7a1230]"; by name, or where that is not known, its module, "[libc.so.6]";
 // where not even that is known, "<unknown>". Thread-safety: reading, yes; the Profile must outlive the

@@ -300,4 +300,13 @@ std::vector<SourceFrame> DwarfScopes::FramesAt(uint64_t address) {
   return frames;
 }
 
+int64_t DwarfScopes::LineAt(uint64_t address) {
+  Unit* unit = FindUnit(address);
+  if (unit == nullptr) return 0;
+  unit->Read();
+  Dwarf_Line* line = unit->LineAt(address);
+  int number = 0;
+  return line != nullptr && dwarf_lineno(line, &number) == 0 ? number : 0;
+}
+
 }  // namespace heapprof::tools

@@ -39,6 +39,8 @@ class DwarfScopes {
 
   // The frames at `address` (as linked), the innermost first; empty where nothing is known.
   std::vector<SourceFrame> FramesAt(uint64_t address);
+  // The line at `address`; 0 if not known.
+  int64_t LineAt(uint64_t address);
   // False once a part of the debug information was asked for that is in another file, which was not found.
   bool complete() const { return complete_; }
   // How much debug information has been read, about: the memory that this object and libdw hold grows with

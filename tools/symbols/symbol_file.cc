@@ -222,7 +222,8 @@ SymbolFile::Function SymbolFile::FunctionAt(uint64_t address) {
   const Symbol& symbol = *(after - 1);
   if (symbol.reach != 0 && address - symbol.address >= symbol.reach) return {};
   const std::string_view name = symbol.name;
-  return {std::string(name.substr(0, name.find('@'))), symbol.file == nullptr ? "" : symbol.file};
+  return {std::string(name.substr(0, name.find('@'))), symbol.file == nullptr ? "" : symbol.file,
+          symbol.address};
 }
 
 std::string SymbolFile::dwarf_obstacle() {

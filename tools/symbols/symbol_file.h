@@ -53,6 +53,7 @@ class SymbolFile {
   struct Function {
     std::string symbol;  // without a version: "write", not "write@@GLIBC_2.2.5"
     std::string file;    // without a folder; known for functions that are local to a file only
+    uint64_t begin = 0;  // its address
   };
   // The function that holds `address`, out of .symtab, or .dynsym and MiniDebugInfo where that is missing; an
   // empty symbol where there is none. Of aliases the longest is taken, and the last of these.

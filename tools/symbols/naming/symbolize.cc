@@ -262,7 +262,7 @@ void Symbolizer::TellOf(const std::map<ModuleNames*, size_t>& unnamed) {
 
 void Symbolizer::WarnOf(const Profile& profile, const ModuleNames& module) {
   const SymbolFile* file = module.opened();
-  if (file == nullptr || options_.quiet) return;
+  if (file == nullptr || (options_.quiet && !options_.warn)) return;
   std::string warning = module.warning().empty() ? "" : ": " + module.warning();
   struct stat status;
   constexpr int64_t kNanos = 1'000'000'000;
@@ -272,7 +272,8 @@ void Symbolizer::WarnOf(const Profile& profile, const ModuleNames& module) {
     warning = " is newer than the profile, which knows no build id of it: its names may be wrong";
   }
   if (warning.empty() || !told_.insert(&module).second) return;
-  Tell("warning: " + Printable(module.path()) + warning);
+  warning = "warning: " + Printable(module.path()) + warning;
+  options_.warn ? options_.warn(warning) : Tell(warning);
 }
 
 SymbolizeResult Symbolize(Profile* profile, const SymbolizeOptions& options) {

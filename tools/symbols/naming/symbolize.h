@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -28,6 +29,8 @@ struct SymbolizeOptions {
   std::vector<std::string> debug_paths;
   bool debuginfod = true;  // servers may be asked
   bool quiet = false;      // say nothing of files that cannot be used
+  // Takes what is to be said of names that were found and are not whole; if not set it is told, unless quiet.
+  std::function<void(const std::string&)> warn;
   // Leave mappings alone in which anything has a name: somebody has looked there already.
   bool only_unnamed = false;
   size_t max_told = SIZE_MAX;  // of files that cannot be used

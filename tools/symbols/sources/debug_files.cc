@@ -112,12 +112,16 @@ std::vector<SourceFrame> ModuleSymbols::FramesAt(uint64_t address) {
                      : "a part of its debug information is in files (.dwo) that are not here";
     }
   }
+  const bool without_scopes = frames.size() == 1 && frames[0].symbol.empty() && frames[0].start_line == 0;
   // The symbol table tells the parts of a function apart that DWARF has as one: foo.cold, foo.part.0.
   const SymbolFile::Function function = FunctionAt(address);
   if (frames.empty() && !function.symbol.empty()) frames.emplace_back();
   if (!frames.empty() && !function.symbol.empty()) {
     UseSymbol(function.symbol, &frames.back());
     if (frames.back().file.empty()) frames.back().file = function.file;
+    // The line table alone names the files of whatever was inlined: where the function begins says that they
+    // are one function's.
+    if (without_scopes) frames.back().start_line = scopes_->LineAt(function.begin);
   }
   if (!frames.empty() && frames.back().symbol.empty()) frames.clear();
   return frames;
