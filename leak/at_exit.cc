@@ -201,8 +201,13 @@ void CheckOnStack(void* not_clean, const SavedRegisters& caller) {
   uint32_t number = g_profiles.load(std::memory_order_relaxed) + 1;
   if (ExpandPattern(options.output, number, ".leak.pb.gz", &profile)) request.profile = profile.data();
   if (int error = RunCheck(request, caller, &result)) return SayWhyNot(error, result);
-  Publish(report.data(), report.size());
   bool any = result.leaked_blocks + result.live_blocks > 0;
+  if (any && request.profile != nullptr && result.profile_error == 0) {
+    Text<kPathCapacity + 64> line;
+    line.Str("heapprof: as a profile: ").Str(profile.data()).Str("\n");
+    report.Write(line.data(), line.size());
+  }
+  Publish(report.data(), report.size());
   *static_cast<bool*>(not_clean) = any;
   if (!any || request.profile == nullptr) return;
   Text<kPathCapacity + 128> line;
@@ -213,7 +218,6 @@ void CheckOnStack(void* not_clean, const SavedRegisters& caller) {
             .Str(ErrnoText(-result.profile_error)));
   } else {
     g_profiles.fetch_add(1, std::memory_order_relaxed);
-    if (options.verbose) Say(line.Str("wrote ").Str(profile.data()));
   }
 }
 

@@ -92,7 +92,7 @@ std::string WhyNotPreloaded(const std::string& file) {
   const std::string name = fs::path(file).filename();
   if (name.rfind("ld-", 0) == 0 || name.rfind("ld.so", 0) == 0) return "";
   const auto elf = ElfFile::Open(file);
-  if (elf && !elf->has_interpreter()) return "is statically linked";
+  if (elf && !elf->has_interpreter() && !elf->carries_library()) return "is statically linked";
   return "";
 }
 
@@ -124,7 +124,8 @@ enum class OwnMalloc { kNone, kExported, kHidden };
 
 OwnMalloc OwnMallocOf(const std::string& file) {
   const auto elf = ElfFile::Open(file);
-  if (!elf || !elf->FindSymbol("malloc") || !elf->FindSymbol("free")) return OwnMalloc::kNone;
+  if (!elf || elf->carries_library() || !elf->FindSymbol("malloc") || !elf->FindSymbol("free"))
+    return OwnMalloc::kNone;
   return elf->Exports("malloc") ? OwnMalloc::kExported : OwnMalloc::kHidden;
 }
 
@@ -197,6 +198,18 @@ void SayWhatIsMissing(const std::string& program, const Ended& ended, const std:
   } else {
     Tell(Printable(program) + " wrote no " + what + " at its end: a program that ends by _exit does not");
   }
+}
+
+// A program that ran to no purpose: nothing asked it for a profile, neither before nor while it ran.
+void SayThatNothingWasAsked(const Ended& ended, const std::vector<OptionPair>& options) {
+  const bool failed_to_start =
+      WIFEXITED(ended.wait_status) && (WEXITSTATUS(ended.wait_status) == kStatusNotFound ||
+                                       WEXITSTATUS(ended.wait_status) == kStatusCannotExecute);
+  if (failed_to_start) return;
+  for (const char* option : {"dump_at_exit", "cpu_at_start", "leak_check"}) {
+    if (IsOn(options, option)) return;
+  }
+  Tell("no profile was asked for: --exit-dump asks for one at the end, heapprof dump PID for one before");
 }
 
 // Where the profiles are; "": nobody knows, as the pattern counts in its folder.
@@ -304,8 +317,10 @@ void Run(const RunRequest& request) {
   // Of a program without the library it has been said; one that goes on has not come to its end.
   // Where the folder is missing the library has said why there is none.
   const bool could_write = access(FolderOf(outputs).c_str(), W_OK) == 0;
-  if (obstacle.empty() && sanitizer.empty() && !goes_on && could_write)
+  if (obstacle.empty() && sanitizer.empty() && !goes_on && could_write) {
     SayWhatIsMissing(name, ended, pairs, files);
+    if (request.summarize && files.empty()) SayThatNothingWasAsked(ended, pairs);
+  }
   EndLike(ended);
 }
 

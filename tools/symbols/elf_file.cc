@@ -8,6 +8,9 @@
 
 #include <cstring>
 
+#include "base/dump_record.h"
+#include "tools/base/elf_notes.h"
+
 namespace heapprof::tools {
 
 std::optional<ElfFile> ElfFile::Open(const std::string& path) {
@@ -51,6 +54,22 @@ bool ElfFile::has_interpreter() const {
   const auto* segments = Table<Elf64_Phdr>(header().e_phoff, header().e_phnum);
   for (int i = 0; segments != nullptr && i < header().e_phnum; ++i) {
     if (segments[i].p_type == PT_INTERP) return true;
+  }
+  return false;
+}
+
+bool ElfFile::carries_library() const {
+  const auto* segments = Table<Elf64_Phdr>(header().e_phoff, header().e_phnum);
+  for (int i = 0; segments != nullptr && i < header().e_phnum; ++i) {
+    if (segments[i].p_type != PT_NOTE) continue;
+    const auto* bytes = Table<char>(segments[i].p_offset, segments[i].p_filesz);
+    if (bytes == nullptr) continue;
+    ElfNotes notes({bytes, segments[i].p_filesz}, segments[i].p_align == 8 ? 8 : 4);
+    while (const auto note = notes.Next()) {
+      static constexpr char kOwner[] = HEAPPROF_DUMP_RECORD_OWNER;
+      if (note->type == kDumpRecordNote && note->owner == std::string_view(kOwner, sizeof kOwner))
+        return true;
+    }
   }
   return false;
 }

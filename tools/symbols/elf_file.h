@@ -31,6 +31,8 @@ class ElfFile {
 
   // True if it names a program interpreter: without one no loader runs, and nothing is preloaded.
   bool has_interpreter() const;
+  // True if libheapprof is linked into it, as its note says: a stripped file has that, too.
+  bool carries_library() const;
   uint16_t type() const { return header().e_type; }
   uint16_t machine() const { return header().e_machine; }
   // The address as linked of the first byte of the first loaded segment, rounded down to its page.

@@ -127,6 +127,32 @@ TEST_F(RunEnd, WhatIsNotThereIsTold) {
             "heapprof: cannot run /nowhere/x: No such file or directory\n");
 }
 
+TEST_F(RunEnd, AStaticProgramThatCarriesTheLibraryIsProfiled) {
+  Command strip;
+  strip.argv = {"strip", "-o", dir_ / "static", PROGRAMS_DIR "/dump_subject_whole"};
+  if (!HaveProgram("strip") || !RunProgram(strip).ok()) GTEST_SKIP() << "strip is not installed";
+  const Result result = RunProgram(Of({"./static"}));
+  EXPECT_EQ(result.exit_status, 4);
+  EXPECT_THAT(result.err,
+              MatchesRegex("heapprof: heapprof\\.[0-9]+\\.0001\\.heap\\.pb\\.gz: inuse_space [^\n]+\n"));
+}
+
+TEST_F(RunEnd, ThatNothingWasAskedForIsTold) {
+  const auto run = [&](std::vector<std::string> words) {
+    Command command;
+    command.argv = {HEAPPROF_COMMAND, "run"};
+    command.argv.insert(command.argv.end(), words.begin(), words.end());
+    command.directory = dir_.path();
+    return RunProgram(command).err;
+  };
+  EXPECT_EQ(run({"true"}),
+            "heapprof: no profile was asked for: --exit-dump asks for one at the end, heapprof dump PID for "
+            "one before\n");
+  EXPECT_EQ(run({"--quiet", "true"}), "");
+  EXPECT_EQ(run({"--option", "leak_check=live", "true"}), "");
+  EXPECT_THAT(run({"bash", "-c", "kill -USR2 $$; exit 3"}), testing::Not(HasSubstr("was asked")));
+}
+
 // What of `file` has names; 0 while it is not there.
 int FunctionsIn(const std::string& file) {
   return access(file.c_str(), F_OK) != 0 ? 0 : ReadProfile(file).proto().function_size();
