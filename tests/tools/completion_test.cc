@@ -77,6 +77,7 @@ TEST(Completion, BashOffersTheOptionsOfEachCommand) {
 TEST(Completion, BashOffersWordsValuesProgramsAndFiles) {
   using Set = std::set<std::string>;
   EXPECT_EQ(BashOffers({"d"}), (Set{"diff", "dump"}));
+  EXPECT_EQ(BashOffers({"help", "d"}), (Set{"diff", "dump"}));
   EXPECT_EQ(BashOffers({"--v"}), Set{"--version"});
   EXPECT_EQ(BashOffers({"top", "--by", "l"}), Set{"line"});
   EXPECT_EQ(BashOffers({"top", "--by", "="}), (Set{"file", "function", "line", "module", "name", "type"}));
@@ -100,6 +101,7 @@ TEST(Completion, ZshOffersWordsOptionsValuesProgramsAndFiles) {
   for (const char* command : kCommands) lines.push_back("heapprof " + std::string(command) + " --");
   const std::vector<std::pair<std::string, Set>> others = {
       {"heapprof d", {"diff", "dump"}},
+      {"heapprof help d", {"diff", "dump"}},
       {"heapprof top --by ", {"file", "function", "line", "module", "name", "type"}},
       {"heapprof top --by=", {"file", "function", "line", "module", "name", "type"}},
       {"heapprof run --children=", {"all", "no"}},
@@ -133,7 +135,7 @@ TEST(Completion, BothShellsKnowEveryCommand) {
   EXPECT_EQ(listed, known);
   EXPECT_EQ(BashOffers({""}), [&] {
     std::set<std::string> words = known;
-    words.insert({"--help", "--version"});
+    words.insert({"help", "--help", "--version"});
     return words;
   }());
   const std::string zsh = ReadFile(HEAPPROF_COMPLETION_FOLDER "/_heapprof");

@@ -8,7 +8,11 @@ _heapprof() {
   local options command=${COMP_WORDS[1]}
   COMPREPLY=()
   if [ "$COMP_CWORD" = 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W "$commands --help --version" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "$commands help --help --version" -- "$word")
+    return
+  fi
+  if [ "$command" = help ]; then
+    mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$word")
     return
   fi
   # What follows "--" is a program and its arguments.

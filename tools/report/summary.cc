@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/report/summary.h"
 
+#include <cstddef>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -30,18 +31,23 @@ std::string TypeInOneLine(const View& view) {
          human(rows.front().flat) + ")";
 }
 
-bool HasValues(const Profile& profile, size_t type) {
-  for (size_t i = 0; i < profile.samples.size(); ++i) {
-    if (profile.values_of(i)[type] != 0) return true;
-  }
-  return false;
+Sum Total(const Profile& profile, size_t type) {
+  Sum total = 0;
+  for (size_t i = 0; i < profile.samples.size(); ++i) total += profile.values_of(i)[type];
+  return total;
 }
 
-bool HasType(const Profile& profile, std::string_view name) {
+// The type that says more than what is in use, -1: none. A program that cleans up behind itself has little or
+// nothing left in the end: what libraries keep for good.
+ptrdiff_t WhatWasAllocated(const Profile& profile, size_t in_use) {
+  constexpr int kMinPart = 20;  // one in so many
   for (size_t i = 0; i < profile.type_count(); ++i) {
-    if (profile.type_name(i) == name) return true;
+    if (profile.type_name(i) != "alloc_space" || i == in_use) continue;
+    const bool comparable = profile.unit_name(i) == profile.unit_name(in_use);
+    const Sum rest = Total(profile, in_use), all = Total(profile, i);
+    if (rest == 0 || (comparable && rest > 0 && rest < all / kMinPart)) return static_cast<ptrdiff_t>(i);
   }
-  return false;
+  return -1;
 }
 
 }  // namespace
@@ -51,9 +57,9 @@ std::string Summary(Profile profile) {
   ViewOptions options;
   std::string line;
   const size_t type = FindSampleType(profile, "");
-  // A program that cleans up behind itself has nothing in use in the end.
-  if (!HasValues(profile, type) && HasType(profile, "alloc_space")) {
-    line = Printable(profile.type_name(type)) + " " + HumanValue(0, profile.unit_name(type)) + "; ";
+  if (WhatWasAllocated(profile, type) >= 0) {
+    line = Printable(profile.type_name(type)) + " " +
+           HumanWithUnit(static_cast<double>(Total(profile, type)), profile.unit_name(type)) + "; ";
     options.type = "alloc_space";
   }
   return line + TypeInOneLine(View("", std::move(profile), options));
