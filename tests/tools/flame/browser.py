@@ -55,8 +55,11 @@ class Browser:
 
     def resize(self, width, height=900):
         """Lays the page out for a window of this size; 0 is the browser's own."""
+        if width == 0:
+            self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+            return
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
-                                    {"width": width, "height": height if width else 0, "deviceScaleFactor": 1, "mobile": False})
+                                    {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
 
     def open(self, path):
         """Loads a page and waits until it has drawn its graph."""
