@@ -10,6 +10,7 @@
 //   thread=0 to 7
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include <atomic>
@@ -128,8 +129,14 @@ NOINLINE void Labelled(int64_t nanos) { BurnFor(nanos); }
 void Labels(int64_t nanos) {
   CHECK(heapprof_labels_set("request", "list") == 0);
   Labelled(nanos / 2);
+  // No tick between the two: it would have one label alone.
+  sigset_t tick, before;
+  sigemptyset(&tick);
+  sigaddset(&tick, SIGPROF);
+  CHECK(pthread_sigmask(SIG_BLOCK, &tick, &before) == 0);
   CHECK(heapprof_labels_set("request", "get") == 0);
   CHECK(heapprof_labels_set("tenant", "a") == 0);
+  CHECK(pthread_sigmask(SIG_SETMASK, &before, nullptr) == 0);
   std::thread([nanos] {
     CHECK(std::string(heapprof_labels_get("request")) == "get");
     void* kept = malloc(1 << 20);
