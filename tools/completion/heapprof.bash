@@ -72,7 +72,7 @@ _heapprof() {
     list) options="$view --color --source-root --source-map --context --limit" ;;
     flame) options="${view/ --json/} --output --diff --source-root --source-map --embed-source --source-link" ;;
     convert) options="${view/ --json/} --to --output" ;;
-    diff) options="$view --color --limit --fail-on-growth" ;;
+    diff) options="$view --by --color --limit --cum --fail-on-growth" ;;
     merge) options='--output --max-size --symbolize --debug-path --no-debuginfod' ;;
     symbolize) options='--output --debug-path --no-debuginfod --quiet --max-size' ;;
     info) options='--limit --max-size' ;;

@@ -44,8 +44,8 @@ struct NamedLocations {
   std::vector<std::vector<uint32_t>> functions;  // as `top` names them
   std::vector<std::vector<uint32_t>> exact;      // with the offset where there is no name
 
-  NamedLocations(const Profile& profile, Names* names) {
-    const FrameTable frames(profile, Granularity::kFunction);
+  NamedLocations(const Profile& profile, Granularity granularity, Names* names) {
+    const FrameTable frames(profile, granularity);
     functions.resize(profile.locations.size());
     exact.resize(profile.locations.size());
     for (uint32_t i = 0; i < profile.locations.size(); ++i) {
@@ -70,7 +70,8 @@ bool IsInUse(std::string_view type) { return type.substr(0, 6) == "inuse_"; }
 
 class Differ {
  public:
-  Differ(const View& base, const View& now) : base_(base), now_(now) {
+  Differ(const View& base, const View& now, Granularity granularity, Order order)
+      : base_(base), now_(now), granularity_(granularity), order_(order) {
     one_process_ = AreOfOneProcess(base.profile(), now.profile());
   }
 
@@ -99,6 +100,8 @@ class Differ {
 
   const View& base_;
   const View& now_;
+  Granularity granularity_;
+  Order order_;
   bool one_process_;
   Names names_;
   std::unordered_map<std::vector<uint32_t>, size_t, TextHash> stack_ids_;
@@ -112,7 +115,7 @@ size_t Differ::AllocatedType(const View& view) const {
 
 void Differ::Collect(const View& view, bool is_base) {
   const Profile& profile = view.profile();
-  const NamedLocations names(profile, &names_);
+  const NamedLocations names(profile, granularity_, &names_);
   const Estimator& estimator = view.estimator();
   const bool deltas = one_process_ && estimator.sampled() && IsInUse(view.type_name());
   const Estimator allocated(profile, deltas ? AllocatedType(view) : view.type());
@@ -209,9 +212,15 @@ void Differ::Judge(Diff* diff) const {
     line->grew = line->luck <= level;
     line->shrank = line->shrink_luck <= level;
   }
-  const auto larger = [](const DiffLine& a, const DiffLine& b) {
+  const auto larger = [&](const DiffLine& a, const DiffLine& b) {
+    // The callers of what grew have grown, too: what asked for the memory itself is looked for.
+    const double a_flat = std::fabs(static_cast<double>(a.flat_now - a.flat_base));
+    const double b_flat = std::fabs(static_cast<double>(b.flat_now - b.flat_base));
+    const bool by_flat = order_ == Order::kFlat;
+    if (by_flat && (a_flat == 0) != (b_flat == 0)) return b_flat == 0;
     const bool a_sure = a.grew || a.shrank, b_sure = b.grew || b.shrank;
     if (a_sure != b_sure) return a_sure;
+    if (by_flat && a_flat != b_flat) return a_flat > b_flat;
     const double a_size = std::fabs(static_cast<double>(a.now - a.base));
     const double b_size = std::fabs(static_cast<double>(b.now - b.base));
     return a_size != b_size ? a_size > b_size : a.frames < b.frames;
@@ -229,6 +238,7 @@ Diff Differ::Make() {
 
   struct Function {
     Sum base = 0, now = 0;
+    Sum flat_base = 0, flat_now = 0;
     Growth growth;
     size_t counted = SIZE_MAX;
   };
@@ -250,6 +260,10 @@ Diff Differ::Make() {
       function.now += stack.now;
       AddCells(stack, &function.growth);
     }
+    if (!stack.functions.empty()) {
+      functions[stack.functions[0]].flat_base += stack.base;
+      functions[stack.functions[0]].flat_now += stack.now;
+    }
     if (stack.base == 0 && stack.now == 0) continue;
     std::vector<std::string> frames;
     for (const uint32_t name : stack.frames) frames.push_back(names_.at(name));
@@ -260,6 +274,8 @@ Diff Differ::Make() {
     if (function.base == 0 && function.now == 0) continue;
     diff.functions.push_back(
         Line({names_.at(name)}, function.base, function.now, std::move(function.growth)));
+    diff.functions.back().flat_base = function.flat_base;
+    diff.functions.back().flat_now = function.flat_now;
   }
   diff.total = Line({}, base_total, new_total, std::move(total));
   Judge(&diff);
@@ -268,12 +284,12 @@ Diff Differ::Make() {
 
 }  // namespace
 
-Diff MakeDiff(const View& base, const View& now) {
+Diff MakeDiff(const View& base, const View& now, Granularity granularity, Order order) {
   if (base.type_name() != now.type_name() || base.unit() != now.unit()) {
     throw Failure(Printable(now.file()) + " has no sample type " + Printable(base.type_name()) + "/" +
                   Printable(base.unit()));
   }
-  return Differ(base, now).Make();
+  return Differ(base, now, granularity, order).Make();
 }
 
 }  // namespace heapprof::tools

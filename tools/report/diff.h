@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "tools/estimate/growth.h"
+#include "tools/profile/frames.h"
+#include "tools/report/table.h"
 #include "tools/report/view.h"
 
 namespace heapprof::tools {
@@ -20,6 +22,7 @@ namespace heapprof::tools {
 struct DiffLine {
   std::vector<std::string> frames;  // one function, or a stack, the leaf first; empty: the total
   Sum base = 0, now = 0;
+  Sum flat_base = 0, flat_now = 0;  // of a function: what it asked for itself
   Growth growth;
   double luck = 1, shrink_luck = 1;  // Growth::Luck of both directions
   ConfidenceLimits limits;
@@ -31,17 +34,21 @@ struct Diff {
   bool sampled = false;
   size_t family = 0;  // k: how many lines were tested together
   DiffLine total;
-  std::vector<DiffLine> functions;  // cumulative; significant ones first, then the largest change
+  // Cumulative. By flat: first those that asked for other amounts themselves. Significant ones, then the
+  // largest change.
+  std::vector<DiffLine> functions;
   std::vector<DiffLine> stacks;
 };
 
 inline constexpr double kDiffLevel = 0.05;  // of all lines together
 
-Diff MakeDiff(const View& base, const View& now);
+Diff MakeDiff(const View& base, const View& now, Granularity granularity, Order order);
 
 struct DiffRequest {
   std::string base, now;
   ViewOptions view;
+  Granularity granularity = Granularity::kFunction;
+  Order order = Order::kFlat;
   bool json = false;
   bool fail_on_growth = false;
   double least_growth = 0;  // bytes, or the type's unit, that a line must have grown by to fail

@@ -2,9 +2,12 @@
 // What `heapprof diff` prints.
 #include <algorithm>
 #include <cstdio>
+#include <map>
 
 #include "tools/base/failure.h"
 #include "tools/base/human.h"
+#include "tools/base/terminal.h"
+#include "tools/names/display_name.h"
 #include "tools/report/diff.h"
 #include "tools/report/report.h"
 
@@ -29,15 +32,67 @@ Colour ColourOf(const DiffLine& line) {
   return line.grew ? Colour::kRed : line.shrank ? Colour::kGreen : Colour::kDim;
 }
 
-void PrintLine(const DiffLine& line, std::string_view unit, bool sampled, const std::string& name) {
-  char figures[160];
-  const std::string limits =
-      "[" + Signed(line.limits.low, unit) + ", " + Signed(line.limits.high, unit) + "]";
-  std::snprintf(figures, sizeof figures, "%11s %-25s %10s %10s  %-15s ", Signed(Change(line), unit).c_str(),
-                sampled ? limits.c_str() : "", HumanValue(static_cast<double>(line.base), unit).c_str(),
-                HumanValue(static_cast<double>(line.now), unit).c_str(),
-                sampled ? Verdict(line).c_str() : "");
-  std::printf("%s\n", Coloured(figures + name, ColourOf(line)).c_str());
+// Which columns a page has, and how wide the names are.
+class DiffPage {
+ public:
+  DiffPage(std::string_view unit, bool sampled) : unit_(unit), sampled_(sampled), columns_(OutputColumns()) {
+    constexpr size_t kMinForLimits = 90;
+    limits_ = sampled && columns_ >= kMinForLimits;
+  }
+
+  void Heading() const { Print("flat", "cum", "95 % limits of cum", "new", "", "function", Colour::kBold); }
+  // `flat`: what the function's own change is; "" for what is no function.
+  void Line(const DiffLine& line, const std::string& flat, const std::string& name) const {
+    const std::string limits =
+        "[" + Signed(line.limits.low, unit_) + ", " + Signed(line.limits.high, unit_) + "]";
+    Print(flat, Signed(Change(line), unit_), limits, HumanValue(static_cast<double>(line.now), unit_),
+          sampled_ ? Verdict(line) : "", name, ColourOf(line));
+  }
+  void Function(const DiffLine& line, const std::string& name) const {
+    const double flat = static_cast<double>(line.flat_now - line.flat_base);
+    Line(line, Signed(flat, unit_), name);
+  }
+
+ private:
+  void Print(const std::string& flat, const std::string& cum, const std::string& limits,
+             const std::string& now, const std::string& verdict, const std::string& name,
+             Colour colour) const {
+    char figures[160];
+    std::snprintf(figures, sizeof figures, "%11s %11s ", flat.c_str(), cum.c_str());
+    std::string text = figures;
+    if (limits_) {
+      std::snprintf(figures, sizeof figures, "%-25s ", limits.c_str());
+      text += figures;
+    }
+    std::snprintf(figures, sizeof figures, "%10s  ", now.c_str());
+    text += figures;
+    if (sampled_) {
+      std::snprintf(figures, sizeof figures, "%-15s ", verdict.c_str());
+      text += figures;
+    }
+    text += ShortenName(name, columns_ > text.size() ? columns_ - text.size() : 1);
+    std::printf("%s\n", Coloured(text, colour).c_str());
+  }
+
+  std::string_view unit_;
+  bool sampled_, limits_ = false;
+  size_t columns_;
+};
+
+// The forms that `top` shows; functions that would read the same keep their parameters.
+std::vector<std::string> ShownNames(const std::vector<DiffLine>& functions, Granularity granularity) {
+  const bool is_function = granularity == Granularity::kFunction || granularity == Granularity::kName;
+  std::map<std::string, size_t> same;
+  std::vector<std::string> names;
+  for (const DiffLine& line : functions) {
+    names.push_back(is_function ? DisplayName(line.frames[0]) : line.frames[0]);
+    ++same[names.back()];
+  }
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (same[names[i]] > 1) names[i] = DisplaySignature(functions[i].frames[0]);
+    names[i] = Printable(names[i]);
+  }
+  return names;
 }
 
 std::string JsonLine(const DiffLine& line, bool sampled) {
@@ -67,8 +122,12 @@ void PrintJson(const Diff& diff, const View& base, const View& now, size_t limit
       std::string frames;
       for (const std::string& frame : lines[i].frames)
         frames += (frames.empty() ? "" : ", ") + JsonString(frame);
-      std::printf("%s\n  {\"frames\": [%s], %s}", i == 0 ? "" : ",", frames.c_str(),
-                  JsonLine(lines[i], diff.sampled).c_str());
+      const std::string flat = &lines != &diff.functions
+                                   ? ""
+                                   : ", \"flat_base\": " + Decimal(lines[i].flat_base) +
+                                         ", \"flat_new\": " + Decimal(lines[i].flat_now);
+      std::printf("%s\n  {\"frames\": [%s], %s%s}", i == 0 ? "" : ",", frames.c_str(),
+                  JsonLine(lines[i], diff.sampled).c_str(), flat.c_str());
     }
     std::printf("]");
   };
@@ -77,30 +136,30 @@ void PrintJson(const Diff& diff, const View& base, const View& now, size_t limit
   std::printf("}\n");
 }
 
-void PrintText(const Diff& diff, const View& base, const View& now, size_t limit) {
+void PrintText(const Diff& diff, const View& base, const View& now, Granularity granularity, size_t limit) {
   const std::string_view unit = now.unit();
   std::printf("%s -> %s, %s: %s -> %s\n", Printable(base.file()).c_str(), Printable(now.file()).c_str(),
               Printable(now.type_name()).c_str(),
               HumanValue(static_cast<double>(diff.total.base), unit).c_str(),
               HumanWithUnit(static_cast<double>(diff.total.now), unit).c_str());
   if (diff.sampled) {
-    std::printf("%s; significant together at %g %%, of %zu lines that could be\n",
+    std::printf("%s; significant together at %g %%, of %zu line%s that could be\n",
                 diff.one_process ? "two dumps of one process: what came and went in between is uncertain"
                                  : "two processes: both counts are uncertain",
-                kDiffLevel * 100, diff.family);
+                kDiffLevel * 100, diff.family, diff.family == 1 ? "" : "s");
   } else {
     std::printf("not sampled: every difference is certain\n");
   }
-  char heading[160];
-  std::snprintf(heading, sizeof heading, "%11s %-25s %10s %10s  %-15s function", "change",
-                diff.sampled ? "95 % limits" : "", "base", "new", "");
-  std::printf("%s\n", Coloured(heading, Colour::kBold).c_str());
-  PrintLine(diff.total, unit, diff.sampled, "total");
+  const DiffPage page(unit, diff.sampled);
+  page.Heading();
+  page.Line(diff.total, "", "total");
+  const std::vector<std::string> names = ShownNames(diff.functions, granularity);
   size_t shown = 0;
-  for (const DiffLine& line : diff.functions) {
+  for (size_t i = 0; i < names.size(); ++i) {
+    const DiffLine& line = diff.functions[i];
     if (limit != 0 && shown == limit) break;
-    if (line.base == line.now) continue;
-    PrintLine(line, unit, diff.sampled, Printable(line.frames[0]));
+    if (line.base == line.now && line.flat_base == line.flat_now) continue;
+    page.Function(line, names[i]);
     ++shown;
   }
   // A stack is many lines: only those that are no noise are worth the room.
@@ -109,7 +168,7 @@ void PrintText(const Diff& diff, const View& base, const View& now, size_t limit
     if (!line.grew && !line.shrank) continue;
     if (limit != 0 && shown++ == limit) break;
     std::printf("\n");
-    PrintLine(line, unit, diff.sampled, "this stack");
+    page.Line(line, "", "this stack");
     for (const std::string& frame : line.frames) std::printf("%12s%s\n", "", Printable(frame).c_str());
     if (line.frames.empty()) std::printf("%12s[no stack]\n", "");
   }
@@ -136,7 +195,7 @@ int RunDiff(const DiffRequest& request) {
   options.type = base.type_name();  // the default of the new one may be another
   const View now(request.now, options);
   WarnOfNames(base, now);
-  const Diff diff = MakeDiff(base, now);
+  const Diff diff = MakeDiff(base, now, request.granularity, request.order);
   // What a growth must surely exceed.
   const auto fails = [&](const DiffLine& line) {
     const double least = diff.sampled ? line.limits.low : Change(line);
@@ -149,11 +208,12 @@ int RunDiff(const DiffRequest& request) {
   if (request.json) {
     PrintJson(diff, base, now, request.limit, growth);
   } else {
-    PrintText(diff, base, now, request.limit);
+    PrintText(diff, base, now, request.granularity, request.limit);
     const std::string more =
         request.least_growth > 0 ? " of " + HumanWithUnit(request.least_growth, now.unit()) + " or more" : "";
     if (growth) {
-      std::printf("\ngrowth%s: %zu functions, %zu stacks%s\n", more.c_str(), functions, stacks,
+      std::printf("\ngrowth%s: %zu function%s, %zu stack%s%s\n", more.c_str(), functions,
+                  functions == 1 ? "" : "s", stacks, stacks == 1 ? "" : "s",
                   fails(diff.total) ? ", and the total" : "");
     } else {
       std::printf("\nno significant growth%s\n", more.c_str());

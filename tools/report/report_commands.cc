@@ -18,16 +18,16 @@
 namespace heapprof::tools {
 namespace {
 
-void AddGranularity(CLI::App* command, ReportRequest* request) {
+void AddGranularity(CLI::App* command, Granularity* granularity, ViewOptions* view) {
   static const std::map<std::string, Granularity> kNames = {
       {"function", Granularity::kFunction}, {"name", Granularity::kName},     {"line", Granularity::kLine},
       {"file", Granularity::kFile},         {"module", Granularity::kModule}, {"type", Granularity::kName}};
   command
       ->add_option_function<std::string>(
           "--by",
-          [request](const std::string& name) {
-            request->granularity = kNames.at(name);
-            request->view.by_type = name == "type";
+          [granularity, view](const std::string& name) {
+            *granularity = kNames.at(name);
+            view->by_type = name == "type";
           },
           "What a frame is: function, name (all of one name), line, file, module, or the C++ type asked for")
       ->check(OneOf({"function", "name", "line", "file", "module", "type"}))
@@ -42,7 +42,7 @@ std::shared_ptr<ReportRequest> AddReport(CLI::App* app, const char* name, const 
   auto request = std::make_shared<ReportRequest>();
   *command = app->add_subcommand(name, what);
   AddViewOptions(*command, &request->view);
-  AddGranularity(*command, request.get());
+  AddGranularity(*command, &request->granularity, &request->view);
   (*command)->add_flag("--json", request->json, "JSON instead of text");
   (*command)->add_flag_callback(
       "--long", [request = request.get()] { request->names = NameForm::kLong; },
@@ -100,7 +100,11 @@ void AddDiff(CLI::App* app, int* status) {
   command->add_option("BASE", request->base, "The earlier profile")->required();
   command->add_option("NEW", request->now, "The later profile")->required();
   AddViewOptions(command, &request->view);
+  AddGranularity(command, &request->granularity, &request->view);
   AddColourOption(command);
+  command->add_flag_callback(
+      "--cum", [diff = request.get()] { diff->order = Order::kCumulative; },
+      "Order by the change of the cumulative value");
   command->add_flag("--json", request->json, "JSON instead of text");
   constexpr size_t kLines = 20;
   request->limit = kLines;

@@ -32,7 +32,7 @@ void Use(const std::string& path) {
     }
     MakeEdges(view, frames);
   }
-  MakeDiff(view, view);
+  MakeDiff(view, view, Granularity::kFunction, Order::kFlat);
   Merger merger;
   merger.Add(view.profile());
   merger.Add(view.profile());

@@ -79,9 +79,9 @@ TEST_F(Diff, OfTwoProcessesCallsALeakGrowthAndTheRestNoise) {
   EXPECT_EQ(result.err, "");
   EXPECT_THAT(result.out, HasSubstr("two processes: both counts are uncertain"));
   EXPECT_THAT(result.out,
-              testing::ContainsRegex("\\+10.0 MiB \\[.*\\] +0 B +10.0 MiB  grew p 1e-06 +Leaky\n"));
+              testing::ContainsRegex("\\+10.0 MiB +\\+10.0 MiB \\[.*\\] +10.0 MiB  grew p 1e-06 +Leaky\n"));
   EXPECT_THAT(result.out, testing::ContainsRegex("\\+7.5 MiB \\[.*noise p 0.* Steady\n"));
-  EXPECT_THAT(result.out, HasSubstr("\ngrowth: 1 functions, 1 stacks\n"));
+  EXPECT_THAT(result.out, HasSubstr("\ngrowth: 1 function, 1 stack\n"));
   EXPECT_THAT(result.out, HasSubstr("            Leaky\n            main\n"));
   // More than that much growth is not sure.
   EXPECT_EQ(Run({"--fail-on-growth=5m"}).exit_status, 1);
@@ -90,6 +90,27 @@ TEST_F(Diff, OfTwoProcessesCallsALeakGrowthAndTheRestNoise) {
   EXPECT_THAT(more.out, HasSubstr("no significant growth of 8.0 MiB or more\n"));
   // Without the option the answer is no status.
   EXPECT_EQ(Run({}).exit_status, 0);
+}
+
+// Their callers grew as much: they are not what is looked for.
+TEST_F(Diff, WhatAskedForTheMemoryItselfComesFirst) {
+  Add(&now_, 2, 1024, 100, 100);
+  Add(&now_, 3, 2048, 400, 400);
+  for (pb::Profile* profile : {&base_, &now_}) {
+    profile->mutable_function(2)->set_name(Intern(profile, "Leaky(int)"));
+  }
+  const auto rows = [&](const std::vector<std::string>& options) {
+    const std::string out = Run(options).out;
+    return out.substr(0, out.find("\n\n"));
+  };
+  const std::string by_flat = rows({});
+  EXPECT_LT(by_flat.find(" Leaky\n"), by_flat.find(" Steady\n"));
+  EXPECT_LT(by_flat.find(" Steady\n"), by_flat.find(" main"));
+  EXPECT_THAT(by_flat, testing::ContainsRegex("\n        0 B  \\+250.[0-9] MiB .* main"));
+  const std::string by_cum = rows({"--cum"});
+  EXPECT_LT(by_cum.find(" main"), by_cum.find(" Leaky\n"));
+  EXPECT_THAT(rows({"--by", "module"}), testing::ContainsRegex(" /[^ ]*program|\\[program\\]"));
+  EXPECT_THAT(Run({"--json"}).out, HasSubstr("\"flat_base\": 0, \"flat_new\": "));
 }
 
 TEST_F(Diff, OfOneProcessLooksAtWhatCameAndWentInBetween) {
