@@ -175,6 +175,7 @@ void Peek(const ReportRequest& request) {
   const FrameTable frames(view.profile(), request.granularity);
   std::vector<Row> rows = MakeTable(view, frames, Order::kFlat);
   std::vector<uint32_t> all;
+  all.reserve(rows.size());
   for (const Row& row : rows) all.push_back(row.frame);
   // A row's name may be longer than the function's: by line it has the line, too.
   const NameExpression wanted(request.regex, "peek");
