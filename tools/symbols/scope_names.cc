@@ -96,7 +96,7 @@ void ScopeNames::Count(Lambdas lambdas, Scopes* scopes) {
   std::stable_sort(lambdas.begin(), lambdas.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   uint32_t number = 0;
-  for (const auto& [line, offset] : lambdas) scopes->at(offset).lambda = ++number;
+  for (const auto& [line, index] : lambdas) (*scopes)[index].lambda = ++number;
 }
 
 // `lambdas` gets those of the function that is being read.
@@ -112,13 +112,15 @@ void ScopeNames::Read(Dwarf_Die* die, Dwarf_Off parent, int depth, Lambdas* lamb
       case DW_TAG_class_type:
       case DW_TAG_structure_type:
       case DW_TAG_union_type: {
-        scopes->emplace(offset, Scope{child, parent, 0});
-        if (IsLambdaType(&child)) lambdas->emplace_back(OwnNumber(&child, DW_AT_decl_line), offset);
+        if (IsLambdaType(&child)) {
+          lambdas->emplace_back(OwnNumber(&child, DW_AT_decl_line), scopes->size());
+        }
+        scopes->push_back({offset, child, parent});
         Read(&child, offset, depth + 1, lambdas, scopes);
         break;
       }
       case DW_TAG_subprogram: {
-        scopes->emplace(offset, Scope{child, parent, 0});
+        scopes->push_back({offset, child, parent});
         Lambdas own_lambdas;
         Read(&child, offset, depth + 1, &own_lambdas, scopes);
         Count(std::move(own_lambdas), scopes);
@@ -146,22 +148,28 @@ const ScopeNames::Scopes& ScopeNames::ScopesOf(Dwarf_Die* die) {
   return found->second;
 }
 
+const ScopeNames::Scope* ScopeNames::Find(const Scopes& scopes, Dwarf_Off offset) {
+  const auto found = std::lower_bound(scopes.begin(), scopes.end(), offset,
+                                      [](const Scope& scope, Dwarf_Off at) { return scope.offset < at; });
+  return found != scopes.end() && found->offset == offset ? &*found : nullptr;
+}
+
 // The name of a declaration in its scopes; `line` becomes the innermost line that is known.
 std::string ScopeNames::Qualified(Dwarf_Die* declaration, int depth, int64_t* line) {
   const Scopes& scopes = ScopesOf(declaration);
-  const auto self = scopes.find(dwarf_dieoffset(declaration));
+  const Scope* self = Find(scopes, dwarf_dieoffset(declaration));
   const int tag = dwarf_tag(declaration);
   std::string name(OwnText(declaration, DW_AT_name));
   if (*line == 0) *line = OwnNumber(declaration, DW_AT_decl_line);
   if (tag == DW_TAG_namespace && name.empty()) name = "(anonymous namespace)";
-  if (self != scopes.end() && self->second.lambda != 0) {
-    name = "{lambda#" + std::to_string(self->second.lambda) + "}";
+  if (self != nullptr && self->lambda != 0) {
+    name = "{lambda#" + std::to_string(self->lambda) + "}";
   }
   if (IsClass(tag) && name.empty()) name = "{unnamed type}";
-  if (self == scopes.end() || self->second.parent == 0 || depth > kMaxDepth) return name;
-  const auto parent = scopes.find(self->second.parent);
-  if (parent == scopes.end()) return name;
-  Dwarf_Die outer = parent->second.die;
+  if (self == nullptr || self->parent == 0 || depth > kMaxDepth) return name;
+  const Scope* parent = Find(scopes, self->parent);
+  if (parent == nullptr) return name;
+  Dwarf_Die outer = parent->die;
   if (dwarf_tag(&outer) != DW_TAG_subprogram) return Qualified(&outer, depth + 1, line) + "::" + name;
   const std::string linkage(LinkageName(&outer));
   // A concrete function may stand for its abstract one.

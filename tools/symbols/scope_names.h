@@ -11,10 +11,10 @@
 
 #include <elfutils/libdw.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -31,15 +31,17 @@ class ScopeNames {
 
  private:
   struct Scope {
+    Dwarf_Off offset;
     Dwarf_Die die;
     Dwarf_Off parent;     // 0: the unit
     uint32_t lambda = 0;  // from 1, in the function; 0: none
   };
-  // The scopes of a unit, by the offsets of their DIEs.
-  using Scopes = std::unordered_map<Dwarf_Off, Scope>;
+  // The scopes of a unit, by the offsets of their DIEs, which is the order in which they are read.
+  using Scopes = std::vector<Scope>;
 
   const Scopes& ScopesOf(Dwarf_Die* die);
-  using Lambdas = std::vector<std::pair<int64_t, Dwarf_Off>>;  // of one function, by line
+  static const Scope* Find(const Scopes& scopes, Dwarf_Off offset);
+  using Lambdas = std::vector<std::pair<int64_t, size_t>>;  // line and index; of one function
   static void Read(Dwarf_Die* die, Dwarf_Off parent, int depth, Lambdas* lambdas, Scopes* scopes);
   static void Count(Lambdas lambdas, Scopes* scopes);
   std::string Qualified(Dwarf_Die* declaration, int depth, int64_t* line);
