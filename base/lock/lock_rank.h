@@ -25,6 +25,7 @@ enum class LockRank : uint8_t {
   kLeakTurn,
   kDump,
   kCpuProfile,
+  kStop,
   kSignals,
   kCpuClocks,
   kCpuStacks,

@@ -29,7 +29,7 @@ bool g_installed;
 void StandStill(ThreadRecord* record, const InterruptedCode& code, uint32_t generation) {
   record->code = code;
   // release: the registers before the word of them.
-  record->state.store(ThreadState::kStopped, std::memory_order_release);
+  record->state.store(StopState::kStopped, std::memory_order_release);
   g_answered.fetch_add(1, std::memory_order_release);
   FutexWakeAll(&g_answered);
   while (g_generation.load(std::memory_order_acquire) == generation) FutexWait(&g_generation, generation, 0);
@@ -40,7 +40,7 @@ ThreadRecord* AskedRecord(uint32_t generation) {
   ThreadTable* table = g_table.load(std::memory_order_acquire);
   if ((generation & 1) == 0 || table == nullptr) return nullptr;
   ThreadRecord* record = table->Find(RawGetTid());
-  bool asked = record != nullptr && record->state.load(std::memory_order_relaxed) == ThreadState::kAsked;
+  bool asked = record != nullptr && record->state.load(std::memory_order_relaxed) == StopState::kAsked;
   return asked ? record : nullptr;
 }
 

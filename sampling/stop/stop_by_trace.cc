@@ -3,11 +3,6 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/futex.h>
-#include <signal.h>
-#include <string.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -20,97 +15,60 @@
 namespace heapprof {
 namespace {
 
-constexpr size_t kStackBytes = 64 << 10;
 constexpr size_t kMaxVectors = 64 << 10;  // of one thread
 constexpr int64_t kShortPause = 50'000;   // ns; a thread that runs stops within microseconds
 constexpr int64_t kLongPause = 2'000'000;
 constexpr int64_t kWatch = 20'000'000;  // between two looks whether the tracer is still there
 
-long Trace(long request, int tid, long address, const void* data) {
-  return RawSyscall(SYS_ptrace, request, tid, address, reinterpret_cast<long>(data));
-}
-
-// After unshare(CLONE_NEWPID) the next process is the first of its namespace, which ends with it.
-bool ChildrenShareNamespace() {
-  char own[64], of_children[64];
-  long own_size = RawSyscall(SYS_readlinkat, AT_FDCWD, reinterpret_cast<long>("/proc/thread-self/ns/pid"),
-                             reinterpret_cast<long>(own), sizeof(own));
-  long size =
-      RawSyscall(SYS_readlinkat, AT_FDCWD, reinterpret_cast<long>("/proc/thread-self/ns/pid_for_children"),
-                 reinterpret_cast<long>(of_children), sizeof(of_children));
-  return own_size > 0 && size == own_size && memcmp(own, of_children, static_cast<size_t>(size)) == 0;
-}
-
-// Yama's middle setting: a process is traced by its ancestors, and by whom it names. (A name that the program
-// gave itself cannot be asked for, and is lost.)
-bool TracersAreNamed() {
-  char value = '0';
-  int fd = RawOpen("/proc/sys/kernel/yama/ptrace_scope", O_RDONLY | O_CLOEXEC, 0);
-  if (fd < 0) return false;
-  RawRead(fd, &value, 1);
-  RawClose(fd);
-  return value == '1';
-}
-
 }  // namespace
 
+int SignalOfStop(int status) {
+  constexpr int kEventShift = 16;
+  return status >> kEventShift == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
+}
+
+void LetGo(int tid, int signal, TracedRegisters* registers, const TaskFolder& folder) {
+  // A signal that waits to be taken ends the call as ever.
+  if (signal == 0 && RestartInterruptedCall(registers) && !folder.HasSignal(tid)) {
+    iovec general = {registers, sizeof(*registers)};
+    Trace(PTRACE_SETREGSET, tid, NT_PRSTATUS, &general);
+  }
+  RawSyscall(SYS_ptrace, PTRACE_DETACH, tid, 0, signal);
+}
+
 int Tracer::Stop(ThreadTable* table, TaskFolder* folder, int64_t patience) {
-  if (!ChildrenShareNamespace()) return -EPERM;
   table_ = table;
   folder_ = folder;
   patience_ = patience;
   caller_ = RawGetTid();
   full_ = false;
-  phase_.store(kStarting, std::memory_order_relaxed);
-  stack_ = static_cast<char*>(RawMap(kStackBytes));
-  if (stack_ == nullptr) return -ENOMEM;
-  process_ = CloneProcess(stack_ + kStackBytes, &alive_, Run, this);
-  if (process_ < 0) {
-    RawUnmap(stack_, kStackBytes);
-    stack_ = nullptr;
-    return process_;
-  }
-  if (TracersAreNamed()) RawSyscall(SYS_prctl, PR_SET_PTRACER, process_);
   phase_.store(kStopping, std::memory_order_release);
-  FutexWakeAll(&phase_);
+  if (int error = process_.Start(Run, this)) return error;
   while (alive() && phase_.load(std::memory_order_acquire) == kStopping) {
     FutexWait(&phase_, kStopping, kWatch);
   }
   if (phase_.load(std::memory_order_acquire) == kStopped) return full_ ? -ENOSPC : 0;
   Release();  // it was killed, by a sandbox
   for (size_t i = 0; i < table_->capacity(); ++i) {
-    table_->at(i).state.store(ThreadState::kNew, std::memory_order_relaxed);
+    table_->at(i).state.store(StopState::kNew, std::memory_order_relaxed);
     table_->at(i).traced = false;
   }
   return -EPERM;
 }
 
 void Tracer::Release() {
-  if (stack_ == nullptr) return;
+  if (!process_.started()) return;
   phase_.store(kReleasing, std::memory_order_release);
   FutexWakeAll(&phase_);
-  // Not FUTEX_WAIT_PRIVATE: the kernel's wake-up at its end is not.
-  while (int process = alive_.load(std::memory_order_acquire)) {
-    RawSyscall(SYS_futex, reinterpret_cast<long>(&alive_), FUTEX_WAIT, process, 0);
-  }
-  // Only its own waiter knows of a child without a signal; a thread of the program that waits for all kinds
-  // may have been faster.
-  while (RawSyscall(SYS_wait4, process_, 0, __WALL, 0) == -EINTR) {
-  }
+  process_.Join();
   if (vectors_ != nullptr) RawUnmap(vectors_, vectors_size_);
   vectors_ = nullptr;
-  RawUnmap(stack_, kStackBytes);
-  stack_ = nullptr;
 }
 
 // From here on in the tracer, up to the end of the file.
 
 void Tracer::Run(void* self) {
   auto* tracer = static_cast<Tracer*>(self);
-  RawSyscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
-  while (tracer->phase_.load(std::memory_order_acquire) == kStarting) {
-    FutexWait(&tracer->phase_, kStarting, 0);
-  }
   tracer->StopAll();
   uint32_t stopping = kStopping;
   tracer->phase_.compare_exchange_strong(stopping, kStopped, std::memory_order_acq_rel);
@@ -156,7 +114,7 @@ bool Tracer::LookForNew() {
           tracer->full_ = true;
           return false;
         }
-        if (record->state.load(std::memory_order_relaxed) == ThreadState::kNew) tracer->Seize(record, tid);
+        if (record->state.load(std::memory_order_relaxed) == StopState::kNew) tracer->Seize(record, tid);
         return true;
       },
       this);
@@ -164,16 +122,16 @@ bool Tracer::LookForNew() {
 }
 
 void Tracer::Seize(ThreadRecord* record, int tid) {
-  ThreadState state = ThreadState::kTraced;
+  StopState state = StopState::kTraced;
   if (Trace(PTRACE_SEIZE, tid, 0, nullptr) == 0) {
     record->traced = true;
     Trace(PTRACE_INTERRUPT, tid, 0, nullptr);
   } else {
     TaskFolder::Status status = folder_->StatusOf(tid);
-    state = status.kernels ? ThreadState::kKernels : ThreadState::kRefused;
-    if (status.ended()) state = ThreadState::kGone;
+    state = status.kernels ? StopState::kKernels : StopState::kRefused;
+    if (status.ended()) state = StopState::kGone;
   }
-  any_new_ = any_new_ || state == ThreadState::kTraced;
+  any_new_ = any_new_ || state == StopState::kTraced;
   record->state.store(state, std::memory_order_relaxed);
 }
 
@@ -183,18 +141,17 @@ size_t Tracer::Collect() {
   for (size_t i = 0; i < table_->capacity(); ++i) {
     ThreadRecord& record = table_->at(i);
     int tid = record.tid.load(std::memory_order_relaxed);
-    if (tid == 0 || record.state.load(std::memory_order_relaxed) != ThreadState::kTraced) continue;
+    if (tid == 0 || record.state.load(std::memory_order_relaxed) != StopState::kTraced) continue;
     int status = 0;
     long got = RawSyscall(SYS_wait4, tid, reinterpret_cast<long>(&status), __WALL | WNOHANG, 0);
     if (got == tid && WIFSTOPPED(status)) {
-      constexpr int kEventShift = 16;
-      record.signal = status >> kEventShift == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
+      record.signal = SignalOfStop(status);
       TakeRegisters(&record, tid);
     } else if (got != 0) {
       record.traced = false;
-      record.state.store(ThreadState::kGone, std::memory_order_relaxed);
+      record.state.store(StopState::kGone, std::memory_order_relaxed);
     } else if (TaskFolder::Status now = folder_->StatusOf(tid); now.kernels || now.ended()) {
-      record.state.store(now.ended() ? ThreadState::kGone : ThreadState::kKernels, std::memory_order_relaxed);
+      record.state.store(now.ended() ? StopState::kGone : StopState::kKernels, std::memory_order_relaxed);
     } else {
       ++running;
     }
@@ -223,17 +180,11 @@ void Tracer::TakeRegisters(ThreadRecord* record, int tid) {
   auto start = reinterpret_cast<uintptr_t>(vectors.iov_base);
   record->code.vectors = {start, start + vectors.iov_len};
   // release: the registers before the word of them.
-  record->state.store(ThreadState::kStopped, std::memory_order_release);
+  record->state.store(StopState::kStopped, std::memory_order_release);
 }
 
 void Tracer::Detach(ThreadRecord* record) {
-  int tid = record->tid.load(std::memory_order_relaxed);
-  // A signal that waits to be taken ends the call as ever.
-  if (record->signal == 0 && RestartInterruptedCall(&record->registers) && !folder_->HasSignal(tid)) {
-    iovec general = {&record->registers, sizeof(record->registers)};
-    Trace(PTRACE_SETREGSET, tid, NT_PRSTATUS, &general);
-  }
-  RawSyscall(SYS_ptrace, PTRACE_DETACH, tid, 0, record->signal);
+  LetGo(record->tid.load(std::memory_order_relaxed), record->signal, &record->registers, *folder_);
 }
 
 void Tracer::Pause(int64_t nanos) {

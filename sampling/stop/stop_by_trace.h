@@ -17,6 +17,7 @@
 #include <atomic>
 
 #include "sampling/stop/thread_table.h"
+#include "sampling/stop/tracer_process.h"
 
 namespace heapprof {
 
@@ -34,7 +35,7 @@ class Tracer {
   // Lets the threads go on. Does nothing if there is no tracer.
   void Release();
   // Whether it still holds them.
-  bool alive() const { return alive_.load(std::memory_order_acquire) != 0; }
+  bool alive() const { return process_.alive(); }
 
  private:
   static void Run(void* self);
@@ -46,18 +47,23 @@ class Tracer {
   void Detach(ThreadRecord* record);
   void Pause(int64_t nanos);
 
-  enum Phase : uint32_t { kStarting, kStopping, kStopped, kReleasing };
-  std::atomic<int> alive_{0};  // the tracer's id; the kernel clears it at its end
-  std::atomic<uint32_t> phase_{kStarting};
+  enum Phase : uint32_t { kStopping, kStopped, kReleasing };
+  TracerProcess process_;
+  std::atomic<uint32_t> phase_{kStopping};
   ThreadTable* table_ = nullptr;
   TaskFolder* folder_ = nullptr;
-  int caller_ = 0, process_ = 0;
+  int caller_ = 0;
   int64_t patience_ = 0;
   bool full_ = false, any_new_ = false;
-  char* stack_ = nullptr;
   char* vectors_ = nullptr;  // one place of vector_size_ bytes for each thread
   size_t vectors_size_ = 0, vector_size_ = 0, vectors_used_ = 0;
 };
+
+// In the tracer: the signal that a thread was about to take when it stopped, by wait4's status; 0: none.
+int SignalOfStop(int status);
+// Lets a thread go that has stopped, with the signal that it was about to take. A call without a time limit
+// that the stop has ended begins anew.
+void LetGo(int tid, int signal, TracedRegisters* registers, const TaskFolder& folder);
 
 }  // namespace heapprof
 

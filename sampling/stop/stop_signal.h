@@ -8,6 +8,7 @@
 
 #include <signal.h>
 #include <stdint.h>
+#include <ucontext.h>
 
 #include "base/system/own_mappings.h"
 
@@ -30,6 +31,9 @@ struct InterruptedCode {
   AddressRange registers, vectors;
 };
 InterruptedCode ReadInterruptedCode(void* context);
+
+// Of code that the signal's handler or CallWithRegisters (below) noted: the context to walk its stack from.
+void MakeContext(const InterruptedCode& code, ucontext_t* context);
 
 // Calls function(argument, registers) with the registers that a caller may still count on, above whose stack
 // pointer the caller's stack begins. Returns what it returns. A function whose last step this is leaves no

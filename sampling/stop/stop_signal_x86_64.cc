@@ -49,6 +49,26 @@ InterruptedCode ReadInterruptedCode(void* context) {
           VectorRegisters(user->uc_mcontext.fpregs)};
 }
 
+void MakeContext(const InterruptedCode& code, ucontext_t* context) {
+  const void* from = reinterpret_cast<const void*>(code.registers.start);
+  greg_t* to = context->uc_mcontext.gregs;
+  if (code.registers.end - code.registers.start != sizeof(SavedRegisters)) {
+    memcpy(to, from, sizeof(context->uc_mcontext.gregs));
+    return;
+  }
+  SavedRegisters saved;
+  memcpy(&saved, from, sizeof(saved));
+  // The return address of CallWithRegisters stands below.
+  memcpy(&to[REG_RIP], reinterpret_cast<const void*>(saved.stack_pointer - sizeof(to[0])), sizeof(to[0]));
+  to[REG_RBX] = static_cast<greg_t>(saved.rbx);
+  to[REG_RBP] = static_cast<greg_t>(saved.rbp);
+  to[REG_R12] = static_cast<greg_t>(saved.r12);
+  to[REG_R13] = static_cast<greg_t>(saved.r13);
+  to[REG_R14] = static_cast<greg_t>(saved.r14);
+  to[REG_R15] = static_cast<greg_t>(saved.r15);
+  to[REG_RSP] = static_cast<greg_t>(saved.stack_pointer);
+}
+
 // Makes a SavedRegisters of the stack's top. The stack pointer that is kept is the caller's after our return.
 #define PUSH_REGISTERS           \
   "leaq 8(%rsp), %rax\n\t"       \

@@ -9,6 +9,7 @@
 
 #include "base/system/raw_syscall.h"
 #include "sampling/stop/stop_by_signal.h"
+#include "sampling/stop/stop_lock.h"
 
 namespace heapprof {
 namespace {
@@ -18,6 +19,8 @@ constexpr int64_t kLookAgain = 2'000'000;  // ns between two looks at the list o
 // The last table that handlers knew of: one that comes late may still look at it, so that it stays mapped,
 // and is used again.
 ThreadTable* g_kept = nullptr;
+
+OwnerLock<LockRank::kStop> g_stop_lock;
 
 ThreadTable* MakeTable(size_t threads) {
   if (g_kept != nullptr && g_kept->HasRoomFor(threads)) {
@@ -35,8 +38,16 @@ void Pause() {
 
 }  // namespace
 
-int StoppedWorld::Stop(int64_t patience) {
-  if (int error = folder_.Open()) return error;
+OwnerLock<LockRank::kStop>& StopLock() { return g_stop_lock; }
+
+int StoppedWorld::Stop(int64_t patience) HP_NOT_ANALYSED {
+  StopLock().Lock();
+  locked_ = true;
+  int error = folder_.Open();
+  if (error != 0) {
+    Resume();
+    return error;
+  }
   caller_ = RawGetTid();
   size_t threads = 0;
   folder_.ForEach(
@@ -47,9 +58,9 @@ int StoppedWorld::Stop(int64_t patience) {
       &threads);
   // Threads that start in the meantime may be more than there is room for.
   constexpr int kMaxTries = 8;
-  int error = -ENOSPC;
+  error = -ENOSPC;
   for (int tries = 0; error == -ENOSPC && tries < kMaxTries; ++tries, threads *= 2) {
-    Resume();
+    LetGoAll();
     error = StopWithRoomFor(threads + threads / 4, patience);
   }
   if (error == 0) error = List();
@@ -99,22 +110,22 @@ bool StoppedWorld::AskAll() {
           world->full_ = true;
           return false;
         }
-        ThreadState state = record->state.load(std::memory_order_acquire);
-        if (state == ThreadState::kStopped || state == ThreadState::kKernels) return true;
+        StopState state = record->state.load(std::memory_order_acquire);
+        if (state == StopState::kStopped || state == StopState::kKernels) return true;
         TaskFolder::Status status = world->folder_.StatusOf(tid);
         if (status.ended()) return true;  // but still listed
         if (status.kernels) {
-          record->state.store(ThreadState::kKernels, std::memory_order_relaxed);
+          record->state.store(StopState::kKernels, std::memory_order_relaxed);
           return true;
         }
         ++world->silent_;
-        if (state == ThreadState::kAsked || state == ThreadState::kTraced) return true;
+        if (state == StopState::kAsked || state == StopState::kTraced) return true;
         if (!world->signalling_) stop_signal::Begin(world->table_);
         world->signalling_ = true;
-        record->state.store(ThreadState::kAsked, std::memory_order_release);
+        record->state.store(StopState::kAsked, std::memory_order_release);
         ++world->asked_;
         if (!stop_signal::Ask(tid)) {
-          record->state.store(ThreadState::kGone, std::memory_order_relaxed);
+          record->state.store(StopState::kGone, std::memory_order_relaxed);
           --world->asked_;
         }
         return true;
@@ -131,9 +142,9 @@ int StoppedWorld::List() {
     const ThreadRecord& record = table_->at(i);
     int tid = record.tid.load(std::memory_order_relaxed);
     if (tid == 0) continue;
-    ThreadState state = record.state.load(std::memory_order_acquire);
-    if (state == ThreadState::kKernels) continue;
-    bool stopped = state == ThreadState::kStopped;
+    StopState state = record.state.load(std::memory_order_acquire);
+    if (state == StopState::kKernels) continue;
+    bool stopped = state == StopState::kStopped;
     if (!stopped) {
       if (folder_.StatusOf(tid).ended()) continue;
       ++running_;
@@ -144,7 +155,13 @@ int StoppedWorld::List() {
   return 0;
 }
 
-void StoppedWorld::Resume() {
+void StoppedWorld::Resume() HP_NOT_ANALYSED {
+  LetGoAll();
+  if (locked_) StopLock().Unlock();
+  locked_ = false;
+}
+
+void StoppedWorld::LetGoAll() {
   if (table_ == nullptr) return;
   if (signalling_) stop_signal::End();
   tracer_.Release();
@@ -161,6 +178,9 @@ void StoppedWorld::Resume() {
   traced_ = full_ = signalling_ = false;
 }
 
-void ForgetStoppedWorldAfterFork() { stop_signal::ForgetAfterFork(); }
+void ForgetStoppedWorldAfterFork() HP_NOT_ANALYSED {
+  StopLock().ResetAfterFork();
+  stop_signal::ForgetAfterFork();
+}
 
 }  // namespace heapprof

@@ -5,8 +5,8 @@
 // that may not be traced by a signal (stop_by_signal.h).
 //
 // While the world is stopped its caller holds no lock that a stopped thread may hold: no malloc, no stdio, no
-// libc. Thread-safety: one world at a time (callers hold their lock). Signal-safety: no. Allocates: mmap
-// only.
+// libc. Thread-safety: one world at a time (it holds StopLock, and callers their own). Signal-safety: no.
+// Allocates: mmap only.
 #ifndef HEAPPROF_SAMPLING_STOP_STOP_WORLD_H_
 #define HEAPPROF_SAMPLING_STOP_STOP_WORLD_H_
 
@@ -52,6 +52,7 @@ class StoppedWorld {
   bool holds() const { return !traced_ || tracer_.alive(); }
 
  private:
+  void LetGoAll();
   int StopWithRoomFor(size_t threads, int64_t patience);
   bool AskAll();
   int List();
@@ -59,7 +60,7 @@ class StoppedWorld {
   TaskFolder folder_;
   ThreadTable* table_ = nullptr;
   Tracer tracer_;
-  bool traced_ = false, signalling_ = false, full_ = false;
+  bool locked_ = false, traced_ = false, signalling_ = false, full_ = false;
   size_t asked_ = 0, silent_ = 0;
   int caller_ = 0;
   StoppedThread* threads_ = nullptr;

@@ -17,7 +17,7 @@
 
 namespace heapprof {
 
-enum class ThreadState : uint32_t {
+enum class StopState : uint32_t {
   kNew,      // nobody has asked it yet
   kTraced,   // asked by the tracer
   kRefused,  // may not be traced
@@ -29,7 +29,7 @@ enum class ThreadState : uint32_t {
 
 struct ThreadRecord {
   std::atomic<int> tid;  // 0: free
-  std::atomic<ThreadState> state;
+  std::atomic<StopState> state;
   InterruptedCode code;
   // By the tracer.
   TracedRegisters registers;

@@ -6,6 +6,7 @@
 #define HEAPPROF_SAMPLING_STOP_TRACED_THREAD_H_
 
 #include <sys/user.h>
+#include <ucontext.h>
 
 #include <atomic>
 
@@ -19,6 +20,11 @@ inline constexpr long kVectorRegisters = 0x202;  // NT_X86_XSTATE
 
 // As ReadInterruptedCode, without the vector registers. The general ones are `registers` themselves.
 InterruptedCode ReadTracedCode(const TracedRegisters& registers);
+
+// What a handler in that thread would be given as its context, without the vector registers.
+void MakeContext(const TracedRegisters& registers, ucontext_t* context);
+// The number of the system call that it was stopped in; -1: none.
+int SystemCallOf(const TracedRegisters& registers);
 
 // True if the thread was stopped in a system call that waits without a time limit and that the kernel ends
 // with EINTR where it would go on with others: `registers` then begin it anew.

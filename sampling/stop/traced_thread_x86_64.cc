@@ -41,6 +41,30 @@ InterruptedCode ReadTracedCode(const TracedRegisters& registers) {
   return {registers.rsp, registers.fs_base, {start, start + sizeof(registers)}, {0, 0}};
 }
 
+void MakeContext(const TracedRegisters& registers, ucontext_t* context) {
+  greg_t* to = context->uc_mcontext.gregs;
+  auto set = [to](int index, unsigned long long value) { to[index] = static_cast<greg_t>(value); };
+  set(REG_R8, registers.r8);
+  set(REG_R9, registers.r9);
+  set(REG_R10, registers.r10);
+  set(REG_R11, registers.r11);
+  set(REG_R12, registers.r12);
+  set(REG_R13, registers.r13);
+  set(REG_R14, registers.r14);
+  set(REG_R15, registers.r15);
+  set(REG_RDI, registers.rdi);
+  set(REG_RSI, registers.rsi);
+  set(REG_RBP, registers.rbp);
+  set(REG_RBX, registers.rbx);
+  set(REG_RDX, registers.rdx);
+  set(REG_RAX, registers.rax);
+  set(REG_RCX, registers.rcx);
+  set(REG_RSP, registers.rsp);
+  set(REG_RIP, registers.rip);
+}
+
+int SystemCallOf(const TracedRegisters& registers) { return static_cast<int>(registers.orig_rax); }
+
 bool RestartInterruptedCall(TracedRegisters* registers) {
   const auto result = static_cast<long>(registers->rax);
   if (result != -EINTR) return false;

@@ -17,6 +17,8 @@ LabelTable& LabelSets() { return g_sets; }
 
 uint32_t CurrentLabels() { return t_labels; }
 
+const uint32_t* CurrentLabelsPlace() { return &t_labels; }
+
 void InheritLabels(uint32_t set) { t_labels = set; }
 
 int SetLabel(const char* key, const char* value) {

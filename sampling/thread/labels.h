@@ -18,6 +18,8 @@ LabelTable& LabelSets();
 
 // The calling thread's label set.
 uint32_t CurrentLabels();
+// Where that is: at the same place in each thread's thread-local storage.
+const uint32_t* CurrentLabelsPlace();
 // Gives the calling thread a set that another has or had.
 void InheritLabels(uint32_t set);
 

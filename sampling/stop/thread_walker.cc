@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sampling/stop/thread_walker.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "base/lock/futex.h"
+#include "base/system/raw_syscall.h"
+#include "sampling/stop/stop_by_trace.h"
+#include "sampling/stop/stop_signal.h"
+#include "sampling/stop/walk_by_signal.h"
+
+namespace heapprof {
+namespace {
+
+constexpr int64_t kWatch = 20'000'000;           // ns between two looks whether the tracer is still there
+constexpr int64_t kLook = 1'000'000;             // between two looks at threads that do not stop
+constexpr int64_t kSleeperPatience = 4'000'000;  // for one that sleeps uninterruptibly
+constexpr int64_t kLeastPatience = 10'000'000;
+constexpr uint64_t kChildSignal = uint64_t{1} << (SIGCHLD - 1);
+
+}  // namespace
+
+int ThreadWalker::Start() {
+  Stop();
+  phase_.store(kWaiting, std::memory_order_relaxed);
+  asked_count_ = late_ = 0;
+  waited_ = 0;
+  for (Asked& asked : asked_) asked.thread = nullptr;
+  return process_.Start(Run, this);
+}
+
+void ThreadWalker::Stop() {
+  if (!process_.started()) return;
+  phase_.store(kEnding, std::memory_order_release);
+  FutexWakeAll(&phase_);
+  process_.Join();
+}
+
+void ThreadWalker::Forget() { process_.Forget(); }
+
+void ThreadWalker::Walk(WalkedThread* threads, size_t count, bool by_signal_too) {
+  for (size_t i = 0; i < count; ++i) {
+    threads[i].answer = ThreadAnswer::kRefused;
+    threads[i].by_signal = false;
+  }
+  if (count == 0) return;
+  TaskFolder folder;
+  folder_ = folder.Open() == 0 ? &folder : nullptr;
+  threads_ = threads;
+  count_ = count;
+  if (folder_ != nullptr) WalkByTrace();
+  if (!by_signal_too) return;
+  int64_t patience = kMuchPatience;
+  for (size_t i = 0; i < count; ++i) {
+    if (threads[i].answer != ThreadAnswer::kRefused) continue;
+    const int64_t begin = RawMonotonicNanos();
+    WalkBySignal(&threads[i], folder_, patience < kPatience ? kLeastPatience : kPatience);
+    if (threads[i].answer == ThreadAnswer::kSilent) patience -= RawMonotonicNanos() - begin;
+  }
+}
+
+// One that waits for a request, and will take it.
+bool ThreadWalker::HaveTracer() {
+  constexpr int kTries = 3;
+  for (int i = 0; i < kTries; ++i) {
+    uint32_t waiting = kWaiting;
+    // release: the request before the word of it. It fails if the tracer has just had enough of waiting.
+    if (process_.alive() && phase_.compare_exchange_strong(waiting, kWalking, std::memory_order_release,
+                                                           std::memory_order_relaxed)) {
+      return true;
+    }
+    if (Start() != 0) return false;
+  }
+  return false;
+}
+
+void ThreadWalker::WalkByTrace() {
+  if (!HaveTracer()) return;
+  process_.NameAsTracer();
+  FutexWakeAll(&phase_);
+  // acquire: the answers before the word of them.
+  while (process_.alive() && phase_.load(std::memory_order_acquire) == kWalking) {
+    FutexWait(&phase_, kWalking, kWatch);
+  }
+  // A tracer that has given threads up lets go of them by its end.
+  if (phase_.load(std::memory_order_acquire) != kWaiting) Stop();
+}
+
+// From here on in the tracer, up to the end of the file.
+
+void ThreadWalker::Run(void* self) {
+  auto* walker = static_cast<ThreadWalker*>(self);
+  // Each stop of a thread tells by this signal, which is blocked, unless the program ignores it.
+  KernelSigaction usual = {};
+  RawSyscall(SYS_rt_sigaction, SIGCHLD, reinterpret_cast<long>(&usual), 0, sizeof(usual.mask));
+  while (walker->AwaitRequest()) {
+    walker->WalkAll();
+    const bool leaves = walker->late_ != 0;
+    uint32_t walking = kWalking;
+    // release: the answers before the word of them.
+    walker->phase_.compare_exchange_strong(walking, leaves ? kEnded : kWaiting, std::memory_order_release,
+                                           std::memory_order_relaxed);
+    FutexWakeAll(&walker->phase_);
+    if (leaves) return;
+  }
+}
+
+// False: there will be none.
+bool ThreadWalker::AwaitRequest() {
+  const int64_t since = RawMonotonicNanos();
+  for (;;) {
+    uint32_t phase = phase_.load(std::memory_order_acquire);
+    if (phase != kWaiting) return phase == kWalking;
+    if (RawMonotonicNanos() - since >= kIdle &&
+        phase_.compare_exchange_strong(phase, kEnded, std::memory_order_relaxed)) {
+      return false;
+    }
+    FutexWait(&phase_, kWaiting, kIdle);
+  }
+}
+
+void ThreadWalker::WalkAll() {
+  waited_ = 0;
+  for (size_t next = 0;;) {
+    while (next < count_ && asked_count_ < kAtOnce) Ask(&threads_[next++]);
+    if (asked_count_ == 0) {
+      if (next == count_) return;
+      continue;
+    }
+    if (TakeOne()) continue;
+    AwaitStop();
+    GiveUpLate();
+  }
+}
+
+void ThreadWalker::Ask(WalkedThread* thread) {
+  const int tid = thread->tid;
+  if (Trace(PTRACE_SEIZE, tid, 0, nullptr) != 0) {
+    const TaskFolder::Status status = folder_->StatusOf(tid);
+    thread->answer = status.ended()   ? ThreadAnswer::kEnded
+                     : status.kernels ? ThreadAnswer::kKernels
+                                      : ThreadAnswer::kRefused;
+    return;
+  }
+  Trace(PTRACE_INTERRUPT, tid, 0, nullptr);
+  for (Asked& asked : asked_) {
+    if (asked.thread != nullptr) continue;
+    asked = {thread, RawMonotonicNanos()};
+    ++asked_count_;
+    return;
+  }
+}
+
+// False: none has stopped.
+bool ThreadWalker::TakeOne() {
+  int status = 0;
+  const long tid = RawSyscall(SYS_wait4, -1, reinterpret_cast<long>(&status), __WALL | WNOHANG, 0);
+  if (tid <= 0) return false;
+  for (Asked& asked : asked_) {
+    if (asked.thread == nullptr || asked.thread->tid != tid) continue;
+    if (WIFSTOPPED(status)) {
+      Take(asked.thread, SignalOfStop(status));
+    } else {
+      asked.thread->answer = ThreadAnswer::kEnded;
+    }
+    asked.thread = nullptr;
+    --asked_count_;
+    return true;
+  }
+  // One that was given up.
+  if (WIFSTOPPED(status)) RawSyscall(SYS_ptrace, PTRACE_DETACH, tid, 0, SignalOfStop(status));
+  if (late_ > 0) --late_;
+  return true;
+}
+
+void ThreadWalker::Take(WalkedThread* thread, int signal) {
+  TracedRegisters registers;
+  iovec general = {&registers, sizeof(registers)};
+  if (Trace(PTRACE_GETREGSET, thread->tid, NT_PRSTATUS, &general) != 0) {
+    thread->answer = ThreadAnswer::kEnded;  // it was killed meanwhile
+    return;
+  }
+  ucontext_t context = {};
+  MakeContext(registers, &context);
+  WalkHeldThread(ReadTracedCode(registers).control_block, context, thread);
+  thread->system_call = SystemCallOf(registers);
+  LetGo(thread->tid, signal, &registers, *folder_);
+}
+
+void ThreadWalker::AwaitStop() {
+  const timespec limit = {0, kLook};
+  RawSyscall(SYS_rt_sigtimedwait, reinterpret_cast<long>(&kChildSignal), 0, reinterpret_cast<long>(&limit),
+             sizeof(kChildSignal));
+}
+
+bool ThreadWalker::IsPatienceOver(const Asked& asked, int64_t now) {
+  const int64_t waited = now - asked.since;
+  if (waited < kSleeperPatience && waited_ < kMuchPatience) return false;
+  const TaskFolder::Status status = folder_->StatusOf(asked.thread->tid);
+  if (status.ended()) asked.thread->answer = ThreadAnswer::kEnded;
+  if (status.kernels) asked.thread->answer = ThreadAnswer::kKernels;
+  return status.letter == 'D' || status.ended() || status.kernels ||
+         waited >= (waited_ < kMuchPatience ? kPatience : kLeastPatience);
+}
+
+void ThreadWalker::GiveUpLate() {
+  const int64_t now = RawMonotonicNanos();
+  for (Asked& asked : asked_) {
+    if (asked.thread == nullptr) continue;
+    asked.thread->answer = ThreadAnswer::kSilent;
+    if (!IsPatienceOver(asked, now)) continue;
+    waited_ += now - asked.since;
+    asked.thread = nullptr;
+    --asked_count_;
+    ++late_;
+  }
+}
+
+}  // namespace heapprof

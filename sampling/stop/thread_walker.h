@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// The stacks of other threads now, each thread for itself: it is stopped, walked where it stands, and let go,
+// while the others run.
+//
+// By tracing, which disturbs as few system calls as stop_by_trace.h says, runs nothing in the thread and asks
+// no signal mask; by the signal of stop_by_signal.h where a thread may not be traced, if the caller wants
+// that. A thread is walked while it is held, and not by a copy of its stack: what its code needs to be
+// understood (unwind tables of a library) cannot be unmapped meanwhile.
+//
+// Callers hold StopLock (stop_lock.h), so that walks and leak checks follow each other, and have all signals
+// blocked. Signal-safety: yes, the lock's holder being another thread. Allocates: mmap only. Zeroed memory is
+// an object.
+#ifndef HEAPPROF_SAMPLING_STOP_THREAD_WALKER_H_
+#define HEAPPROF_SAMPLING_STOP_THREAD_WALKER_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <atomic>
+
+#include "sampling/stop/thread_table.h"
+#include "sampling/stop/tracer_process.h"
+#include "sampling/unwind/walk.h"
+
+namespace heapprof {
+
+enum class ThreadAnswer : uint8_t {
+  kWalked,
+  kEnded,    // there is no such thread
+  kKernels,  // a worker of the kernel's (io_uring), without a stack of the program's
+  kRefused,  // may not be traced, and the signal was not wanted or could not be sent
+  kSilent,   // did not stop: it sleeps uninterruptibly (vfork is that, too), or blocks the signal that stands
+             // in
+};
+
+struct WalkedThread {
+  // What is asked for: any thread but the caller.
+  int tid;
+  uint32_t max;    // room at `pcs`
+  uintptr_t* pcs;  // pcs[0] becomes the exact address, the others return addresses
+
+  ThreadAnswer answer;
+  // Of kWalked.
+  bool by_signal;
+  WalkResult walk;
+  uint32_t labels;          // its label set
+  int system_call;          // the number of the call that it was in; -1: none, or not known
+  uintptr_t control_block;  // its pthread_self()
+};
+
+class ThreadWalker {
+ public:
+  // Starts the process that stops threads. It ends with the thread that called this, after kIdle without
+  // a walk, or by Stop; Walk starts another when it needs one. 0, or -errno: nothing can be traced here.
+  // As TracerProcess says, it is to be stopped before an exec of the program.
+  int Start();
+  void Stop();
+  // Walks them, a few at a time. A thread that does not stop costs some milliseconds if it sleeps
+  // uninterruptibly and kPatience otherwise; kMuchPatience for all of these together.
+  void Walk(WalkedThread* threads, size_t count, bool by_signal_too);
+  // In a forked child: the process is the parent's.
+  void Forget();
+
+  static constexpr int64_t kIdle = 2'000'000'000;  // ns
+  static constexpr int64_t kPatience = 200'000'000;
+  static constexpr int64_t kMuchPatience = 1'000'000'000;
+
+ private:
+  enum Phase : uint32_t { kWaiting, kWalking, kEnding, kEnded };
+  static constexpr size_t kAtOnce = 4;
+  struct Asked {
+    WalkedThread* thread;  // nullptr: a free place
+    int64_t since;
+  };
+
+  bool HaveTracer();
+  void WalkByTrace();
+  // In the tracer.
+  static void Run(void* self);
+  bool AwaitRequest();
+  void WalkAll();
+  void Ask(WalkedThread* thread);
+  bool TakeOne();
+  void Take(WalkedThread* thread, int signal);
+  void AwaitStop();
+  void GiveUpLate();
+  bool IsPatienceOver(const Asked& asked, int64_t now);
+
+  TracerProcess process_;
+  std::atomic<uint32_t> phase_{kWaiting};
+  // Of a request.
+  const TaskFolder* folder_ = nullptr;
+  WalkedThread* threads_ = nullptr;
+  size_t count_ = 0;
+  // The tracer's.
+  Asked asked_[kAtOnce] = {};
+  size_t asked_count_ = 0, late_ = 0;  // late: given up, but not let go
+  int64_t waited_ = 0;                 // for those
+};
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_SAMPLING_STOP_THREAD_WALKER_H_
