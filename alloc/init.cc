@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 
 #include <new>
@@ -22,7 +23,9 @@
 #include "alloc/wrappers/threads.h"
 #include "base/options.h"
 #include "base/signal/signal_front.h"
+#include "base/system/coarse_clock.h"
 #include "base/system/raw_syscall.h"
+#include "base/system/vdso.h"
 #include "base/text.h"
 #include "leak/at_exit.h"
 #include "leak/report/source_lines.h"
@@ -189,6 +192,7 @@ void Start() {
   void (*plain)(void*) = &::operator delete;
   void (*array)(void*) = &::operator delete[];
   hp_delete_replaced = plain != &hp_own_delete || array != &hp_own_array_delete;
+  SetVdsoClock(reinterpret_cast<VdsoClock*>(FindInVdso(getauxval(AT_SYSINFO_EHDR), "__vdso_clock_gettime")));
   FindNextFunctions();
   SetLibcSigaction(g_next.sigaction);
   RegisterForkHandlers();

@@ -33,6 +33,12 @@ HEAPPROF_API int heapprof_set_sample_interval(size_t bytes) {
 
 HEAPPROF_API size_t heapprof_sample_interval(void) { return heapprof::recorder::Interval(); }
 
+HEAPPROF_API int heapprof_reset_peak(void) {
+  heapprof::AdoptIfCopy();
+  heapprof::PeakOfHeap().Reset();
+  return 0;
+}
+
 HEAPPROF_API int heapprof_start_cpu_profile(int fd, int hz) { return heapprof::StartCpuProfile(fd, hz); }
 
 HEAPPROF_API int heapprof_stop_cpu_profile(void) { return heapprof::StopCpuProfile(); }

@@ -89,18 +89,20 @@ struct DescriptorDump {
   }
 
   int Write() {
-    HeapProfileKind kind = HeapProfileKind::kHeap;
     switch (profile->kind) {
       case ProfileKind::kAllocs:
-        kind = HeapProfileKind::kAllocs;
-        [[fallthrough]];
+        return WriteHeap(HeapProfileKind::kAllocs);
       case ProfileKind::kHeap:
-        return debug == 0 ? WriteHeapProto(kind, fd, workspace)
-                          : WriteHeapText(kind, fd, workspace, in_handler);
+        return WriteHeap(HeapProfileKind::kHeap);
+      case ProfileKind::kPeak:
+        return WriteHeap(HeapProfileKind::kPeak);
       default:
         DescriptorSink sink(fd);
         return WriteNamedProfile(*profile, debug, &sink, workspace);
     }
+  }
+  int WriteHeap(HeapProfileKind kind) {
+    return debug == 0 ? WriteHeapProto(kind, fd, workspace) : WriteHeapText(kind, fd, workspace, in_handler);
   }
 };
 

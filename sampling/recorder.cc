@@ -30,6 +30,7 @@ namespace {
 // The tables of this process. Others ask for them (heap/heap_tables.h).
 HP_CONSTINIT BucketTable g_buckets;
 HP_CONSTINIT LiveTable g_live;
+HP_CONSTINIT HeapPeak g_peak;
 
 // Written before the stamp. A thread that reads them the other way round has an interval at least as new as
 // the stamp; is it newer, the thread will find its stamp old, and draw once more.
@@ -103,9 +104,6 @@ void EndFork() {
   t_fork.on = false;
 }
 
-// Inside: a handler's frees are not counted meanwhile.
-inline void CountFree(uint32_t bucket) { CountUp(&g_buckets.At(bucket)->frees); }
-
 }  // namespace
 
 namespace recorder {
@@ -174,7 +172,6 @@ void RecordAllocation(const void* block, size_t size, uint64_t interval, const C
   if (id != 0) {
     Bucket* bucket = g_buckets.At(id);
     lost = bucket->stack == kOverflowStack;
-    CountUp(&bucket->allocations);
     uint32_t stale;
     uint32_t lg = static_cast<uint32_t>(lg_alignment < kMaxLgAlignment ? lg_alignment : kMaxLgAlignment);
     uint32_t tag = g_leak_epoch.load(std::memory_order_relaxed) | lg << live::kAlignmentShift |
@@ -184,12 +181,16 @@ void RecordAllocation(const void* block, size_t size, uint64_t interval, const C
     if (filtered) sample_filter::Add(address);
     const bool inserted = g_live.Insert(address, id, tag, &stale);
     if (filtered && (!inserted || stale != 0)) sample_filter::Remove(address);
-    if (!inserted) {
-      CountFree(id);  // not followed: it counts as allocated, not as in use
+    if (inserted) {
+      // First what the block was before: it never was both.
+      if (stale != 0) g_peak.CountFree(g_buckets.At(stale));
+      g_peak.CountAllocation(bucket);
+    } else {
+      // Not followed: it counts as allocated, not as in use.
+      CountUp(&bucket->allocations);
+      CountUp(&bucket->frees);
       g_exact.store(false, std::memory_order_relaxed);
       lost = true;
-    } else if (stale != 0) {
-      CountFree(stale);
     }
   }
   thread.inside = false;
@@ -205,12 +206,14 @@ bool RecordFree(const void* block) {
   if (thread.inside) return false;
   thread.inside = true;
   uint32_t id = g_live.Remove(reinterpret_cast<uintptr_t>(block), g_exact.load(std::memory_order_relaxed));
-  if (id != 0) {
-    CountFree(id);
-    if (FilterInUse()) sample_filter::Remove(reinterpret_cast<uintptr_t>(block));
+  if (id == 0) {
+    thread.inside = false;
+    return false;
   }
+  g_peak.CountFree(g_buckets.At(id));
+  if (FilterInUse()) sample_filter::Remove(reinterpret_cast<uintptr_t>(block));
   thread.inside = false;
-  return id != 0;
+  return true;
 }
 
 bool IsSample(const void* block, Sample* sample) {
@@ -293,6 +296,7 @@ void ChildAfterFork() {
   g_live.UnlockAfterFork(true);
   g_buckets.UnlockAfterFork(true);
   g_forks.fetch_add(1, std::memory_order_relaxed);
+  g_peak.Reset();
   EndFork();
   ThreadState& thread = CurrentThread();
   if (thread.seeded) {
@@ -309,6 +313,7 @@ void ThreadBegins(uintptr_t stack_low, uintptr_t stack_high) {
 
 BucketTable& HeapBuckets() { return g_buckets; }
 LiveTable& LiveSamples() { return g_live; }
+HeapPeak& PeakOfHeap() { return g_peak; }
 
 TableStats GetTableStats() {
   uint64_t samples = 0;

@@ -25,8 +25,8 @@ const char* heapprof_version(void);
  * Errors: -EACCES, -ENOSPC, -EFBIG, ... of the file; one line on stderr says which. */
 int heapprof_dump_heap(const char* path);
 
-/* Writes a profile to the descriptor `fd`. `name` is "heap", "allocs", "threadcreate", or the name of a
- * profile that the program has made.
+/* Writes a profile to the descriptor `fd`. `name` is "heap", "allocs", "peak" (what was in use when the
+ * bytes in use were highest), "threadcreate", or the name of a profile that the program has made.
  *   debug 0: gzip'd profile.proto.
  *   debug 1: text with symbols. The heap's text has the allocator's statistics, but not when a signal
  *            handler makes the call.
@@ -43,6 +43,10 @@ int heapprof_set_sample_interval(size_t bytes);
 
 /* The mean number of bytes between samples now in force. [signal-safe] */
 size_t heapprof_sample_interval(void);
+
+/* The profile "peak" tells of the time from now on; without, of the time since the start of the process.
+ * Errors: none today; 0 is returned. [signal-safe] */
+int heapprof_reset_peak(void);
 
 /* Begins a CPU profile of all threads, `hz` samples per second of CPU time and thread (1..4000). It is kept
  * in memory, and written to `fd` (gzip'd profile.proto) by heapprof_stop_cpu_profile, or by exit and
@@ -78,8 +82,8 @@ heapprof_label_set heapprof_labels_capture(void);
 int heapprof_labels_adopt(heapprof_label_set set);
 
 /* A named profile. Those made here hold keys (addresses of objects, say), each with the stack that added it,
- * and show what is there now, by who made it. Built in are "heap", "allocs" and "threadcreate", the stacks
- * that made threads; "cpu" is reserved. Profiles are never deleted. */
+ * and show what is there now, by who made it. Built in are "heap", "allocs", "peak" and "threadcreate",
+ * the stacks that made threads; "cpu" is reserved. Profiles are never deleted. */
 typedef struct heapprof_profile heapprof_profile;
 
 /* Makes a profile. NULL, and errno says why: EINVAL the name is empty, longer than 63 bytes, or no
@@ -96,8 +100,8 @@ size_t heapprof_profile_list(heapprof_profile** out, size_t capacity);
 /* [signal-safe] */
 const char* heapprof_profile_name(const heapprof_profile* profile);
 
-/* How many keys are in the profile; of "threadcreate" the threads made, of "heap" and "allocs" the stacks
- * with their block sizes. [signal-safe] */
+/* How many keys are in the profile; of "threadcreate" the threads made, of "heap", "allocs" and "peak" the
+ * stacks with their block sizes. [signal-safe] */
 size_t heapprof_profile_count(const heapprof_profile* profile);
 
 /* Adds `key` with the stack of the caller, whose first `skip` frames are left out: 0 begins with the caller

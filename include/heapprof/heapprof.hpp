@@ -57,6 +57,9 @@ inline std::error_code SetSampleInterval(std::size_t bytes) noexcept {
 // The mean number of bytes between samples now in force. [signal-safe]
 inline std::size_t SampleInterval() noexcept { return heapprof_sample_interval(); }
 
+// The profile "peak" tells of the time from now on. [signal-safe]
+inline void ResetPeak() noexcept { heapprof_reset_peak(); }
+
 // Begins and ends a CPU profile, which is written to `fd` at its end. [signal-safe]
 // Errors: device_or_resource_busy: one runs; file_exists: the program uses SIGPROF itself; see heapprof.h.
 inline std::error_code StartCpuProfile(int fd, int hz = 100) noexcept {

@@ -12,12 +12,14 @@
 
 namespace heapprof {
 
-enum class HeapProfileKind { kHeap, kAllocs };  // same data, another default sample type
+// Heap and allocs are the same data, with another default sample type; peak is what was in use at the peak.
+enum class HeapProfileKind { kHeap, kAllocs, kPeak };
 
 // Bytes of workspace that the functions below need; at most 2 MiB. Zeroed memory, 64-byte aligned.
 size_t HeapProfileWorkspaceSize();
 
-// gzip'd profile.proto. Returns 0 when the profile is complete, or -errno of the write.
+// gzip'd profile.proto. Returns 0 when the profile is complete, or -errno of the write. kPeak maps 4 bytes a
+// bucket for the call: -ENOMEM.
 int WriteHeapProto(HeapProfileKind kind, int fd, void* workspace);
 
 // The same of what was allocated since `earlier`.

@@ -2,6 +2,8 @@
 #include "profiles/write/heap_proto.h"
 
 #include "base/system/raw_syscall.h"
+#include "base/text.h"
+#include "profiles/write/process_start.h"
 #include "profiles/write/proto_parts.h"
 
 namespace heapprof {
@@ -17,8 +19,10 @@ constexpr char kDropFrames[] =
     "heapprof::.*";
 
 void WriteHeader(const HeapSource& source, HeapProfileKind kind, ProfileBuilder* builder) {
-  builder->AddSampleType("alloc_objects", "count");
-  builder->AddSampleType("alloc_space", "bytes");
+  if (source.peak == nullptr) {
+    builder->AddSampleType("alloc_objects", "count");
+    builder->AddSampleType("alloc_space", "bytes");
+  }
   if (source.earlier == nullptr) {
     builder->AddSampleType("inuse_objects", "count");
     builder->AddSampleType("inuse_space", "bytes");
@@ -26,6 +30,7 @@ void WriteHeader(const HeapSource& source, HeapProfileKind kind, ProfileBuilder*
   builder->SetPeriod("space", "bytes", static_cast<int64_t>(source.interval()));
   builder->SetDefaultSampleType(kind == HeapProfileKind::kAllocs ? "alloc_space" : "inuse_space");
   builder->SetDropFrames(kDropFrames);
+  if (source.peak != nullptr) return builder->SetTimeNanos(source.peak->time_nanos);
   int64_t now = RawRealtimeNanos();
   if (source.earlier == nullptr) return builder->SetTimeNanos(now);
   builder->SetTimeNanos(source.earlier->time_nanos);
@@ -33,10 +38,10 @@ void WriteHeader(const HeapSource& source, HeapProfileKind kind, ProfileBuilder*
 }
 
 void WriteBucket(const HeapSource& source, uint32_t id, const Bucket& bucket, ProfileBuilder* builder) {
-  SampleCounts counts = ReadCounts(bucket);
+  SampleCounts counts = CountsOf(source, id, bucket);
   const bool has_earlier = source.earlier != nullptr && id <= source.earlier->buckets;
   if (has_earlier) counts.allocations -= source.earlier->allocations[id - 1];
-  if (counts.allocations == 0) return;  // its writer has not counted yet
+  if (counts.allocations == 0) return;  // its writer has not counted yet, or it had nothing at the peak
   HeapEstimate e = Estimate(counts, bucket.size, bucket.interval, RoundingOffset(bucket.key_hash));
   builder->StartSample();
   if (bucket.stack == kOverflowStack) {
@@ -48,7 +53,11 @@ void WriteBucket(const HeapSource& source, uint32_t id, const Bucket& bucket, Pr
                              whole ? 0 : kTruncatedLocation);
   }
   const int64_t values[] = {e.alloc_objects, e.alloc_bytes, e.inuse_objects, e.inuse_bytes};
-  builder->SampleValues(values, source.earlier == nullptr ? 4 : 2);
+  if (source.peak != nullptr) {
+    builder->SampleValues(values + 2, 2);
+  } else {
+    builder->SampleValues(values, source.earlier == nullptr ? 4 : 2);
+  }
   builder->SampleLabel("bytes", static_cast<int64_t>(bucket.size), "bytes");
   WriteLabels(bucket.labels, builder);
   builder->EndSample();
@@ -62,8 +71,19 @@ void WriteLocations(const HeapSource& source, const ModuleTable& modules, Profil
   }
 }
 
+void WriteTimeComment(const char* key, int64_t nanos, ProfileBuilder* builder) {
+  constexpr int64_t kSecond = 1'000'000'000;
+  Text<40> text;
+  AppendUtc(nanos / kSecond, &text);
+  WriteComment(key, text.data(), builder);
+}
+
 void WriteComments(const HeapSource& source, const ModuleTable& modules, ProfileBuilder* builder) {
   WriteProcessComments(builder);
+  if (source.peak != nullptr) {
+    WriteTimeComment("peak-time", source.peak->time_nanos, builder);
+    if (source.peak->since_nanos != 0) WriteTimeComment("peak-since", source.peak->since_nanos, builder);
+  }
   TableStats stats = source.stats();
   WriteComment("sample-interval", source.interval(), builder);
   WriteComment("samples", stats.samples, builder);

@@ -21,6 +21,13 @@ struct EarlierCounts {
   int64_t time_nanos;  // since the epoch
 };
 
+// What was in use when the heap was at its peak: a profile then tells of that moment.
+struct PeakCounts {
+  const uint32_t* in_use;  // samples of the buckets 1..buckets, at [id - 1]
+  uint32_t buckets;
+  int64_t time_nanos, since_nanos;  // as HeapPeak has them
+};
+
 struct HeapSource {
   uint32_t (*bucket_count)();
   const Bucket* (*bucket_at)(uint32_t id);
@@ -30,6 +37,7 @@ struct HeapSource {
   TableStats (*stats)();
   uint64_t (*interval)();  // the mean interval now in force; 0 = off
   const EarlierCounts* earlier = nullptr;
+  const PeakCounts* peak = nullptr;
 };
 
 // The recorder's tables.
@@ -45,6 +53,12 @@ inline SampleCounts ReadCounts(const Bucket& bucket) {
   uint64_t frees = bucket.frees.load(std::memory_order_acquire);
   uint64_t allocations = bucket.allocations.load(std::memory_order_relaxed);
   return {allocations, frees < allocations ? frees : allocations};
+}
+
+// The counts that a profile of `source` has of a bucket.
+inline SampleCounts CountsOf(const HeapSource& source, uint32_t id, const Bucket& bucket) {
+  if (source.peak == nullptr) return ReadCounts(bucket);
+  return {id <= source.peak->buckets ? source.peak->in_use[id - 1] : 0, 0};
 }
 
 }  // namespace heapprof

@@ -10,7 +10,9 @@
 #include <algorithm>
 
 #include "base/system/raw_syscall.h"
+#include "base/text.h"
 #include "profiles/write/frame_symbols.h"
+#include "profiles/write/process_start.h"
 
 namespace heapprof {
 namespace {
@@ -64,8 +66,8 @@ int Records::Collect(const HeapSource& source) {
   for (uint32_t id = 1; id <= buckets; id++) {
     const Bucket* bucket = source.bucket_at(id);
     if (bucket == nullptr) continue;
-    SampleCounts counts = ReadCounts(*bucket);
-    if (counts.allocations == 0) continue;  // its writer has not counted yet
+    SampleCounts counts = CountsOf(source, id, *bucket);
+    if (counts.allocations == 0) continue;  // its writer has not counted yet, or it had nothing at the peak
     smallest = std::min(smallest, bucket->interval);
     data_[count_++] = {0, counts, id};
   }
@@ -146,6 +148,12 @@ struct CommentLines {
 };
 
 void WriteStatistics(const HeapSource& source, bool in_handler, TextStream* out) {
+  if (source.peak != nullptr) {
+    constexpr int64_t kSecond = 1'000'000'000;
+    Text<40> time;
+    AppendUtc(source.peak->time_nanos / kSecond, &time);
+    out->Str("# peak = ").Str(time.data()).Str("\n");
+  }
   TableStats stats = source.stats();
   out->Str("# samples = ").UDec(stats.samples).Str("\n# lost samples = ").UDec(stats.lost_samples);
   out->Str("\n# truncated stacks = ").UDec(stats.truncated_stacks);

@@ -36,7 +36,7 @@ NamedProfiles& ProcessProfiles() { return g_profiles; }
 
 NamedProfile* NamedProfiles::At(size_t i) {
   if (i >= kBuiltIns) return custom_[i - kBuiltIns].load(std::memory_order_relaxed);
-  NamedProfile* const built_in[kBuiltIns] = {&allocs_, &heap_, &thread_create_};
+  NamedProfile* const built_in[kBuiltIns] = {&allocs_, &heap_, &peak_, &thread_create_};
   return built_in[i];
 }
 
@@ -131,7 +131,8 @@ size_t NamedProfiles::List(NamedProfile** out, size_t capacity) {
 }
 
 uint64_t ProfileCount(const NamedProfile& profile) {
-  bool heap = profile.kind == ProfileKind::kHeap || profile.kind == ProfileKind::kAllocs;
+  const bool heap = profile.kind == ProfileKind::kHeap || profile.kind == ProfileKind::kAllocs ||
+                    profile.kind == ProfileKind::kPeak;
   return heap ? HeapBuckets().count() : profile.count.load(std::memory_order_relaxed);
 }
 

@@ -25,7 +25,7 @@
 
 namespace heapprof {
 
-enum class ProfileKind { kHeap, kAllocs, kThreadCreate, kCustom };
+enum class ProfileKind { kHeap, kAllocs, kPeak, kThreadCreate, kCustom };
 
 struct NamedProfile {
   static constexpr size_t kMaxNameSize = 63, kMaxUnitSize = 63;
@@ -84,7 +84,7 @@ class NamedProfiles {
 
  private:
   struct CallerStack;
-  static constexpr size_t kBuiltIns = 3;
+  static constexpr size_t kBuiltIns = 4;
 
   // The i-th of all.
   NamedProfile* At(size_t i);
@@ -100,6 +100,7 @@ class NamedProfiles {
   SpinLock<LockRank::kNamed> lock_;
   NamedProfile allocs_ = {"allocs", ProfileKind::kAllocs};
   NamedProfile heap_ = {"heap", ProfileKind::kHeap};
+  NamedProfile peak_ = {"peak", ProfileKind::kPeak};
   NamedProfile thread_create_ = {"threadcreate", ProfileKind::kThreadCreate};
   // Custom profiles, in the order of their making; written under the lock.
   std::atomic<NamedProfile*> custom_[kMaxProfiles] = {};
@@ -109,7 +110,7 @@ class NamedProfiles {
 // Those of this process.
 NamedProfiles& ProcessProfiles();
 
-// Keys, threads made, or, of heap and allocs, the process' stacks with their sizes.
+// Keys, threads made, or, of heap, allocs and peak, the process' stacks with their sizes.
 uint64_t ProfileCount(const NamedProfile& profile);
 
 }  // namespace heapprof

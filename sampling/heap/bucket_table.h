@@ -33,13 +33,24 @@ struct alignas(64) Bucket {
   uint64_t key_hash;
   std::atomic<uint64_t> stack_hash;  // 0: of no stack that can still occur
   uint64_t size;                     // S, bytes as asked for
-  uint64_t interval;                 // R, bytes; 1 = every allocation was taken
+  uint64_t interval : 48;            // R, bytes, at most 2^47; 1 = every allocation was taken
+  uint64_t weight : 16;              // 1/p: 1 + its low 10 bits / 2^10, times 2 to the power of the others
   uint32_t stack;                    // of the table's stacks; kOverflowStack: the metadata limit was reached
   uint32_t labels;                   // 0 = none
   std::atomic<uint64_t> allocations;
   std::atomic<uint64_t> frees;
+  std::atomic<uint64_t> at_peak;  // of heap_peak.h: what was in use, above an epoch
 };
 static_assert(sizeof(Bucket) == 64);
+
+// The bytes that a sample stands for, S/p, to 1/2000: exact at R = 1. For sums that are kept while the
+// program runs; profiles compute their own.
+inline uint64_t BytesPerSample(const Bucket& bucket) {
+  if (__builtin_expect(bucket.weight == 0, 1)) return bucket.size;
+  constexpr int kFraction = 10;
+  constexpr uint64_t kOne = uint64_t{1} << kFraction;
+  return (bucket.size * (kOne + (bucket.weight & (kOne - 1))) << (bucket.weight >> kFraction)) >> kFraction;
+}
 
 class BucketTable {
  public:
@@ -76,6 +87,7 @@ class BucketTable {
   }
 
   uint32_t Find(const BucketKey& key, uint64_t hash) const;
+  uint32_t FindOrAddLocked(const BucketKey& key, uint64_t hash);
   uint32_t FindExactOverflow(const BucketKey& key) const;
   StackTable* writable_stacks() HP_REQUIRES(lock_) { return &stacks_; }
   void Enter(Index* index, uint32_t id) HP_REQUIRES(lock_);

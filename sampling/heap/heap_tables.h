@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "sampling/heap/bucket_table.h"
+#include "sampling/heap/heap_peak.h"
 #include "sampling/heap/live_table.h"
 #include "sampling/heap/stack_table.h"
 
@@ -17,6 +18,7 @@ namespace heapprof {
 // Defined by the recorder, which alone adds to them.
 BucketTable& HeapBuckets();
 LiveTable& LiveSamples();
+HeapPeak& PeakOfHeap();
 inline const StackTable& HeapStacks() { return HeapBuckets().stacks(); }
 
 struct TableStats {

@@ -93,7 +93,8 @@ bool LiveTable::Insert(uintptr_t address, uint32_t bucket, uint32_t tag, uint32_
   uint32_t count = shard.count.load(std::memory_order_relaxed);
   Slot* slots = shard.slots.load(std::memory_order_relaxed);
   uint64_t size = slots == nullptr ? 0 : uint64_t{shard.mask.load(std::memory_order_relaxed)} + 1;
-  if ((count + 1) * uint64_t{4} > size * 3 && (count >= shard.grow_at || count >= MostEntries(size))) {
+  const bool tight = (count + 1) * uint64_t{4} > size * 3;
+  if (__builtin_expect(tight, 0) && (count >= shard.grow_at || count >= MostEntries(size))) {
     if (shard.Grow()) {
       slots = shard.slots.load(std::memory_order_relaxed);
       shard.grow_at = 0;
@@ -107,7 +108,10 @@ bool LiveTable::Insert(uintptr_t address, uint32_t bucket, uint32_t tag, uint32_
   if (slot->address.load(std::memory_order_relaxed) == address) {
     *stale = slot->bucket.load(std::memory_order_relaxed);
   } else {
-    if (count >= MostEntries(uint64_t{shard.mask.load(std::memory_order_relaxed)} + 1)) return false;
+    if (__builtin_expect(tight, 0) &&
+        count >= MostEntries(uint64_t{shard.mask.load(std::memory_order_relaxed)} + 1)) {
+      return false;
+    }
     shard.count.store(count + 1, std::memory_order_relaxed);
   }
   slot->bucket.store(bucket, std::memory_order_relaxed);

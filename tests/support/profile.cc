@@ -258,6 +258,44 @@ std::string CountProfile::Comment(const std::string& key) const {
   return "";
 }
 
+TypedProfile::TypedProfile(const std::string& compressed) {
+  Parse(compressed);
+  if (error_.empty()) NameLocations();
+}
+
+std::vector<std::string> TypedProfile::Types() const {
+  std::vector<std::string> types;
+  for (const pb::ValueType& type : proto_.sample_type())
+    types.push_back(Text(type.type()) + "/" + Text(type.unit()));
+  return types;
+}
+
+// A type that is not there has the sum -1.
+template <typename Wanted>
+int64_t TypedProfile::Sum(const std::string& type, Wanted wanted) const {
+  int at = 0;
+  while (at < proto_.sample_type_size() && Text(proto_.sample_type(at).type()) != type) ++at;
+  if (at == proto_.sample_type_size()) return -1;
+  int64_t sum = 0;
+  for (const pb::Sample& sample : proto_.sample()) sum += wanted(sample) ? sample.value(at) : 0;
+  return sum;
+}
+
+int64_t TypedProfile::Total(const std::string& type) const {
+  return Sum(type, [](const pb::Sample&) { return true; });
+}
+
+int64_t TypedProfile::In(const std::string& type, const std::string& function) const {
+  return Sum(type, [&](const pb::Sample& sample) { return HasFrame(sample, function); });
+}
+
+std::string TypedProfile::Comment(const std::string& key) const {
+  for (int64_t comment : proto_.comment()) {
+    if (Text(comment).rfind(key + ": ", 0) == 0) return Text(comment).substr(key.size() + 2);
+  }
+  return "";
+}
+
 std::string AnyProfile::Comments() const {
   std::string text;
   for (int64_t comment : proto_.comment()) text += Text(comment) + "\n";

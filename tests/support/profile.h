@@ -89,6 +89,22 @@ class CountProfile : public AnyProfile {
   int64_t Sum(Wanted wanted) const;
 };
 
+// A profile of whatever types.
+class TypedProfile : public AnyProfile {
+ public:
+  explicit TypedProfile(const std::string& compressed);
+
+  std::vector<std::string> Types() const;  // "inuse_space/bytes"
+  int64_t Total(const std::string& type) const;
+  int64_t In(const std::string& type, const std::string& function) const;
+  // The value of a comment "key: value".
+  std::string Comment(const std::string& key) const;
+
+ private:
+  template <typename Wanted>
+  int64_t Sum(const std::string& type, Wanted wanted) const;
+};
+
 // From the bytes of a file, gzip'd.
 HeapProfile ParseProfile(const std::string& compressed);
 HeapProfile ReadProfile(const std::string& path);
