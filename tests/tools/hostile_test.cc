@@ -49,11 +49,33 @@ std::string Repeat(const std::string& piece, size_t times) {
   return out;
 }
 
+std::string Unknown(const std::string& fault) {
+  return "not a profile: neither pprof's format nor the text of jemalloc or gperftools (" + fault + ")";
+}
+
+TEST(Hostile, FilesOfOtherKindsAreNamed) {
+  const std::string elf =
+                        "\x7f"
+                        "ELF\x02\x01\x01",
+                    zstd = "\x28\xb5\x2f\xfd\x04";
+  ExpectRefused(elf, "not a profile: it is a program or a library; heapprof run -- FILE profiles one");
+  ExpectRefused(Gzip(elf), "not a profile: it is a program or a library; heapprof run -- FILE profiles one");
+  ExpectRefused(zstd, "not a profile: it is compressed by zstd; zstd -d makes it readable");
+  ExpectRefused("{\"a\": 1}\n", "not a profile: it is JSON; the profile is what it was made of");
+  ExpectRefused("<!DOCTYPE html>\n",
+                "not a profile: it is an HTML page; a flame graph is for the browser, the profile is what it "
+                "was made of");
+  // All that a profile may lack at its end.
+  const std::string plain = MakeProfile().SerializeAsString();
+  ExpectRefused(plain.substr(0, plain.size() - 1), "the profile is truncated: it ends inside a field");
+  ExpectRefused(plain.substr(0, 2), Unknown("it ends inside a field"));
+}
+
 TEST(Hostile, Framing) {
   const std::string plain = MakeProfile().SerializeAsString();
   const std::string gzip = Gzip(plain);
-  ExpectRefused("", "the file is empty");
-  ExpectRefused(Gzip(""), "not a profile: it has no sample types");
+  ExpectRefused("", "the file is empty: no dump was written to it, or it was cut off");
+  ExpectRefused(Gzip(""), "not a profile: it holds nothing when inflated");
   ExpectRefused(gzip.substr(0, gzip.size() / 2), "the gzip stream ends early: the file is truncated");
   ExpectRefused(gzip.substr(0, 2), "the gzip stream ends early: the file is truncated");
   // All data is there, but its trailer is not: the check sum was not compared.
@@ -65,25 +87,26 @@ TEST(Hostile, Framing) {
 }
 
 TEST(Hostile, TopLevelEncoding) {
-  ExpectRefused(std::string(20, '\xff'), "not a profile: a varint does not end within ten bytes");
+  ExpectRefused(std::string(20, '\xff'), Unknown("a varint does not end within ten bytes"));
   ExpectRefused(std::string("\x08") + std::string(200, '\x80'),
-                "not a profile: a varint does not end within ten bytes");
-  ExpectRefused(std::string(1, '\0'), "not a profile: a field has no valid number");
-  ExpectRefused("\x0b", "not a profile: a field has wire type 3");
-  ExpectRefused("\x0a\x05\x08", "not a complete profile: it ends inside a field");
-  ExpectRefused("\x32\xff\xff\xff\xff\x0f", "not a profile: a field claims 4294967295 bytes");
-  ExpectRefused("\x08\x01", "not a profile: a message is no message");
-  ExpectRefused("hello, world\n", "not a profile: a field has wire type 4");
+                Unknown("a varint does not end within ten bytes"));
+  ExpectRefused(std::string(1, '\0'), Unknown("a field has no valid number"));
+  ExpectRefused("\x0b", Unknown("a field has wire type 3"));
+  ExpectRefused("\x0a\x05\x08", Unknown("it ends inside a field"));
+  ExpectRefused("\x32\xff\xff\xff\xff\x0f", Unknown("a field claims 4294967295 bytes"));
+  ExpectRefused("\x08\x01", Unknown("a message is no message"));
+  ExpectRefused("hello, world\n",
+                "not a profile: it is text, and neither jemalloc's nor gperftools' form of a heap profile");
 }
 
 TEST(Hostile, NestedEncoding) {
   // A sample whose inner varint has no end; whose packed numbers are cut off; whose label claims too much.
   const std::string no_end = "\x12\x0c\x08" + std::string(11, '\x80');
-  ExpectRefused(no_end, "not a profile: field 2 is damaged (varint too long exception)");
-  ExpectRefused("\x12\x03\x0a\x05\x01", "not a profile: field 2 is damaged (end of buffer exception)");
-  ExpectRefused("\x12\x02\x1a\x7f", "not a profile: field 2 is damaged (end of buffer exception)");
-  ExpectRefused("\x12\x05\x1d\x01\x02\x03\x04", "not a profile: a message is no message");
-  ExpectRefused("\x1a\x05\x0d\x01\x02\x03\x04", "not a profile: a number is no varint");
+  ExpectRefused(no_end, Unknown("field 2 is damaged (varint too long exception)"));
+  ExpectRefused("\x12\x03\x0a\x05\x01", Unknown("field 2 is damaged (end of buffer exception)"));
+  ExpectRefused("\x12\x02\x1a\x7f", Unknown("field 2 is damaged (end of buffer exception)"));
+  ExpectRefused("\x12\x05\x1d\x01\x02\x03\x04", Unknown("a message is no message"));
+  ExpectRefused("\x1a\x05\x0d\x01\x02\x03\x04", Unknown("a number is no varint"));
 }
 
 TEST(Hostile, References) {
@@ -123,7 +146,7 @@ TEST(Hostile, StringsAndValues) {
   ExpectRefused(profile, "string 0 is not empty");
   profile = MakeProfile();
   profile.clear_string_table();
-  ExpectRefused(profile, "not a profile: it has no string table");
+  ExpectRefused(profile, "a damaged profile: it has no string table");
   profile = MakeProfile();
   profile.mutable_sample(1)->add_value(5);
   ExpectRefused(profile, "samples have different numbers of values");
@@ -132,13 +155,13 @@ TEST(Hostile, StringsAndValues) {
   ExpectRefused(profile, "samples have 4 values for 5 sample types");
   profile = MakeProfile();
   profile.clear_sample_type();
-  ExpectRefused(profile, "not a profile: it has no sample types");
+  ExpectRefused(profile, "a damaged profile: it has no sample types");
 }
 
 TEST(Hostile, GzipBombsEndAtTheirBound) {
   TempDir dir;
   // Zeros are no field, so that the bomb does not even go off.
-  ExpectRefused(Gzip(std::string(size_t{64} << 20, '\0')), "not a profile: a field has no valid number");
+  ExpectRefused(Gzip(std::string(size_t{64} << 20, '\0')), Unknown("a field has no valid number"));
   // Empty samples are: they pass until the bound.
   const Result result =
       InfoOf(dir, Gzip(Repeat(std::string("\x12\0", 2), size_t{16} << 20)), {"--max-size", "16m"});

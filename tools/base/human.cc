@@ -68,6 +68,10 @@ std::string HumanWithUnit(double value, std::string_view unit) {
   return HumanValue(value, unit) + (shown ? "" : " " + Printable(unit));
 }
 
+std::string Counted(size_t count, const std::string& one, const std::string& many) {
+  return std::to_string(count) + " " + (count == 1 ? one : many.empty() ? one + "s" : many);
+}
+
 std::string Percent(double part, double whole) {
   if (part == 0 || whole == 0) return "0%";
   return Format("%.2f%%", 100 * part / whole);

@@ -5,6 +5,7 @@
 #ifndef HEAPPROF_TOOLS_BASE_HUMAN_H_
 #define HEAPPROF_TOOLS_BASE_HUMAN_H_
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,9 @@ std::string HumanValue(double value, std::string_view unit);
 
 // The same with the unit behind where it is no count and the figure does not show it: "12 handles".
 std::string HumanWithUnit(double value, std::string_view unit);
+
+// "1 line", "2 lines"; `many` where the plural is no "s": "branches".
+std::string Counted(size_t count, const std::string& one, const std::string& many = "");
 
 // "12.34%", "0%" exactly for nothing.
 std::string Percent(double part, double whole);

@@ -65,6 +65,23 @@ size_t ColumnsOf(const std::string& text) {
   }));
 }
 
+std::string Wrapped(const std::string& text, size_t columns) {
+  std::string out;
+  size_t used = 0;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find(' ', at + 1), text.size());  // the blank goes with its word
+    std::string word = text.substr(at, end - at);
+    if (used > 2 && used + ColumnsOf(word) > columns) {
+      out += "\n ";
+      used = 1;
+    }
+    used += ColumnsOf(word);
+    out += word;
+    at = end;
+  }
+  return out;
+}
+
 std::string AlignRight(const std::string& text, size_t columns) {
   const size_t used = ColumnsOf(text);
   return used >= columns ? text : std::string(columns - used, ' ') + text;

@@ -22,6 +22,9 @@ std::string Bar(double share, size_t columns);
 // How many columns UTF-8 text takes, a character one.
 size_t ColumnsOf(const std::string& text);
 
+// `text` on several lines where one is not enough, broken at blanks; the next ones are indented by two.
+std::string Wrapped(const std::string& text, size_t columns);
+
 // `text` with blanks in front, to `columns`.
 std::string AlignRight(const std::string& text, size_t columns);
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <unordered_map>
 
 #include "tools/blame/wrappers.h"
@@ -72,6 +73,7 @@ class Folder {
   std::vector<ProfileLocation> before_;
   std::vector<uint32_t> kept_;  // by location: the one that has the outermost line only
   std::vector<double> taken_;   // by function, then by mapping: bytes that went to callers
+  std::map<std::pair<uint32_t, uint64_t>, double> taken_of_places_;
 };
 
 // Takes the plumbing out of a location that is not all plumbing.
@@ -102,7 +104,12 @@ Blame Folder::CutLines(size_t index) {
 void Folder::Take(uint32_t at, bool whole, double size) {
   const ProfileLocation& location = before_[at];
   if (location.line_count == 0 && whole && location.mapping != kNone) {
-    taken_[profile_.functions.size() + location.mapping] += size;
+    const std::pair<uint32_t, uint64_t> place(location.mapping, location.function_start);
+    if (table_.places.count(place) != 0) {
+      taken_of_places_[place] += size;
+    } else {
+      taken_[profile_.functions.size() + location.mapping] += size;
+    }
   }
   for (const ProfileLine& line : profile_.lines_of(location)) {
     if (!IsPlumbing(table_.Of(location, &line))) return;
@@ -160,6 +167,9 @@ Folded Folder::Names() const {
     const std::string_view path = profile_.text(profile_.mappings[m].filename);
     add("[" + std::string(BaseName(path)) + "]", taken_[profile_.functions.size() + m]);
   }
+  for (const auto& [place, size] : taken_of_places_) {
+    add(NameOfPlace(profile_.text(profile_.mappings[place.first].filename), place.second), size);
+  }
   Folded folded;
   for (const auto& [name, size] : bytes) folded.names.push_back(name);
   std::sort(folded.names.begin(), folded.names.end(), [&](const std::string& a, const std::string& b) {
@@ -174,6 +184,9 @@ Blame BlameTable::Of(const ProfileLocation& location, const ProfileLine* line) c
   if (line != nullptr && line->function != kNone) {
     if (line->function < kept.size() && kept[line->function]) return Blame::kOwn;
     if (functions[line->function] != Blame::kOwn) return functions[line->function];
+  }
+  if (line == nullptr && !places.empty() && places.count({location.mapping, location.function_start}) != 0) {
+    return Blame::kFold;
   }
   return location.mapping == kNone ? Blame::kOwn : mappings[location.mapping];
 }

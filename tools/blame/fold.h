@@ -4,14 +4,16 @@
 // Rows change, sums never: every sample keeps its values, and a stack of plumbing alone keeps the outermost
 // frame of it. What is plumbing:
 // (1) by name and module, as the list says (tools/blame/plumbing.txt);
-// (2) by behaviour: a function whose own name says that it allocates ("alloc", or "strdup" and the like at
-// its
-//     end), that at least three functions call, and that asks itself for at least 95 % of the bytes under it.
+// (2) by behaviour: a function that at least three functions call, and that asks itself for at least 95 % of
+//     the bytes under it, if its own name says that it allocates ("alloc", or "strdup" and the like at its
+//     end), or if nothing names it but its callers have names: a row "[libfoo.so+0x920]" helps nobody.
 // Thread-safety: functions without state.
 #ifndef HEAPPROF_TOOLS_BLAME_FOLD_H_
 #define HEAPPROF_TOOLS_BLAME_FOLD_H_
 
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tools/blame/plumbing.h"
@@ -36,6 +38,8 @@ struct Folded {
 struct BlameTable {
   std::vector<Blame> functions, mappings;
   std::vector<bool> kept;  // as in the options
+  // Wrappers that nothing names, by mapping and ProfileLocation::function_start.
+  std::set<std::pair<uint32_t, uint64_t>> places;
   // Of a line of a location, or of a location without lines (`line` is nullptr).
   Blame Of(const ProfileLocation& location, const ProfileLine* line) const;
 };

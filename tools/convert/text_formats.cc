@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // speedscope's format and folded stacks.
-#include <algorithm>
-#include <iterator>
-
 #include "tools/base/failure.h"
 #include "tools/base/human.h"
 #include "tools/convert/formats.h"
 #include "tools/convert/stack_tree.h"
+#include "tools/report/folded.h"
 
 namespace heapprof::tools {
 namespace {
@@ -77,20 +75,7 @@ void WriteSpeedscope(const View& view, const FrameTable& frames, const std::vect
 }
 
 void WriteFolded(const View& view, const FrameTable& frames, TextOutput* out) {
-  const StackTree tree(view, frames, {view.type()});
-  std::vector<uint32_t> order = tree.Preorder();
-  order.push_back(0);
-  for (const uint32_t node : order) {
-    if (tree.self(node, 0) == 0) continue;
-    std::string line;
-    for (const uint32_t frame : tree.PathTo(node)) {
-      // The format's own separators cannot be quoted in it.
-      std::string name = Printable(frames.UniqueName(frame));
-      std::replace(name.begin(), name.end(), ';', ':');
-      line += (line.empty() ? "" : ";") + name;
-    }
-    *out << (line.empty() ? "[no stack]" : line) << " " << Decimal(tree.self(node, 0)) << "\n";
-  }
+  for (const FoldedStack& stack : FoldedStacks(view, frames, 0)) *out << FoldedLine(frames, stack) << "\n";
 }
 
 }  // namespace heapprof::tools

@@ -172,7 +172,7 @@ void Flame(const FlameRequest& request) {
   const std::string name =
       request.output.empty() ? OutputName(request.files.front(), ".html") : request.output;
   WritePage(name, data);
-  if (name != "-") std::printf("%s\n", name.c_str());
+  if (name != "-") std::printf("%s\n", Printable(name).c_str());
 }
 
 void AddFlameCommand(CLI::App* app) {

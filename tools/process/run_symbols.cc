@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tools/base/failure.h"
+#include "tools/base/human.h"
 #include "tools/process/output_pattern.h"
 #include "tools/profile/load.h"
 #include "tools/profile/profile_writer.h"
@@ -94,7 +95,7 @@ std::vector<std::string> SymbolizeOutputs(const RunOutputs& outputs, timespec st
     }
   }
   if (summarize && paths.size() > kMaxTold) {
-    Tell("... and " + std::to_string(paths.size() - kMaxTold) + " more profiles in " + Printable(folder));
+    Tell("... and " + Counted(paths.size() - kMaxTold, "more profile") + " in " + Printable(folder));
   }
   return paths;
 }

@@ -16,6 +16,22 @@ std::string_view BaseName(std::string_view path) {
   return slash == std::string_view::npos ? path : path.substr(slash + 1);
 }
 
+bool IsOfGo(std::string_view source_file) {
+  constexpr std::string_view kEnd = ".go";
+  return source_file.size() > kEnd.size() && source_file.substr(source_file.size() - kEnd.size()) == kEnd;
+}
+
+std::string_view NameOfWhole(const Profile& profile, const ProfileFunction& function) {
+  const std::string_view name = profile.text(function.name);
+  return IsOfGo(profile.text(function.filename)) ? name : WithoutCloneSuffix(name);
+}
+
+std::string NameOfPlace(std::string_view module_path, uint64_t start) {
+  char text[24];
+  std::snprintf(text, sizeof text, "+%#llx", static_cast<unsigned long long>(start));
+  return "[" + std::string(BaseName(module_path)) + text + "]";
+}
+
 namespace {
 
 std::string NormalPath(std::string_view path) {
@@ -38,10 +54,11 @@ class FunctionFrames {
     if (seen.frame != kNone && seen.mapping == mapping) return seen.frame;
     const ProfileFunction& f = profile_.functions[function];
     const uint32_t place = profile_.text(f.filename).empty() ? ModulePlace(mapping) : FilePlace(f.filename);
-    const auto [found, is_new] = frames_.emplace(Key(NameNumber(f.name), place, f.start_line), next);
+    const uint32_t name =
+        IsOfGo(profile_.text(f.filename)) ? Number(std::string(profile_.text(f.name))) : NameNumber(f.name);
+    const auto [found, is_new] = frames_.emplace(Key(name, place, f.start_line), next);
     if (is_new && f.start_line != 0 && f.system_name != 0) {
-      const SymbolKey symbol(NameNumber(f.name), NameNumber(f.system_name), ModulePlace(mapping),
-                             f.start_line);
+      const SymbolKey symbol(name, NameNumber(f.system_name), ModulePlace(mapping), f.start_line);
       found->second = symbols_.emplace(symbol, next).first->second;
     }
     seen = {mapping, found->second};
@@ -91,9 +108,7 @@ std::string FrameTable::NameOf(const ProfileLocation& location, const ProfileLin
     if (path.empty()) return "<unknown>";
     const bool by_start = granularity_ == Granularity::kFunction || granularity_ == Granularity::kLine;
     if (!by_start || location.function_start == 0) return "[" + std::string(BaseName(path)) + "]";
-    char start[24];
-    std::snprintf(start, sizeof start, "+%#llx", static_cast<unsigned long long>(location.function_start));
-    return "[" + std::string(BaseName(path)) + start + "]";
+    return NameOfPlace(path, location.function_start);
   };
   if (granularity_ == Granularity::kModule || line.function == kNone) return module();
   const ProfileFunction& function = profile_.functions[line.function];
@@ -102,7 +117,7 @@ std::string FrameTable::NameOf(const ProfileLocation& location, const ProfileLin
     return file.empty() ? module() : file;
   }
   std::string name(profile_.text(function.name));
-  if (granularity_ == Granularity::kFunction) name.resize(WithoutCloneSuffix(name).size());
+  if (granularity_ == Granularity::kFunction) name.resize(NameOfWhole(profile_, function).size());
   if (granularity_ == Granularity::kLine) {
     const std::string file = NormalPath(profile_.text(function.filename));
     if (line.line != 0) {

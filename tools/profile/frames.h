@@ -27,6 +27,14 @@ enum class Granularity { kFunction, kName, kLine, kFile, kModule };
 // The last part of a path.
 std::string_view BaseName(std::string_view path);
 
+// "[cc1plus+0x7a1230]" for a function that nothing names, which begins at `start` of the module.
+std::string NameOfPlace(std::string_view module_path, uint64_t start);
+
+// The function's name without what says that it is a part or a copy. In Go "main.cold" is cold of package
+// main.
+std::string_view NameOfWhole(const Profile& profile, const ProfileFunction& function);
+bool IsOfGo(std::string_view source_file);
+
 class FrameTable {
  public:
   FrameTable(const Profile& profile, Granularity granularity);

@@ -31,7 +31,7 @@ ProfileSource::ProfileSource(const std::string& path, uint64_t limit)
     // A pipe may hand over the magic one byte at a time.
     while (end_ < 2 && Fill()) {
     }
-    if (end_ == 0) throw Failure("the file is empty");
+    if (end_ == 0) throw Failure("the file is empty: no dump was written to it, or it was cut off");
     gzip_ = end_ >= 2 && buffer_[0] == 0x1f && buffer_[1] == 0x8b;
     if (gzip_) {
       if (inflateInit2(&stream_, kGzipOnly) != Z_OK) throw Failure("no memory to inflate with");

@@ -11,6 +11,7 @@
 #include "tools/base/id_set.h"
 #include "tools/reader/field_stream.h"
 #include "tools/reader/message_fields.h"
+#include "tools/reader/other_files.h"
 
 namespace heapprof::tools {
 namespace {
@@ -29,6 +30,8 @@ class Reader {
     CheckWhole();
     return std::move(header_);
   }
+  // Whether anything was read that only a profile has.
+  bool has_begun() const { return !header_.sample_types.empty() || any_sample_; }
 
  private:
   void ReadField();
@@ -366,7 +369,20 @@ void Reader::CheckWhole() const {
 }  // namespace
 
 ProfileHeader ReadProfile(ProfileSource* source, ProfileVisitor* visitor) {
-  return Reader(source, visitor).Read();
+  // Head() may be read again, and what it stands for goes on with the next.
+  const std::string head(source->Head());
+  Reader reader(source, visitor);
+  try {
+    return reader.Read();
+  } catch (const Failure& failure) {
+    constexpr std::string_view kRefused = "not a profile: ", kCut = "not a complete profile: ";
+    const std::string_view what = failure.what();
+    const bool cut = what.substr(0, kCut.size()) == kCut;
+    if (!cut && what.substr(0, kRefused.size()) != kRefused) throw;
+    const std::string_view fault = what.substr((cut ? kCut : kRefused).size());
+    if (!reader.has_begun()) throw Failure(std::string(kRefused) + KindOfUnreadFile(head, fault));
+    throw Failure((cut ? "the profile is truncated: " : "a damaged profile: ") + std::string(fault));
+  }
 }
 
 }  // namespace heapprof::tools

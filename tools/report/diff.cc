@@ -4,7 +4,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <map>
+#include <set>
+#include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "tools/base/failure.h"
 #include "tools/profile/frames.h"
@@ -23,20 +27,59 @@ struct TextHash {
   }
 };
 
-// Names that both profiles share, as numbers.
+// Frames that both profiles share, as numbers.
 class Names {
  public:
-  uint32_t IdOf(const std::string& name) {
-    const auto [found, is_new] = ids_.emplace(name, static_cast<uint32_t>(names_.size()));
-    if (is_new) names_.push_back(&found->first);
+  uint32_t IdOf(const DiffFrame& frame) {
+    const auto [found, is_new] =
+        ids_.emplace(std::pair(frame.name, frame.place), static_cast<uint32_t>(frames_.size()));
+    if (is_new) frames_.push_back(frame);
     return found->second;
   }
-  const std::string& at(uint32_t id) const { return *names_[id]; }
-  size_t size() const { return names_.size(); }
+  const DiffFrame& at(uint32_t id) const { return frames_[id]; }
+  size_t size() const { return frames_.size(); }
 
  private:
-  std::unordered_map<std::string, uint32_t> ids_;
-  std::vector<const std::string*> names_;
+  std::map<std::pair<std::string, std::string>, uint32_t> ids_;
+  std::vector<DiffFrame> frames_;
+};
+
+// Whether files of one name are of one build in both. Lines move between builds.
+bool AreOfOneBuild(const Profile& a, const Profile& b) {
+  std::map<std::string_view, std::string_view> builds;
+  for (const ProfileMapping& mapping : a.mappings)
+    builds[a.text(mapping.filename)] = a.text(mapping.build_id);
+  return std::all_of(b.mappings.begin(), b.mappings.end(), [&](const ProfileMapping& mapping) {
+    const auto found = builds.find(b.text(mapping.filename));
+    return found == builds.end() || found->second == b.text(mapping.build_id);
+  });
+}
+
+// Names that more than one function has, in either profile.
+std::set<std::string> SharedNames(const FrameTable& a, const FrameTable& b) {
+  std::set<std::string> shared;
+  for (const FrameTable* frames : {&a, &b}) {
+    for (uint32_t frame = 0; frame < frames->size(); ++frame) {
+      if (frames->UniqueName(frame) != frames->name(frame)) shared.insert(frames->name(frame));
+    }
+  }
+  return shared;
+}
+
+struct Places {
+  std::set<std::string> shared;
+  bool with_lines = false;
+
+  std::string Of(const FrameTable& frames, uint32_t frame) const {
+    if (shared.count(frames.name(frame)) == 0) return "";
+    std::string place = frames.PlaceOf(frame);
+    const std::string line = ":" + std::to_string(frames.start_line(frame));
+    if (!with_lines && place.size() > line.size() && place[0] != '[' &&
+        place.compare(place.size() - line.size(), line.size(), line) == 0) {
+      place.resize(place.size() - line.size());
+    }
+    return place;
+  }
 };
 
 // The names of each location's frames, the innermost first.
@@ -44,14 +87,14 @@ struct NamedLocations {
   std::vector<std::vector<uint32_t>> functions;  // as `top` names them
   std::vector<std::vector<uint32_t>> exact;      // with the offset where there is no name
 
-  NamedLocations(const Profile& profile, Granularity granularity, Names* names) {
-    const FrameTable frames(profile, granularity);
+  NamedLocations(const Profile& profile, const FrameTable& frames, const Places& places, Names* names) {
     functions.resize(profile.locations.size());
     exact.resize(profile.locations.size());
     for (uint32_t i = 0; i < profile.locations.size(); ++i) {
       const ProfileLocation& location = profile.locations[i];
-      for (const uint32_t frame : frames.frames_of(i))
-        functions[i].push_back(names->IdOf(frames.name(frame)));
+      for (const uint32_t frame : frames.frames_of(i)) {
+        functions[i].push_back(names->IdOf({frames.name(frame), places.Of(frames, frame)}));
+      }
       exact[i] = functions[i];
       if (location.line_count != 0) continue;
       uint64_t place = location.address;
@@ -61,7 +104,7 @@ struct NamedLocations {
       }
       char offset[32];
       std::snprintf(offset, sizeof offset, "+%#llx", static_cast<unsigned long long>(place));
-      exact[i] = {names->IdOf(frames.name(frames.frames_of(i)[0]) + offset)};
+      exact[i] = {names->IdOf({frames.name(frames.frames_of(i)[0]) + offset, ""})};
     }
   }
 };
@@ -71,9 +114,13 @@ bool IsInUse(std::string_view type) { return type.substr(0, 6) == "inuse_"; }
 class Differ {
  public:
   Differ(const View& base, const View& now, Granularity granularity, Order order)
-      : base_(base), now_(now), granularity_(granularity), order_(order) {
-    one_process_ = AreOfOneProcess(base.profile(), now.profile());
-  }
+      : base_(base),
+        now_(now),
+        base_frames_(base.profile(), granularity),
+        now_frames_(now.profile(), granularity),
+        order_(order),
+        one_process_(AreOfOneProcess(base.profile(), now.profile())),
+        places_{SharedNames(base_frames_, now_frames_), AreOfOneBuild(base.profile(), now.profile())} {}
 
   Diff Make();
 
@@ -95,14 +142,15 @@ class Differ {
   size_t AllocatedType(const View& view) const;
   void AddCells(const Stack& stack, Growth* growth) const;
   void Judge(Diff* diff) const;
-  DiffLine Line(std::vector<std::string> frames, Sum base, Sum now, Growth growth) const;
+  DiffLine Line(std::vector<DiffFrame> frames, Sum base, Sum now, Growth growth) const;
   Sampling SamplingOf(const Estimator& estimator, double size, bool bytes) const;
 
   const View& base_;
   const View& now_;
-  Granularity granularity_;
+  FrameTable base_frames_, now_frames_;
   Order order_;
   bool one_process_;
+  Places places_;
   Names names_;
   std::unordered_map<std::vector<uint32_t>, size_t, TextHash> stack_ids_;
   std::vector<Stack> stacks_;
@@ -115,7 +163,7 @@ size_t Differ::AllocatedType(const View& view) const {
 
 void Differ::Collect(const View& view, bool is_base) {
   const Profile& profile = view.profile();
-  const NamedLocations names(profile, granularity_, &names_);
+  const NamedLocations names(profile, is_base ? base_frames_ : now_frames_, places_, &names_);
   const Estimator& estimator = view.estimator();
   const bool deltas = one_process_ && estimator.sampled() && IsInUse(view.type_name());
   const Estimator allocated(profile, deltas ? AllocatedType(view) : view.type());
@@ -187,7 +235,7 @@ void Differ::AddCells(const Stack& stack, Growth* growth) const {
   }
 }
 
-DiffLine Differ::Line(std::vector<std::string> frames, Sum base, Sum now, Growth growth) const {
+DiffLine Differ::Line(std::vector<DiffFrame> frames, Sum base, Sum now, Growth growth) const {
   DiffLine line;
   line.frames = std::move(frames);
   line.base = base;
@@ -223,7 +271,11 @@ void Differ::Judge(Diff* diff) const {
     if (by_flat && a_flat != b_flat) return a_flat > b_flat;
     const double a_size = std::fabs(static_cast<double>(a.now - a.base));
     const double b_size = std::fabs(static_cast<double>(b.now - b.base));
-    return a_size != b_size ? a_size > b_size : a.frames < b.frames;
+    if (a_size != b_size) return a_size > b_size;
+    return std::lexicographical_compare(a.frames.begin(), a.frames.end(), b.frames.begin(), b.frames.end(),
+                                        [](const DiffFrame& x, const DiffFrame& y) {
+                                          return x.name != y.name ? x.name < y.name : x.place < y.place;
+                                        });
   };
   std::sort(diff->functions.begin(), diff->functions.end(), larger);
   std::sort(diff->stacks.begin(), diff->stacks.end(), larger);
@@ -265,7 +317,7 @@ Diff Differ::Make() {
       functions[stack.functions[0]].flat_now += stack.now;
     }
     if (stack.base == 0 && stack.now == 0) continue;
-    std::vector<std::string> frames;
+    std::vector<DiffFrame> frames;
     for (const uint32_t name : stack.frames) frames.push_back(names_.at(name));
     diff.stacks.push_back(Line(std::move(frames), stack.base, stack.now, std::move(growth)));
   }

@@ -19,8 +19,15 @@
 
 namespace heapprof::tools {
 
+// A function, and where others have its name the place that tells it from them: its source file, with the
+// line where both profiles are of the same binaries, or its module.
+struct DiffFrame {
+  std::string name, place;
+  std::string Text() const { return place.empty() ? name : name + " (" + place + ")"; }
+};
+
 struct DiffLine {
-  std::vector<std::string> frames;  // one function, or a stack, the leaf first; empty: the total
+  std::vector<DiffFrame> frames;  // one function, or a stack, the leaf first; empty: the total
   Sum base = 0, now = 0;
   Sum flat_base = 0, flat_now = 0;  // of a function: what it asked for itself
   Growth growth;

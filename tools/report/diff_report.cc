@@ -79,17 +79,26 @@ class DiffPage {
   size_t columns_;
 };
 
-// The forms that `top` shows; functions that would read the same keep their parameters.
+// The forms that `top` shows; functions that would read the same keep their parameters, else have their
+// place.
 std::vector<std::string> ShownNames(const std::vector<DiffLine>& functions, Granularity granularity) {
   const bool is_function = granularity == Granularity::kFunction || granularity == Granularity::kName;
-  std::map<std::string, size_t> same;
-  std::vector<std::string> names;
+  std::vector<std::string> names, signatures;
+  std::map<std::string, size_t> same, same_signature;
   for (const DiffLine& line : functions) {
-    names.push_back(is_function ? DisplayName(line.frames[0]) : line.frames[0]);
+    const std::string& name = line.frames[0].name;
+    names.push_back(is_function ? DisplayName(name) : name);
+    signatures.push_back(is_function ? DisplaySignature(name) : name);
     ++same[names.back()];
+    ++same_signature[signatures.back()];
   }
   for (size_t i = 0; i < names.size(); ++i) {
-    if (same[names[i]] > 1) names[i] = DisplaySignature(functions[i].frames[0]);
+    const std::string& place = functions[i].frames[0].place;
+    if (same[names[i]] > 1) {
+      const bool told = place.empty() || same_signature[signatures[i]] == 1;
+      const std::string shown = place.empty() || place[0] == '[' ? place : std::string(BaseName(place));
+      names[i] = told ? signatures[i] : names[i] + " (" + shown + ")";
+    }
     names[i] = Printable(names[i]);
   }
   return names;
@@ -120,8 +129,9 @@ void PrintJson(const Diff& diff, const View& base, const View& now, size_t limit
     const size_t count = limit == 0 ? lines.size() : std::min(limit, lines.size());
     for (size_t i = 0; i < count; ++i) {
       std::string frames;
-      for (const std::string& frame : lines[i].frames)
-        frames += (frames.empty() ? "" : ", ") + JsonString(frame);
+      for (const DiffFrame& frame : lines[i].frames) {
+        frames += (frames.empty() ? "" : ", ") + JsonString(frame.Text());
+      }
       const std::string flat = &lines != &diff.functions
                                    ? ""
                                    : ", \"flat_base\": " + Decimal(lines[i].flat_base) +
@@ -138,17 +148,20 @@ void PrintJson(const Diff& diff, const View& base, const View& now, size_t limit
 
 void PrintText(const Diff& diff, const View& base, const View& now, Granularity granularity, size_t limit) {
   const std::string_view unit = now.unit();
-  std::printf("%s -> %s, %s: %s -> %s\n", Printable(base.file()).c_str(), Printable(now.file()).c_str(),
-              Printable(now.type_name()).c_str(),
-              HumanValue(static_cast<double>(diff.total.base), unit).c_str(),
-              HumanWithUnit(static_cast<double>(diff.total.now), unit).c_str());
+  const auto say = [](const std::string& text) {
+    std::printf("%s\n", Wrapped(text, OutputColumns()).c_str());
+  };
+  say(Printable(base.file()) + " -> " + Printable(now.file()) + ", " + Printable(now.type_name()) + ": " +
+      HumanValue(static_cast<double>(diff.total.base), unit) + " -> " +
+      HumanWithUnit(static_cast<double>(diff.total.now), unit));
   if (diff.sampled) {
-    std::printf("%s; significant together at %g %%, of %zu line%s that could be\n",
-                diff.one_process ? "two dumps of one process: what came and went in between is uncertain"
-                                 : "two processes: both counts are uncertain",
-                kDiffLevel * 100, diff.family, diff.family == 1 ? "" : "s");
+    char level[32];
+    std::snprintf(level, sizeof level, "%g %%", kDiffLevel * 100);
+    say(std::string(diff.one_process ? "two dumps of one process: what came and went in between is uncertain"
+                                     : "two processes: both counts are uncertain") +
+        "; significant together at " + level + ", of " + Counted(diff.family, "line") + " that could be");
   } else {
-    std::printf("not sampled: every difference is certain\n");
+    say("not sampled: every difference is certain");
   }
   const DiffPage page(unit, diff.sampled);
   page.Heading();
@@ -169,7 +182,7 @@ void PrintText(const Diff& diff, const View& base, const View& now, Granularity 
     if (limit != 0 && shown++ == limit) break;
     std::printf("\n");
     page.Line(line, "", "this stack");
-    for (const std::string& frame : line.frames) std::printf("%12s%s\n", "", Printable(frame).c_str());
+    for (const DiffFrame& frame : line.frames) std::printf("%12s%s\n", "", Printable(frame.Text()).c_str());
     if (line.frames.empty()) std::printf("%12s[no stack]\n", "");
   }
 }
@@ -212,9 +225,8 @@ int RunDiff(const DiffRequest& request) {
     const std::string more =
         request.least_growth > 0 ? " of " + HumanWithUnit(request.least_growth, now.unit()) + " or more" : "";
     if (growth) {
-      std::printf("\ngrowth%s: %zu function%s, %zu stack%s%s\n", more.c_str(), functions,
-                  functions == 1 ? "" : "s", stacks, stacks == 1 ? "" : "s",
-                  fails(diff.total) ? ", and the total" : "");
+      std::printf("\ngrowth%s: %s, %s%s\n", more.c_str(), Counted(functions, "function").c_str(),
+                  Counted(stacks, "stack").c_str(), fails(diff.total) ? ", and the total" : "");
     } else {
       std::printf("\nno significant growth%s\n", more.c_str());
     }

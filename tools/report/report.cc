@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/report/report.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "tools/base/failure.h"
@@ -13,6 +14,17 @@ namespace {
 double ToDouble(Sum value) { return static_cast<double>(value); }
 
 std::string Human(const View& view, Sum value) { return HumanValue(ToDouble(value), view.unit()); }
+
+// A path of which the beginning goes where there is no room for it; the name itself stays.
+std::string FileForHeading(const std::string& file, size_t columns) {
+  std::string text = Printable(file);
+  while (ColumnsOf(text) > columns) {
+    const size_t slash = text.find('/', 4);
+    if (slash == std::string::npos) break;
+    text = "..." + text.substr(slash);
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -39,10 +51,14 @@ void PrintHeading(const View& view) {
     if (view.estimator().sampled()) uncertainty.Add(view.estimator().Of(sample));
   }
   const std::string limits = LimitsText(view, shown, uncertainty);
-  std::printf("%s, %s: %s of %s%s\n", Printable(view.file()).c_str(), Printable(view.type_name()).c_str(),
-              Human(view, shown).c_str(), HumanWithUnit(ToDouble(view.total()), view.unit()).c_str(),
-              limits.empty() ? "" : (", 95 % sure to be in " + limits).c_str());
-  const std::string folded = FoldedText(view.folded(), OutputColumns());
+  const size_t columns = OutputColumns();
+  const std::string what = ", " + Printable(view.type_name()) + ": " + Human(view, shown) + " of " +
+                           HumanWithUnit(ToDouble(view.total()), view.unit());
+  const std::string sure = "95 % sure to be in " + limits;
+  const std::string first = FileForHeading(view.file(), columns - std::min(columns, ColumnsOf(what))) + what;
+  const bool in_one = ColumnsOf(first) + 2 + ColumnsOf(sure) <= columns;
+  std::printf("%s%s\n", first.c_str(), limits.empty() ? "" : ((in_one ? ", " : ",\n  ") + sure).c_str());
+  const std::string folded = FoldedText(view.folded(), columns);
   if (!folded.empty()) std::printf("%s\n", Printable(folded).c_str());
 }
 

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The reports that show stacks: `tree`, `peek`, `folded`.
+// The reports that show calls: `tree`, `peek`.
 #include <algorithm>
 #include <cstdio>
-#include <functional>
-#include <map>
 #include <unordered_map>
 
 #include "tools/base/failure.h"
 #include "tools/base/human.h"
 #include "tools/base/terminal.h"
 #include "tools/names/name_expression.h"
+#include "tools/report/folded.h"
 #include "tools/report/report.h"
 
 namespace heapprof::tools {
@@ -18,15 +17,6 @@ namespace {
 double ToDouble(Sum value) { return static_cast<double>(value); }
 
 std::string Human(const View& view, Sum value) { return HumanValue(ToDouble(value), view.unit()); }
-
-// The frames of a sample from the root to the leaf.
-void RootFirst(const View& view, const FrameTable& frames, uint32_t sample, std::vector<uint32_t>* out) {
-  out->clear();
-  for (const uint32_t location : view.profile().stack(view.profile().samples[sample])) {
-    for (const uint32_t frame : frames.frames_of(location)) out->push_back(frame);
-  }
-  std::reverse(out->begin(), out->end());
-}
 
 // A tree of calls. Node 0 is above all roots.
 struct CallTree {
@@ -43,7 +33,7 @@ struct CallTree {
     std::unordered_map<uint64_t, uint32_t> child_of;
     std::vector<uint32_t> stack;
     for (const uint32_t sample : view.samples()) {
-      RootFirst(view, frames, sample, &stack);
+      StackFromRoot(view, frames, sample, &stack);
       const int64_t value = view.value(sample);
       const Contribution contribution =
           view.estimator().sampled() ? view.estimator().Of(sample) : Contribution();
@@ -77,13 +67,12 @@ struct CallTree {
 struct Visit {
   uint32_t node;
   size_t depth;
-  bool last;
 };
 
 void TreeJson(const View& view, const FrameTable& frames, const CallTree& tree, double least, size_t limit) {
   std::printf("{%s, \"nodes\": [", JsonHeading(view).c_str());
   // In the order of the text, each with its depth: stacks may be deeper than a reader's recursion.
-  std::vector<Visit> todo = {{0, 0, true}};
+  std::vector<Visit> todo = {{0, 0}};
   bool first = true;
   for (size_t lines = 0; !todo.empty() && (limit == 0 || lines <= limit); ++lines) {  // the root is none
     const Visit visit = todo.back();
@@ -103,7 +92,7 @@ void TreeJson(const View& view, const FrameTable& frames, const CallTree& tree, 
     }
     for (size_t i = node.children.size(); i-- > 0;) {
       const CallTree::Node& child = tree.nodes[node.children[i]];
-      if (std::abs(ToDouble(child.cum)) >= least) todo.push_back({node.children[i], visit.depth + 1, false});
+      if (std::abs(ToDouble(child.cum)) >= least) todo.push_back({node.children[i], visit.depth + 1});
     }
   }
   std::printf("\n]}\n");
@@ -112,8 +101,20 @@ void TreeJson(const View& view, const FrameTable& frames, const CallTree& tree, 
 }  // namespace
 
 namespace {
+
 // Columns in front of the tree's names.
 constexpr size_t kFigures = 31;
+
+// What leads from a caller to its calls. A single call, of those that are shown, stands under its caller
+// in the same column, so that deep stacks stay on the screen; several are branches.
+struct Lines {
+  const char *branch, *last, *through;
+};
+Lines LinesOfTree() {
+  if (ShowsUnicode()) return {"\u251c\u2500", "\u2514\u2500", "\u2502 "};
+  return {"|-", "`-", "| "};
+}
+
 }  // namespace
 
 void Tree(const ReportRequest& request) {
@@ -133,37 +134,47 @@ void Tree(const ReportRequest& request) {
   for (size_t i = 1; i < tree.nodes.size(); ++i) shown.push_back(tree.nodes[i].frame);
   const RowNames names(frames, request.names, shown);
   const size_t columns = OutputColumns();
-  std::vector<Visit> todo = {{0, 0, true}};
+  const Lines lines_of_tree = LinesOfTree();
+  struct Step {
+    uint32_t node;
+    std::string own, below;  // what stands in front of its name, and of what it calls
+  };
+  std::vector<Step> todo = {{0, "", ""}};
   size_t left_out = 0, lines = 0, more = 0;
   while (!todo.empty()) {
-    const Visit visit = todo.back();
+    const Step step = std::move(todo.back());
     todo.pop_back();
-    const CallTree::Node& node = tree.nodes[visit.node];
-    if (visit.node != 0 && request.limit != 0 && lines == request.limit) {
+    const CallTree::Node& node = tree.nodes[step.node];
+    if (step.node != 0 && request.limit != 0 && lines == request.limit) {
       ++more;
-    } else if (visit.node != 0) {
+    } else if (step.node != 0) {
       ++lines;
-      // A single child goes on in the column of its caller: deep stacks stay on the screen.
-      std::string line(visit.depth * 2, ' ');
-      line += names.Of(node.frame, columns > kFigures + line.size() ? columns - kFigures - line.size() : 1);
-      std::printf("%10s %7s %10s  %s\n", Human(view, node.cum).c_str(),
+      const size_t used = kFigures + ColumnsOf(step.own);
+      const std::string name = names.Of(node.frame, columns > used ? columns - used : 1);
+      std::printf("%10s %7s %10s  %s%s\n", Human(view, node.cum).c_str(),
                   Percent(ToDouble(node.cum), total).c_str(),
-                  node.flat == 0 ? "" : Human(view, node.flat).c_str(), line.c_str());
+                  node.flat == 0 ? "" : Human(view, node.flat).c_str(), step.own.c_str(), name.c_str());
     }
-    const bool branches = node.children.size() > 1;
-    for (size_t i = node.children.size(); i-- > 0;) {
-      const CallTree::Node& child = tree.nodes[node.children[i]];
-      if (std::abs(ToDouble(child.cum)) < least) {
-        ++left_out;
-      } else {
-        todo.push_back({node.children[i], visit.depth + (branches && visit.node != 0 ? 1 : 0), i == 0});
+    std::vector<uint32_t> children;
+    for (const uint32_t child : node.children) {
+      if (std::abs(ToDouble(tree.nodes[child].cum)) >= least) children.push_back(child);
+    }
+    left_out += node.children.size() - children.size();
+    for (size_t i = children.size(); i-- > 0;) {
+      if (children.size() == 1) {
+        todo.push_back({children[i], step.below, step.below});
+        continue;
       }
+      const bool last = i + 1 == children.size();
+      todo.push_back({children[i], step.below + (last ? lines_of_tree.last : lines_of_tree.branch),
+                      step.below + (last ? "  " : lines_of_tree.through)});
     }
   }
-  if (more > 0) std::printf("... and %zu more lines; --limit 0 shows all\n", more);
+  if (more > 0) std::printf("... and %s; --limit 0 shows all\n", Counted(more, "more line").c_str());
   if (left_out > 0) {
-    std::printf("%zu branches below %g %% are left out; --min-percent 0 shows all\n", left_out,
-                request.min_percent);
+    std::printf("%s below %g %% %s left out; --min-percent 0 shows all\n",
+                Counted(left_out, "branch", "branches").c_str(), request.min_percent,
+                left_out == 1 ? "is" : "are");
   }
 }
 
@@ -243,77 +254,28 @@ void Peek(const ReportRequest& request) {
       };
       if (any) std::printf("\n");
       print(callers[row.frame]);
-      const std::string line = names.Of(row.frame, columns) + "   flat " + Human(view, row.flat) + "   cum " +
-                               Human(view, row.cum) + " " + LimitsText(view, row.cum, row.cum_uncertainty);
+      const std::string limits = LimitsText(view, row.cum, row.cum_uncertainty);
+      const std::string figures = "   flat " + Human(view, row.flat) + "   cum " + Human(view, row.cum) +
+                                  (limits.empty() ? "" : " " + limits);
+      // The name has what is left; where that is little, the figures go to a line of their own.
+      constexpr size_t kIndent = 22, kMinName = 30;
+      const size_t room = OutputColumns() - kIndent;
+      const std::string whole = names.Of(row.frame, 0);
+      const bool in_one = std::min(ColumnsOf(whole), kMinName) + ColumnsOf(figures) <= room;
+      std::string line = names.Of(row.frame, in_one ? room - ColumnsOf(figures) : room);
+      if (in_one) line += figures;
       std::printf("%10s %9s  %s\n", Human(view, row.cum).c_str(),
                   Percent(ToDouble(row.cum), ToDouble(view.total())).c_str(),
                   Coloured(line, Colour::kBold).c_str());
+      if (!in_one) std::printf("%*s%s\n", static_cast<int>(kIndent), "", figures.c_str());
       print(callees[row.frame]);
     }
     any = true;
   }
   if (request.json) std::printf("\n]}\n");
-  if (more > 0 && !request.json) std::printf("\n... and %zu more functions; --limit 0 shows all\n", more);
-}
-
-void Folded(const ReportRequest& request) {
-  const View view(request.files, request.view);
-  TellOfView(view, request.granularity);
-  const FrameTable frames(view.profile(), request.granularity);
-  const auto by_name = [&](const std::vector<uint32_t>& a, const std::vector<uint32_t>& b) {
-    return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(), [&](uint32_t x, uint32_t y) {
-      return frames.name(x) != frames.name(y) ? frames.name(x) < frames.name(y) : x < y;
-    });
-  };
-  std::map<std::vector<uint32_t>, Sum, decltype(by_name)> stacks(by_name);
-  std::vector<uint32_t> stack;
-  for (const uint32_t sample : view.samples()) {
-    RootFirst(view, frames, sample, &stack);
-    stacks[stack] += view.value(sample);
+  if (more > 0 && !request.json) {
+    std::printf("\n... and %s; --limit 0 shows all\n", Counted(more, "more function").c_str());
   }
-  // The largest stay, in the order of the names.
-  Sum least = 0;
-  size_t of_least = 0;  // that many of this size stay
-  if (request.limit != 0 && request.limit < stacks.size()) {
-    std::vector<Sum> sizes;
-    sizes.reserve(stacks.size());
-    for (const auto& [frame_ids, sum] : stacks) sizes.push_back(sum < 0 ? -sum : sum);
-    std::sort(sizes.begin(), sizes.end(), std::greater<>());
-    sizes.resize(request.limit);
-    least = sizes.back();
-    of_least = static_cast<size_t>(std::count(sizes.begin(), sizes.end(), least));
-  }
-  const auto stays = [&](Sum sum) {
-    const Sum size = sum < 0 ? -sum : sum;
-    if (least == 0 || size > least) return true;
-    if (size < least || of_least == 0) return false;
-    --of_least;
-    return true;
-  };
-  if (request.json) std::printf("{%s, \"stacks\": [", JsonHeading(view).c_str());
-  bool any = false;
-  for (const auto& [frame_ids, sum] : stacks) {
-    if (!stays(sum)) continue;
-    std::string line;
-    for (const uint32_t frame : frame_ids) {
-      if (request.json) {
-        line += (line.empty() ? "" : ", ") + JsonString(frames.UniqueName(frame));
-        continue;
-      }
-      // The format's own separators cannot be quoted in it.
-      std::string name = Printable(frames.UniqueName(frame));
-      std::replace(name.begin(), name.end(), ';', ':');
-      line += (line.empty() ? "" : ";") + name;
-    }
-    if (request.json) {
-      std::printf("%s\n  {\"frames\": [%s], \"value\": %s}", any ? "," : "", line.c_str(),
-                  Decimal(sum).c_str());
-    } else {
-      std::printf("%s %s\n", line.empty() ? "[no stack]" : line.c_str(), Decimal(sum).c_str());
-    }
-    any = true;
-  }
-  if (request.json) std::printf("\n]}\n");
 }
 
 }  // namespace heapprof::tools

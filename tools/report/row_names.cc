@@ -30,6 +30,9 @@ RowNames::RowNames(const FrameTable& frames, NameForm form, const std::vector<ui
         frames.granularity() != Granularity::kLine) {
       name.place = ShortPlace(frames.PlaceOf(frame));
     }
+    if (form == NameForm::kDisplay && frames.granularity() == Granularity::kLine) {
+      name.place = ShortPlace(LineOf(frame));
+    }
     by_text[name.text + '\n' + name.place].push_back(frame);
   }
   for (const auto& [text, same] : by_text) {
@@ -47,8 +50,15 @@ std::string RowNames::Plain(uint32_t frame) const {
     return std::string(symbol) +
            (frames_.granularity() == Granularity::kLine ? name.substr(function.size()) : "");
   }
-  if (frames_.granularity() != Granularity::kLine) return DisplayName(function);
-  return DisplayName(function) + name.substr(function.size());
+  return IsOfGo(frames_.source(frame)) ? std::string(function) : DisplayName(function);
+}
+
+// "/src/a.c:12" of "Work /src/a.c:12", a frame by line; "" if that is not known.
+std::string RowNames::LineOf(uint32_t frame) const {
+  const std::string& name = frames_.name(frame);
+  const size_t used = frames_.function_name(frame).size();
+  if (used == 0 || used >= name.size()) return "";
+  return name.substr(used + 1);
 }
 
 void RowNames::TellApart(const std::vector<uint32_t>& same) {
@@ -64,6 +74,13 @@ void RowNames::TellApart(const std::vector<uint32_t>& same) {
     };
     if (differ(signature)) {
       for (const uint32_t frame : same) names_[frame].text = signature(frame);
+      return;
+    }
+  }
+  if (form_ == NameForm::kDisplay && frames_.granularity() == Granularity::kLine) {
+    const auto line = [&](uint32_t frame) { return LineOf(frame); };
+    if (differ(line)) {
+      for (const uint32_t frame : same) names_[frame].place = line(frame);
       return;
     }
   }

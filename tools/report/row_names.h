@@ -33,6 +33,7 @@ class RowNames {
     std::string text, place;
   };
   std::string Plain(uint32_t frame) const;
+  std::string LineOf(uint32_t frame) const;
   void TellApart(const std::vector<uint32_t>& same);
 
   const FrameTable& frames_;

@@ -8,6 +8,7 @@
 
 #include "tools/base/failure.h"
 #include "tools/base/human.h"
+#include "tools/blame/emergency_pool.h"
 #include "tools/profile/drop_frames.h"
 #include "tools/profile/frames.h"
 #include "tools/report/row_names.h"
@@ -24,7 +25,8 @@ std::string TypeInOneLine(const View& view) {
   std::string line =
       Printable(view.type_name()) + " " + HumanWithUnit(static_cast<double>(view.total()), view.unit());
   const FrameTable frames(view.profile(), Granularity::kFunction);
-  const std::vector<Row> rows = MakeTable(view, frames, Order::kFlat);
+  std::vector<Row> rows = MakeTable(view, frames, Order::kFlat);
+  PutPoolLast(frames, &rows);
   if (rows.empty() || rows.front().flat <= 0) return line;
   return line + ", most in " +
          RowNames(frames, NameForm::kDisplay, {rows.front().frame}).Of(rows.front().frame, kMaxName) + " (" +
@@ -37,6 +39,22 @@ Sum Total(const Profile& profile, size_t type) {
   return total;
 }
 
+bool IsPool(const Profile& profile, const ProfileSample& sample) {
+  const Range<uint32_t> stack = profile.stack(sample);
+  if (stack.empty() || profile.locations[stack[0]].line_count != 1) return false;
+  const uint32_t function = profile.lines[profile.locations[stack[0]].first_line].function;
+  return function != kNone && profile.text(profile.functions[function].name) == kEmergencyPool;
+}
+
+// What is in use, but for the reserve of libstdc++ that is in every process.
+Sum Rest(const Profile& profile, size_t in_use) {
+  Sum rest = 0;
+  for (size_t i = 0; i < profile.samples.size(); ++i) {
+    if (!IsPool(profile, profile.samples[i])) rest += profile.values_of(i)[in_use];
+  }
+  return rest;
+}
+
 // The type that says more than what is in use, -1: none. A program that cleans up behind itself has little or
 // nothing left in the end: what libraries keep for good.
 ptrdiff_t WhatWasAllocated(const Profile& profile, size_t in_use) {
@@ -44,7 +62,7 @@ ptrdiff_t WhatWasAllocated(const Profile& profile, size_t in_use) {
   for (size_t i = 0; i < profile.type_count(); ++i) {
     if (profile.type_name(i) != "alloc_space" || i == in_use) continue;
     const bool comparable = profile.unit_name(i) == profile.unit_name(in_use);
-    const Sum rest = Total(profile, in_use), all = Total(profile, i);
+    const Sum rest = Rest(profile, in_use), all = Total(profile, i);
     if (rest == 0 || (comparable && rest > 0 && rest < all / kMinPart)) return static_cast<ptrdiff_t>(i);
   }
   return -1;

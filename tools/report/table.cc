@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "tools/blame/emergency_pool.h"
+
 namespace heapprof::tools {
 namespace {
 
@@ -47,6 +49,13 @@ std::vector<Row> MakeTable(const View& view, const FrameTable& frames, Order ord
     return frames.name(a.frame) < frames.name(b.frame);
   });
   return rows;
+}
+
+bool PutPoolLast(const FrameTable& frames, std::vector<Row>* rows) {
+  const auto end = std::find_if(rows->begin(), rows->end(), [](const Row& row) { return row.flat == 0; });
+  if (end - rows->begin() < 2 || frames.name(rows->front().frame) != kEmergencyPool) return false;
+  std::rotate(rows->begin(), rows->begin() + 1, end);
+  return true;
 }
 
 Edges MakeEdges(const View& view, const FrameTable& frames) {

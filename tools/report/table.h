@@ -27,6 +27,10 @@ enum class Order { kFlat, kCumulative };
 // Rows with any value, the largest first; equal ones by name.
 std::vector<Row> MakeTable(const View& view, const FrameTable& frames, Order order);
 
+// Where the row of libstdc++'s reserve, which nobody can change, is the first, as in a small program, puts it
+// behind the others that asked for something. For people; JSON keeps to the order. Returns whether it was.
+bool PutPoolLast(const FrameTable& frames, std::vector<Row>* rows);
+
 // Sums by (caller, callee) of neighbouring frames, each pair once a sample; a frame is no neighbour of
 // itself.
 using Edges = std::map<std::pair<uint32_t, uint32_t>, Sum>;

@@ -76,7 +76,8 @@ class TopPage {
 
   std::string Heading() const {
     const std::string error = ShowsUnicode() ? "\u00b195%" : "+-95%";
-    return Line("flat", error, "flat%", bars() ? std::string(kBar, ' ') : "", "cum", error, "cum%", "  name");
+    return Line("flat", error, "flat%", bars() ? std::string(kBar, ' ') : "", "cum", error, "cum%", "  ") +
+           "name";
   }
 
   // A row up to its name, and the name.
@@ -107,9 +108,12 @@ class TopPage {
                    const std::string& bar, const std::string& cum, const std::string& cum_error,
                    const std::string& cum_share, const std::string& rest) const {
     const auto error = [&](const std::string& text) { return sampled() ? AlignRight(text, kError) : ""; };
+    // The bar stands behind the figures that it shows.
+    const bool of_flat = request_.order == Order::kFlat;
+    const std::string shown = bar.empty() ? "" : " " + bar;
     return AlignRight(flat, kFigure) + error(flat_error) + AlignRight(flat_share, kShare + 1) +
-           (bar.empty() ? "" : " " + bar) + AlignRight(cum, kFigure + 1) + error(cum_error) +
-           AlignRight(cum_share, kShare + 1) + rest;
+           (of_flat ? shown : "") + AlignRight(cum, kFigure + 1) + error(cum_error) +
+           AlignRight(cum_share, kShare + 1) + (of_flat ? "" : shown) + rest;
   }
 
   const View& view_;
@@ -131,6 +135,7 @@ void Top(const ReportRequest& request) {
 
   PrintHeading(view);
   const size_t all = rows.size();
+  const bool pool_moved = request.order == Order::kFlat && PutPoolLast(frames, &rows);
   rows.resize(limit);
   const TopPage page(view, frames, rows, request);
   std::printf("%s\n", Coloured(page.Heading(), Colour::kBold).c_str());
@@ -141,15 +146,17 @@ void Top(const ReportRequest& request) {
     const std::string line = page.Text(row, noise);
     std::printf("%s\n", noise ? Coloured(line, Colour::kDim).c_str() : line.c_str());
   }
-  if (limit < all) std::printf("... and %zu more lines; --limit 0 shows all\n", all - limit);
+  if (limit < all)
+    std::printf("... and %s; --limit 0 shows all\n", Counted(all - limit, "more line").c_str());
   const bool any_start = std::any_of(rows.begin(), rows.end(), [&](const Row& row) {
     const std::string& name = frames.name(row.frame);
     return name[0] == '[' && name.find("+0x") != std::string::npos;
   });
-  if (any_start) {
-    std::printf("[FILE+0x...] functions of a stripped file that no symbol names, by where they begin\n");
-  }
-  if (any_noise) std::printf("~ within the noise: fewer than about eight samples stand behind the line\n");
+  const auto note = [](const char* text) { std::printf("%s\n", Wrapped(text, OutputColumns()).c_str()); };
+  if (any_start) note("[FILE+0x...] functions of a stripped file that no symbol names, by where they begin");
+  if (pool_moved)
+    note("[libstdc++: ...] a reserve of every process with libstdc++; what others asked for is before it");
+  if (any_noise) note("~ within the noise: fewer than about eight samples stand behind the line");
 }
 
 }  // namespace heapprof::tools

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "tools/base/failure.h"
+#include "tools/blame/emergency_pool.h"
 #include "tools/blame/hide.h"
 #include "tools/blame/types.h"
 #include "tools/profile/merge.h"
@@ -64,6 +65,7 @@ View::View(const std::string& file, Profile profile, const ViewOptions& options)
       profile_(std::move(profile)),
       type_(TypeOf(file, profile_, options.type)),
       estimator_(profile_, type_) {
+  NameEmergencyPool(&profile_);
   Select(options);
   CutStacks(options);
 }

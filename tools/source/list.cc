@@ -230,7 +230,8 @@ void List(const ListRequest& request) {
       printer.Print(functions[i], sources.Find(functions[i].file).lines, request.context);
     }
     if (limit < functions.size()) {
-      std::printf("\n... and %zu more functions; --limit 0 shows all\n", functions.size() - limit);
+      std::printf("\n... and %s; --limit 0 shows all\n",
+                  Counted(functions.size() - limit, "more function").c_str());
     }
   }
   if (functions.empty() && NamedShare(view.profile()) >= kFewNames) {

@@ -22,7 +22,7 @@ class Made {
  public:
   Made() : strings_(&profile_.header.strings) {
     profile_.header.sample_types.push_back({strings_.Intern("inuse_space"), strings_.Intern("bytes")});
-    for (const char* path : {"/bin/app", "/lib/libstdc++.so.6.0.30", "/lib/libc.so.6"}) {
+    for (const char* path : {"/bin/app", "/lib/libstdc++.so.6.0.30", "/lib/libc.so.6", "/lib/libown.so"}) {
       ProfileMapping mapping;
       mapping.filename = strings_.Intern(path);
       profile_.mappings.push_back(mapping);
@@ -30,7 +30,7 @@ class Made {
   }
 
   // The leaf first. "a|b" is one location, in which a is inlined into b; a name in brackets has no function:
-  // "[1]" is code of mapping 1.
+  // "[1]" is code of mapping 1, "[1+16]" of the function that begins there at 16.
   void Add(const std::vector<std::string>& stack, int64_t bytes) {
     ProfileSample sample;
     sample.first_frame = static_cast<uint32_t>(profile_.frames.size());
@@ -62,6 +62,7 @@ class Made {
     location.first_line = static_cast<uint32_t>(profile_.lines.size());
     if (names[0] == '[') {
       location.mapping = static_cast<uint32_t>(names[1] - '0');
+      if (names[2] == '+') location.function_start = std::stoul(names.substr(3));
       names.clear();
     }
     while (!names.empty()) {
@@ -154,6 +155,29 @@ TEST(Fold, AWrapperIsKnownByWhatItDoes) {
   EXPECT_EQ(FoldedText({{"xmalloc"}}, 100), "1 wrapper folded: xmalloc; --unfold shows it");
 }
 
+// "[libown.so+0x10]" says nothing, the functions that call it do.
+TEST(Fold, AWrapperThatNothingNamesIsKnownByWhoCallsIt) {
+  Made made;
+  for (const char* caller : {"a", "b", "c"}) {
+    made.Add({"[3+16]", caller, "main"}, 10);
+    // Named functions do not call it, or another one asks for the bytes:
+    made.Add({"[3+32]", "[3+48]", caller, "main"}, 10);
+    made.Add({"fill", "[3+64]", caller, "main"}, 10);
+  }
+  made.Add({"[3+80]", "[3+96]", "main"}, 1000);
+  for (const char* caller : {"a", "b", "c", "d", "e", "f", "g", "h"}) made.Add({"[3+80]", caller, "main"}, 1);
+  made.Add({"[3+112]", "a", "main"}, 10);
+  made.Add({"[3+112]", "b", "main"}, 10);
+  const Folded folded = made.Run();
+  EXPECT_THAT(made.Stack(0), ElementsAre("a", "main"));
+  EXPECT_THAT(made.Stack(1), ElementsAre("[libown.so]", "[libown.so]", "a", "main"));
+  EXPECT_THAT(made.Stack(2), ElementsAre("fill", "[libown.so]", "a", "main"));
+  EXPECT_THAT(made.Stack(9), ElementsAre("[libown.so]", "main"));
+  EXPECT_THAT(made.Stack(10), ElementsAre("a", "main"));
+  EXPECT_THAT(made.Stack(18), ElementsAre("[libown.so]", "a", "main")) << "two callers are few";
+  EXPECT_THAT(folded.names, ElementsAre("[libown.so+0x50]", "[libown.so+0x10]"));
+}
+
 TEST(Fold, WhatIsAskedForStays) {
   Made made;
   made.Add({"xmalloc", "parse", "main"}, 10);
@@ -167,12 +191,41 @@ TEST(Fold, EveryLineOfTheListIsAnEntry) {
   EXPECT_THAT(Plumbing::Default().mistakes(), IsEmpty());
   EXPECT_EQ(Plumbing("[fold]\nxmalloc\n [leaf]\n[other]\n").mistakes().size(), 2u);
   const Plumbing& list = Plumbing::Default();
-  for (const char* name :
-       {"operator new", "Foo::operator new[]", "std::vector::push_back", "xmalloc", "zmalloc_usable",
-        "g_malloc0", "av_malloc", "CRYPTO_malloc", "sqlite3Malloc", "PyMem_Malloc", "PyObject_Malloc",
-        "OPENSSL_LH_insert", "absl::container_internal::raw_hash_set::resize", "folly::F14FastMap::insert",
-        "boost::container::vector::reserve", "alloc::vec::Vec::reserve",
-        "<alloc::vec::Vec as core::clone::Clone>::clone", "je_arena_malloc"}) {
+  for (const char* name : {"operator new",
+                           "Foo::operator new[]",
+                           "std::vector::push_back",
+                           "xmalloc",
+                           "zmalloc_usable",
+                           "g_malloc0",
+                           "av_malloc",
+                           "CRYPTO_malloc",
+                           "sqlite3Malloc",
+                           "PyMem_Malloc",
+                           "PyObject_Malloc",
+                           "OPENSSL_LH_insert",
+                           "absl::container_internal::raw_hash_set::resize",
+                           "folly::F14FastMap::insert",
+                           "boost::container::vector::reserve",
+                           "alloc::vec::Vec::reserve",
+                           "<alloc::vec::Vec as core::clone::Clone>::clone",
+                           "je_arena_malloc",
+                           "ggc_internal_alloc",
+                           "_obstack_newchunk",
+                           "llvm::SmallVectorBase::grow_pod",
+                           "llvm::BumpPtrAllocatorImpl::Allocate",
+                           "os::malloc",
+                           "AllocateHeap",
+                           "MemoryContextAllocZero",
+                           "AllocSetAlloc",
+                           "ruby_xmalloc2",
+                           "Perl_safesysmalloc",
+                           "_emalloc",
+                           "g_strndup",
+                           "QHashPrivate::Data::rehash",
+                           "uv__malloc",
+                           "node::Malloc",
+                           "strbuf_grow",
+                           "rm_calloc"}) {
     EXPECT_EQ(list.OfName(name), Blame::kFold) << name;
   }
   for (const char* name : {"main", "standard::vector::f", "createObject", "core::Engine::run", "myxmalloc",
@@ -211,7 +264,8 @@ TEST(Fold, ChangesRowsAndNeverSums) {
                                           "start_thread|xmalloc",
                                           "pool_alloc",
                                           "strdup|work|std::find<int>(int*)|main",
-                                          "call_init"};
+                                          "call_init",
+                                          "[3+16]"};
   std::mt19937 random(7);
   for (int round = 0; round < 300; ++round) {
     Made made;

@@ -92,6 +92,28 @@ TEST_F(Diff, OfTwoProcessesCallsALeakGrowthAndTheRestNoise) {
   EXPECT_EQ(Run({}).exit_status, 0);
 }
 
+TEST_F(Diff, TwoFunctionsOfOneNameAreTwoRows) {
+  for (pb::Profile* profile : {&base_, &now_}) {
+    for (const int function : {1, 2}) {
+      profile->mutable_function(function)->set_name(Intern(profile, "grow"));
+      profile->mutable_function(function)->set_filename(
+          Intern(profile, function == 1 ? "/src/a.c" : "/src/b.c"));
+      profile->mutable_function(function)->set_start_line(10 * function);
+    }
+  }
+  Add(&base_, 2, 1024, 400, 400);
+  Add(&now_, 3, 1024, 400, 400);
+  const std::string out = Run({"--limit", "0"}).out;
+  EXPECT_THAT(out, testing::ContainsRegex("shrank p [^ ]* +grow \\(a.c:10\\)\n"));
+  EXPECT_THAT(out, testing::ContainsRegex("grew p [^ ]* +grow \\(b.c:20\\)\n"));
+  EXPECT_THAT(out, HasSubstr("            grow (/src/b.c:20)\n            main\n"));
+  EXPECT_THAT(Run({"--json"}).out, HasSubstr("[\"grow (/src/a.c:10)\"]"));
+  // Of another build, in which the lines have moved, the files tell.
+  now_.mutable_mapping(0)->set_build_id(Intern(&now_, "another"));
+  now_.mutable_function(2)->set_start_line(30);
+  EXPECT_THAT(Run({"--json"}).out, HasSubstr("[\"grow (/src/b.c)\"]"));
+}
+
 // Their callers grew as much: they are not what is looked for.
 TEST_F(Diff, WhatAskedForTheMemoryItselfComesFirst) {
   Add(&now_, 2, 1024, 100, 100);

@@ -15,6 +15,13 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
+size_t LongestLine(const std::string& text) {
+  std::istringstream lines(text);
+  size_t longest = 0;
+  for (std::string line; std::getline(lines, line);) longest = std::max(longest, line.size());
+  return longest;
+}
+
 // Stacks main > Left > Leaf 1000 bytes, main > Right > Leaf 3000, main > Right 500, main > Left > Left 200 (a
 // recursion); Right is inlined into main in its location. Every block is in the file: period 1.
 class Report : public testing::Test {
@@ -91,8 +98,9 @@ TEST_F(Report, TopSumsFlatAndCumulativeValues) {
 }
 
 TEST_F(Report, TopHasItsFormsAndFilters) {
-  EXPECT_THAT(Run({"top", "--cum", "--limit", "1"}), HasSubstr("100.0%  main\n... and 3 more lines"));
-  EXPECT_THAT(Run({"top", "--by", "line"}), HasSubstr("Right /src/Right.cc:30\n"));
+  EXPECT_THAT(Run({"top", "--cum", "--limit", "1"}),
+              HasSubstr("100.0% ########  main\n... and 3 more lines"));
+  EXPECT_THAT(Run({"top", "--by", "line"}), HasSubstr("Right (Right.cc:30)\n"));
   EXPECT_THAT(Run({"top", "--by", "file"}), HasSubstr("  /src/Left.cc\n"));
   EXPECT_THAT(Run({"top", "--by", "module"}), HasSubstr("4.6 KiB 100.0%  [program]\n"));
   EXPECT_THAT(Run({"top", "--type", "alloc_objects"}), HasSubstr("alloc_objects: 8 of 8\n"));
@@ -116,6 +124,16 @@ TEST_F(Report, FunctionsOfOneNameAreRowsOfTheirOwn) {
   EXPECT_THAT(out, HasSubstr("  Leaf [program]\n"));
   EXPECT_THAT(Run({"folded"}), HasSubstr("main;Leaf (/src/Left.cc:7);Leaf (/src/Leaf.cc) 1000\n"));
   EXPECT_THAT(Run({"top", "--by", "name"}), HasSubstr("4.6 KiB 100.0% ########    4.6 KiB 100.0%  Leaf\n"));
+}
+
+TEST_F(Report, PackagesOfGoAreNoPartsOfAFunction) {
+  for (const auto& [function, file] : {std::pair(1, "/src/main.go"), std::pair(2, "/src/main.c")}) {
+    profile_.mutable_function(function)->set_name(Intern(&profile_, "main.cold"));
+    profile_.mutable_function(function)->set_filename(Intern(&profile_, file));
+  }
+  Write();
+  EXPECT_THAT(Run({"top"}), HasSubstr("25.5%  main.cold\n"));
+  EXPECT_THAT(Run({"top"}), HasSubstr("74.5%  main (main.c)\n"));
 }
 
 TEST_F(Report, NamesHaveThreeForms) {
@@ -150,14 +168,48 @@ TEST_F(Report, NamesFitTheWidth) {
     command.argv = {HEAPPROF_COMMAND, "top", path_};
     command.env = {{"LC_ALL", "C"}, {"COLUMNS", std::to_string(width)}};
     const Result result = RunProgram(command);
-    std::istringstream lines(result.out);
-    std::string line;
-    std::getline(lines, line);  // with the file's name
-    size_t longest = 0;
-    while (std::getline(lines, line)) longest = std::max(longest, line.size());
+    const size_t longest = LongestLine(result.out);
     EXPECT_LE(longest, width) << result.out;
     EXPECT_GE(longest, std::min<size_t>(width, 90)) << result.out;
   }
+}
+
+TEST_F(Report, EveryLineFitsTheWidth) {
+  profile_.set_period(524288);  // with limits, which are long
+  profile_.mutable_function(3)->set_name(Intern(
+      &profile_, "ns::a_function_with_a_name::that_is_too_long_for_any_page_at_all_of_those_that_there_are"));
+  Write();
+  for (const char* width : {"80", "100"}) {
+    for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+             {"top"}, {"top", "--cum"}, {"top", "--by", "line"}, {"tree"}, {"peek", "a_function"}}) {
+      Command command;
+      command.argv = {HEAPPROF_COMMAND};
+      command.argv.insert(command.argv.end(), words.begin(), words.end());
+      command.argv.push_back(path_);
+      command.env = {{"LC_ALL", "C"}, {"COLUMNS", width}};
+      const Result result = RunProgram(command);
+      EXPECT_LE(LongestLine(result.out), std::stoul(width)) << result.out;
+    }
+  }
+}
+
+TEST_F(Report, ALineKeepsItsNameBeforeItsPath) {
+  const std::string folder(120, 'd');
+  profile_.mutable_function(3)->set_filename(Intern(&profile_, "/src/" + folder + "/Leaf.cc"));
+  Write();
+  EXPECT_THAT(Run({"top", "--by", "line"}), HasSubstr("  Leaf (Leaf.cc:40)\n"));
+  EXPECT_THAT(Run({"top", "--by", "line", "--long"}), HasSubstr("  Leaf /src/" + folder + "/Leaf.cc:40\n"));
+  // Two lines that would read the same have their paths.
+  profile_.mutable_function(2)->set_name(Intern(&profile_, "Leaf"));
+  profile_.mutable_function(2)->set_filename(Intern(&profile_, "/lib/Leaf.cc"));
+  profile_.mutable_location(2)->mutable_line(0)->set_line(40);
+  Write();
+  EXPECT_THAT(Run({"top", "--by", "line"}), HasSubstr("  Leaf (/lib/Leaf.cc:40)\n"));
+}
+
+TEST_F(Report, BarsStandBehindTheFiguresThatTheyShow) {
+  EXPECT_THAT(Run({"top"}), HasSubstr("3.9 KiB  85.1% ########    3.9 KiB  85.1%  Leaf\n"));
+  EXPECT_THAT(Run({"top", "--cum"}), HasSubstr("       0 B     0%    4.6 KiB 100.0% ########  main\n"));
 }
 
 TEST_F(Report, PlumbingIsFoldedIntoItsCallers) {
@@ -194,8 +246,10 @@ TEST_F(Report, ItsHeadingHasTheLimitsOfWhatIsShown) {
   profile_.set_period(524288);
   Write();
   const auto limits = [&](const std::string& filter) {
-    const std::string heading = Run({"top", filter});
-    return heading.substr(0, heading.find('\n'));
+    std::string heading = Run({"top", filter});
+    heading.resize(heading.find("\n      flat"));
+    const size_t second = heading.find("\n ");  // a long one goes on in the next line
+    return second == std::string::npos ? heading : heading.erase(second, 2);
   };
   EXPECT_THAT(limits("--focus=."), HasSubstr(": 4.6 KiB of 4.6 KiB, 95 % sure to be in ["));
   // The limits are those of the part, which does not reach up to the whole's.
@@ -233,12 +287,14 @@ TEST_F(Report, SaysThatAProfileHasNoNames) {
 
 TEST_F(Report, TreeShowsCallsFromTheRoot) {
   EXPECT_THAT(Run({"tree"}), HasSubstr("   4.6 KiB 100.00%             main\n"
-                                       "   3.4 KiB  74.47%      500 B    Right\n"
-                                       "   2.9 KiB  63.83%    2.9 KiB    Leaf\n"
-                                       "   1.2 KiB  25.53%               Left\n"
-                                       "    1000 B  21.28%     1000 B      Leaf\n"
-                                       "     200 B   4.26%      200 B      Left\n"));
-  EXPECT_THAT(Run({"tree", "--min-percent", "22"}), HasSubstr("2 branches below 22 % are left out"));
+                                       "   3.4 KiB  74.47%      500 B  |-Right\n"
+                                       "   2.9 KiB  63.83%    2.9 KiB  | Leaf\n"
+                                       "   1.2 KiB  25.53%             `-Left\n"
+                                       "    1000 B  21.28%     1000 B    |-Leaf\n"
+                                       "     200 B   4.26%      200 B    `-Left\n"));
+  EXPECT_THAT(Run({"tree", "--min-percent", "22"}), HasSubstr("\n2 branches below 22 % are left out"));
+  EXPECT_THAT(Run({"tree", "--min-percent", "5"}), HasSubstr("\n1 branch below 5 % is left out"));
+  EXPECT_THAT(Run({"tree", "--limit", "5"}), HasSubstr("\n... and 1 more line; --limit 0 shows all"));
   EXPECT_THAT(Run({"tree", "--json"}),
               HasSubstr("{\"depth\": 2, \"name\": \"Leaf\", \"flat\": 3000, \"cum\": 3000}"));
 }

@@ -11,7 +11,9 @@
 #include <unordered_map>
 
 #include "tools/base/failure.h"
+#include "tools/base/human.h"
 #include "tools/base/progress.h"
+#include "tools/blame/emergency_pool.h"
 #include "tools/profile/interner.h"
 #include "tools/profile/profile_writer.h"
 #include "tools/symbols/demangle.h"
@@ -235,6 +237,12 @@ SymbolizeResult Symbolizer::Run(Profile* profile) {
     WarnOf(*profile, *module);
   }
   if (options_.only_unnamed) FindFunctionStarts(profile);
+  for (const uint32_t at : NameEmergencyPool(profile)) {
+    const uint32_t mapping = profile->locations[at].mapping;
+    ModuleNames* module = mapping == kNone ? nullptr : ModuleOf(*profile, mapping, process);
+    const auto of_module = left.find(module);
+    if (of_module != left.end() && --of_module->second == 0) left.erase(of_module);
+  }
   if (!options_.quiet) TellOf(left);
   return result;
 }
@@ -249,8 +257,8 @@ void Symbolizer::TellOf(const std::map<ModuleNames*, size_t>& unnamed) {
   });
   for (size_t i = 0; i < order.size(); ++i) {
     if (i == options_.max_told) {
-      Tell(std::to_string(order.size() - i) +
-           " more files are without names; heapprof symbolize tells of all");
+      Tell(Counted(order.size() - i, "more file") + (order.size() - i == 1 ? " is" : " are") +
+           " without names; heapprof symbolize tells of all");
       break;
     }
     const ModuleNames& module = *order[i].second;
