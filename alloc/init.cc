@@ -93,6 +93,21 @@ void FindNextFunctions() {
   FindNext("sigwaitinfo", &g_next.sigwaitinfo);
   FindNext("sigtimedwait", &g_next.sigtimedwait);
   FindNext("signalfd", &g_next.signalfd);
+  FindNext("setuid", &g_next.setuid);
+  FindNext("seteuid", &g_next.seteuid);
+  FindNext("setgid", &g_next.setgid);
+  FindNext("setegid", &g_next.setegid);
+  FindNext("setreuid", &g_next.setreuid);
+  FindNext("setregid", &g_next.setregid);
+  FindNext("setresuid", &g_next.setresuid);
+  FindNext("setresgid", &g_next.setresgid);
+  FindNext("setgroups", &g_next.setgroups);
+  FindNext("initgroups", &g_next.initgroups);
+  FindNext("unshare", &g_next.unshare);
+  FindNext("setns", &g_next.setns);
+  FindNext("chroot", &g_next.chroot);
+  FindNext("capset", &g_next.capset);
+  FindNext("prctl", &g_next.prctl);
   FindNext("syscall", &hp_next_syscall);
 }
 

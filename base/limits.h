@@ -9,7 +9,7 @@
 namespace heapprof {
 
 inline constexpr uint32_t kMaxStackFrames = 1024;      // max_frames
-inline constexpr int kMinCpuHz = 1, kMaxCpuHz = 4000;  // cpu_hz
+inline constexpr int kMinCpuHz = 1, kMaxCpuHz = 4000;  // cpu_hz, wall_hz
 
 }  // namespace heapprof
 

@@ -110,6 +110,13 @@ bool ParseCpuClock(Span value, CpuClock* clock) {
   return true;
 }
 
+bool ParseHz(Span value, int* hz) {
+  uint64_t number;
+  if (!ParseSize(value, kMaxCpuHz, &number) || number < kMinCpuHz) return false;
+  *hz = static_cast<int>(number);
+  return true;
+}
+
 bool ParseChildren(Span value, bool* children) {
   if (value.Is("all")) {
     *children = true;
@@ -148,12 +155,9 @@ Verdict SetOption(Span key, Span value, Options* options) {
   if (key.Is("output")) return verdict(value.size != 0 && CopyPath(value, options->output));
   if (key.Is("dump_signal")) return verdict(ParseSignal(value, &options->dump_signal));
   if (key.Is("dump_at_exit")) return verdict(ParseBool(value, &options->dump_at_exit));
-  if (key.Is("cpu_hz")) {
-    uint64_t hz;
-    if (!ParseSize(value, kMaxCpuHz, &hz) || hz < kMinCpuHz) return Verdict::kBad;
-    options->cpu_hz = static_cast<int>(hz);
-    return Verdict::kGood;
-  }
+  if (key.Is("cpu_hz")) return verdict(ParseHz(value, &options->cpu_hz));
+  if (key.Is("wall_hz")) return verdict(ParseHz(value, &options->wall_hz));
+  if (key.Is("wall_at_start")) return verdict(ParseBool(value, &options->wall_at_start));
   if (key.Is("cpu_clock")) return verdict(ParseCpuClock(value, &options->cpu_clock));
   if (key.Is("cpu_at_start")) return verdict(ParseBool(value, &options->cpu_at_start));
   if (key.Is("cpu_signal")) return verdict(ParseSignal(value, &options->cpu_signal));

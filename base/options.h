@@ -31,6 +31,8 @@ struct Options {
   bool cpu_at_start = false;
   int cpu_signal = 0;  // 0 = none
   CpuClock cpu_clock = CpuClock::kAuto;
+  int wall_hz = 20;
+  bool wall_at_start = false;
   uint64_t metadata_limit = 256u << 20;
   uint64_t seed = 0;
   bool children = true;  // programs that this one starts are profiled, too

@@ -8,6 +8,7 @@
 #include "heapprof/heapprof.h"
 #include "profiles/cpu_profile.h"
 #include "profiles/dump.h"
+#include "profiles/wall_profile.h"
 #include "sampling/cpu/cpu_sampler.h"
 #include "sampling/heap/heap_tables.h"
 #include "sampling/recorder.h"
@@ -42,6 +43,10 @@ HEAPPROF_API int heapprof_reset_peak(void) {
 HEAPPROF_API int heapprof_start_cpu_profile(int fd, int hz) { return heapprof::StartCpuProfile(fd, hz); }
 
 HEAPPROF_API int heapprof_stop_cpu_profile(void) { return heapprof::StopCpuProfile(); }
+
+HEAPPROF_API int heapprof_start_wall_profile(int fd, int hz) { return heapprof::StartWallProfile(fd, hz); }
+
+HEAPPROF_API int heapprof_stop_wall_profile(void) { return heapprof::StopWallProfile(); }
 
 HEAPPROF_API int heapprof_labels_set(const char* key, const char* value) {
   return heapprof::SetLabel(key, value);

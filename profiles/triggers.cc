@@ -12,6 +12,7 @@
 #include "profiles/dump_file.h"
 #include "profiles/dump_record.h"
 #include "profiles/fatal_signals.h"
+#include "profiles/wall_profile.h"
 
 namespace heapprof {
 namespace {
@@ -19,6 +20,7 @@ namespace {
 void OnDumpSignal(int, siginfo_t*, void*) { DumpOnSignal(); }
 
 void DumpAtExit() {
+  StopWallProfileAtExit();
   StopCpuProfileAtExit();
   if (GetOptions().dump_at_exit) DumpHeap(nullptr);
 }
@@ -47,7 +49,8 @@ void InstallTriggers() {
   PublishDumpSignal(options.dump_signal, reinterpret_cast<uintptr_t>(OnDumpSignal), options.output);
   if (options.dump_signal > 0) InstallHandler(options.dump_signal, OnDumpSignal);
   InstallCpuTriggers();
-  if (options.dump_at_exit || options.cpu_at_start) InstallFatalSignals(DumpAtExit);
+  StartWallProfileAtStart();
+  if (options.dump_at_exit || options.cpu_at_start || options.wall_at_start) InstallFatalSignals(DumpAtExit);
   at_quick_exit(AtQuickExit);
   if (options.verbose) SaySetUp(options);
 }
@@ -57,6 +60,7 @@ void TriggersAfterForkInChild(bool copied) {
   DumpsAfterForkInChild();
   FatalSignalsAfterForkInChild();
   CpuProfileAfterForkInChild(copied);
+  WallProfileAfterForkInChild(copied);
 }
 
 }  // namespace heapprof

@@ -134,6 +134,14 @@ void ProfileBuilder::SampleLabel(const char* key, int64_t number, const char* un
   wire_.EndMessage(fields::sample::kLabel, start);
 }
 
+void ProfileBuilder::SampleLabel(const char* key, const char* text) {
+  if (!TakeLabel()) return;
+  WireEncoder::Mark start = wire_.StartMessage();
+  wire_.Int64(fields::label::kKey, strings_.Add(key));
+  wire_.Int64(fields::label::kStr, strings_.Add(text));
+  wire_.EndMessage(fields::sample::kLabel, start);
+}
+
 void ProfileBuilder::SampleLabel(uint32_t key, uint32_t text) {
   if (key > label_texts_.count || text > label_texts_.count || !TakeLabel()) return;
   UseLabelText(key);

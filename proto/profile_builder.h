@@ -103,6 +103,7 @@ class ProfileBuilder {
   void SampleLocations(const uint32_t* ids, size_t count, uint32_t shift = 0, uint64_t last = 0);
   void SampleValues(const int64_t* values, size_t count);
   void SampleLabel(const char* key, int64_t number, const char* unit);
+  void SampleLabel(const char* key, const char* text);
   // By the numbers of its texts; left out if they are not among the builder's.
   void SampleLabel(uint32_t key, uint32_t text);
   void EndSample();

@@ -21,6 +21,7 @@
 #include "sampling/unwind/cfi/registered_frames.h"
 #include "sampling/unwind/shown_code.h"
 #include "sampling/unwind/walk.h"
+#include "sampling/wall/wall_sampler.h"
 
 namespace heapprof {
 namespace {
@@ -63,11 +64,13 @@ bool IsStillThere(const Module& module, const ModuleTable& now) {
          strcmp(found.path, module.path) == 0;
 }
 
-bool AreAnyStacks() { return HeapBuckets().count() != 0 || ProcessProfiles().HasStacks() || cpu::Running(); }
+bool AreAnyStacks() {
+  return HeapBuckets().count() != 0 || ProcessProfiles().HasStacks() || cpu::Running() || wall::Running();
+}
 
 bool IsInStacks(uint64_t start, uint64_t limit) {
   return HeapBuckets().HasLocationIn(start, limit) || ProcessProfiles().HasLocationIn(start, limit) ||
-         cpu::HasLocationIn(start, limit);
+         cpu::HasLocationIn(start, limit) || wall::HasLocationIn(start, limit);
 }
 
 // A module that a walk has met may be one that went before: its stacks are to be those of that time. On a
@@ -110,6 +113,7 @@ void RetireWhatHasGone(const Module* known, uint32_t count, const ModuleTable& n
       HeapBuckets().MoveLocations(module.start, module.limit, entry->start);
       ProcessProfiles().MoveLocations(module.start, module.limit, entry->start);
       cpu::MoveLocations(module.start, module.limit, entry->start);
+      wall::MoveLocations(module.start, module.limit, entry->start);
     }
   }
 }

@@ -58,7 +58,7 @@ std::string CheckSignal(const std::string& text) try {
 }
 
 struct CommandLine {
-  std::string interval, output, max_frames, signal, cpu_hz, children;
+  std::string interval, output, max_frames, signal, cpu_hz, wall_hz, children;
   std::vector<std::string> options;
   bool exit_dump = false, verbose = false, quiet = false;
   RunRequest run;
@@ -78,6 +78,10 @@ CLI::App* AddRun(CLI::App* app, CommandLine* line) {
   run->add_flag("--exit-dump", line->exit_dump, "Write a profile when the program ends, too");
   run->add_flag("--cpu{100}", line->cpu_hz,
                 "Write a CPU profile when the program ends, too; --cpu=HZ samples HZ times a second")
+      ->check(WholeNumber(kMinCpuHz, kMaxCpuHz, "rate"))
+      ->option_text("HZ");
+  run->add_flag("--wall{20}", line->wall_hz,
+                "Write a wall-clock profile when the program ends, too; --wall=HZ looks HZ times a second")
       ->check(WholeNumber(kMinCpuHz, kMaxCpuHz, "rate"))
       ->option_text("HZ");
   run->add_option("--max-frames", line->max_frames,
@@ -151,6 +155,8 @@ std::vector<OptionPair> LibraryOptions(const CommandLine& line) {
   add("dump_at_exit", line.exit_dump ? "1" : "");
   add("cpu_at_start", line.cpu_hz.empty() ? "" : "1");
   add("cpu_hz", line.cpu_hz);
+  add("wall_at_start", line.wall_hz.empty() ? "" : "1");
+  add("wall_hz", line.wall_hz);
   add("max_frames", line.max_frames);
   add("dump_signal", line.signal);
   add("children", line.children);

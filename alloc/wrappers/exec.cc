@@ -20,6 +20,7 @@
 #include "alloc/wrappers/next.h"
 #include "base/signal/signal_front.h"
 #include "sampling/cpu/cpu_sampler.h"
+#include "sampling/wall/wall_sampler.h"
 
 extern "C" char** environ;
 
@@ -38,11 +39,13 @@ int WithClocksStopped(char* const* environment, Call call) {
     environment = made;
   }
   bool paused = cpu::PauseForExec();
+  bool watched = wall::Pause();
   FrontsBeforeExec();
   int result = call(environment);
   int saved = errno;
   FrontsAfterFailedExec();
   if (paused) cpu::ResumeAfterExec();
+  if (watched) wall::Resume();
   errno = saved;
   return result;
 }

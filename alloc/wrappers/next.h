@@ -12,6 +12,9 @@
 #include <sys/time.h>
 #include <time.h>
 
+struct __user_cap_header_struct;
+struct __user_cap_data_struct;
+
 #pragma GCC visibility push(hidden)
 extern "C" {
 extern long (*hp_next_syscall)(long, ...);  // for syscall_<arch>.S
@@ -41,6 +44,21 @@ struct NextFunctions {
   int (*timer_create)(clockid_t, sigevent*, timer_t*);
   int (*timer_delete)(timer_t);
   int (*mq_notify)(mqd_t, const sigevent*);
+  int (*setuid)(uid_t);
+  int (*seteuid)(uid_t);
+  int (*setgid)(gid_t);
+  int (*setegid)(gid_t);
+  int (*setreuid)(uid_t, uid_t);
+  int (*setregid)(gid_t, gid_t);
+  int (*setresuid)(uid_t, uid_t, uid_t);
+  int (*setresgid)(gid_t, gid_t, gid_t);
+  int (*setgroups)(size_t, const gid_t*);
+  int (*initgroups)(const char*, gid_t);
+  int (*unshare)(int);
+  int (*setns)(int, int);
+  int (*chroot)(const char*);
+  int (*capset)(__user_cap_header_struct*, const __user_cap_data_struct*);
+  int (*prctl)(int, ...);
   int (*sigwait)(const sigset_t*, int*);
   int (*sigwaitinfo)(const sigset_t*, siginfo_t*);
   int (*sigtimedwait)(const sigset_t*, siginfo_t*, const timespec*);

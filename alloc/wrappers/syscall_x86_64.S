@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// long syscall(long number, ...), for x86-64: libc's, but for exit.
+// long syscall(long number, ...), for x86-64: libc's, but for exit, and for what changes the rights of the
+// process while a wall-clock profile runs (rights.h).
 //
 // A thread that ends by the system call alone runs no destructor of a key. jemalloc would go on to hold its record,
 // which lies in the thread's own memory, in lists that other threads write: once that memory is unmapped or another
@@ -11,7 +12,7 @@
 #define SYS_EXIT 60
 
         .text
-        .hidden hp_next_syscall, hp_thread_ends
+        .hidden hp_next_syscall, hp_thread_ends, hp_watched, hp_changes_rights, hp_rights_syscall
         .globl  syscall
         .type   syscall, @function
         .p2align 4
@@ -19,7 +20,9 @@ syscall:
         .cfi_startproc
         cmpq    $SYS_EXIT, %rdi
         je      1f
-        movq    hp_next_syscall(%rip), %rax
+        cmpb    $0, hp_watched(%rip)
+        jne     4f
+5:      movq    hp_next_syscall(%rip), %rax
         testq   %rax, %rax
         je      2f
         jmp     *%rax
@@ -53,6 +56,30 @@ syscall:
         movl    %ecx, (%rax)
         movq    $-1, %rax
         ret
+
+        // A wall-clock profile runs: is it a call that the watcher must not outlive?
+4:      subq    $56, %rsp
+        .cfi_adjust_cfa_offset 56
+        movq    %rdi, (%rsp)
+        movq    %rsi, 8(%rsp)
+        movq    %rdx, 16(%rsp)
+        movq    %rcx, 24(%rsp)
+        movq    %r8, 32(%rsp)
+        movq    %r9, 40(%rsp)
+        call    hp_changes_rights
+        movq    (%rsp), %rdi
+        movq    8(%rsp), %rsi
+        movq    16(%rsp), %rdx
+        movq    24(%rsp), %rcx
+        movq    32(%rsp), %r8
+        movq    40(%rsp), %r9
+        addq    $56, %rsp
+        .cfi_adjust_cfa_offset -56
+        testb   %al, %al
+        je      5b
+        cmpq    $0, hp_next_syscall(%rip)
+        je      5b
+        jmp     hp_rights_syscall
         .cfi_endproc
         .size   syscall, . - syscall
 

@@ -22,6 +22,7 @@
 #include "sampling/recorder.h"
 #include "sampling/stop/thread_stacks.h"
 #include "sampling/thread/labels.h"
+#include "sampling/wall/wall_sampler.h"
 
 namespace heapprof {
 namespace {
@@ -96,6 +97,7 @@ void* Trampoline(void* block) {
   ReportStack(start, reinterpret_cast<uintptr_t>(__builtin_frame_address(0)));
   InheritLabels(start.labels);
   cpu::ThreadBegins(start.function);
+  wall::ThreadBegins();
   return start.function(start.argument);
 }
 
@@ -149,6 +151,7 @@ void NotifyThreadBegins(void (*function)(sigval), uint32_t labels, bool default_
   if (default_stack) ReportStack(start, frame);
   InheritLabels(labels);
   cpu::ThreadBegins(reinterpret_cast<void* (*)(void*)>(reinterpret_cast<void (*)()>(function)));
+  wall::ThreadBegins();
   // libc starts those of timers with all signals blocked, and so without ticks.
   if (cpu::Running()) cpu::LetTicksIn();
 }

@@ -25,10 +25,12 @@ enum class LockRank : uint8_t {
   kLeakTurn,
   kDump,
   kCpuProfile,
+  kWallProfile,
   kStop,
   kSignals,
   kCpuClocks,
   kCpuStacks,
+  kWallWatcher,
 };
 
 // How long a fork waits for a lock before it gives back those that it has: ns.

@@ -59,12 +59,24 @@ int heapprof_start_cpu_profile(int fd, int hz);
  * Errors: -ENOENT none runs; those of the write, after which the profile is gone. */
 int heapprof_stop_cpu_profile(void);
 
-/* Sets a label of the calling thread: a pair of texts that its samples carry, on heap and CPU profiles. NULL
- * as value removes it. Threads that the calling one creates inherit its labels as they are then. At most 16
- * labels in a thread, keys of 63 and values of 255 bytes, 65535 distinct sets and 262143 distinct texts
- * in a process; a set that was seen before costs no memory. Not for signal handlers.
- * Errors: -EINVAL the key is empty, "bytes", or begins with "pprof::", or a text is no UTF-8; -ENAMETOOLONG;
- * -ENOSPC too many labels, sets or texts; -ENOMEM. The labels are then as they were. */
+/* Begins a wall-clock profile of all threads, running or not: each is seen `hz` times a second of real time
+ * (1..4000), with the label "state" (running or waiting), what it waits for ("wait"), and its own labels. A
+ * process that shares this one's memory watches the threads meanwhile. The profile is kept in memory, and
+ * written to `fd` by heapprof_stop_wall_profile, or by exit and quick_exit if nobody stops it; keep the
+ * descriptor open until then. [signal-safe] Errors: -EBUSY a wall-clock profile runs; -EINVAL hz; -EBADF fd;
+ * -ENOMEM; -EPERM a sandbox forbids what is needed; -EAGAIN too many processes; -ENOENT there is no /proc. */
+int heapprof_start_wall_profile(int fd, int hz);
+
+/* Ends the wall-clock profile that runs, whoever started it, and writes it. 0 means complete. [signal-safe]
+ * Errors: -ENOENT none runs; those of the write, after which the profile is gone. */
+int heapprof_stop_wall_profile(void);
+
+/* Sets a label of the calling thread: a pair of texts that its samples carry, on heap, CPU and wall profiles.
+ * NULL as value removes it. Threads that the calling one creates inherit its labels as they are then. At most
+ * 16 labels in a thread, keys of 63 and values of 255 bytes, 65535 distinct sets and 262143 distinct texts in
+ * a process; a set that was seen before costs no memory. Not for signal handlers. Errors: -EINVAL the key is
+ * empty, "bytes", or begins with "pprof::", or a text is no UTF-8; -ENAMETOOLONG; -ENOSPC too many labels,
+ * sets or texts; -ENOMEM. The labels are then as they were. */
 int heapprof_labels_set(const char* key, const char* value);
 
 /* The value of the calling thread's label `key`, good forever, or NULL. [signal-safe] */

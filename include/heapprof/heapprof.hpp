@@ -92,6 +92,38 @@ class ScopedCpuProfile {
   bool runs_;
 };
 
+// Begins and ends a wall-clock profile, which is written to `fd` at its end. [signal-safe]
+// Errors: device_or_resource_busy: one runs; see heapprof.h.
+inline std::error_code StartWallProfile(int fd, int hz = 20) noexcept {
+  return ErrorOf(heapprof_start_wall_profile(fd, hz));
+}
+inline std::error_code StopWallProfile() noexcept { return ErrorOf(heapprof_stop_wall_profile()); }
+
+// A wall-clock profile for as long as the object lives, or until Stop(); it is written to `fd` then.
+//
+//     heapprof::ScopedWallProfile profile(fd);
+//     if (profile.error()) ...  // it did not begin
+class ScopedWallProfile {
+ public:
+  explicit ScopedWallProfile(int fd, int hz = 20) noexcept
+      : error_(StartWallProfile(fd, hz)), runs_(!error_) {}
+  ~ScopedWallProfile() { Stop(); }
+  ScopedWallProfile(const ScopedWallProfile&) = delete;
+  ScopedWallProfile& operator=(const ScopedWallProfile&) = delete;
+
+  // Of the beginning, or of the end.
+  std::error_code error() const noexcept { return error_; }
+  std::error_code Stop() noexcept {
+    if (runs_) error_ = StopWallProfile();
+    runs_ = false;
+    return error_;
+  }
+
+ private:
+  std::error_code error_;
+  bool runs_;
+};
+
 // A thread's labels at one moment, to be handed to whoever works for it.
 //
 //     queue.Push({job, heapprof::Labels()});                 // the thread that asks

@@ -51,7 +51,7 @@ void WriteEntry(const CountProfile& profile, uint32_t i, ProfileBuilder* builder
     builder->SampleLocations(profile.counts->LocationsOf(entry), entry.depth, kFirstLocation - 1, last);
   }
   WriteValues(profile, value, builder);
-  WriteLabels(entry.labels, builder);
+  profile.labels(entry.labels, builder);
   builder->EndSample();
 }
 

@@ -9,6 +9,7 @@
 #ifndef HEAPPROF_PROFILES_WRITE_COUNT_PROTO_H_
 #define HEAPPROF_PROFILES_WRITE_COUNT_PROTO_H_
 
+#include "profiles/write/proto_parts.h"
 #include "proto/gzip_stream.h"
 #include "proto/profile_builder.h"
 #include "sampling/counts/stack_counts.h"
@@ -50,6 +51,8 @@ struct CountProfile {
   // Counts and amounts of the entries in `order`, in that order; the period is a count of 1 then. nullptr:
   // the counts are those of the entries.
   const StackValue* values = nullptr;
+  // Writes the labels of an entry, where those are no label set.
+  void (*labels)(uint32_t labels, ProfileBuilder* builder) = WriteLabels;
 };
 
 // `workspace` is zeroed memory. Returns 0 when the profile is complete, or -errno.

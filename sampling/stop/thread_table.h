@@ -75,6 +75,9 @@ class TaskFolder {
 
   // 0 or -errno.
   int Open();
+  // The folder's. The number that a thread has there; 0: there is no such thread.
+  int descriptor() const { return folder_; }
+  int ListedNumberOf(int tid) const;
   // Calls visit(context, tid) for each thread; false ends it. False: ended, or the list could not be read.
   bool ForEach(bool (*visit)(void* context, int tid), void* context);
 
@@ -92,9 +95,8 @@ class TaskFolder {
   // A file of a thread's, cut to `size`, with a NUL. False: there is none.
   bool Read(int tid, const char* name, char* to, size_t size) const;
   bool ReadListed(int listed, const char* name, char* to, size_t size) const;
-  // From the number that stands in the folder, and back. 0: there is no such thread.
+  // From the number that stands in the folder. 0: there is no such thread.
   int NumberOf(int listed) const;
-  int ListedNumberOf(int tid) const;
 
   int folder_ = -1;
   bool outer_ = false;

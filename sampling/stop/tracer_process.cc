@@ -20,7 +20,8 @@ namespace {
 
 constexpr size_t kStackBytes = 64 << 10;
 
-// After unshare(CLONE_NEWPID) the next process is the first of its namespace, which ends with it.
+}  // namespace
+
 bool ChildrenShareNamespace() {
   char own[64], of_children[64];
   long own_size = RawSyscall(SYS_readlinkat, AT_FDCWD, reinterpret_cast<long>("/proc/thread-self/ns/pid"),
@@ -31,8 +32,6 @@ bool ChildrenShareNamespace() {
   return own_size > 0 && size == own_size && memcmp(own, of_children, static_cast<size_t>(size)) == 0;
 }
 
-// Yama's middle setting: a process is traced by its ancestors, and by whom it names. (A name that the program
-// gave itself cannot be asked for, and is lost.)
 bool TracersAreNamed() {
   char value = '0';
   int fd = RawOpen("/proc/sys/kernel/yama/ptrace_scope", O_RDONLY | O_CLOEXEC, 0);
@@ -41,8 +40,6 @@ bool TracersAreNamed() {
   RawClose(fd);
   return value == '1';
 }
-
-}  // namespace
 
 long Trace(long request, int tid, long address, const void* data) {
   return RawSyscall(SYS_ptrace, request, tid, address, reinterpret_cast<long>(data));

@@ -37,6 +37,12 @@ class TracerProcess {
   void* argument_ = nullptr;
 };
 
+// False: after unshare(CLONE_NEWPID) the next process is the first of its namespace, which ends with it.
+bool ChildrenShareNamespace();
+// Yama's middle setting: a process is traced by its ancestors, and by whom it names. (A name that the program
+// gave itself cannot be asked for, and is lost.)
+bool TracersAreNamed();
+
 // In the tracer: ptrace(). 0 or -errno.
 long Trace(long request, int tid, long address, const void* data);
 

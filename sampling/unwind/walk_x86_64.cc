@@ -107,6 +107,39 @@ __attribute__((noinline)) Step StepWithAllRegisters(Registers* r, KnownFrame* kn
   return step;
 }
 
+// libc ends its tables before the system call by which it makes a thread, as they would be wrong in the new
+// one. Whoever was interrupted behind that call, or before the few instructions that follow, has its caller's
+// address on top of the stack, if it is the maker; a new thread has no caller. False: it is not there.
+bool StepFromClone(Registers* r, KnownFrame* known, StackWindow* window, Step* step) {
+  constexpr uintptr_t kCallAndTest = 9;
+  unwind::FullRegisters full;
+  if (known->context == 0 || known->after.known != 0 ||
+      !full.SetFromContext(known->context, unwind::WordReader::Of(window)) ||
+      full.value[unwind::kRsp] != r->sp || full.value[unwind::kReturnAddress] + 1 != r->pc) {
+    return false;
+  }
+  uint8_t code[kCallAndTest];
+  const void* begin = reinterpret_cast<const void*>(r->pc - 1 - kCallAndTest);
+  if (RawReadOwnMemory(begin, code, sizeof(code)) != static_cast<ssize_t>(sizeof(code))) return false;
+  bool behind_call = false;
+  for (size_t i = 0; i + 1 < kCallAndTest; ++i) behind_call |= code[i] == 0x0f && code[i + 1] == 0x05;
+  uintptr_t caller;
+  if (!behind_call || !window->Read(r->sp, &caller)) return false;
+  if (caller == 0) {
+    *step = Step::kEnd;
+    return true;
+  }
+  if (caller < unwind::kLowestCode || caller >= unwind::kUserEnd || !unwind::MayReturnTo(caller))
+    return false;
+  full.Set(unwind::kReturnAddress, caller);
+  full.Set(unwind::kRsp, r->sp + kWord);
+  known->after = full;
+  known->after_exact = false;
+  *r = {caller, r->sp + kWord, r->fp};
+  *step = Step::kCalled;
+  return true;
+}
+
 // A step from a frame whose code has no CFI: a signal's return, or by the frame pointer, to where a call is.
 __attribute__((noinline)) Step StepWithoutCfi(Registers* r, KnownFrame* known, StackWindow* window) {
   if (unwind::IsSignalReturn(*r, window)) {
@@ -115,6 +148,7 @@ __attribute__((noinline)) Step StepWithoutCfi(Registers* r, KnownFrame* known, S
     return unwind::StepFromSignal(r, window);
   }
   if (unwind::BeginsFunction(r->pc)) return Step::kEnd;
+  if (Step from_clone; StepFromClone(r, known, window, &from_clone)) return from_clone;
   Registers caller = *r;
   const Step step = unwind::StepByFramePointer(&caller, window);
   if (step == Step::kCalled && !unwind::MayReturnTo(caller.pc)) return Step::kLost;

@@ -91,7 +91,10 @@ TEST_F(OptionsTest, EachBadValueIsNamedOnceAndTheOldValueStays) {
                           "cpu_hz=4001",
                           "cpu_signal=9",
                           "cpu_at_start=2",
-                          "cpu_clock=sun"}) {
+                          "cpu_clock=sun",
+                          "wall_hz=0",
+                          "wall_hz=4001",
+                          "wall_at_start=2"}) {
     Options before = options_;
     Parse(bad);
     ASSERT_EQ(g_complaints.size(), 1u) << bad;

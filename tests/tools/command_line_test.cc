@@ -117,6 +117,8 @@ TEST_F(CommandLine, OptionsBeforeAProgram) {
                                                 {"--output", dir_ / "p"},
                                                 {"--cpu"},
                                                 {"--cpu=10"},
+                                                {"--wall"},
+                                                {"--wall=10"},
                                                 {"--no-symbolize"}}) {
     SCOPED_TRACE(option[0]);
     EXPECT_EQ(RunCommand(Join({{"run"}, option, {"/bin/echo", "--option", "x"}})).out, "--option x\n");

@@ -4,7 +4,7 @@ _heapprof() {
   local commands='run dump check top tree peek folded list flame convert diff merge symbolize info'
   local view='--type --focus --ignore --hide --show --prune-from --unfold --tag --max-size --json --no-symbolize --debug-path --no-debuginfod'
   local names='--by --long --mangled'
-  local run='--interval --output --exit-dump --cpu --max-frames --dump-signal --children --option --library --no-symbolize --quiet --verbose'
+  local run='--interval --output --exit-dump --cpu --wall --max-frames --dump-signal --children --option --library --no-symbolize --quiet --verbose'
   local options command=${COMP_WORDS[1]}
   COMPREPLY=()
   if [ "$COMP_CWORD" = 1 ]; then
@@ -34,7 +34,7 @@ _heapprof() {
   fi
   case $before in
     --type)
-      mapfile -t COMPREPLY < <(compgen -W 'inuse_space inuse_objects alloc_space alloc_objects samples cpu' -- "$word")
+      mapfile -t COMPREPLY < <(compgen -W 'inuse_space inuse_objects alloc_space alloc_objects samples cpu wall' -- "$word")
       return ;;
     --by)
       mapfile -t COMPREPLY < <(compgen -W 'function name line file module type' -- "$word")
@@ -57,9 +57,9 @@ _heapprof() {
     --diff | --library | --log | --output | -o | --suppressions)
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       return ;;
-    --context | --cpu | --exitcode | --fail-on-growth | --focus | --ignore | --interval | --limit | --max-frames | --max-size | --min-percent | \
+    --context | --cpu | --wall | --exitcode | --fail-on-growth | --focus | --ignore | --interval | --limit | --max-frames | --max-size | --min-percent | \
       --option | --source-link | --source-map | --tag | --timeout)
-      [[ $word == -* || ($before == --cpu || $before == --fail-on-growth) && ${COMP_WORDS[COMP_CWORD-1]} != = ]] || return ;;
+      [[ $word == -* || ($before == --cpu || $before == --wall || $before == --fail-on-growth) && ${COMP_WORDS[COMP_CWORD-1]} != = ]] || return ;;
   esac
   case $command in
     run) options=$run ;;

@@ -106,7 +106,7 @@ bool OutputPattern::MatchesFrom(std::string_view pattern, std::string_view name,
       pattern.remove_prefix(1);
     }
   }
-  return name == kHeapSuffix || (any && (name == kCpuSuffix || name == kLeakSuffix));
+  return name == kHeapSuffix || (any && (name == kCpuSuffix || name == kWallSuffix || name == kLeakSuffix));
 }
 
 }  // namespace heapprof::tools

@@ -19,6 +19,7 @@ std::string LiteralPattern(const std::string& path);
 
 inline constexpr char kHeapSuffix[] = ".heap.pb.gz";
 inline constexpr char kCpuSuffix[] = ".cpu.pb.gz";
+inline constexpr char kWallSuffix[] = ".wall.pb.gz";
 inline constexpr char kLeakSuffix[] = ".leak.pb.gz";
 
 class OutputPattern {

@@ -189,9 +189,14 @@ void SayWhatIsMissing(const std::string& program, const Ended& ended, const std:
                       file.compare(file.size() - suffix.size(), suffix.size(), suffix) == 0;
              }));
   };
-  const bool heap = is_missing("dump_at_exit", kHeapSuffix), cpu = is_missing("cpu_at_start", kCpuSuffix);
-  if (!heap && !cpu) return;
-  const std::string what = heap && cpu ? "heap and CPU profiles" : heap ? "heap profile" : "CPU profile";
+  std::vector<std::string> missing;
+  if (is_missing("dump_at_exit", kHeapSuffix)) missing.emplace_back("heap");
+  if (is_missing("cpu_at_start", kCpuSuffix)) missing.emplace_back("CPU");
+  if (is_missing("wall_at_start", kWallSuffix)) missing.emplace_back("wall-clock");
+  if (missing.empty()) return;
+  std::string what = missing.front();
+  for (size_t i = 1; i < missing.size(); ++i) what += (i + 1 == missing.size() ? " and " : ", ") + missing[i];
+  what += missing.size() == 1 ? " profile" : " profiles";
   if (by_signal) {
     Tell(Printable(program) + " was ended by " + NameOf(signal) + ": the " + what +
          " of its end could not be written");
@@ -206,7 +211,7 @@ void SayThatNothingWasAsked(const Ended& ended, const std::vector<OptionPair>& o
       WIFEXITED(ended.wait_status) && (WEXITSTATUS(ended.wait_status) == kStatusNotFound ||
                                        WEXITSTATUS(ended.wait_status) == kStatusCannotExecute);
   if (failed_to_start) return;
-  for (const char* option : {"dump_at_exit", "cpu_at_start", "leak_check"}) {
+  for (const char* option : {"dump_at_exit", "cpu_at_start", "wall_at_start", "leak_check"}) {
     if (IsOn(options, option)) return;
   }
   Tell("no profile was asked for: --exit-dump asks for one at the end, heapprof dump PID for one before");

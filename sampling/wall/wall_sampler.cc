@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sampling/wall/wall_sampler.h"
+
+#include <errno.h>
+#include <sys/syscall.h>
+
+#include "base/constinit.h"
+#include "base/limits.h"
+#include "base/lock/owner_lock.h"
+#include "base/options.h"
+#include "base/system/process_copy.h"
+#include "base/system/raw_syscall.h"
+#include "base/system/signals_blocked.h"
+#include "sampling/heap/sampler.h"
+#include "sampling/stop/stop_signal.h"
+#include "sampling/thread/labels.h"
+#include "sampling/thread/thread_state.h"
+#include "sampling/wall/wall_session.h"
+#include "sampling/wall/watcher.h"
+
+namespace heapprof::wall {
+
+// For syscall_<arch>.S: there is a watcher, or was one in this profile.
+extern std::atomic<bool> g_watched __asm__("hp_watched");
+std::atomic<bool> g_watched{false};
+
+namespace {
+
+constexpr int64_t kNanosPerSecond = 1'000'000'000;
+
+// The session, while its profile runs. A thread that is about to use it counts itself into g_in_use first;
+// Stop takes the session away first and then waits for them (both sequentially consistent).
+std::atomic<WallSession*> g_active{nullptr};
+std::atomic<int> g_in_use{0};
+
+OwnerLock<LockRank::kWallWatcher> g_lock;  // taken with all signals blocked
+HP_CONSTINIT Watcher g_watcher;            // guarded by it
+
+class InUse {
+ public:
+  InUse() {
+    g_in_use.fetch_add(1, std::memory_order_seq_cst);
+    session_ = IsCopy() ? nullptr : g_active.load(std::memory_order_seq_cst);
+  }
+  // release: what was done with the session before the count that Stop waits for.
+  ~InUse() { g_in_use.fetch_sub(1, std::memory_order_release); }
+  InUse(const InUse&) = delete;
+  InUse& operator=(const InUse&) = delete;
+  WallSession* session() const { return session_; }
+
+ private:
+  WallSession* session_;
+};
+
+bool IsOwn(const WallSession* session) {
+  return session != nullptr && session->pid == RawGetPid() && !IsCopy();
+}
+
+size_t MostThreads() {
+  constexpr uint64_t kMin = 256, kMax = 65535, kBytesPerThread = 4096;
+  const uint64_t wanted = GetOptions().metadata_limit / kBytesPerThread;
+  return wanted < kMin ? kMin : wanted > kMax ? kMax : wanted;
+}
+
+// All threads have the library's variables at the same distance from their control blocks.
+ThreadLayout LayoutOfThreads() {
+  const uintptr_t block = ControlBlock();
+  const auto distance = [block](const void* variable) {
+    return static_cast<intptr_t>(reinterpret_cast<uintptr_t>(variable) - block);
+  };
+  ThreadLayout layout = {distance(CurrentLabelsPlace()), distance(&CurrentThread().stack), 0};
+  const void* list = nullptr;
+  size_t size = 0;
+  if (RawSyscall(SYS_get_robust_list, 0, reinterpret_cast<long>(&list), reinterpret_cast<long>(&size)) == 0 &&
+      list != nullptr) {
+    layout.robust_list = distance(list);
+  }
+  return layout;
+}
+
+void WaitForUsers() {
+  while (g_in_use.load(std::memory_order_acquire) != 0) RawSyscall(SYS_sched_yield);
+}
+
+int StartWatcher(WallSession* session) {
+  g_lock.Lock();
+  const int error = g_watcher.Start(session);
+  if (error == 0) g_watched.store(true, std::memory_order_relaxed);
+  g_lock.Unlock();
+  return error;
+}
+
+}  // namespace
+
+int Start(int hz) {
+  if (hz < kMinCpuHz || hz > kMaxCpuHz) return -EINVAL;
+  if (g_active.load(std::memory_order_relaxed) != nullptr) return -EBUSY;
+  WallSession* session = WallSession::Make(MostThreads(), GetOptions().max_frames);
+  if (session == nullptr) return -ENOMEM;
+  session->hz = hz;
+  session->pid = RawGetPid();
+  session->nonce = TrueRandom() | 1;
+  session->start = RawRealtimeNanos();
+  session->start_monotonic = RawMonotonicNanos();
+  session->ticks = TickTimes(session->start_monotonic, kNanosPerSecond / hz, TrueRandom());
+  session->layout = LayoutOfThreads();
+  const int error = StartWatcher(session);
+  if (error != 0) {
+    session->Free();
+    return error;
+  }
+  // The watcher's first list finds who was born before this.
+  g_active.store(session, std::memory_order_seq_cst);
+  return 0;
+}
+
+bool Running() { return g_active.load(std::memory_order_relaxed) != nullptr && !IsCopy(); }
+
+bool HasProfile() { return IsOwn(g_active.load(std::memory_order_relaxed)); }
+
+int Stop(void (*use)(const WallProfile& profile, void* argument), void* argument) {
+  WallSession* session = g_active.load(std::memory_order_relaxed);
+  if (!IsOwn(session)) return -ENOENT;
+  g_active.store(nullptr, std::memory_order_seq_cst);
+  g_lock.Lock();
+  const int64_t now = RawMonotonicNanos();
+  const bool killed = !g_watcher.alive();
+  g_watcher.End();
+  g_watched.store(false, std::memory_order_relaxed);
+  g_lock.Unlock();
+  WaitForUsers();
+  const bool rights_changed = session->rights_changed.load(std::memory_order_relaxed);
+  session->duration = now - session->start_monotonic;
+  session->Finish(killed ? session->last_tick : session->ticks.Due(now));
+  use({&session->counts, session->hz, session->ticks.period(), session->start, session->duration,
+       session->samples, session->lost, session->stacks, session->truncated, session->stops, session->refused,
+       session->unwatched, session->late, rights_changed, session->confined, session->not_resumed,
+       killed && !rights_changed && !session->confined && session->not_resumed == 0},
+      argument);
+  session->Free();
+  return 0;
+}
+
+void ThreadBegins() {
+  if (g_active.load(std::memory_order_relaxed) == nullptr) return;
+  SignalsBlocked blocked;
+  InUse in_use;
+  if (in_use.session() != nullptr) in_use.session()->born.Add(RawGetTid());
+}
+
+bool Pause() {
+  if (g_active.load(std::memory_order_relaxed) == nullptr) return false;
+  SignalsBlocked blocked;
+  InUse in_use;
+  if (!IsOwn(in_use.session())) return false;
+  g_lock.Lock();
+  const bool watched = g_watcher.alive();
+  if (watched) g_watcher.End();
+  g_lock.Unlock();
+  return watched;
+}
+
+void Resume() {
+  SignalsBlocked blocked;
+  InUse in_use;
+  if (!IsOwn(in_use.session())) return;
+  in_use.session()->not_resumed = StartWatcher(in_use.session());
+}
+
+// Makes no system call: seccomp's strict mode would kill for it.
+void GiveUp() {
+  WallSession* session = g_active.load(std::memory_order_relaxed);
+  if (session != nullptr) session->confined = true;
+}
+
+bool HasLocationIn(uint64_t start, uint64_t limit) {
+  InUse in_use;
+  return in_use.session() != nullptr && in_use.session()->counts.HasLocationIn(start, limit);
+}
+
+void MoveLocations(uint64_t start, uint64_t limit, uint64_t to) {
+  InUse in_use;
+  WallSession* session = in_use.session();
+  if (session == nullptr) return;
+  session->gate.Close();
+  while (session->gate.IsInside() && g_watcher.alive()) RawSyscall(SYS_sched_yield);
+  session->counts.MoveLocations(start, limit, to);
+  session->gate.Open();
+}
+
+bool ChildAfterFork() {
+  WallSession* session = g_active.load(std::memory_order_relaxed);
+  g_active.store(nullptr, std::memory_order_relaxed);
+  g_in_use.store(0, std::memory_order_relaxed);
+  g_watched.store(false, std::memory_order_relaxed);
+  g_lock.ResetAfterFork();
+  g_watcher.Forget();
+  if (session == nullptr) return false;
+  session->Free();
+  return true;
+}
+
+}  // namespace heapprof::wall

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+// The watcher's looks at threads, all in its own process.
+#include <elf.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#include <initializer_list>
+
+#include "base/system/raw_syscall.h"
+#include "sampling/stop/stop_by_trace.h"
+#include "sampling/stop/thread_table.h"
+#include "sampling/stop/tracer_process.h"
+#include "sampling/wall/watcher.h"
+#include "sampling/wall/watcher_process.h"
+
+namespace heapprof::wall {
+namespace {
+
+long Address(const void* pointer) { return reinterpret_cast<long>(pointer); }
+
+// Where a walk that faults goes on. The watcher has one thread.
+void* g_way_out[5];
+bool g_walking;
+
+void OnFault(int number, siginfo_t*, void*) {
+  if (g_walking) __builtin_longjmp(g_way_out, 1);
+  // Not in a walk: as without a handler.
+  KernelSigaction action = {};
+  RawSyscall(SYS_rt_sigaction, number, Address(&action), 0, sizeof(action.mask));
+}
+
+constexpr uint64_t kFaults = uint64_t{1} << (SIGSEGV - 1) | uint64_t{1} << (SIGBUS - 1);
+
+void LetFaultsIn() { RawSyscall(SYS_rt_sigprocmask, SIG_UNBLOCK, Address(&kFaults), 0, sizeof(kFaults)); }
+
+// __builtin_setjmp wants a function of its own.
+__attribute__((noinline)) bool WalkOrFault(const ucontext_t& context, const StackBounds& bounds,
+                                           uintptr_t* pcs, uint32_t max, WalkResult* result) {
+  if (__builtin_setjmp(g_way_out) != 0) {
+    g_walking = false;
+    LetFaultsIn();  // the handler blocked all signals
+    return false;
+  }
+  g_walking = true;
+  *result = WalkStackFromContext(context, bounds, pcs, max);
+  g_walking = false;
+  return true;
+}
+
+template <typename Value>
+bool ReadAt(uintptr_t address, Value* value) {
+  return RawReadOwnMemory(reinterpret_cast<const void*>(address), value, sizeof(*value)) ==
+         static_cast<ssize_t>(sizeof(*value));
+}
+
+}  // namespace
+
+void Watcher::CatchFaults() {
+  for (int number : {SIGSEGV, SIGBUS}) {
+    KernelSigaction action = StopAction(OnFault);
+    action.flags &= ~static_cast<unsigned long>(SA_ONSTACK);
+    RawSyscall(SYS_rt_sigaction, number, Address(&action), 0, sizeof(action.mask));
+  }
+  LetFaultsIn();
+}
+
+// Those that told of their birth, and now and then all: a bare clone() tells of none.
+void Watcher::FindThreads(uint64_t n) {
+  const bool whole = session_->born.Take([this, n](int tid) {
+    if (session_->threads.Find(tid) == nullptr) AddThread(tid, n - 1);
+  });
+  if (whole && CountThreads(folder_->descriptor()) == session_->threads.count() + kernels_) return;
+  if (woken_ < next_list_) return;
+  ReadList(n);
+  // So that lists take 2 % of the time at most.
+  constexpr int64_t kFactor = 50;
+  const int64_t now = RawMonotonicNanos();
+  next_list_ = now + kFactor * (now - woken_);
+}
+
+void Watcher::ReadList(uint64_t n) {
+  struct List {
+    Watcher* watcher;
+    uint64_t n;
+  } list = {this, n};
+  session_->threads.ForEach([](WatchedThread* thread) { thread->found = false; });
+  kernels_ = 0;
+  const bool whole = folder_->ForEach(
+      [](void* context, int tid) {
+        auto* list = static_cast<List*>(context);
+        if (WatchedThread* thread = list->watcher->session_->threads.Find(tid)) {
+          thread->found = true;
+        } else {
+          list->watcher->AddThread(tid, list->n - 1);
+        }
+        return true;
+      },
+      &list);
+  if (!whole) return;
+  session_->threads.ForEach([this, n](WatchedThread* thread) {
+    if (!thread->found) DropThread(thread, n);
+  });
+}
+
+void Watcher::AddThread(int tid, uint64_t n) {
+  const TaskFolder::Status status = folder_->StatusOf(tid);
+  if (status.kernels || status.ended()) {
+    ++kernels_;
+    return;
+  }
+  WatchedThread* thread = session_->threads.Add(tid, n);
+  if (thread == nullptr) {
+    ++session_->unwatched;
+    ++kernels_;  // as those, it is counted by the kernel and not here
+    return;
+  }
+  thread->found = true;
+  if (files_ >= most_files_) return;
+  thread->files = OpenThreadFile(folder_->descriptor(), folder_->ListedNumberOf(tid), "schedstat");
+  if (thread->files >= 0) ++files_;
+}
+
+// It has ended. Up to the tick before it was where it was seen last.
+void Watcher::DropThread(WatchedThread* thread, uint64_t n) {
+  session_->ChargeLast(thread, n - 1);
+  if (thread->seized) --seized_;
+  if (thread->files >= 0) {
+    RawClose(thread->files);
+    --files_;
+  }
+  session_->threads.Remove(thread);
+}
+
+bool Watcher::Stamp(WatchedThread* thread, RunStamp* stamp) {
+  if (thread->files >= 0) return ReadRunStamp(thread->files, stamp);
+  const int fd = OpenThreadFile(folder_->descriptor(), folder_->ListedNumberOf(thread->tid), "schedstat");
+  if (fd < 0) return false;
+  bool read = ReadRunStamp(fd, stamp);
+  // Of a watcher before this one, or one of very many.
+  if (files_ < most_files_) {
+    thread->files = fd;
+    ++files_;
+  } else {
+    RawClose(fd);
+  }
+  return read;
+}
+
+void Watcher::Look(WatchedThread* thread, uint64_t n) {
+  if (thread->seized) return;
+  // No thread has run since that look.
+  if (thread->entry != 0 && thread->looked >= moved_) {
+    Charge(thread, n, false);
+    return;
+  }
+  RunStamp stamp;
+  if (!Stamp(thread, &stamp)) return DropThread(thread, n);
+  // A kernel that does not count says zeros.
+  if (thread->entry != 0 && thread->place.where == Place::kWaits && stamp.runs == thread->stamp.runs &&
+      stamp.runs != 0) {
+    Charge(thread, n, false);
+    return;
+  }
+  Place place = ReadPlace(folder_->descriptor(), folder_->ListedNumberOf(thread->tid));
+  // As the kernel names a call that a stop has interrupted.
+  if (place.call == SYS_restart_syscall && place.stack_pointer == thread->place.stack_pointer &&
+      place.pc == thread->place.pc) {
+    place.call = thread->place.call;
+  }
+  if (place.where == Place::kWaits && WalkWaiting(thread, place, stamp, n)) return;
+  Ask(thread, place, stamp, n);
+}
+
+// False: the stack is not to be had like this.
+bool Watcher::WalkWaiting(WatchedThread* thread, const Place& place, const RunStamp& stamp, uint64_t n) {
+  // No register has this value that a frame could be found by.
+  constexpr KeptRegisters kNone = {1, 1, 1, 1, 1, 1};
+  FindControlBlock(thread);
+  ucontext_t context;
+  WalkResult walk = {};
+  // With the registers that it had when it was stopped, in which it may be still.
+  bool good = false;
+  if (thread->has_kept && thread->place.where == Place::kWaits && place.call == thread->place.call &&
+      place.stack_pointer == thread->place.stack_pointer && place.pc == thread->place.pc) {
+    MakeContext(place, thread->kept, &context);
+    good = Walk(context, thread->stack, &walk) && walk.hash == thread->hash;
+  }
+  if (!good) {
+    MakeContext(place, kNone, &context);
+    good = Walk(context, thread->stack, &walk) && !walk.truncated;
+    if (good) thread->has_kept = false;
+  }
+  const uint32_t labels = LabelsOf(*thread);
+  RunStamp after;
+  if (!good || !Stamp(thread, &after) || after.runs != stamp.runs) return false;
+  thread->stamp = after;
+  thread->place = place;
+  thread->hash = walk.hash;
+  Record(thread, walk, KindOfCall(place.call), labels, n);
+  return true;
+}
+
+// The kernel knows a list for each thread, which libc keeps in the control block.
+void Watcher::FindControlBlock(WatchedThread* thread) {
+  if (thread->control_block == 0 && session_->layout.robust_list != 0) {
+    uintptr_t head = 0;
+    size_t size = 0;
+    if (RawSyscall(SYS_get_robust_list, thread->tid, Address(&head), Address(&size)) == 0 && head != 0) {
+      thread->control_block = head - static_cast<uintptr_t>(session_->layout.robust_list);
+    }
+  }
+  ReadStackBounds(thread);
+}
+
+void Watcher::ReadStackBounds(WatchedThread* thread) {
+  if (thread->control_block == 0 || thread->stack.high != 0) return;
+  StackBounds bounds;
+  if (ReadAt(thread->control_block + static_cast<uintptr_t>(session_->layout.stack), &bounds)) {
+    thread->stack = bounds;
+  }
+}
+
+uint32_t Watcher::LabelsOf(const WatchedThread& thread) {
+  uint32_t set = 0;
+  if (thread.control_block == 0 ||
+      !ReadAt(thread.control_block + static_cast<uintptr_t>(session_->layout.labels), &set)) {
+    return 0;
+  }
+  return SetOf(set) == set ? set : 0;
+}
+
+bool Watcher::Walk(const ucontext_t& context, const StackBounds& bounds, WalkResult* result) {
+  *result = {};
+  return WalkOrFault(context, bounds, session_->pcs, session_->max_frames, result);
+}
+
+void Watcher::Charge(WatchedThread* thread, uint64_t n, bool moved) {
+  const uint64_t ticks = WatchedThreads::TakeTicks(thread, n);
+  session_->counts.At(thread->entry)->in.fetch_add(ticks, std::memory_order_relaxed);
+  session_->samples += ticks;
+  session_->threads.SetNextLook(thread, moved);
+}
+
+// The PCs are the session's.
+void Watcher::Record(WatchedThread* thread, const WalkResult& walk, WaitKind kind, uint32_t labels,
+                     uint64_t n) {
+  // In the middle of a dlclose: its next look charges these ticks, too.
+  if (!session_->gate.Enter()) {
+    thread->entry = 0;
+    session_->threads.LookAgain(thread, n);
+    return;
+  }
+  thread->entry = session_->counts.FindOrAdd(
+      {session_->pcs, walk.depth, walk.truncated, true, walk.hash, LabelsWithKind(labels, kind)});
+  session_->gate.Leave();
+  ++session_->stacks;
+  if (walk.truncated) ++session_->truncated;
+  Charge(thread, n, true);
+}
+
+void Watcher::Ask(WatchedThread* thread, const Place& place, const RunStamp& stamp, uint64_t n) {
+  thread->asked = stamp;
+  thread->asked_place = place;
+  if (Trace(PTRACE_SEIZE, thread->tid, 0, nullptr) == 0) {
+    thread->seized = true;
+    ++seized_;
+    ++session_->stops;
+    Trace(PTRACE_INTERRUPT, thread->tid, 0, nullptr);
+    return;
+  }
+  if (folder_->StatusOf(thread->tid).ended()) return DropThread(thread, n);
+  // A debugger has it, or a leak check just now; or nobody may trace here. What is known is its call.
+  ++session_->refused;
+  thread->place = {Place::kUnknown, -1, 0, 0};
+  const WaitKind kind = place.where == Place::kWaits ? KindOfCall(place.call) : WaitKind::kRunning;
+  Record(thread, {0, true, false, 0}, kind, LabelsOf(*thread), n);
+}
+
+// Who has stopped, or ended.
+void Watcher::CollectStopped(uint64_t n) {
+  while (seized_ != 0) {
+    int status = 0;
+    const long tid = RawSyscall(SYS_wait4, -1, Address(&status), __WALL | WNOHANG, 0);
+    if (tid <= 0) return;
+    WatchedThread* thread = session_->threads.Find(static_cast<int>(tid));
+    if (thread == nullptr || !thread->seized) continue;
+    if (WIFSTOPPED(status)) {
+      OnStopped(thread, status, n);
+    } else {
+      DropThread(thread, n);
+    }
+  }
+}
+
+void Watcher::OnStopped(WatchedThread* thread, int status, uint64_t n) {
+  TracedRegisters registers = {};
+  iovec general = {&registers, sizeof(registers)};
+  if (Trace(PTRACE_GETREGSET, thread->tid, NT_PRSTATUS, &general) != 0) return;  // it was killed
+  const int64_t now = RawMonotonicNanos();
+  RunStamp stamp = {};
+  const bool stamped = Stamp(thread, &stamp);
+  thread->control_block = ControlBlockOf(registers);
+  ReadStackBounds(thread);
+  ucontext_t context = {};
+  heapprof::MakeContext(registers, &context);
+  WalkResult walk = {};
+  if (!Walk(context, thread->stack, &walk)) walk = {0, true, false, 0};
+  const uint32_t labels = LabelsOf(*thread);
+  const Place place = PlaceOf(registers);
+  thread->kept = KeptOf(registers);
+  thread->has_kept = true;
+  thread->hash = walk.hash;
+  LetGo(thread->tid, SignalOfStop(status), &registers, *folder_);
+  thread->seized = false;
+  --seized_;
+  thread->stamp.runs = ~uint64_t{0};
+  if (stamped) thread->stamp = stamp;
+  const bool ran = stamped && stamp.runs == thread->asked.runs;
+  WaitKind kind = WaitKind::kRunning;
+  thread->place = place;
+  if (thread->asked_place.where == Place::kWaits) {
+    kind = KindOfCall(thread->asked_place.call);
+  } else if (thread->asked_place.where == Place::kUnknown && place.where == Place::kWaits && !ran) {
+    kind = KindOfCall(place.call);
+    ++thread->stamp.runs;  // once more, to go on waiting
+  } else {
+    thread->place.where = Place::kRunning;
+    // Was it given a processor after the look, it had to wait for one. But if it began to wait only when the
+    // watcher woke, it had lost its own to the watcher.
+    constexpr int64_t kWakeUp = 50'000;
+    const auto waited = static_cast<int64_t>(stamp.delay - thread->asked.delay);
+    if (!ran && stamped && waited > now - woken_ + kWakeUp) kind = WaitKind::kProcessor;
+  }
+  Record(thread, walk, kind, labels, n);
+}
+
+}  // namespace heapprof::wall

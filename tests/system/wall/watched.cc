@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a program sees of the process that watches its threads, and what it does that the watcher must
+// survive.
+//   alone      it has one thread and no child, and may unshare what only such a process may
+//   dropped    gives up root: no process is left that has its rights
+//   churn N    N threads that live for less than a tick, and one that goes on
+//   forks      children of fork end, and have no profile
+//   exec       becomes another program, after it has tried one that is not there
+//   api        the errors of the interface
+//   both       a CPU profile at the same time
+//   unwatched  is killed: the watcher ends
+#include <dirent.h>
+#include <grp.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/system/wall/wall.h"
+
+namespace {
+
+NOINLINE void Work(int64_t nanos) { BurnFor(nanos); }
+
+// use(folder in /proc) for each process that is this one or its child.
+template <typename Use>
+int ForEachChild(Use use) {
+  DIR* folder = opendir("/proc");
+  CHECK(folder != nullptr);
+  int count = 0;
+  while (const dirent* entry = readdir(folder)) {
+    if (entry->d_name[0] < '0' || entry->d_name[0] > '9') continue;
+    const std::string path = std::string("/proc/") + entry->d_name;
+    FILE* status = fopen((path + "/status").c_str(), "r");
+    if (status == nullptr) continue;
+    char line[256];
+    int parent = 0, ids[4] = {};
+    while (fgets(line, sizeof(line), status) != nullptr) {
+      sscanf(line, "PPid: %d", &parent);
+      sscanf(line, "Uid: %d %d %d %d", &ids[0], &ids[1], &ids[2], &ids[3]);
+    }
+    fclose(status);
+    if (parent != getpid()) continue;
+    ++count;
+    use(ids);
+  }
+  closedir(folder);
+  return count;
+}
+
+int Threads() {
+  struct stat status;
+  CHECK(stat("/proc/self/task", &status) == 0);
+  return static_cast<int>(status.st_nlink) - 2;
+}
+
+int Unshare(int flags) {
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    StartWall("child.wall.pb.gz", 1000);
+    Work(20'000'000);
+    const int error = unshare(flags) == 0 ? 0 : errno;
+    Work(20'000'000);
+    StopWall();
+    _exit(error);
+  }
+  int status;
+  CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status));
+  return WEXITSTATUS(status);
+}
+
+void Alone() {
+  StartWall("alone.wall.pb.gz", 1000);
+  Work(50'000'000);
+  CHECK(Threads() == 1);
+  CHECK(waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD);
+  // A descriptor that the watcher had open would keep the end from the reader.
+  int ends[2];
+  char byte;
+  CHECK(pipe(ends) == 0 && close(ends[1]) == 0 && read(ends[0], &byte, 1) == 0);
+  // EINVAL is what a process of several threads gets; a sandbox may refuse in other ways.
+  for (const int flags : {CLONE_NEWUSER, CLONE_NEWNS | CLONE_FS, CLONE_VM | CLONE_SIGHAND, CLONE_NEWPID}) {
+    CHECK(Unshare(flags) != EINVAL);
+  }
+  StopWall();
+  CHECK(ForEachChild([](const int*) {}) == 0);
+}
+
+void Dropped() {
+  constexpr int kNobody = 65534;
+  StartWall("dropped.wall.pb.gz", 1000);
+  Work(30'000'000);
+  CHECK(setgroups(0, nullptr) == 0 && setresgid(kNobody, kNobody, kNobody) == 0);
+  CHECK(setresuid(kNobody, kNobody, kNobody) == 0);
+  ForEachChild([](const int* ids) {
+    for (int i = 0; i < 4; ++i) CHECK(ids[i] == kNobody);
+  });
+  Work(30'000'000);
+  StopWall();
+}
+
+NOINLINE void ShortLife() {
+  timespec time = {0, 200'000};
+  nanosleep(&time, nullptr);
+}
+
+void Churn(int threads) {
+  StartWall("churn.wall.pb.gz", 1000);
+  std::thread other([] { Work(100'000'000); });
+  for (int i = 0; i < threads; i += 4) {
+    std::vector<std::thread> some;
+    for (int k = 0; k < 4; ++k) some.emplace_back(ShortLife);
+    for (std::thread& thread : some) thread.join();
+  }
+  other.join();
+  StopWall();
+}
+
+void Forks() {
+  StartWall("forks.wall.pb.gz", 1000);
+  for (int i = 0; i < 40; ++i) {
+    const pid_t child = i % 2 == 0 ? fork() : static_cast<pid_t>(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
+    CHECK(child >= 0);
+    if (child == 0) {
+      if (heapprof_stop_wall_profile != nullptr) CHECK(heapprof_stop_wall_profile() == -ENOENT);
+      exit(3);
+    }
+    Work(1'000'000);
+    int status;
+    CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 3);
+  }
+  StopWall();
+}
+
+void Exec() {
+  StartWall("exec.wall.pb.gz", 1000);
+  Work(20'000'000);
+  CHECK(execl("/nowhere/at/all", "x", nullptr) == -1 && errno == ENOENT);
+  const int64_t watched_again = RealNanos();
+  Work(20'000'000);
+  CHECK(RealNanos() > watched_again);
+  // What this program has open the new one's watcher, if it had one, would hold.
+  CHECK(execl("/bin/echo", "echo", "OK", nullptr) == -1);
+  CHECK(!"exec");
+}
+
+void Api() {
+  const int fd = OpenNew("api.wall.pb.gz");
+  const int closed = dup(fd), read_only = open("/dev/null", O_RDONLY);
+  CHECK(close(closed) == 0);
+  if (heapprof_start_wall_profile == nullptr) return;
+  CHECK(heapprof_stop_wall_profile() == -ENOENT);
+  for (const int hz : {0, -1, 4001}) CHECK(heapprof_start_wall_profile(fd, hz) == -EINVAL);
+  for (const int bad : {-1, closed, read_only}) CHECK(heapprof_start_wall_profile(bad, 20) == -EBADF);
+  CHECK(heapprof_start_wall_profile(fd, 4000) == 0);
+  CHECK(heapprof_start_wall_profile(fd, 20) == -EBUSY);
+  Work(20'000'000);
+  CHECK(heapprof_stop_wall_profile() == 0);
+  CHECK(heapprof_stop_wall_profile() == -ENOENT);
+  for (int i = 0; i < 20; ++i) {
+    CHECK(ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0);
+    CHECK(heapprof_start_wall_profile(fd, 1000) == 0);
+    CHECK(heapprof_stop_wall_profile() == 0);
+  }
+  // Nobody stops this one: exit does.
+  CHECK(ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0);
+  CHECK(heapprof_start_wall_profile(fd, 1000) == 0);
+  Work(20'000'000);
+}
+
+void Both() {
+  const int fd = OpenNew("both.cpu.pb.gz");
+  if (heapprof_start_cpu_profile != nullptr) CHECK(heapprof_start_cpu_profile(fd, 1000) == 0);
+  StartWall("both.wall.pb.gz", 1000);
+  std::thread other([] { Work(150'000'000); });
+  Work(150'000'000);
+  other.join();
+  StopWall();
+  if (heapprof_stop_cpu_profile != nullptr) CHECK(heapprof_stop_cpu_profile() == 0);
+}
+
+// Prints the watcher's id; the driver sees it end.
+void Unwatched() {
+  StartWall("unwatched.wall.pb.gz", 1);
+  DIR* folder = opendir("/proc/self/task");
+  CHECK(folder != nullptr);
+  closedir(folder);
+  FILE* children = fopen(("/proc/self/task/" + std::to_string(getpid()) + "/children").c_str(), "r");
+  int watcher = 0;
+  CHECK(children != nullptr);
+  if (heapprof_start_wall_profile != nullptr) CHECK(fscanf(children, "%d", &watcher) == 1);
+  printf("%d\nOK\n", watcher);
+  fflush(stdout);
+  raise(SIGKILL);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CHECK(argc >= 2);
+  const std::string mode = argv[1];
+  if (mode == "alone") Alone();
+  if (mode == "dropped") Dropped();
+  if (mode == "churn") Churn(atoi(argv[2]));
+  if (mode == "forks") Forks();
+  if (mode == "exec") Exec();
+  if (mode == "api") Api();
+  if (mode == "both") Both();
+  if (mode == "unwatched") Unwatched();
+  Finish();
+}
