@@ -16,7 +16,7 @@ using Words = std::vector<std::string>;
 Words StackOfSize(const HeapProfile& profile, int64_t size) {
   for (const pb::Sample& sample : profile.proto().sample()) {
     if (sample.value(1) != size || sample.value(0) != 1) continue;
-    const Words stack = profile.Stack(sample);
+    Words stack = profile.Stack(sample);
     if (!stack.empty() &&
         (stack[0] == "alloc_here" || stack[0] == "alloc_cut" || stack[0] == "alloc_behind_fault"))
       return stack;

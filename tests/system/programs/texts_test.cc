@@ -17,9 +17,9 @@ void ExpectNamesOfFiles(const Profile& profile, const std::string& wanted) {
   ASSERT_EQ(profile.error(), "");
   bool found = false;
   for (const auto& mapping : profile.proto().mapping()) {
-    const std::string name = profile.Text(mapping.filename());
+    const std::string& name = profile.Text(mapping.filename());
     EXPECT_EQ(name.find("[string table full]"), std::string::npos);
-    const std::string build_id = profile.Text(mapping.build_id());
+    const std::string& build_id = profile.Text(mapping.build_id());
     EXPECT_EQ(build_id.find_first_not_of("0123456789abcdef"), std::string::npos) << build_id;
     found = found || (name.size() >= wanted.size() &&
                       name.compare(name.size() - wanted.size(), std::string::npos, wanted) == 0);

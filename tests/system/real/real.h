@@ -18,7 +18,7 @@ inline std::string Input(const std::string& name) { return std::string(INPUTS_DI
 
 // Ends the running test unless `program` is there.
 #define REQUIRE_PROGRAM(program, package) \
-  ASSERT_TRUE(HaveProgram(program)) << program << " is missing: install the package " << package
+  ASSERT_TRUE(HaveProgram(program)) << (program) << " is missing: install the package " << (package)
 
 // The output of `argv` without the library, in a folder of its own.
 Result WithoutTheLibrary(const std::vector<std::string>& argv, const std::string& directory);

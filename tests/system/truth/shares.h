@@ -16,6 +16,7 @@ inline constexpr Share kShares[] = {{16, 6144}, {100, 1200}, {1000, 150}, {4096,
 inline constexpr size_t kSpreadSizes = 300;
 inline constexpr int kSpreadThreads = 4;
 inline constexpr size_t kGrownSize = 3000;
+inline constexpr size_t kGrownFrom = kGrownSize / 3;
 inline constexpr long kGrownBlocks = 60;
 
 #endif  // HEAPPROF_TESTS_SYSTEM_TRUTH_SHARES_H_

@@ -66,7 +66,7 @@ std::vector<Truth> Truths(long scale, double interval) {
   Truth grown;
   grown.function = "truth_grown";
   const double blocks = static_cast<double>(kGrownBlocks * scale);
-  grown.Add(kGrownSize / 3, blocks, 0, interval);
+  grown.Add(kGrownFrom, blocks, 0, interval);
   grown.Add(kGrownSize, blocks, blocks / 3, interval);
   truths.push_back(grown);
   return truths;

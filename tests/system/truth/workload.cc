@@ -65,7 +65,7 @@ extern "C" NOINLINE void truth_spread(long scale) {
 // Each block is born with a third of its last size: two allocations, of which at most the second stays.
 extern "C" NOINLINE void truth_grown(long scale) {
   Keeper keeper;
-  for (long i = 0; i < kGrownBlocks * scale; ++i) keeper.Keep(realloc(malloc(kGrownSize / 3), kGrownSize));
+  for (long i = 0; i < kGrownBlocks * scale; ++i) keeper.Keep(realloc(malloc(kGrownFrom), kGrownSize));
 }
 
 int main(int argc, char** argv) {

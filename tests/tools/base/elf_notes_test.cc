@@ -10,6 +10,8 @@
 namespace heapprof::tools {
 namespace {
 
+using std::string_literals::operator""s;
+
 // A note as linkers write it; without the padding behind its contents.
 std::string Note(uint32_t type, const std::string& owner, const std::string& contents, size_t align = 4) {
   const Elf64_Nhdr header = {static_cast<Elf64_Word>(owner.size()), static_cast<Elf64_Word>(contents.size()),
@@ -28,12 +30,12 @@ std::vector<std::string> Contents(const std::string& bytes, size_t align = 4) {
 }
 
 TEST(ElfNotes, TellsTypeOwnerAndContents) {
-  const std::string bytes = Note(3, std::string("GNU", 4), "abcd");
+  const std::string bytes = Note(3, "GNU\0"s, "abcd");
   ElfNotes notes(bytes);
   const auto note = notes.Next();
   ASSERT_TRUE(note);
   EXPECT_EQ(note->type, 3u);
-  EXPECT_EQ(note->owner, std::string("GNU", 4));
+  EXPECT_EQ(note->owner, "GNU\0"s);
   EXPECT_EQ(note->contents, "abcd");
   EXPECT_EQ(note->contents.data(), bytes.data() + sizeof(Elf64_Nhdr) + 4);
   EXPECT_FALSE(notes.Next());

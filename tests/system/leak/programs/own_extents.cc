@@ -70,17 +70,17 @@ int main(int argc, char** argv) {
   unsigned arena = 0;
   size_t size = sizeof arena;
   Hooks* hooks = &g_hooks;
-  CHECK(mallctl("arenas.create", &arena, &size, switched ? nullptr : &hooks, switched ? 0 : sizeof hooks) ==
-        0);
+  constexpr size_t kPointer = sizeof(void*);  // what jemalloc takes is a pointer to the hooks
+  CHECK(mallctl("arenas.create", &arena, &size, switched ? nullptr : &hooks, switched ? 0 : kPointer) == 0);
   const int flags = static_cast<int>((arena + 1) << 20) | kNoCache;
   char name[64];
   snprintf(name, sizeof name, "arena.%u.extent_hooks", arena);
   if (switched) {
     dallocx(mallocx(5 << 20, flags), flags);
-    CHECK(mallctl(name, nullptr, nullptr, &hooks, sizeof hooks) == 0);
+    CHECK(mallctl(name, nullptr, nullptr, &hooks, kPointer) == 0);
   }
   Hooks* found = nullptr;
-  size = sizeof found;
+  size = kPointer;
   CHECK(mallctl(name, &found, &size, nullptr, 0) == 0);
   CHECK(found == &g_hooks);
   dallocx(mallocx(8 << 20, flags), flags);

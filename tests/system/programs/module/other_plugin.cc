@@ -4,4 +4,4 @@
 #define plugin_tls other_tls
 #define plugin_call other_call
 #define plugin_throw other_throw
-#include "tests/system/programs/module/plugin.cc"
+#include "tests/system/programs/module/plugin.cc"  // NOLINT(bugprone-suspicious-include): one text, two libraries

@@ -62,7 +62,7 @@ class Coroutine {
     void* held = nullptr;
     for (int turn = 0; turn < kTurns; ++turn) {
       free(held);
-      held = alloc_in_turn(static_cast<size_t>(100 + turn));
+      held = alloc_in_turn(100 + static_cast<size_t>(turn));
       CHECK(held != nullptr);
       if (turn % 5 == 1) JumpAndReturn();
       if (turn % 10 == 2) {
