@@ -10,13 +10,7 @@
 #include "sampling/heap/heap_tables.h"
 
 namespace heapprof::leak {
-namespace {
-
-// FrameSymbols asks by id, without a context. One check at a time.
-const uint64_t* g_addresses;
-uint64_t AddressOf(uint32_t id) { return g_addresses[id - 1]; }
-
-}  // namespace
+namespace {}  // namespace
 
 FrameNames::~FrameNames() {
   if (space_ != nullptr) RawUnmap(space_, sizeof(Space));
@@ -45,9 +39,9 @@ int FrameNames::Resolve(const Findings& findings) {
   modules_ = new (modules_storage_) ModuleTable(&space_->modules);
   modules_->Read();
   std::sort(addresses_, addresses_ + count);
-  g_addresses = addresses_;
   sources_.Ask(*modules_, addresses_, count);
-  return symbols_.Resolve(*modules_, AddressOf, count, space_->scratch);
+  return symbols_.Resolve(
+      *modules_, [&](uint32_t id) { return addresses_[id - 1]; }, count, space_->scratch);
 }
 
 void FrameNames::Lines(uint64_t return_address, void (*visit)(void* context, const FrameLine& line),

@@ -5,30 +5,21 @@
 
 #include "base/system/raw_syscall.h"
 #include "profiles/write/heap_proto.h"
+#include "profiles/write/heap_source.h"
 #include "proto/descriptor_sink.h"
 
 namespace heapprof::leak {
 namespace {
 
-// The source's functions have no context. One check at a time.
-Bucket* g_buckets;
-uint32_t g_count;
-
-uint32_t Count() { return g_count; }
-const Bucket* At(uint32_t id) { return &g_buckets[id - 1]; }
-
-}  // namespace
-
-int WriteLeakProfile(const Findings& findings, int fd) {
-  size_t bytes = findings.count() * sizeof(Bucket);
-  g_buckets = static_cast<Bucket*>(RawMap(bytes));
-  auto* workspace = static_cast<HeapProtoWorkspace*>(RawMap(sizeof(HeapProtoWorkspace)));
-  int error = g_buckets != nullptr && workspace != nullptr ? 0 : -ENOMEM;
-  if (error == 0) {
-    g_count = static_cast<uint32_t>(findings.count());
-    for (uint32_t i = 0; i < g_count; ++i) {
+// The recorder's tables, but the findings are the buckets.
+class LeakTables final : public RecorderTables {
+ public:
+  explicit LeakTables(const Findings& findings)
+      : count_(static_cast<uint32_t>(findings.count())),
+        buckets_(static_cast<Bucket*>(RawMap(count_ * sizeof(Bucket)))) {
+    for (uint32_t i = 0; i < (buckets_ != nullptr ? count_ : 0); ++i) {
       const Bucket& of = *HeapBuckets().At(findings.at(i).bucket);
-      Bucket& bucket = g_buckets[i];
+      Bucket& bucket = buckets_[i];
       bucket.key_hash = of.key_hash;
       bucket.stack_hash.store(of.stack_hash.load(std::memory_order_relaxed), std::memory_order_relaxed);
       bucket.size = of.size;
@@ -37,13 +28,32 @@ int WriteLeakProfile(const Findings& findings, int fd) {
       bucket.labels = of.labels;
       bucket.allocations.store(findings.at(i).blocks, std::memory_order_relaxed);
     }
-    DescriptorSink sink(fd);
-    HeapSource source = RecorderTables();
-    source.bucket_count = Count;
-    source.bucket_at = At;
-    error = WriteHeapProtoFrom(source, HeapProfileKind::kHeap, &sink, workspace);
   }
-  if (g_buckets != nullptr) RawUnmap(g_buckets, bytes);
+  ~LeakTables() {
+    if (buckets_ != nullptr) RawUnmap(buckets_, count_ * sizeof(Bucket));
+  }
+  LeakTables(const LeakTables&) = delete;
+  LeakTables& operator=(const LeakTables&) = delete;
+
+  bool ok() const { return buckets_ != nullptr; }
+  uint32_t BucketCount() const override { return count_; }
+  const Bucket* BucketAt(uint32_t id) const override { return &buckets_[id - 1]; }
+
+ private:
+  uint32_t count_;
+  Bucket* buckets_;
+};
+
+}  // namespace
+
+int WriteLeakProfile(const Findings& findings, int fd) {
+  LeakTables tables(findings);
+  auto* workspace = static_cast<HeapProtoWorkspace*>(RawMap(sizeof(HeapProtoWorkspace)));
+  int error = -ENOMEM;
+  if (tables.ok() && workspace != nullptr) {
+    DescriptorSink sink(fd);
+    error = WriteHeapProtoFrom(tables, HeapProfileKind::kHeap, &sink, workspace);
+  }
   if (workspace != nullptr) RawUnmap(workspace, sizeof(HeapProtoWorkspace));
   return error;
 }

@@ -124,15 +124,16 @@ FrameSymbols::~FrameSymbols() {
   if (pool_ != nullptr) RawUnmap(pool_, pool_size_);
 }
 
-int FrameSymbols::Resolve(const ModuleTable& modules, uint64_t (*return_address)(uint32_t id), uint32_t count,
-                          char* scratch) {
+int FrameSymbols::Reserve(uint32_t count) {
   count_ = count;
   frames_ = static_cast<Frame*>(RawMap(sizeof(Frame) * (size_t{count} + 1)));
   pool_size_ = std::min<size_t>(kMaxName + kNameBytesPerFrame * size_t{count}, UINT32_MAX);
   pool_ = static_cast<char*>(RawMap(pool_size_));
-  if (frames_ == nullptr || pool_ == nullptr) return -ENOMEM;
-  for (uint32_t i = 0; i < count; i++) frames_[i] = {return_address(i + 1) - 1, 0, 0, ModuleTable::kNone};
-  Frame* limit = frames_ + count;
+  return frames_ != nullptr && pool_ != nullptr ? 0 : -ENOMEM;
+}
+
+void FrameSymbols::LookUp(const ModuleTable& modules, char* scratch) {
+  Frame* limit = frames_ + count_;
   std::sort(frames_, limit, [](const Frame& a, const Frame& b) { return a.address < b.address; });
   for (Frame* first = frames_; first != limit;) {
     uint32_t index = modules.Find(first->address);
@@ -146,7 +147,6 @@ int FrameSymbols::Resolve(const ModuleTable& modules, uint64_t (*return_address)
     }
     first = next;
   }
-  return 0;
 }
 
 void FrameSymbols::ResolveModule(const Module& module, bool is_main, Frame* first, Frame* limit,

@@ -38,8 +38,14 @@ class FrameSymbols {
 
   // Looks up all of return_address(1..count). `scratch` has kScratchSize bytes, needed during the call only.
   // 0, or -ENOMEM. Addresses without a symbol are no error.
-  int Resolve(const ModuleTable& modules, uint64_t (*return_address)(uint32_t id), uint32_t count,
-              char* scratch);
+  template <typename ReturnAddress>
+  int Resolve(const ModuleTable& modules, const ReturnAddress& return_address, uint32_t count,
+              char* scratch) {
+    if (int error = Reserve(count)) return error;
+    for (uint32_t i = 0; i < count; i++) frames_[i] = {return_address(i + 1) - 1, 0, 0, ModuleTable::kNone};
+    LookUp(modules, scratch);
+    return 0;
+  }
 
   // The frame of a return address that was among those of Resolve, or nullptr.
   const Frame* Find(uint64_t return_address) const;
@@ -47,6 +53,8 @@ class FrameSymbols {
   const char* Name(const Frame& frame) const { return frame.name == 0 ? "" : pool_ + frame.name; }
 
  private:
+  int Reserve(uint32_t count);
+  void LookUp(const ModuleTable& modules, char* scratch);
   void ResolveModule(const Module& module, bool is_main, Frame* first, Frame* limit, char* scratch);
   void KeepNames(int fd, uint64_t strings, uint64_t strings_size, Frame* first, Frame* limit);
 

@@ -13,14 +13,6 @@
 namespace heapprof {
 namespace {
 
-constexpr HeapSource kRecorderTables = {[] { return HeapBuckets().count(); },
-                                        [](uint32_t id) -> const Bucket* { return HeapBuckets().At(id); },
-                                        [](uint32_t stack) { return HeapStacks().At(stack); },
-                                        [] { return HeapStacks().location_count(); },
-                                        [](uint32_t id) { return HeapStacks().ReturnAddress(id); },
-                                        GetTableStats,
-                                        recorder::Interval};
-
 // One form is written at a time.
 union Workspace {
   HeapProtoWorkspace proto;
@@ -29,15 +21,25 @@ union Workspace {
 static_assert(sizeof(Workspace) <= 2 << 20, "the bound that the header promises");
 static_assert(alignof(Workspace) <= 64, "the alignment that the header asks for");
 
-// What was in use at the peak, in mapped memory.
-class PeakReading {
+// The recorder's tables since an earlier moment.
+class IntervalTables final : public RecorderTables {
  public:
-  PeakReading() = default;
-  ~PeakReading() {
+  explicit IntervalTables(const EarlierCounts* earlier) : earlier_(earlier) {}
+  const EarlierCounts* Earlier() const override { return earlier_; }
+
+ private:
+  const EarlierCounts* earlier_;
+};
+
+// The recorder's tables with what was in use at the peak, which is read to mapped memory.
+class PeakTables final : public RecorderTables {
+ public:
+  PeakTables() = default;
+  ~PeakTables() {
     if (in_use_ != nullptr) RawUnmap(in_use_, bytes_);
   }
-  PeakReading(const PeakReading&) = delete;
-  PeakReading& operator=(const PeakReading&) = delete;
+  PeakTables(const PeakTables&) = delete;
+  PeakTables& operator=(const PeakTables&) = delete;
 
   // 0 or -ENOMEM.
   int Read() {
@@ -58,7 +60,7 @@ class PeakReading {
     }
     return 0;
   }
-  const PeakCounts* counts() const { return &counts_; }
+  const PeakCounts* Peak() const override { return &counts_; }
 
  private:
   uint32_t* in_use_ = nullptr;
@@ -69,18 +71,23 @@ class PeakReading {
 // Calls write(source) for the tables as `kind` sees them.
 template <typename Write>
 int WithSource(HeapProfileKind kind, Write write) {
-  HeapSource source = kRecorderTables;
-  PeakReading reading;
-  if (kind == HeapProfileKind::kPeak) {
-    if (int error = reading.Read()) return error;
-    source.peak = reading.counts();
-  }
-  return write(source);
+  if (kind != HeapProfileKind::kPeak) return write(RecorderTables());
+  PeakTables tables;
+  if (int error = tables.Read()) return error;
+  return write(tables);
 }
 
 }  // namespace
 
-const HeapSource& RecorderTables() { return kRecorderTables; }
+uint32_t RecorderTables::BucketCount() const { return HeapBuckets().count(); }
+const Bucket* RecorderTables::BucketAt(uint32_t id) const { return HeapBuckets().At(id); }
+StackView RecorderTables::StackAt(uint32_t stack) const { return HeapStacks().At(stack); }
+uint32_t RecorderTables::LocationCount() const { return HeapStacks().location_count(); }
+uint64_t RecorderTables::ReturnAddress(uint32_t location) const {
+  return HeapStacks().ReturnAddress(location);
+}
+TableStats RecorderTables::Stats() const { return GetTableStats(); }
+uint64_t RecorderTables::Interval() const { return recorder::Interval(); }
 
 size_t HeapProfileWorkspaceSize() { return sizeof(Workspace); }
 
@@ -93,9 +100,7 @@ int WriteHeapProto(HeapProfileKind kind, int fd, void* workspace) {
 
 int WriteIntervalProto(const EarlierCounts& earlier, int fd, void* workspace) {
   DescriptorSink sink(fd);
-  HeapSource source = kRecorderTables;
-  source.earlier = &earlier;
-  return WriteHeapProtoFrom(source, HeapProfileKind::kAllocs, &sink,
+  return WriteHeapProtoFrom(IntervalTables(&earlier), HeapProfileKind::kAllocs, &sink,
                             &static_cast<Workspace*>(workspace)->proto);
 }
 

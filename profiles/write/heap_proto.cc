@@ -19,44 +19,44 @@ constexpr char kDropFrames[] =
     "heapprof::.*";
 
 void WriteHeader(const HeapSource& source, HeapProfileKind kind, ProfileBuilder* builder) {
-  if (source.peak == nullptr) {
+  if (source.Peak() == nullptr) {
     builder->AddSampleType("alloc_objects", "count");
     builder->AddSampleType("alloc_space", "bytes");
   }
-  if (source.earlier == nullptr) {
+  if (source.Earlier() == nullptr) {
     builder->AddSampleType("inuse_objects", "count");
     builder->AddSampleType("inuse_space", "bytes");
   }
-  builder->SetPeriod("space", "bytes", static_cast<int64_t>(source.interval()));
+  builder->SetPeriod("space", "bytes", static_cast<int64_t>(source.Interval()));
   builder->SetDefaultSampleType(kind == HeapProfileKind::kAllocs ? "alloc_space" : "inuse_space");
   builder->SetDropFrames(kDropFrames);
-  if (source.peak != nullptr) return builder->SetTimeNanos(source.peak->time_nanos);
+  if (source.Peak() != nullptr) return builder->SetTimeNanos(source.Peak()->time_nanos);
   int64_t now = RawRealtimeNanos();
-  if (source.earlier == nullptr) return builder->SetTimeNanos(now);
-  builder->SetTimeNanos(source.earlier->time_nanos);
-  builder->SetDurationNanos(now > source.earlier->time_nanos ? now - source.earlier->time_nanos : 0);
+  if (source.Earlier() == nullptr) return builder->SetTimeNanos(now);
+  builder->SetTimeNanos(source.Earlier()->time_nanos);
+  builder->SetDurationNanos(now > source.Earlier()->time_nanos ? now - source.Earlier()->time_nanos : 0);
 }
 
 void WriteBucket(const HeapSource& source, uint32_t id, const Bucket& bucket, ProfileBuilder* builder) {
   SampleCounts counts = CountsOf(source, id, bucket);
-  const bool has_earlier = source.earlier != nullptr && id <= source.earlier->buckets;
-  if (has_earlier) counts.allocations -= source.earlier->allocations[id - 1];
+  const bool has_earlier = source.Earlier() != nullptr && id <= source.Earlier()->buckets;
+  if (has_earlier) counts.allocations -= source.Earlier()->allocations[id - 1];
   if (counts.allocations == 0) return;  // its writer has not counted yet, or it had nothing at the peak
   HeapEstimate e = Estimate(counts, bucket.size, bucket.interval, RoundingOffset(bucket.key_hash));
   builder->StartSample();
   if (bucket.stack == kOverflowStack) {
     builder->SampleLocations(nullptr, 0, 0, kOverflowLocation);
   } else {
-    StackView stack = source.stack_at(bucket.stack);
+    StackView stack = source.StackAt(bucket.stack);
     bool whole = !stack.truncated && stack.depth <= ProfileBuilder::kMaxSampleLocations;
     builder->SampleLocations(stack.locations, stack.depth, kFirstLocation - 1,
                              whole ? 0 : kTruncatedLocation);
   }
   const int64_t values[] = {e.alloc_objects, e.alloc_bytes, e.inuse_objects, e.inuse_bytes};
-  if (source.peak != nullptr) {
+  if (source.Peak() != nullptr) {
     builder->SampleValues(values + 2, 2);
   } else {
-    builder->SampleValues(values, source.earlier == nullptr ? 4 : 2);
+    builder->SampleValues(values, source.Earlier() == nullptr ? 4 : 2);
   }
   builder->SampleLabel("bytes", static_cast<int64_t>(bucket.size), "bytes");
   WriteLabels(bucket.labels, builder);
@@ -64,9 +64,9 @@ void WriteBucket(const HeapSource& source, uint32_t id, const Bucket& bucket, Pr
 }
 
 void WriteLocations(const HeapSource& source, const ModuleTable& modules, ProfileBuilder* builder) {
-  uint32_t count = source.location_count();
+  uint32_t count = source.LocationCount();
   for (uint32_t i = 1; i <= count; i++) {
-    uint64_t address = source.location_return_address(i) - 1;
+    uint64_t address = source.ReturnAddress(i) - 1;
     builder->AddLocation({i + kFirstLocation - 1, MappingId(modules, modules.Find(address)), address});
   }
 }
@@ -80,12 +80,12 @@ void WriteTimeComment(const char* key, int64_t nanos, ProfileBuilder* builder) {
 
 void WriteComments(const HeapSource& source, const ModuleTable& modules, ProfileBuilder* builder) {
   WriteProcessComments(builder);
-  if (source.peak != nullptr) {
-    WriteTimeComment("peak-time", source.peak->time_nanos, builder);
-    if (source.peak->since_nanos != 0) WriteTimeComment("peak-since", source.peak->since_nanos, builder);
+  if (source.Peak() != nullptr) {
+    WriteTimeComment("peak-time", source.Peak()->time_nanos, builder);
+    if (source.Peak()->since_nanos != 0) WriteTimeComment("peak-since", source.Peak()->since_nanos, builder);
   }
-  TableStats stats = source.stats();
-  WriteComment("sample-interval", source.interval(), builder);
+  TableStats stats = source.Stats();
+  WriteComment("sample-interval", source.Interval(), builder);
   WriteComment("samples", stats.samples, builder);
   WriteComment("live-samples", stats.live_samples, builder);
   WriteComment("lost-samples", stats.lost_samples, builder);
@@ -100,13 +100,13 @@ void WriteComments(const HeapSource& source, const ModuleTable& modules, Profile
 
 int WriteHeapProtoFrom(const HeapSource& source, HeapProfileKind kind, ByteSink* sink,
                        HeapProtoWorkspace* workspace) {
-  uint32_t buckets = source.bucket_count();
+  uint32_t buckets = source.BucketCount();
   GzipStream gzip(sink, &workspace->gzip);
   ProfileBuilder builder(&gzip, &workspace->builder, AllLabelTexts());
   ModuleTable modules(&workspace->modules);
   WriteHeader(source, kind, &builder);
   for (uint32_t id = 1; id <= buckets && builder.error() == 0; id++) {
-    if (const Bucket* bucket = source.bucket_at(id)) WriteBucket(source, id, *bucket, &builder);
+    if (const Bucket* bucket = source.BucketAt(id)) WriteBucket(source, id, *bucket, &builder);
   }
   // Without /proc the table is empty and locations stay bare addresses: still a profile.
   modules.Read();

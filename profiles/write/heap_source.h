@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a heap profile is written from: the recorder's tables, or, in a test, tables made up for it.
 //
-// The rules of sampling/heap/heap_tables.h hold for each of the functions: ids begin at 1, tables only grow,
-// a bucket that is not filled in yet is nullptr. Thread-safety and signal-safety: those of the functions; the
-// recorder's are both. Allocates: never.
+// The rules of sampling/heap/heap_tables.h hold for all of them: ids begin at 1, tables only grow, a bucket
+// that is not filled in yet is nullptr.
+//
+// Thread-safety and signal-safety: the recorder's tables have both. Allocates: never.
 #ifndef HEAPPROF_PROFILES_WRITE_HEAP_SOURCE_H_
 #define HEAPPROF_PROFILES_WRITE_HEAP_SOURCE_H_
 
@@ -28,20 +29,35 @@ struct PeakCounts {
   int64_t time_nanos, since_nanos;  // as HeapPeak has them
 };
 
-struct HeapSource {
-  uint32_t (*bucket_count)();
-  const Bucket* (*bucket_at)(uint32_t id);
-  StackView (*stack_at)(uint32_t stack);
-  uint32_t (*location_count)();
-  uint64_t (*location_return_address)(uint32_t id);
-  TableStats (*stats)();
-  uint64_t (*interval)();  // the mean interval now in force; 0 = off
-  const EarlierCounts* earlier = nullptr;
-  const PeakCounts* peak = nullptr;
+class HeapSource {
+ public:
+  virtual uint32_t BucketCount() const = 0;
+  virtual const Bucket* BucketAt(uint32_t id) const = 0;
+  virtual StackView StackAt(uint32_t stack) const = 0;
+  virtual uint32_t LocationCount() const = 0;
+  virtual uint64_t ReturnAddress(uint32_t location) const = 0;
+  virtual TableStats Stats() const = 0;
+  virtual uint64_t Interval() const = 0;  // the mean interval now in force; 0 = off
+  // At most one of the two; nullptr: the profile tells of now.
+  virtual const EarlierCounts* Earlier() const { return nullptr; }
+  virtual const PeakCounts* Peak() const { return nullptr; }
+
+ protected:
+  // Sources live on the stack of who writes, and are never deleted through this base.
+  ~HeapSource() = default;
 };
 
-// The recorder's tables.
-const HeapSource& RecorderTables();
+// The recorder's tables, as they are now.
+class RecorderTables : public HeapSource {
+ public:
+  uint32_t BucketCount() const override;
+  const Bucket* BucketAt(uint32_t id) const override;
+  StackView StackAt(uint32_t stack) const override;
+  uint32_t LocationCount() const override;
+  uint64_t ReturnAddress(uint32_t location) const override;
+  TableStats Stats() const override;
+  uint64_t Interval() const override;
+};
 
 // The names of the frames that stand for what is not known.
 inline constexpr char kOverflowFrame[] = "[heapprof: metadata limit reached]";
@@ -57,8 +73,9 @@ inline SampleCounts ReadCounts(const Bucket& bucket) {
 
 // The counts that a profile of `source` has of a bucket.
 inline SampleCounts CountsOf(const HeapSource& source, uint32_t id, const Bucket& bucket) {
-  if (source.peak == nullptr) return ReadCounts(bucket);
-  return {id <= source.peak->buckets ? source.peak->in_use[id - 1] : 0, 0};
+  const PeakCounts* peak = source.Peak();
+  if (peak == nullptr) return ReadCounts(bucket);
+  return {id <= peak->buckets ? peak->in_use[id - 1] : 0, 0};
 }
 
 }  // namespace heapprof

@@ -28,9 +28,9 @@ union Workspace {
 
 StackCounts g_no_counts;  // of a profile that has none yet
 
-// What FrameSymbols asks for by a plain function; guarded by the dump lock.
-const StackCounts* g_counts = nullptr;
-uint64_t ReturnAddressOf(uint32_t location) { return g_counts->AddressOf(location) + 1; }
+uint64_t ReturnAddressOf(const StackCounts& counts, uint32_t location) {
+  return counts.AddressOf(location) + 1;
+}
 
 // The entries whose value is not 0, sorted by amounts, then by counts. Values may change while they are read:
 // each is read once.
@@ -146,12 +146,12 @@ void WriteEntry(const StackCounts& counts, const Order::Place& place, const char
   const uint32_t* locations = counts.LocationsOf(entry);
   WriteValue(place.value, unit, out);
   out->Str(" @");
-  for (uint32_t i = 0; i < entry.depth; ++i) out->Str(" ").Hex(ReturnAddressOf(locations[i]));
+  for (uint32_t i = 0; i < entry.depth; ++i) out->Str(" ").Hex(ReturnAddressOf(counts, locations[i]));
   out->Str("\n");
   WriteTextLabels(entry.labels, out);
   if (place.id == StackCounts::kOverflow) out->Str("#\t").Str(kOverflowFrame).Str("\n");
   for (uint32_t i = 0; i < entry.depth; ++i) {
-    WriteTextFrame(modules, symbols, ReturnAddressOf(locations[i]), out);
+    WriteTextFrame(modules, symbols, ReturnAddressOf(counts, locations[i]), out);
   }
   if (entry.truncated) out->Str("#\t").Str(kTruncatedFrame).Str("\n");
   out->Str("\n");
@@ -163,7 +163,8 @@ int WriteText(const NamedProfile& profile, const char* unit, const StackCounts& 
   ModuleTable modules(&workspace->modules);
   modules.Read();
   FrameSymbols symbols;
-  if (int error = symbols.Resolve(modules, ReturnAddressOf, counts.location_count(), workspace->scratch)) {
+  auto address = [&](uint32_t id) { return ReturnAddressOf(counts, id); };
+  if (int error = symbols.Resolve(modules, address, counts.location_count(), workspace->scratch)) {
     return error;
   }
   out.Str(profile.name).Str(" profile: total ");
@@ -188,12 +189,12 @@ int WriteNamedProfile(const NamedProfile& profile, int debug, ByteSink* sink, vo
   const char* unit = values != nullptr ? profile.unit : nullptr;
   // acquire: pairs with the release that published it.
   const StackCounts* counts = profile.counts.load(std::memory_order_acquire);
-  g_counts = counts != nullptr ? counts : &g_no_counts;
+  if (counts == nullptr) counts = &g_no_counts;
   Order order;
-  if (int error = order.Collect(*g_counts, values)) return error;
+  if (int error = order.Collect(*counts, values)) return error;
   auto* space = static_cast<Workspace*>(workspace);
-  return debug == 0 ? WriteProto(profile, unit, *g_counts, order, sink, &space->proto)
-                    : WriteText(profile, unit, *g_counts, order, sink, &space->text);
+  return debug == 0 ? WriteProto(profile, unit, *counts, order, sink, &space->proto)
+                    : WriteText(profile, unit, *counts, order, sink, &space->text);
 }
 
 }  // namespace heapprof

@@ -58,23 +58,23 @@ class Records {
 };
 
 int Records::Collect(const HeapSource& source) {
-  uint32_t buckets = source.bucket_count();
+  uint32_t buckets = source.BucketCount();
   bytes_ = sizeof(Record) * (size_t{buckets} + 1);
   data_ = static_cast<Record*>(RawMap(bytes_));
   if (data_ == nullptr) return -ENOMEM;
   uint64_t smallest = UINT64_MAX;
   for (uint32_t id = 1; id <= buckets; id++) {
-    const Bucket* bucket = source.bucket_at(id);
+    const Bucket* bucket = source.BucketAt(id);
     if (bucket == nullptr) continue;
     SampleCounts counts = CountsOf(source, id, *bucket);
     if (counts.allocations == 0) continue;  // its writer has not counted yet, or it had nothing at the peak
     smallest = std::min(smallest, bucket->interval);
     data_[count_++] = {0, counts, id};
   }
-  interval_ = count_ > 0 ? smallest : source.interval();
+  interval_ = count_ > 0 ? smallest : source.Interval();
   for (size_t i = 0; i < count_; i++) {
     Record& record = data_[i];
-    const Bucket& bucket = *source.bucket_at(record.bucket);
+    const Bucket& bucket = *source.BucketAt(record.bucket);
     record.counts = CountsAtInterval(record.counts, bucket.size, bucket.interval, interval_,
                                      RoundingOffset(bucket.key_hash));
     record.inuse_bytes = SaturatedProduct(record.counts.allocations - record.counts.frees, bucket.size);
@@ -100,7 +100,7 @@ void WriteHeader(const HeapSource& source, const Records& records, TextStream* o
     inuse += record.counts.allocations - record.counts.frees;
     allocated += record.counts.allocations;
     inuse_bytes = SaturatedSum(inuse_bytes, record.inuse_bytes);
-    uint64_t size = source.bucket_at(record.bucket)->size;
+    uint64_t size = source.BucketAt(record.bucket)->size;
     allocated_bytes = SaturatedSum(allocated_bytes, SaturatedProduct(record.counts.allocations, size));
   }
   out->Str("heap profile: ");
@@ -110,20 +110,20 @@ void WriteHeader(const HeapSource& source, const Records& records, TextStream* o
 
 void WriteRecord(const HeapSource& source, const Record& record, const ModuleTable& modules,
                  const FrameSymbols& symbols, TextStream* out) {
-  const Bucket& bucket = *source.bucket_at(record.bucket);
+  const Bucket& bucket = *source.BucketAt(record.bucket);
   WriteCounts(record.counts.allocations - record.counts.frees, record.inuse_bytes, record.counts.allocations,
               SaturatedProduct(record.counts.allocations, bucket.size), out);
   if (bucket.stack == kOverflowStack) {
     out->Str(" ").Hex(kNoCode).Str("\n#\t").Hex(kNoCode).Str("\t").Str(kOverflowFrame).Str("\n\n");
     return;
   }
-  StackView stack = source.stack_at(bucket.stack);
+  StackView stack = source.StackAt(bucket.stack);
   for (uint32_t i = 0; i < stack.depth; i++) {
-    out->Str(" ").Hex(source.location_return_address(stack.locations[i]));
+    out->Str(" ").Hex(source.ReturnAddress(stack.locations[i]));
   }
   out->Str("\n");
   for (uint32_t i = 0; i < stack.depth; i++) {
-    WriteTextFrame(modules, symbols, source.location_return_address(stack.locations[i]), out);
+    WriteTextFrame(modules, symbols, source.ReturnAddress(stack.locations[i]), out);
   }
   if (stack.truncated) out->Str("#\t").Str(kTruncatedFrame).Str("\n");
   out->Str("\n");
@@ -148,13 +148,13 @@ struct CommentLines {
 };
 
 void WriteStatistics(const HeapSource& source, bool in_handler, TextStream* out) {
-  if (source.peak != nullptr) {
+  if (source.Peak() != nullptr) {
     constexpr int64_t kSecond = 1'000'000'000;
     Text<40> time;
-    AppendUtc(source.peak->time_nanos / kSecond, &time);
+    AppendUtc(source.Peak()->time_nanos / kSecond, &time);
     out->Str("# peak = ").Str(time.data()).Str("\n");
   }
-  TableStats stats = source.stats();
+  TableStats stats = source.Stats();
   out->Str("# samples = ").UDec(stats.samples).Str("\n# lost samples = ").UDec(stats.lost_samples);
   out->Str("\n# truncated stacks = ").UDec(stats.truncated_stacks);
   out->Str("\n# metadata bytes = ").UDec(stats.metadata_bytes).Str("\n");
@@ -215,8 +215,9 @@ int WriteHeapTextFrom(const HeapSource& source, ByteSink* sink, HeapTextWorkspac
   modules.Read();
   // Locations last, as in the proto form: those of every record are then among them.
   FrameSymbols symbols;
-  if (int error = symbols.Resolve(modules, source.location_return_address, source.location_count(),
-                                  workspace->scratch)) {
+  if (int error = symbols.Resolve(
+          modules, [&](uint32_t id) { return source.ReturnAddress(id); }, source.LocationCount(),
+          workspace->scratch)) {
     return error;
   }
   WriteHeader(source, records, &out);

@@ -5,24 +5,11 @@
 
 namespace heapprof {
 
-static FakeTables* g_latest = nullptr;
-
-struct FakeFunctions {
-  static uint32_t BucketCount() { return static_cast<uint32_t>(g_latest->by_id_.size()); }
-  static const Bucket* BucketAt(uint32_t id) { return g_latest->by_id_.at(id - 1); }
-  static StackView StackAt(uint32_t id) {
-    if (id == kOverflowStack) return {nullptr, 0, false};
-    const FakeTables::Stack& stack = g_latest->stacks_.at(id - 1);
-    return {stack.locations.data(), static_cast<uint32_t>(stack.locations.size()), stack.truncated};
-  }
-  static uint32_t LocationCount() { return static_cast<uint32_t>(g_latest->locations_.size()); }
-  static uint64_t ReturnAddress(uint32_t id) { return g_latest->locations_.at(id - 1); }
-  static TableStats Stats() { return g_latest->stats; }
-  static uint64_t Interval() { return g_latest->interval; }
-};
-
-FakeTables::FakeTables() { g_latest = this; }
-FakeTables::~FakeTables() { g_latest = nullptr; }
+StackView FakeTables::StackAt(uint32_t id) const {
+  if (id == kOverflowStack) return {nullptr, 0, false};
+  const Stack& stack = stacks_.at(id - 1);
+  return {stack.locations.data(), static_cast<uint32_t>(stack.locations.size()), stack.truncated};
+}
 
 uint32_t FakeTables::AddLocation(uint64_t return_address) {
   locations_.push_back(return_address);
@@ -59,13 +46,5 @@ void FakeTables::AddBucket(uint32_t stack, uint64_t size, uint64_t interval, uin
 }
 
 void FakeTables::AddUnfinishedBucket() { by_id_.push_back(nullptr); }
-
-const HeapSource& FakeTables::source() const {
-  static constexpr HeapSource kSource = {FakeFunctions::BucketCount,   FakeFunctions::BucketAt,
-                                         FakeFunctions::StackAt,       FakeFunctions::LocationCount,
-                                         FakeFunctions::ReturnAddress, FakeFunctions::Stats,
-                                         FakeFunctions::Interval};
-  return kSource;
-}
 
 }  // namespace heapprof

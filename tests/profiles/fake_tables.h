@@ -12,12 +12,8 @@
 
 namespace heapprof {
 
-// One object at a time: HeapSource has plain functions, which ask the latest.
-class FakeTables {
+class FakeTables final : public HeapSource {
  public:
-  FakeTables();
-  ~FakeTables();
-
   // The id of a stack of return addresses, the leaf first.
   uint32_t AddStack(const std::vector<uint64_t>& return_addresses, bool truncated = false);
   // A stack of location ids that AddLocation gave.
@@ -29,13 +25,18 @@ class FakeTables {
   // An id whose writer has not finished.
   void AddUnfinishedBucket();
 
-  const HeapSource& source() const;
+  uint32_t BucketCount() const override { return static_cast<uint32_t>(by_id_.size()); }
+  const Bucket* BucketAt(uint32_t id) const override { return by_id_.at(id - 1); }
+  StackView StackAt(uint32_t id) const override;
+  uint32_t LocationCount() const override { return static_cast<uint32_t>(locations_.size()); }
+  uint64_t ReturnAddress(uint32_t location) const override { return locations_.at(location - 1); }
+  TableStats Stats() const override { return stats; }
+  uint64_t Interval() const override { return interval; }
 
   TableStats stats = {};
   uint64_t interval = 512 << 10;
 
  private:
-  friend struct FakeFunctions;
   struct Stack {
     std::vector<uint32_t> locations;
     bool truncated;

@@ -28,7 +28,7 @@ class HeapProtoTest : public testing::Test {
  protected:
   int Write(ByteSink* sink, HeapProfileKind kind = HeapProfileKind::kHeap) {
     auto workspace = std::make_unique<HeapProtoWorkspace>();  // zeroed by the ()
-    return WriteHeapProtoFrom(tables_.source(), kind, sink, workspace.get());
+    return WriteHeapProtoFrom(tables_, kind, sink, workspace.get());
   }
   pb::Profile Profile(HeapProfileKind kind = HeapProfileKind::kHeap) {
     StringSink sink;

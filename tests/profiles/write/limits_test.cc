@@ -97,8 +97,8 @@ TEST(Limits, AHundredThousandBucketsInASecondAndFourMiB) {
   DescriptorSink sink(fd);
   g_no_malloc = true;
   double start = Seconds();
-  int error = WriteHeapProtoFrom(tables.source(), HeapProfileKind::kHeap, &sink,
-                                 static_cast<HeapProtoWorkspace*>(workspace));
+  int error =
+      WriteHeapProtoFrom(tables, HeapProfileKind::kHeap, &sink, static_cast<HeapProtoWorkspace*>(workspace));
   double seconds = Seconds() - start;
   g_no_malloc = false;
   EXPECT_EQ(error, 0);
@@ -126,7 +126,7 @@ TEST(Limits, TheTextFormNeedsNoHeapEither) {
   DescriptorSink sink(fd);
   g_no_malloc = true;
   double start = Seconds();
-  int error = WriteHeapTextFrom(tables.source(), &sink, static_cast<HeapTextWorkspace*>(workspace), true);
+  int error = WriteHeapTextFrom(tables, &sink, static_cast<HeapTextWorkspace*>(workspace), true);
   double seconds = Seconds() - start;
   g_no_malloc = false;
   EXPECT_EQ(error, 0);

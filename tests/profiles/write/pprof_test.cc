@@ -46,13 +46,13 @@ class PprofTest : public testing::Test {
   std::string Proto() {
     return WriteFile("heap.pb.gz", [](const FakeTables& tables, ByteSink* sink) {
       auto workspace = std::make_unique<HeapProtoWorkspace>();
-      return WriteHeapProtoFrom(tables.source(), HeapProfileKind::kHeap, sink, workspace.get());
+      return WriteHeapProtoFrom(tables, HeapProfileKind::kHeap, sink, workspace.get());
     });
   }
   std::string Legacy() {
     return WriteFile("heap.txt", [](const FakeTables& tables, ByteSink* sink) {
       auto workspace = std::make_unique<HeapTextWorkspace>();
-      return WriteHeapTextFrom(tables.source(), sink, workspace.get(), true);
+      return WriteHeapTextFrom(tables, sink, workspace.get(), true);
     });
   }
   std::string Pprof(const std::string& arguments) {
