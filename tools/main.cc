@@ -73,7 +73,7 @@ CLI::App* AddRun(CLI::App* app, CommandLine* line) {
   run->add_option("--interval", line->interval, "Mean bytes between samples; 0 = off, 1 = every allocation")
       ->check(CheckSize)
       ->option_text("SIZE");
-  run->add_option("--output", line->output, "Pattern of the files: %p pid, %n count, %e program name")
+  run->add_option("-o,--output", line->output, "Pattern of the files: %p pid, %n count, %e program name")
       ->option_text("PATTERN");
   run->add_flag("--exit-dump", line->exit_dump, "Write a profile when the program ends, too");
   run->add_flag("--cpu{100}", line->cpu_hz,
@@ -119,7 +119,7 @@ CLI::App* AddDump(CLI::App* app, CommandLine* line) {
   dump->add_option("--timeout", line->dump.timeout_seconds, "Seconds to wait for the file")
       ->check(DecimalNumber(0, kMaxSeconds))
       ->option_text("SECONDS");
-  dump->add_option("--output", line->dump.output, "Pattern of its files, where the process cannot be read")
+  dump->add_option("-o,--output", line->dump.output, "Pattern of its files, where the process cannot be read")
       ->option_text("PATTERN");
   dump->add_option("--signal", line->dump.signal, "Its dump_signal, where the process cannot be read")
       ->check(CheckSignal)

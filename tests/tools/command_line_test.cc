@@ -199,6 +199,8 @@ TEST_F(CommandLine, UnknownWordsAreNamedWithWhatTheyWereMeantToBe) {
       {{"topp", "--help"}, "topp is no command (did you mean top?); see heapprof --help"},
       {{"--limit", "2", "top", "x"},
        "--limit stands before the command top, whose words follow it; see heapprof top --help"},
+      {{"run", "--interval=abc", "ls", "-l"},
+       "run: --interval: 'abc' is no size (a number, with k, m or g); see heapprof run --help"},
       {{"run", "--cpu", "200", "--", "true"}, "run: 200 is one word too many; see heapprof run --help"},
       {{"dump", "redis-server"},
        "dump: PID: 'redis-server' is no process id, a number; see heapprof dump --help"},

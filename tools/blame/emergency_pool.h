@@ -16,7 +16,7 @@
 
 namespace heapprof::tools {
 
-inline constexpr std::string_view kEmergencyPool = "[libstdc++: emergency exception pool]";
+inline constexpr std::string_view kEmergencyPool = "[libstdc++: emergency pool]";
 
 // Gives the place that asks for the pool that name. Values and stacks stay. Returns the locations that got
 // it.

@@ -124,9 +124,12 @@ void FailAt(const CLI::App& app, const std::string& first, const CLI::ParseError
   const CLI::App& command = *parsed.front();
   const std::string& name = command.get_name();
   const std::vector<std::string> rest = command.remaining();
-  const auto option = std::find_if(rest.begin(), rest.end(), IsOption);
-  if (option != rest.end()) FailAtOption(command, *option);
-  if (!rest.empty()) FailAtWord(command, rest.front());
+  // Behind the command's own words a program may stand, with its own: CheckWords has seen those before it.
+  if (!command.get_prefix_command()) {
+    const auto option = std::find_if(rest.begin(), rest.end(), IsOption);
+    if (option != rest.end()) FailAtOption(command, *option);
+    if (!rest.empty()) FailAtWord(command, rest.front());
+  }
   if (first != name && !app.remaining().empty()) {
     throw Failure(Printable(first) + " stands before the command " + name + ", whose words follow it" +
                   See(command));

@@ -41,7 +41,7 @@ CLI::App* AddCheck(CLI::App* app, CheckRequest* request) {
       ->check(WholeNumber(0, kMaxStatus, "exit status"))
       ->option_text("N");
   check
-      ->add_option("--output", request->output,
+      ->add_option("-o,--output", request->output,
                    "Pattern of the leaks' profile: %p pid, %n count, %e program name")
       ->option_text("PATTERN");
   check

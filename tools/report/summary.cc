@@ -55,8 +55,8 @@ Sum Rest(const Profile& profile, size_t in_use) {
   return rest;
 }
 
-// The type that says more than what is in use, -1: none. A program that cleans up behind itself has little or
-// nothing left in the end: what libraries keep for good.
+}  // namespace
+
 ptrdiff_t WhatWasAllocated(const Profile& profile, size_t in_use) {
   constexpr int kMinPart = 20;  // one in so many
   for (size_t i = 0; i < profile.type_count(); ++i) {
@@ -67,8 +67,6 @@ ptrdiff_t WhatWasAllocated(const Profile& profile, size_t in_use) {
   }
   return -1;
 }
-
-}  // namespace
 
 std::string Summary(Profile profile) {
   DropFrames(&profile);

@@ -7,7 +7,9 @@
 #include "tools/base/failure.h"
 #include "tools/base/human.h"
 #include "tools/base/terminal.h"
+#include "tools/blame/emergency_pool.h"
 #include "tools/report/report.h"
+#include "tools/report/summary.h"
 
 namespace heapprof::tools {
 namespace {
@@ -152,10 +154,22 @@ void Top(const ReportRequest& request) {
     const std::string& name = frames.name(row.frame);
     return name[0] == '[' && name.find("+0x") != std::string::npos;
   });
-  const auto note = [](const char* text) { std::printf("%s\n", Wrapped(text, OutputColumns()).c_str()); };
+  const auto note = [](const std::string& text) {
+    std::printf("%s\n", Wrapped(text, OutputColumns()).c_str());
+  };
   if (any_start) note("[FILE+0x...] functions of a stripped file that no symbol names, by where they begin");
   if (pool_moved)
     note("[libstdc++: ...] a reserve of every process with libstdc++; what others asked for is before it");
+  // Whoever looks at a program that has ended asks for another type in most cases.
+  const bool nothing_sure =
+      rows.empty() || IsNoiseRow(view, rows.front()) || frames.name(rows.front().frame) == kEmergencyPool;
+  const ptrdiff_t allocated = request.view.type.empty() && request.order == Order::kFlat && nothing_sure
+                                  ? WhatWasAllocated(view.profile(), view.type())
+                                  : -1;
+  if (allocated >= 0) {
+    const std::string type(view.profile().type_name(static_cast<size_t>(allocated)));
+    note("Little is in use: --type " + type + " shows what was allocated since the start, freed or not");
+  }
   if (any_noise) note("~ within the noise: fewer than about eight samples stand behind the line");
 }
 

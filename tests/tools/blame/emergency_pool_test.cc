@@ -12,7 +12,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-const char kPool[] = "[libstdc++: emergency exception pool]";
+const char kPool[] = "[libstdc++: emergency pool]";
 
 // Work holds 2048 bytes; code of libstdc++ (location 12), called by the loader (13), holds 72704.
 class EmergencyPool : public testing::Test {
@@ -69,6 +69,15 @@ TEST_F(EmergencyPool, KeepsItsPlaceWhereItIsNotTheFirst) {
   const std::string out = Run({"top"}).out;
   EXPECT_LT(out.find("Work\n"), out.find(kPool)) << out;
   EXPECT_THAT(out, Not(HasSubstr("a reserve of every process")));
+}
+
+// A program that has ended holds next to nothing.
+TEST_F(EmergencyPool, WithLittleElseInUseTheOtherTypeIsNamed) {
+  const std::string note = "Little is in use: --type alloc_space";
+  EXPECT_THAT(Run({"top"}).out, HasSubstr(note));
+  EXPECT_THAT(Run({"top", "--type", "inuse_space"}).out, Not(HasSubstr(note)));
+  profile_.set_period(1);  // what there is is certain
+  EXPECT_THAT(Run({"top"}).out, Not(HasSubstr(note)));
 }
 
 TEST_F(EmergencyPool, IsOfThatKindOfSizeAndAskedForAtTheStart) {

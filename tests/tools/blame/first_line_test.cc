@@ -46,7 +46,7 @@ TEST_P(FirstLine, IsWhatAMaintainerWouldName) {
   }
   TempDir dir;
   Command command;
-  command.argv = {HEAPPROF_COMMAND, "run", "--interval", "16k", "--exit-dump", "--output", dir / "%e", "--"};
+  command.argv = {HEAPPROF_COMMAND, "run", "--interval", "16k", "--exit-dump", "-o", dir / "%e", "--"};
   command.argv.insert(command.argv.end(), c.run.begin(), c.run.end());
   command.env = {{"PYTHONMALLOC", "malloc"}, {"XDG_CACHE_HOME", dir.path()}};
   ASSERT_TRUE(RunProgram(command).ok());
