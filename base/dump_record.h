@@ -26,7 +26,12 @@ struct DumpRecord {
   uint64_t system_call;  // the address of a function that begins with a system call
   uint64_t answer[4];    // room for the kernel's answer to rt_sigaction, which nothing else uses
   uint64_t failure;      // of the dumps on the signal: how many failed << 32 | the errno value of the last
+  uint64_t requests;     // what else the signal may ask for: a bit for each DumpSignalRequest
 };
+
+// The value that a dump signal is queued with (sigqueue) to ask for something else than a heap profile.
+enum DumpSignalRequest : int32_t { kThreadsRequest = 0x68707401 };
+inline constexpr uint64_t kThreadsRequestBit = 1;
 
 }  // namespace heapprof
 

@@ -154,6 +154,7 @@ Verdict SetOption(Span key, Span value, Options* options) {
   }
   if (key.Is("output")) return verdict(value.size != 0 && CopyPath(value, options->output));
   if (key.Is("dump_signal")) return verdict(ParseSignal(value, &options->dump_signal));
+  if (key.Is("thread_dump_signal")) return verdict(ParseSignal(value, &options->thread_dump_signal));
   if (key.Is("dump_at_exit")) return verdict(ParseBool(value, &options->dump_at_exit));
   if (key.Is("cpu_hz")) return verdict(ParseHz(value, &options->cpu_hz));
   if (key.Is("wall_hz")) return verdict(ParseHz(value, &options->wall_hz));
@@ -309,6 +310,14 @@ void InitOptions(const char* program_defaults, char** envp, bool secure) {
   }
   // A privileged program that merely carries the library gets no handler that a stranger's kill could reach.
   if (g_options.dump_signal < 0) g_options.dump_signal = secure ? 0 : SIGUSR2;
+  if (g_options.thread_dump_signal != 0 && g_options.thread_dump_signal == g_options.dump_signal) {
+    g_options.thread_dump_signal = 0;
+    Say("thread_dump_signal is ignored: the same signal is dump_signal");
+  }
+  if (g_options.cpu_signal != 0 && g_options.cpu_signal == g_options.thread_dump_signal) {
+    g_options.cpu_signal = 0;
+    Say("cpu_signal is ignored: the same signal is thread_dump_signal");
+  }
   if (g_options.cpu_signal != 0 && g_options.cpu_signal == g_options.dump_signal) {
     g_options.cpu_signal = 0;
     Say("cpu_signal is ignored: the same signal is dump_signal");

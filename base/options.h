@@ -25,7 +25,8 @@ struct Options {
   uint64_t sample_interval = 512 << 10;
   uint32_t max_frames = 128;
   char output[kPathCapacity] = "heapprof.%p.%n";
-  int dump_signal = -1;  // -1: SIGUSR2, the default; set by ParseOptions, 0 = none
+  int dump_signal = -1;        // -1: SIGUSR2, the default; set by ParseOptions, 0 = none
+  int thread_dump_signal = 0;  // 0 = none
   bool dump_at_exit = false;
   int cpu_hz = 100;
   bool cpu_at_start = false;

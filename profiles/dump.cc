@@ -16,10 +16,12 @@
 #include "profiles/dump_file.h"
 #include "profiles/dump_memory.h"
 #include "profiles/dump_record.h"
+#include "profiles/thread_dump.h"
 #include "profiles/write/heap_profile.h"
 #include "profiles/write/named_profile.h"
 #include "proto/descriptor_sink.h"
 #include "sampling/counts/named_profiles.h"
+#include "sampling/unwind/caller_frame.h"
 #include "sampling/unwind/walk.h"
 
 namespace heapprof {
@@ -27,8 +29,8 @@ namespace {
 
 // The dump lock. Threads that want a dump of their own wait.
 OwnerLock<LockRank::kDump> g_dump_lock;
-// A signal asked for a dump. Whoever holds the lock sees to it before or after letting go.
-std::atomic<bool> g_signal_pending{false};
+// What signals asked for, of SignalDump. Whoever holds the lock sees to it before or after letting go.
+std::atomic<uint32_t> g_signal_pending{0};
 uint64_t g_files_written HP_GUARDED_BY(g_dump_lock) = 0;
 
 std::atomic<uint64_t> g_dumps{0}, g_failed_dumps{0};
@@ -37,7 +39,9 @@ DumpMemory g_memory HP_GUARDED_BY(g_dump_lock);
 
 size_t WorkspaceSize() {
   size_t heap = HeapProfileWorkspaceSize(), named = NamedProfileWorkspaceSize();
-  return heap > named ? heap : named;
+  size_t threads = ThreadDumpWorkspaceSize();
+  size_t larger = heap > named ? heap : named;
+  return larger > threads ? larger : threads;
 }
 
 // Writes one heap profile to a file. Runs on the dump's stack, under the dump lock.
@@ -80,6 +84,7 @@ struct DescriptorDump {
   int fd;
   int debug;
   bool in_handler;
+  const OwnStack* caller;
   void* workspace;
   int result;
 
@@ -96,6 +101,8 @@ struct DescriptorDump {
         return WriteHeap(HeapProfileKind::kHeap);
       case ProfileKind::kPeak:
         return WriteHeap(HeapProfileKind::kPeak);
+      case ProfileKind::kThreads:
+        return WriteThreads(*caller, debug, fd, workspace);
       default:
         DescriptorSink sink(fd);
         return WriteNamedProfile(*profile, debug, &sink, workspace);
@@ -119,6 +126,20 @@ struct IntervalDump {
   }
 };
 
+// Writes the stacks of all threads to where a signal's go.
+struct ThreadsDump {
+  const OwnStack* caller;
+  bool as_text;
+  void* workspace;
+  int result;
+
+  static void Run(void* argument) {
+    auto* dump = static_cast<ThreadsDump*>(argument);
+    dump->result = dump->as_text ? DumpThreadText(*dump->caller, dump->workspace)
+                                 : DumpThreadFile(*dump->caller, dump->workspace);
+  }
+};
+
 // Runs `dump` under the lock that the caller holds.
 template <typename Dump>
 int RunLocked(Dump* dump) HP_REQUIRES(g_dump_lock) {
@@ -135,16 +156,37 @@ int RunLocked(Dump* dump) HP_REQUIRES(g_dump_lock) {
   return dump->result;
 }
 
-// Serves the signals that came in. The flag is looked at again after the lock is free, as a handler may have
+void Serve(SignalDump kind, const OwnStack& caller) HP_REQUIRES(g_dump_lock) {
+  int error;
+  if (kind == SignalDump::kHeap) {
+    FileDump dump = {nullptr, nullptr, 0};
+    error = RunLocked(&dump);
+  } else {
+    ThreadsDump dump = {&caller, kind == SignalDump::kThreadText, nullptr, 0};
+    error = RunLocked(&dump);
+  }
+  if (error != 0 && kind != SignalDump::kThreadText) PublishDumpFailure(error);
+}
+
+// Serves the signals that came in. The word is looked at again after the lock is free, as a handler may have
 // set it and gone away in between.
-void ServePendingSignals() {
-  while (g_signal_pending.load(std::memory_order_acquire) && g_dump_lock.TryLock()) {
-    if (g_signal_pending.exchange(false, std::memory_order_acq_rel)) {
-      FileDump dump = {nullptr, nullptr, 0};
-      if (const int error = RunLocked(&dump); error != 0) PublishDumpFailure(error);
+void ServePendingSignals(const OwnStack& caller) {
+  while (g_signal_pending.load(std::memory_order_acquire) != 0 && g_dump_lock.TryLock()) {
+    const uint32_t pending = g_signal_pending.exchange(0, std::memory_order_acq_rel);
+    constexpr SignalDump kKinds[] = {SignalDump::kHeap, SignalDump::kThreadText, SignalDump::kThreadFile};
+    for (SignalDump kind : kKinds) {
+      if ((pending & static_cast<uint32_t>(kind)) != 0) Serve(kind, caller);
     }
     g_dump_lock.Unlock();
   }
+}
+
+// By a thread that has written something else: that is where it is.
+__attribute__((noinline)) void ServeForOthers() {
+  constexpr uint32_t kFrames = 128;
+  uintptr_t pcs[kFrames];
+  const OwnStack caller = {nullptr, pcs, WalkStack(HEAPPROF_CALLER_FRAME(), {0, 0}, pcs, kFrames)};
+  ServePendingSignals(caller);
 }
 
 template <typename Dump>
@@ -157,7 +199,7 @@ int RunDump(Dump* dump) {
     g_dump_lock.Lock();
     result = RunLocked(dump);
     g_dump_lock.Unlock();
-    ServePendingSignals();
+    if (g_signal_pending.load(std::memory_order_acquire) != 0) ServeForOthers();
   }
   errno = saved_errno;
   return result;
@@ -168,20 +210,21 @@ int RunDump(Dump* dump) {
 // At the start, where nobody else is.
 void MapDumpMemory() HP_NOT_ANALYSED { g_memory.Map(WorkspaceSize()); }
 
-void DumpOnSignal() {
+void DumpOnSignal(SignalDump kind, const void* context) {
   int saved_errno = errno;
   AdoptIfCopy();
   // release: ServePendingSignals of whoever holds the lock sees it.
-  g_signal_pending.store(true, std::memory_order_release);
-  ServePendingSignals();
+  g_signal_pending.fetch_or(static_cast<uint32_t>(kind), std::memory_order_release);
+  ServePendingSignals({static_cast<const ucontext_t*>(context), nullptr, {}});
   errno = saved_errno;
 }
 
 void DumpsAfterForkInChild() HP_NOT_ANALYSED {
   g_dump_lock.ResetAfterFork();
-  g_signal_pending.store(false, std::memory_order_relaxed);
+  g_signal_pending.store(0, std::memory_order_relaxed);
   g_memory.GiveBack();  // a dump that another thread of the parent had under way left it half used
   g_files_written = 0;
+  ThreadDumpsAfterForkInChild();
 }
 
 int DumpHeap(const char* path) {
@@ -190,16 +233,18 @@ int DumpHeap(const char* path) {
 }
 
 int WriteProfile(const char* name, int fd, int debug) {
-  if (name == nullptr || debug < 0 || debug > 1) return -EINVAL;
-  DescriptorDump dump = {ProcessProfiles().Lookup(name), fd, debug, false, nullptr, 0};
+  if (name == nullptr || debug < 0 || debug > 2) return -EINVAL;
+  DescriptorDump dump = {ProcessProfiles().Lookup(name), fd, debug, false, nullptr, nullptr, 0};
   if (dump.profile == nullptr) return -ENOENT;
-  if (debug != 0) {
-    // The allocator's statistics take its locks, which the code that a handler interrupted may hold.
-    constexpr uint32_t kFrames = 256;
-    uintptr_t pcs[kFrames];
-    WalkResult walk = WalkStack(HEAPPROF_CALLER_FRAME(), {0, 0}, pcs, kFrames);
-    dump.in_handler = walk.in_handler || walk.truncated || walk.depth == kFrames;
-  }
+  const bool threads = dump.profile->kind == ProfileKind::kThreads;
+  if (debug > 1 && !threads) return -EINVAL;
+  if (debug == 0 && !threads) return RunDump(&dump);
+  // The allocator's statistics take its locks, which the code that a handler interrupted may hold.
+  constexpr uint32_t kFrames = 256;
+  uintptr_t pcs[kFrames];
+  const OwnStack caller = {nullptr, pcs, WalkStack(HEAPPROF_CALLER_FRAME(), {0, 0}, pcs, kFrames)};
+  dump.in_handler = caller.walk.in_handler || caller.walk.truncated || caller.walk.depth == kFrames;
+  dump.caller = &caller;
   return RunDump(&dump);
 }
 

@@ -16,9 +16,12 @@ void MapDumpMemory();
 // Returns 0 or -errno; says on stderr what went wrong.
 int DumpHeap(const char* path);
 
-// The same to the next name of the pattern, from a signal's handler. When a dump is under way, whoever writes
-// it writes this one after it.
-void DumpOnSignal();
+// What a signal may ask for: the heap profile to the next name of the pattern, the threads' stacks as text to
+// where thread_dump_signal says, or to a file with details.
+enum class SignalDump : uint32_t { kHeap = 1, kThreadText = 2, kThreadFile = 4 };
+// From a signal's handler; `context` is its third argument. When a dump is under way, whoever writes it
+// writes this one after it.
+void DumpOnSignal(SignalDump kind, const void* context);
 
 // For heapprof_write_profile.
 int WriteProfile(const char* name, int fd, int debug);

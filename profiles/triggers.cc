@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/dump_record.h"
 #include "base/options.h"
 #include "base/signal/signal_front.h"
 #include "base/text.h"
@@ -17,7 +18,11 @@
 namespace heapprof {
 namespace {
 
-void OnDumpSignal(int, siginfo_t*, void*) { DumpOnSignal(); }
+void OnDumpSignal(int, siginfo_t* info, void* context) {
+  const bool threads = info->si_code == SI_QUEUE && info->si_value.sival_int == kThreadsRequest;
+  DumpOnSignal(threads ? SignalDump::kThreadFile : SignalDump::kHeap, context);
+}
+void OnThreadDumpSignal(int, siginfo_t*, void* context) { DumpOnSignal(SignalDump::kThreadText, context); }
 
 void DumpAtExit() {
   StopWallProfileAtExit();
@@ -48,6 +53,7 @@ void InstallTriggers() {
   MapDumpMemory();
   PublishDumpSignal(options.dump_signal, reinterpret_cast<uintptr_t>(OnDumpSignal), options.output);
   if (options.dump_signal > 0) InstallHandler(options.dump_signal, OnDumpSignal);
+  if (options.thread_dump_signal > 0) InstallHandler(options.thread_dump_signal, OnThreadDumpSignal);
   InstallCpuTriggers();
   StartWallProfileAtStart();
   if (options.dump_at_exit || options.cpu_at_start || options.wall_at_start) InstallFatalSignals(DumpAtExit);

@@ -142,6 +142,14 @@ void ProfileBuilder::SampleLabel(const char* key, const char* text) {
   wire_.EndMessage(fields::sample::kLabel, start);
 }
 
+void ProfileBuilder::SampleLabel(const char* key, const char* text, size_t size) {
+  if (!TakeLabel()) return;
+  WireEncoder::Mark start = wire_.StartMessage();
+  wire_.Int64(fields::label::kKey, strings_.Add(key));
+  wire_.Int64(fields::label::kStr, strings_.AddCopy(text, size));
+  wire_.EndMessage(fields::sample::kLabel, start);
+}
+
 void ProfileBuilder::SampleLabel(uint32_t key, uint32_t text) {
   if (key > label_texts_.count || text > label_texts_.count || !TakeLabel()) return;
   UseLabelText(key);

@@ -104,6 +104,7 @@ class ProfileBuilder {
   void SampleValues(const int64_t* values, size_t count);
   void SampleLabel(const char* key, int64_t number, const char* unit);
   void SampleLabel(const char* key, const char* text);
+  void SampleLabel(const char* key, const char* text, size_t size);  // the text is copied
   // By the numbers of its texts; left out if they are not among the builder's.
   void SampleLabel(uint32_t key, uint32_t text);
   void EndSample();

@@ -38,6 +38,7 @@ struct ThreadStart {
   size_t stack_size;
   bool guarded;        // by libc
   uint32_t labels;     // of the thread that made it
+  uint32_t creator;    // as NoteCreator takes it
   ArgumentSlot* held;  // the argument, where the leak check finds it until the thread has it
 };
 
@@ -96,6 +97,7 @@ void* Trampoline(void* block) {
   SetEndOfBackend();
   ReportStack(start, reinterpret_cast<uintptr_t>(__builtin_frame_address(0)));
   InheritLabels(start.labels);
+  NoteCreator(start.creator);
   cpu::ThreadBegins(start.function);
   wall::ThreadBegins();
   return start.function(start.argument);
@@ -132,7 +134,7 @@ int CreateThread(pthread_t* thread, const pthread_attr_t* attributes, void* (*fu
   start->held = HoldThreadArgument(argument);
   ReadAttributes(attributes, start);
   ReadModules();
-  ProcessProfiles().RecordThreadCreation(caller);
+  start->creator = ProcessProfiles().RecordThreadCreation(caller);
   int error = g_next.pthread_create(thread, attributes, Trampoline, start);
   if (error != 0) {
     ReleaseThreadArgument(start->held);

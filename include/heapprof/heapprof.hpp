@@ -39,12 +39,13 @@ inline std::error_code DumpHeap(const char* path = nullptr) noexcept {
 }
 
 enum class Format {
-  kProto = 0,  // gzip'd profile.proto
-  kText = 1,   // text with symbols
+  kProto = 0,    // gzip'd profile.proto
+  kText = 1,     // text with symbols
+  kThreads = 2,  // of "threads" only: text, a paragraph for each thread
 };
 
-// Writes the profile `name` ("heap", "allocs", "threadcreate" or one of the program's) to the descriptor
-// `fd`. [signal-safe] Errors: no_such_file_or_directory: no such profile; those of write().
+// Writes the profile `name` ("heap", "allocs", "threadcreate", "threads" or one of the program's) to the
+// descriptor `fd`. [signal-safe] Errors: no_such_file_or_directory: no such profile; those of write().
 inline std::error_code WriteProfile(const char* name, int fd, Format format = Format::kProto) noexcept {
   return ErrorOf(heapprof_write_profile(name, fd, static_cast<int>(format)));
 }

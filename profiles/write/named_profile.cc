@@ -8,8 +8,8 @@
 #include "base/system/raw_syscall.h"
 #include "profiles/write/count_proto.h"
 #include "profiles/write/frame_symbols.h"
+#include "profiles/write/text_labels.h"
 #include "profiles/write/text_profile.h"
-#include "sampling/thread/labels.h"
 
 namespace heapprof {
 namespace {
@@ -109,30 +109,6 @@ int WriteProto(const NamedProfile& profile, const char* unit, const StackCounts&
   return WriteCountProto({&counts, profile.name, amount, unit, 1, RawRealtimeNanos(), 0, 0, 0, order.ids(),
                           order.count(), nullptr, nullptr, order.values()},
                          sink, workspace);
-}
-
-// A text as JSON has it, but for control characters, which become blanks.
-void WriteQuoted(const char* text, TextStream* out) {
-  out->Str("\"");
-  for (; *text != '\0'; ++text) {
-    char c = static_cast<unsigned char>(*text) < ' ' ? ' ' : *text;
-    if (c == '"' || c == '\\') out->Str("\\");
-    out->Str(&c, 1);
-  }
-  out->Str("\"");
-}
-
-void WriteTextLabels(uint32_t set, TextStream* out) {
-  LabelSetView labels = LabelSets().At(set);
-  if (labels.count == 0) return;
-  out->Str("# labels: {");
-  for (size_t i = 0; i < labels.count; ++i) {
-    if (i > 0) out->Str(", ");
-    WriteQuoted(labels.labels[i].key, out);
-    out->Str(":");
-    WriteQuoted(labels.labels[i].value, out);
-  }
-  out->Str("}\n");
 }
 
 void WriteValue(StackValue value, const char* unit, TextStream* out) {

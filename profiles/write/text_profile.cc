@@ -188,17 +188,18 @@ bool CopyFile(const char* path, TextStream* out) {
 }  // namespace
 
 void WriteTextFrame(const ModuleTable& modules, const FrameSymbols& symbols, uint64_t return_address,
-                    TextStream* out) {
-  out->Str("#\t").Hex(return_address);
+                    TextStream* out, bool exact) {
+  const uint64_t address = return_address - (exact ? 1 : 0);
+  out->Str("#\t").Hex(address);
   const FrameSymbols::Frame* frame = symbols.Find(return_address);
   if (frame != nullptr && frame->module != ModuleTable::kNone) {
     const Module& module = modules.at(frame->module);
     const char* path = module.path[0] != '\0' ? module.path : "[anonymous code]";
     if (frame->start != 0) {
-      out->Str("\t").Str(symbols.Name(*frame)).Str("+").Hex(return_address - frame->start);
+      out->Str("\t").Str(symbols.Name(*frame)).Str("+").Hex(address - frame->start);
       out->Str("\t").Str(path);
     } else {
-      out->Str("\t").Str(path).Str("+").Hex(return_address - module.start + module.file_offset);
+      out->Str("\t").Str(path).Str("+").Hex(address - module.start + module.file_offset);
     }
   }
   out->Str("\n");

@@ -39,9 +39,10 @@ struct HeapTextWorkspace {
 int WriteHeapTextFrom(const HeapSource& source, ByteSink* sink, HeapTextWorkspace* workspace,
                       bool in_handler);
 
-// One line of a stack: "#", the return address, and as far as they are known the function and the file.
+// One line of a stack: "#", the return address, and as far as they are known the function and the file. With
+// `exact` it is of an address that is executed itself: return_address is one more.
 void WriteTextFrame(const ModuleTable& modules, const FrameSymbols& symbols, uint64_t return_address,
-                    TextStream* out);
+                    TextStream* out, bool exact = false);
 
 }  // namespace heapprof
 

@@ -3,12 +3,14 @@
 
 #include <alloca.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/constinit.h"
 #include "base/hash.h"
 #include "base/memory/arena.h"
 #include "base/options.h"
+#include "base/system/raw_syscall.h"
 #include "base/utf8.h"
 #include "sampling/heap/heap_tables.h"
 #include "sampling/thread/labels.h"
@@ -21,6 +23,25 @@ HP_CONSTINIT NamedProfiles g_profiles;
 
 // Names that stand for a profile with an interface of its own.
 constexpr char kCpu[] = "cpu";
+constexpr char kThreadsInGo[] = "goroutine";
+
+// 0 where there is no /proc.
+uint64_t CountThreads() {
+  char text[1024];
+  const int fd = RawOpen("/proc/thread-self/stat", O_RDONLY | O_CLOEXEC, 0);
+  if (fd < 0) return 0;
+  const ssize_t got = RawRead(fd, text, sizeof(text) - 1);
+  RawClose(fd);
+  text[got > 0 ? got : 0] = '\0';
+  // The 18th field behind the name.
+  constexpr int kFields = 18;
+  const char* at = strrchr(text, ')');
+  for (int field = 0; field < kFields && at != nullptr; ++field) at = strchr(at + 1, ' ');
+  uint64_t count = 0;
+  if (at == nullptr) return 0;
+  for (++at; *at >= '0' && *at <= '9'; ++at) count = count * 10 + static_cast<uint64_t>(*at - '0');
+  return count;
+}
 
 // Whether amounts of that unit go with those that the profile has.
 bool MayBeUnit(const NamedProfile& profile, const char* unit) {
@@ -36,7 +57,7 @@ NamedProfiles& ProcessProfiles() { return g_profiles; }
 
 NamedProfile* NamedProfiles::At(size_t i) {
   if (i >= kBuiltIns) return custom_[i - kBuiltIns].load(std::memory_order_relaxed);
-  NamedProfile* const built_in[kBuiltIns] = {&allocs_, &heap_, &peak_, &thread_create_};
+  NamedProfile* const built_in[kBuiltIns] = {&allocs_, &heap_, &peak_, &thread_create_, &threads_};
   return built_in[i];
 }
 
@@ -92,6 +113,7 @@ uint32_t NamedProfiles::CountIn(NamedProfile* profile, const CallerStack& stack)
 
 NamedProfile* NamedProfiles::Lookup(const char* name) {
   const size_t total = count();
+  if (name != nullptr && strcmp(name, kThreadsInGo) == 0) name = threads_.name;
   for (size_t i = 0; name != nullptr && i < total; ++i) {
     if (strcmp(At(i)->name, name) == 0) return At(i);
   }
@@ -131,6 +153,7 @@ size_t NamedProfiles::List(NamedProfile** out, size_t capacity) {
 }
 
 uint64_t ProfileCount(const NamedProfile& profile) {
+  if (profile.kind == ProfileKind::kThreads) return CountThreads();
   const bool heap = profile.kind == ProfileKind::kHeap || profile.kind == ProfileKind::kAllocs ||
                     profile.kind == ProfileKind::kPeak;
   return heap ? HeapBuckets().count() : profile.count.load(std::memory_order_relaxed);
@@ -208,12 +231,13 @@ int NamedProfiles::Remove(NamedProfile* profile, const void* key) {
   return 0;
 }
 
-void NamedProfiles::RecordThreadCreation(const CallerFrame& caller) {
+uint32_t NamedProfiles::RecordThreadCreation(const CallerFrame& caller) {
   auto* pcs = static_cast<uintptr_t*>(alloca(GetOptions().max_frames * sizeof(uintptr_t)));
   CallerStack stack(caller, 0, pcs);
   SpinLockHolder hold(&lock_);
   thread_create_.count.fetch_add(1, std::memory_order_relaxed);
-  CountIn(&thread_create_, stack);
+  const uint32_t entry = CountIn(&thread_create_, stack);
+  return entry == StackCounts::kOverflow ? 0 : entry;
 }
 
 // The profiles that count stacks, each given to use(StackCounts*).

@@ -3,7 +3,8 @@
 //
 // A custom profile holds keys, each with the stack that added it; its counts by stack are a StackCounts. Keys
 // may be added with a value, a count and an amount of some unit: their sums by stack are StackValues beside
-// the counts. The profile "threadcreate" counts the stacks that made threads. Profiles are never deleted, so
+// the counts. The profile "threadcreate" counts the stacks that made threads; "threads" holds nothing, its
+// stacks are taken when it is written. Profiles are never deleted, so
 // that a dump reads them at any time: the registry is append-only, and counts are read without the lock.
 //
 // Thread-safety: yes. Signal-safety: Lookup, List, ProfileCount and reading `counts` and `values`; the others
@@ -25,7 +26,7 @@
 
 namespace heapprof {
 
-enum class ProfileKind { kHeap, kAllocs, kPeak, kThreadCreate, kCustom };
+enum class ProfileKind { kHeap, kAllocs, kPeak, kThreadCreate, kThreads, kCustom };
 
 struct NamedProfile {
   static constexpr size_t kMaxNameSize = 63, kMaxUnitSize = 63;
@@ -53,7 +54,7 @@ inline constexpr size_t kMaxProfiles = 256;
 
 class NamedProfiles {
  public:
-  // nullptr: there is none of that name.
+  // nullptr: there is none of that name. "goroutine", which readers of Go's profiles ask for, is "threads".
   NamedProfile* Lookup(const char* name);
   // Makes a custom profile. 0, or -EINVAL: the name is empty, longer than kMaxNameSize or no UTF-8, -EEXIST:
   // it is taken, -ENOSPC: there are kMaxProfiles, -ENOMEM.
@@ -71,8 +72,8 @@ class NamedProfiles {
   // 0, also when the key is not there; -EPERM. A value that the key was added with goes with it.
   int Remove(NamedProfile* profile, const void* key);
 
-  // The caller is about to make a thread.
-  void RecordThreadCreation(const CallerFrame& caller);
+  // The caller is about to make a thread. The entry of its stack; 0: none, for want of memory.
+  uint32_t RecordThreadCreation(const CallerFrame& caller);
 
   // Of modules that dlclose unmaps; see sampling/module_watch.h. The first: whether any profile has a stack.
   bool HasStacks();
@@ -84,7 +85,7 @@ class NamedProfiles {
 
  private:
   struct CallerStack;
-  static constexpr size_t kBuiltIns = 4;
+  static constexpr size_t kBuiltIns = 5;
 
   // The i-th of all.
   NamedProfile* At(size_t i);
@@ -102,6 +103,7 @@ class NamedProfiles {
   NamedProfile heap_ = {"heap", ProfileKind::kHeap};
   NamedProfile peak_ = {"peak", ProfileKind::kPeak};
   NamedProfile thread_create_ = {"threadcreate", ProfileKind::kThreadCreate};
+  NamedProfile threads_ = {"threads", ProfileKind::kThreads};
   // Custom profiles, in the order of their making; written under the lock.
   std::atomic<NamedProfile*> custom_[kMaxProfiles] = {};
   std::atomic<size_t> custom_count_{0};
@@ -110,7 +112,7 @@ class NamedProfiles {
 // Those of this process.
 NamedProfiles& ProcessProfiles();
 
-// Keys, threads made, or, of heap, allocs and peak, the process' stacks with their sizes.
+// Keys, threads made, threads now, or, of heap, allocs and peak, the process' stacks with their sizes.
 uint64_t ProfileCount(const NamedProfile& profile);
 
 }  // namespace heapprof

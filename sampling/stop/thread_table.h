@@ -88,12 +88,12 @@ class TaskFolder {
     bool ended() const { return letter == 'X' || letter == 'Z'; }
   };
   Status StatusOf(int tid) const;
+  // A file of a thread's, cut to `size`, with a NUL. False: there is none.
+  bool Read(int tid, const char* name, char* to, size_t size) const;
   // Whether a signal waits for a thread that does not block it. True where it cannot be told.
   bool HasSignal(int tid) const;
 
  private:
-  // A file of a thread's, cut to `size`, with a NUL. False: there is none.
-  bool Read(int tid, const char* name, char* to, size_t size) const;
   bool ReadListed(int listed, const char* name, char* to, size_t size) const;
   // From the number that stands in the folder. 0: there is no such thread.
   int NumberOf(int listed) const;

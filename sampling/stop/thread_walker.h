@@ -43,9 +43,9 @@ struct WalkedThread {
   // Of kWalked.
   bool by_signal;
   WalkResult walk;
-  uint32_t labels;          // its label set
-  int system_call;          // the number of the call that it was in; -1: none, or not known
-  uintptr_t control_block;  // its pthread_self()
+  uint32_t labels, creator;  // as ThreadTags has them
+  int system_call;           // the number of the call that it was in; -1: none, or not known
+  uintptr_t control_block;   // its pthread_self()
 };
 
 class ThreadWalker {

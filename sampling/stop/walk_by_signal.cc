@@ -30,9 +30,10 @@ void WalkHeldThread(uintptr_t control_block, const ucontext_t& context, WalkedTh
   StackBounds bounds;
   if (!ReadOfThread(control_block, &CurrentThread().stack, &bounds)) bounds = {0, 0};
   thread->walk = WalkStackFromContext(context, bounds, thread->pcs, thread->max);
-  uint32_t labels;
-  const bool known = ReadOfThread(control_block, CurrentLabelsPlace(), &labels) && LabelSets().Has(labels);
-  thread->labels = known ? labels : 0;
+  ThreadTags tags;
+  const bool known = ReadOfThread(control_block, CurrentTags(), &tags) && LabelSets().Has(tags.labels);
+  thread->labels = known ? tags.labels : 0;
+  thread->creator = known ? tags.creator : 0;
   thread->control_block = control_block;
   thread->system_call = -1;
   thread->answer = ThreadAnswer::kWalked;

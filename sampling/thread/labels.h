@@ -18,10 +18,17 @@ LabelTable& LabelSets();
 
 // The calling thread's label set.
 uint32_t CurrentLabels();
-// Where that is: at the same place in each thread's thread-local storage.
-const uint32_t* CurrentLabelsPlace();
 // Gives the calling thread a set that another has or had.
 void InheritLabels(uint32_t set);
+
+// What others may read of a thread that they hold: at the same place in each thread's thread-local storage.
+struct ThreadTags {
+  uint32_t labels;   // its label set
+  uint32_t creator;  // the entry of the profile "threadcreate" whose stack made it; 0: not known
+};
+const ThreadTags* CurrentTags();
+// The calling thread is new.
+void NoteCreator(uint32_t entry);
 
 // Sets `key` to `value` in the calling thread, or removes it if `value` is nullptr. 0, or what
 // LabelTable::With says; the labels stay as they were then.

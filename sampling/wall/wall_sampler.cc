@@ -68,7 +68,7 @@ ThreadLayout LayoutOfThreads() {
   const auto distance = [block](const void* variable) {
     return static_cast<intptr_t>(reinterpret_cast<uintptr_t>(variable) - block);
   };
-  ThreadLayout layout = {distance(CurrentLabelsPlace()), distance(&CurrentThread().stack), 0};
+  ThreadLayout layout = {distance(&CurrentTags()->labels), distance(&CurrentThread().stack), 0};
   const void* list = nullptr;
   size_t size = 0;
   if (RawSyscall(SYS_get_robust_list, 0, reinterpret_cast<long>(&list), reinterpret_cast<long>(&size)) == 0 &&

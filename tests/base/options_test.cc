@@ -90,6 +90,7 @@ TEST_F(OptionsTest, EachBadValueIsNamedOnceAndTheOldValueStays) {
                           "cpu_hz=0",
                           "cpu_hz=4001",
                           "cpu_signal=9",
+                          "thread_dump_signal=SEGV",
                           "cpu_at_start=2",
                           "cpu_clock=sun",
                           "wall_hz=0",
@@ -139,6 +140,14 @@ TEST_F(OptionsTest, CpuProfilesHaveARateAStartAndASignal) {
   EXPECT_EQ(options_.cpu_clock, CpuClock::kEvent);
   Parse("cpu_clock=timer");
   EXPECT_EQ(options_.cpu_clock, CpuClock::kTimer);
+}
+
+TEST_F(OptionsTest, ThreadsAreDumpedOnASignalIfOneIsGiven) {
+  EXPECT_EQ(options_.thread_dump_signal, 0);
+  Parse("thread_dump_signal=SIGUSR1");
+  EXPECT_EQ(options_.thread_dump_signal, SIGUSR1);
+  Parse("thread_dump_signal=none");
+  EXPECT_EQ(options_.thread_dump_signal, 0);
 }
 
 TEST_F(OptionsTest, AnOverlongOutputIsRefused) {

@@ -52,7 +52,7 @@ TEST_F(NamedProfilesTest, NamesAreNotEmptyNotTooLongAndNotTaken) {
   EXPECT_EQ(profiles_.Make("", &profile), -EINVAL);
   EXPECT_EQ(profiles_.Make(nullptr, &profile), -EINVAL);
   EXPECT_EQ(profiles_.Make(std::string(64, 'x').c_str(), &profile), -EINVAL);
-  for (const char* taken : {"heap", "allocs", "peak", "threadcreate", "cpu"})
+  for (const char* taken : {"heap", "allocs", "peak", "threadcreate", "threads", "goroutine", "cpu"})
     EXPECT_EQ(profiles_.Make(taken, &profile), -EEXIST);
   EXPECT_EQ(profile, nullptr);
   NamedProfile* made = Make("names.made");
@@ -68,7 +68,7 @@ TEST_F(NamedProfilesTest, TheListIsSortedAndTellsItsLength) {
   Make("list.a");
   NamedProfile* all[kMaxProfiles];
   size_t count = profiles_.List(all, kMaxProfiles);
-  ASSERT_EQ(count, 6u);
+  ASSERT_EQ(count, 7u);
   for (size_t i = 1; i < count; ++i) EXPECT_LT(std::string(all[i - 1]->name), all[i]->name);
   NamedProfile* some[2] = {nullptr, nullptr};
   EXPECT_EQ(profiles_.List(some, 1), count);
@@ -92,7 +92,7 @@ TEST_F(NamedProfilesTest, KeysAreInOnceAndTakenOutByName) {
 }
 
 TEST_F(NamedProfilesTest, BuiltInOnesTakeNoKeys) {
-  for (const char* name : {"heap", "allocs", "peak", "threadcreate"}) {
+  for (const char* name : {"heap", "allocs", "peak", "threadcreate", "threads"}) {
     EXPECT_EQ(AddHere(profiles_.Lookup(name), Key(1)), -EPERM);
     EXPECT_EQ(profiles_.Remove(profiles_.Lookup(name), Key(1)), -EPERM);
   }
@@ -144,7 +144,7 @@ TEST_F(NamedProfilesTest, SkipLeavesOutTheFirstFrames) {
 }
 
 TEST_F(NamedProfilesTest, ThreadsMayAddAndRemoveAtOnce) {
-  NamedProfile* profile = Make("threads");
+  NamedProfile* profile = Make("many.threads");
   std::vector<std::thread> threads;
   for (uintptr_t t = 0; t < 4; ++t) {
     threads.emplace_back([this, profile, t] {

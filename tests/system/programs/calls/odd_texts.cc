@@ -69,7 +69,7 @@ void Texts(const std::string& folder, const char* plugin) {
     CHECK(heapprof_start_cpu_profile(fd, 1000) == 0);
     for (int i = 0; i < 3000; ++i) free(allocate(100));
     CHECK(heapprof_stop_cpu_profile() == 0);
-    for (const char* kind : {"heap", "allocs", "threadcreate"}) WriteTo(kind, kind);
+    for (const char* kind : {"heap", "allocs", "threadcreate", "threads"}) WriteTo(kind, kind);
     WriteTo("d\xc3\xa9tails", "named");
     free(kept);
   }

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// threads SCENARIO WORDS...; "untraced" before the scenario: as in a sandbox that forbids ptrace.
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+
+#include "tests/system/threads/scenario.h"
+
+void WriteThreads(const char* path, int debug) {
+  const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  CHECK(fd >= 0);
+  CHECK(heapprof_write_profile("threads", fd, debug) == 0);
+  CHECK(close(fd) == 0);
+}
+
+std::string Paragraphs() {
+  char name[] = "paragraphs.XXXXXX";
+  const int fd = mkstemp(name);
+  CHECK(fd >= 0 && unlink(name) == 0);
+  CHECK(heapprof_write_profile("threads", fd, 2) == 0);
+  std::string text(static_cast<size_t>(lseek(fd, 0, SEEK_END)), '\0');
+  CHECK(pread(fd, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()));
+  close(fd);
+  return text;
+}
+
+void DumpAway() {
+  static const int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  CHECK(heapprof_write_profile("threads", null, 0) == 0);
+}
+
+int OwnTid() { return static_cast<int>(syscall(SYS_gettid)); }
+
+void AwaitState(int tid, char letter) {
+  for (;;) {
+    char path[64], text[512];
+    snprintf(path, sizeof path, "/proc/thread-self/../%d/stat", tid);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const ssize_t got = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+    if (fd >= 0) close(fd);
+    text[got > 0 ? got : 0] = '\0';
+    const char* at = strrchr(text, ')');
+    if (at != nullptr && at[1] == ' ' && at[2] == letter) return;
+    sched_yield();
+  }
+}
+
+namespace {
+
+void ForbidPtrace() {
+  sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
+  CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+  CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+struct Scenario {
+  const char* name;
+  void (*run)(Words words);
+};
+constexpr Scenario kScenarios[] = {
+    {"known", Known},         {"thousand", Thousand}, {"blocked", Blocked},   {"vfork", InVfork},
+    {"main_ends", MainEnds},  {"calls", Calls},       {"handlers", Handlers}, {"storm", Storm},
+    {"coroutine", Coroutine}, {"churn", Churn},       {"forks", Forks},       {"loads", Loads},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Words words = {argc - 1, argv + 1};
+  if (words.count > 0 && strcmp(words.at[0], "untraced") == 0) {
+    ForbidPtrace();
+    --words.count;
+    ++words.at;
+  }
+  for (const Scenario& scenario : kScenarios) {
+    if (words.count == 0 || strcmp(words.at[0], scenario.name) != 0) continue;
+    scenario.run({words.count - 1, words.at + 1});
+    Finish();
+    return 0;
+  }
+  return 97;
+}
