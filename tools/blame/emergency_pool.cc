@@ -23,15 +23,24 @@ class PoolNamer {
   explicit PoolNamer(Profile* profile) : profile_(*profile) {}
 
   std::vector<uint32_t> Run() {
-    for (const ProfileSample& sample : profile_.samples) {
-      if (!HasSize(sample)) continue;
+    // Few locations can be it, and samples are many.
+    std::vector<bool> constructors, of_library;
+    bool any = false;
+    for (const ProfileLocation& location : profile_.locations) {
+      constructors.push_back(IsConstructor(location));
+      of_library.push_back(IsOfLibrary(location));
+      any = any || constructors.back() || of_library.back();
+    }
+    for (size_t at = 0; any && at < profile_.samples.size(); ++at) {
+      const ProfileSample& sample = profile_.samples[at];
       const Range<uint32_t> stack = profile_.stack(sample);
       for (size_t i = 0; i < stack.size(); ++i) {
+        if (!constructors[stack[i]] && !of_library[stack[i]]) continue;
         const ProfileLocation& location = profile_.locations[stack[i]];
-        if (IsConstructor(location) ||
-            (IsOfLibrary(location) && i + 1 < stack.size() && IsLoader(profile_.locations[stack[i + 1]]))) {
-          Name(stack[i]);
-        }
+        const bool is_called =
+            constructors[stack[i]] || (i + 1 < stack.size() && IsLoader(profile_.locations[stack[i + 1]]));
+        const bool is_named = location.line_count == 1 && location.first_line == line_;
+        if (is_called && !is_named && HasSize(sample)) Name(stack[i]);
       }
     }
     return std::move(named_);

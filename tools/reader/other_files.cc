@@ -54,7 +54,7 @@ std::string KnownKind(std::string_view head) {
 std::string KindOfUnreadFile(std::string_view head, std::string_view fault) {
   // An empty message is well-formed.
   if (head.empty()) return "it holds nothing when inflated";
-  const std::string kind = KnownKind(head);
+  std::string kind = KnownKind(head);
   if (!kind.empty()) return kind;
   if (IsText(head)) return "it is text, and neither jemalloc's nor gperftools' form of a heap profile";
   return "neither pprof's format nor the text of jemalloc or gperftools (" + std::string(fault) + ")";

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <string>
+#include <vector>
 
 #include "tools/base/failure.h"
 #include "tools/base/human.h"
@@ -104,6 +106,15 @@ std::vector<std::string> ShownNames(const std::vector<DiffLine>& functions, Gran
   return names;
 }
 
+// What was folded in either: wrappers of the new profile first.
+std::vector<std::string> FoldedNames(const View& base, const View& now) {
+  std::vector<std::string> names = now.folded().names;
+  for (const std::string& name : base.folded().names) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  return names;
+}
+
 std::string JsonLine(const DiffLine& line, bool sampled) {
   std::string out = "\"base\": " + Decimal(line.base) + ", \"new\": " + Decimal(line.now) +
                     ", \"growth\": " + Decimal(line.now - line.base);
@@ -118,12 +129,16 @@ std::string JsonLine(const DiffLine& line, bool sampled) {
 }
 
 void PrintJson(const Diff& diff, const View& base, const View& now, size_t limit, bool growth) {
+  std::string folded;
+  for (const std::string& name : FoldedNames(base, now)) {
+    folded += (folded.empty() ? "" : ", ") + JsonString(name);
+  }
   std::printf(
       "{\"base\": %s, \"new\": %s, \"type\": %s, \"unit\": %s, \"one_process\": %s, \"tested\": %zu, "
-      "\"significant_growth\": %s,\n \"total\": {%s}",
+      "\"significant_growth\": %s, \"folded\": [%s],\n \"total\": {%s}",
       JsonString(base.file()).c_str(), JsonString(now.file()).c_str(), JsonString(now.type_name()).c_str(),
       JsonString(now.unit()).c_str(), diff.one_process ? "true" : "false", diff.family,
-      growth ? "true" : "false", JsonLine(diff.total, diff.sampled).c_str());
+      growth ? "true" : "false", folded.c_str(), JsonLine(diff.total, diff.sampled).c_str());
   const auto list = [&](const char* name, const std::vector<DiffLine>& lines) {
     std::printf(",\n \"%s\": [", name);
     const size_t count = limit == 0 ? lines.size() : std::min(limit, lines.size());
@@ -163,6 +178,8 @@ void PrintText(const Diff& diff, const View& base, const View& now, Granularity 
   } else {
     say("not sampled: every difference is certain");
   }
+  const std::string folded = FoldedText({FoldedNames(base, now)}, OutputColumns());
+  if (!folded.empty()) std::printf("%s\n", Printable(folded).c_str());
   const DiffPage page(unit, diff.sampled);
   page.Heading();
   page.Line(diff.total, "", "total");

@@ -109,8 +109,11 @@ std::string RowNames::Of(uint32_t frame, size_t columns) const {
   if (!place.empty()) place = place[0] == '[' ? " " + place : " (" + place + ")";
   std::string text = Printable(found->second.text);
   if (form_ == NameForm::kDisplay && columns != 0) {
+    constexpr size_t kMinName = 12;
     const size_t of_place = ColumnsOf(place);
-    text = ShortenName(text, columns > of_place ? columns - of_place : 1);
+    text = ShortenName(text, std::max(columns > of_place ? columns - of_place : 0, kMinName));
+    const size_t of_name = ColumnsOf(text);
+    if (of_name + of_place > columns && columns > of_name) place = ShortenName(place, columns - of_name);
   }
   return text + place;
 }

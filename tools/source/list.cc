@@ -72,7 +72,7 @@ class TextPrinter {
                                 Human(figure.flat) + ", cum " + Human(figure.cum) +
                                 (limits.empty() ? "" : " " + limits) + ", " +
                                 Percent(ToDouble(figure.cum), ToDouble(view_.total())) + " of all";
-    std::printf("\n%s\n", Coloured(heading, Colour::kBold).c_str());
+    std::printf("\n%s\n", Coloured(Wrapped(heading, OutputColumns()), Colour::kBold).c_str());
     int64_t last = 0;
     for (const int64_t number :
          ShownLines(function, static_cast<int64_t>(text.size()), static_cast<int64_t>(context))) {

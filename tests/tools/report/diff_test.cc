@@ -114,6 +114,16 @@ TEST_F(Diff, TwoFunctionsOfOneNameAreTwoRows) {
   EXPECT_THAT(Run({"--json"}).out, HasSubstr("[\"grow (/src/b.c)\"]"));
 }
 
+TEST_F(Diff, TellsWhatIsFolded) {
+  for (pb::Profile* profile : {&base_, &now_})
+    profile->mutable_function(1)->set_name(Intern(profile, "xmalloc"));
+  Add(&base_, 2, 1024, 400, 400);
+  Add(&now_, 2, 1024, 600, 600);
+  EXPECT_THAT(Run({}).out, HasSubstr("\n1 wrapper folded: xmalloc; --unfold shows it\n"));
+  EXPECT_THAT(Run({"--unfold"}).out, Not(HasSubstr("folded")));
+  EXPECT_THAT(Run({"--json"}).out, HasSubstr(", \"folded\": [\"xmalloc\"],\n"));
+}
+
 // Their callers grew as much: they are not what is looked for.
 TEST_F(Diff, WhatAskedForTheMemoryItselfComesFirst) {
   Add(&now_, 2, 1024, 100, 100);

@@ -176,6 +176,8 @@ TEST_F(Report, NamesFitTheWidth) {
 
 TEST_F(Report, EveryLineFitsTheWidth) {
   profile_.set_period(524288);  // with limits, which are long
+  profile_.mutable_function(2)->set_filename(
+      Intern(&profile_, "/src/a_file_with_a_name_that_is_long_too.cc"));
   profile_.mutable_function(3)->set_name(Intern(
       &profile_, "ns::a_function_with_a_name::that_is_too_long_for_any_page_at_all_of_those_that_there_are"));
   Write();

@@ -42,7 +42,9 @@ class ListTest(unittest.TestCase):
         self.path = os.path.join(self.folder, "p.pb.gz")
 
     def run_command(self, *words):
-        done = subprocess.run([HEAPPROF, *words], capture_output=True, text=True, check=False, cwd=self.folder, timeout=60)
+        # A width at which no heading needs a second line.
+        done = subprocess.run([HEAPPROF, *words], capture_output=True, text=True, check=False, cwd=self.folder, timeout=60,
+                              env=dict(os.environ, COLUMNS="200"))
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout, done.stderr
 
