@@ -42,6 +42,14 @@ TEST(FlameCommand, WritesWhereItIsTold) {
   EXPECT_EQ(ListDir(dir.path()), (std::vector<std::string>{"p", "report.html"}));
 }
 
+TEST(FlameCommand, NamesOfPagesDoNotReachATerminalRaw) {
+  TempDir dir;
+  WriteFile(dir / "p", Gzip(MakeProfile().SerializeAsString()));
+  const Result made = RunIn(dir.path(), {"p", "-o", "a\x1b[1mb\nc"});
+  EXPECT_TRUE(made.ok()) << made.Describe();
+  EXPECT_EQ(made.out, "a\\x1b[1mb\\x0ac\n");
+}
+
 // Text of the profile must be nowhere but in the data, whose letters are those of base64.
 TEST(FlameCommand, PutsNothingOfTheProfileIntoTheMarkup) {
   TempDir dir;
