@@ -163,6 +163,28 @@ TEST(Wall, BesideACpuProfile) {
   EXPECT_GT(cpu.In("Work"), 200);
 }
 
+TEST(Wall, ThatAProgramConfinesItselfEndsIt) {
+  ProgramRun run({Program("wall_watched"), "confined"}, "");
+  ExpectWell(run.Execute());
+  ASSERT_EQ(run.Said().size(), 1u) << run.result().err;
+  EXPECT_NE(run.Said()[0].find("confined itself by seccomp"), std::string::npos) << run.Said()[0];
+  const std::vector<CountProfile> profiles = WallProfiles(run);
+  ASSERT_EQ(profiles.size(), 1u);
+  EXPECT_GE(profiles[0].In("Work"), 15);
+}
+
+TEST(Wall, LibrariesThatAreUnloadedKeepTheirNames) {
+  const CountProfile profile = OneProfile({"wall_watched", "unload"});
+  // 100 ms at 1000 Hz, or more.
+  EXPECT_GE(profile.In("WaitInModule"), 50);
+  EXPECT_EQ(profile.Comment("truncated-stacks"), "0");
+}
+
+TEST(Wall, BesideLeakChecks) {
+  const CountProfile profile = OneProfile({"wall_watched", "checks"}, "leak_check=unreachable");
+  EXPECT_GT(profile.In("Work"), 20);
+}
+
 TEST(Wall, TheWatcherEndsWithAProgramThatIsKilled) {
   ProgramRun run({Program("wall_watched"), "unwatched"}, "");
   const Result& result = run.Execute();

@@ -8,18 +8,31 @@
 //   exec       becomes another program, after it has tried one that is not there
 //   api        the errors of the interface
 //   both       a CPU profile at the same time
+//   confined   gives up system calls by seccomp
+//   unload     waits in libraries that it unloads
+//   checks     looks for leaks meanwhile
 //   unwatched  is killed: the watcher ends
 #include <dirent.h>
+#include <dlfcn.h>
 #include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <atomic>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "tests/system/wall/wall.h"
+
+extern "C" {
+extern __typeof__(heapprof_do_recoverable_leak_check) heapprof_do_recoverable_leak_check
+    __attribute__((weak));
+}
 
 namespace {
 
@@ -183,6 +196,52 @@ void Both() {
   if (heapprof_stop_cpu_profile != nullptr) CHECK(heapprof_stop_cpu_profile() == 0);
 }
 
+// All calls are still let through.
+void Confined() {
+  StartWall("confined.wall.pb.gz", 1000);
+  Work(30'000'000);
+  sock_filter all = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  sock_fprog program = {1, &all};
+  CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+  CHECK(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) == 0);
+  CHECK(ForEachChild([](const int*) {}) == 0);
+  Work(30'000'000);
+  StopWall();
+}
+
+void Unload() {
+  StartWall("unload.wall.pb.gz", 1000);
+  std::thread other([] { Work(100'000'000); });
+  for (int i = 0; i < 20; ++i) {
+    void* module = dlopen(MODULE, RTLD_NOW);
+    CHECK(module != nullptr);
+    auto* wait = reinterpret_cast<int (*)(long)>(dlsym(module, "WaitInModule"));
+    CHECK(wait != nullptr && wait(5'000'000) == 0);
+    CHECK(dlclose(module) == 0);
+  }
+  other.join();
+  StopWall();
+}
+
+void Checks() {
+  StartWall("checks.wall.pb.gz", 1000);
+  std::atomic<bool> over{false};
+  std::thread computes([&] {
+    while (!over) Work(1'000'000);
+  });
+  std::thread sleeps([&] {
+    while (!over) ShortLife();
+  });
+  for (int i = 0; i < 10; ++i) {
+    if (heapprof_do_recoverable_leak_check != nullptr) CHECK(heapprof_do_recoverable_leak_check() == 0);
+    Work(5'000'000);
+  }
+  over = true;
+  computes.join();
+  sleeps.join();
+  StopWall();
+}
+
 // Prints the watcher's id; the driver sees it end.
 void Unwatched() {
   StartWall("unwatched.wall.pb.gz", 1);
@@ -210,6 +269,9 @@ int main(int argc, char** argv) {
   if (mode == "exec") Exec();
   if (mode == "api") Api();
   if (mode == "both") Both();
+  if (mode == "confined") Confined();
+  if (mode == "unload") Unload();
+  if (mode == "checks") Checks();
   if (mode == "unwatched") Unwatched();
   Finish();
 }
