@@ -27,7 +27,7 @@ const char* ReadNumber(const char* at, uint64_t* value) {
     if (*at >= '0' && *at <= '9') {
       digit = static_cast<uint64_t>(*at - '0');
     } else if (hex && *at >= 'a' && *at <= 'f') {
-      digit = static_cast<uint64_t>(*at - 'a' + 10);
+      digit = static_cast<uint64_t>(*at - 'a') + 10;
     } else {
       break;
     }

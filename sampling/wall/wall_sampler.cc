@@ -82,9 +82,18 @@ void WaitForUsers() {
   while (g_in_use.load(std::memory_order_acquire) != 0) RawSyscall(SYS_sched_yield);
 }
 
+void AnswerWatcher(size_t slot, const ucontext_t& context) {
+  InUse in_use;
+  WallSession* session = in_use.session();
+  if (session == nullptr) return;
+  session->self_walks.Answer(slot, context, session->max_frames,
+                             session->watcher.load(std::memory_order_relaxed));
+}
+
 int StartWatcher(WallSession* session) {
   g_lock.Lock();
   const int error = g_watcher.Start(session);
+  if (error == 0 && session->by_signal.load(std::memory_order_relaxed)) InstallSelfWalks(AnswerWatcher);
   if (error == 0) g_watched.store(true, std::memory_order_relaxed);
   g_lock.Unlock();
   return error;
@@ -145,7 +154,10 @@ void ThreadBegins() {
   if (g_active.load(std::memory_order_relaxed) == nullptr) return;
   SignalsBlocked blocked;
   InUse in_use;
-  if (in_use.session() != nullptr) in_use.session()->born.Add(RawGetTid());
+  WallSession* session = in_use.session();
+  if (session == nullptr) return;
+  if (session->by_signal.load(std::memory_order_relaxed)) EnsureSelfWalksInstalled();
+  session->born.Add(RawGetTid());
 }
 
 bool Pause() {

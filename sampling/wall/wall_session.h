@@ -11,6 +11,7 @@
 #include <atomic>
 
 #include "sampling/counts/stack_counts.h"
+#include "sampling/wall/self_walks.h"
 #include "sampling/wall/tick_times.h"
 #include "sampling/wall/wait_kind.h"
 #include "sampling/wall/watched_threads.h"
@@ -97,6 +98,9 @@ struct WallSession {
   uint32_t max_frames;
   BornThreads born;
   CountsGate gate;
+  SelfWalks self_walks;
+  std::atomic<bool> by_signal;       // threads may not be traced: they walk themselves
+  std::atomic<int> watcher;          // its id
   std::atomic<bool> rights_changed;  // the watcher ended for it
   bool confined;
   int not_resumed;  // -errno

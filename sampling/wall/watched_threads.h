@@ -45,6 +45,10 @@ struct WatchedThread {
   uint32_t entry;           // of the counts; 0: it was not seen yet
   uint64_t looked, moved;   // ticks: of the last look, and of the last that found it moved
   uint64_t charged, until;  // the last tick that is charged, and the last of the block
+  size_t slot;              // where it walks itself, if it was asked to; seized is true then, too
+  bool walks_itself;
+  int64_t asked_at;     // ns; then
+  uint32_t unanswered;  // times that it ran on all the same
   // While it is being stopped: what was read before.
   RunStamp asked;
   Place asked_place;

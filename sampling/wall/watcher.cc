@@ -164,7 +164,7 @@ bool Watcher::Prepare() {
   CloseAllBut(folder);
   RawSyscall(SYS_prctl, PR_SET_NAME, Address("heapprof-wall"));
   AskForShortTurns();
-  seized_ = files_ = 0;
+  seized_ = files_ = asked_by_signal_ = 0;
   cpu_ = -1;
   moved_ = 0;
   next_list_ = rights_seen_ = 0;
@@ -180,7 +180,7 @@ bool Watcher::Prepare() {
   CatchFaults();
   session_->threads.ForEach([](WatchedThread* thread) {
     thread->files = -1;  // another watcher's
-    thread->seized = false;
+    thread->seized = thread->walks_itself = false;
     thread->stamp.runs = ~uint64_t{0};
   });
 #ifdef SYS_pidfd_open
@@ -188,6 +188,8 @@ bool Watcher::Prepare() {
 #endif
   status_ = static_cast<int>(RawSyscall(SYS_openat, folder, Address("../status"), O_RDONLY | O_CLOEXEC, 0));
   rights_ = HashOfRights();
+  session_->watcher.store(static_cast<int>(RawSyscall(SYS_getpid)), std::memory_order_relaxed);
+  session_->by_signal.store(!MayTrace(), std::memory_order_relaxed);
   return ProgramGoesOn();
 }
 

@@ -77,6 +77,10 @@ class Watcher {
   void Ask(WatchedThread* thread, const Place& place, const RunStamp& stamp, uint64_t n);
   void CollectStopped(uint64_t n);
   void OnStopped(WatchedThread* thread, int status, uint64_t n);
+  bool MayTrace();
+  bool RanOn(WatchedThread* thread);
+  bool AskBySignal(WatchedThread* thread, char letter);
+  void CollectSelfWalks(uint64_t n);
 
   // Set by the program's thread.
   std::atomic<int> alive_{0};  // the watcher's id; the kernel clears it at its end
@@ -96,7 +100,7 @@ class Watcher {
   int64_t rights_seen_ = 0;
   int64_t woken_ = 0;      // when the tick that is under way began
   int64_t next_list_ = 0;  // no list of all threads is read before
-  size_t seized_ = 0, files_ = 0, most_files_ = 0;
+  size_t seized_ = 0, asked_by_signal_ = 0, files_ = 0, most_files_ = 0;
   size_t kernels_ = 0;  // threads that are listed and not watched
 };
 

@@ -1,20 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The watcher's looks at threads, all in its own process.
-#include <elf.h>
-#include <errno.h>
 #include <signal.h>
-#include <string.h>
-#include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
-#include <sys/wait.h>
 
 #include <initializer_list>
 
 #include "base/system/raw_syscall.h"
-#include "sampling/stop/stop_by_trace.h"
 #include "sampling/stop/thread_table.h"
-#include "sampling/stop/tracer_process.h"
 #include "sampling/wall/watcher.h"
 #include "sampling/wall/watcher_process.h"
 
@@ -129,6 +121,10 @@ void Watcher::AddThread(int tid, uint64_t n) {
 void Watcher::DropThread(WatchedThread* thread, uint64_t n) {
   session_->ChargeLast(thread, n - 1);
   if (thread->seized) --seized_;
+  if (thread->walks_itself) {
+    session_->self_walks.GiveUp(thread->slot);
+    --asked_by_signal_;
+  }
   if (thread->files >= 0) {
     RawClose(thread->files);
     --files_;
@@ -261,82 +257,6 @@ void Watcher::Record(WatchedThread* thread, const WalkResult& walk, WaitKind kin
   ++session_->stacks;
   if (walk.truncated) ++session_->truncated;
   Charge(thread, n, true);
-}
-
-void Watcher::Ask(WatchedThread* thread, const Place& place, const RunStamp& stamp, uint64_t n) {
-  thread->asked = stamp;
-  thread->asked_place = place;
-  if (Trace(PTRACE_SEIZE, thread->tid, 0, nullptr) == 0) {
-    thread->seized = true;
-    ++seized_;
-    ++session_->stops;
-    Trace(PTRACE_INTERRUPT, thread->tid, 0, nullptr);
-    return;
-  }
-  if (folder_->StatusOf(thread->tid).ended()) return DropThread(thread, n);
-  // A debugger has it, or a leak check just now; or nobody may trace here. What is known is its call.
-  ++session_->refused;
-  thread->place = {Place::kUnknown, -1, 0, 0};
-  const WaitKind kind = place.where == Place::kWaits ? KindOfCall(place.call) : WaitKind::kRunning;
-  Record(thread, {0, true, false, 0}, kind, LabelsOf(*thread), n);
-}
-
-// Who has stopped, or ended.
-void Watcher::CollectStopped(uint64_t n) {
-  while (seized_ != 0) {
-    int status = 0;
-    const long tid = RawSyscall(SYS_wait4, -1, Address(&status), __WALL | WNOHANG, 0);
-    if (tid <= 0) return;
-    WatchedThread* thread = session_->threads.Find(static_cast<int>(tid));
-    if (thread == nullptr || !thread->seized) continue;
-    if (WIFSTOPPED(status)) {
-      OnStopped(thread, status, n);
-    } else {
-      DropThread(thread, n);
-    }
-  }
-}
-
-void Watcher::OnStopped(WatchedThread* thread, int status, uint64_t n) {
-  TracedRegisters registers = {};
-  iovec general = {&registers, sizeof(registers)};
-  if (Trace(PTRACE_GETREGSET, thread->tid, NT_PRSTATUS, &general) != 0) return;  // it was killed
-  const int64_t now = RawMonotonicNanos();
-  RunStamp stamp = {};
-  const bool stamped = Stamp(thread, &stamp);
-  thread->control_block = ControlBlockOf(registers);
-  ReadStackBounds(thread);
-  ucontext_t context = {};
-  heapprof::MakeContext(registers, &context);
-  WalkResult walk = {};
-  if (!Walk(context, thread->stack, &walk)) walk = {0, true, false, 0};
-  const uint32_t labels = LabelsOf(*thread);
-  const Place place = PlaceOf(registers);
-  thread->kept = KeptOf(registers);
-  thread->has_kept = true;
-  thread->hash = walk.hash;
-  LetGo(thread->tid, SignalOfStop(status), &registers, *folder_);
-  thread->seized = false;
-  --seized_;
-  thread->stamp.runs = ~uint64_t{0};
-  if (stamped) thread->stamp = stamp;
-  const bool ran = stamped && stamp.runs == thread->asked.runs;
-  WaitKind kind = WaitKind::kRunning;
-  thread->place = place;
-  if (thread->asked_place.where == Place::kWaits) {
-    kind = KindOfCall(thread->asked_place.call);
-  } else if (thread->asked_place.where == Place::kUnknown && place.where == Place::kWaits && !ran) {
-    kind = KindOfCall(place.call);
-    ++thread->stamp.runs;  // once more, to go on waiting
-  } else {
-    thread->place.where = Place::kRunning;
-    // Was it given a processor after the look, it had to wait for one. But if it began to wait only when the
-    // watcher woke, it had lost its own to the watcher.
-    constexpr int64_t kWakeUp = 50'000;
-    const auto waited = static_cast<int64_t>(stamp.delay - thread->asked.delay);
-    if (!ran && stamped && waited > now - woken_ + kWakeUp) kind = WaitKind::kProcessor;
-  }
-  Record(thread, walk, kind, labels, n);
 }
 
 }  // namespace heapprof::wall

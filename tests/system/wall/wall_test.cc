@@ -173,6 +173,22 @@ TEST(Wall, ThatAProgramConfinesItselfEndsIt) {
   EXPECT_GE(profiles[0].In("Work"), 15);
 }
 
+TEST(Wall, WhereNobodyMayTraceThreadsWalkThemselves) {
+  for (const char* mode : {"untraced", "sandboxed"}) {
+    SCOPED_TRACE(mode);
+    ExpectWellBare({"wall_watched", mode});
+    const CountProfile profile = OneProfile({"wall_watched", mode});
+    EXPECT_EQ(profile.Comment("truncated-stacks"), "0");
+    EXPECT_EQ(profile.Comment("refused-stops"), "0");
+    EXPECT_GE(profile.In("Work"), 40);
+    EXPECT_GE(profile.In("ShortLife"), 30);
+    EXPECT_GE(profile.Labelled("state", "waiting"), 60);
+    EXPECT_GE(profile.Labelled("state", "running"), 30);
+    // Who sleeps is asked once each time that it goes to sleep.
+    EXPECT_LT(std::atoi(profile.Comment("stops").c_str()), profile.Total());
+  }
+}
+
 TEST(Wall, LibrariesThatAreUnloadedKeepTheirNames) {
   const CountProfile profile = OneProfile({"wall_watched", "unload"});
   // 100 ms at 1000 Hz, or more.

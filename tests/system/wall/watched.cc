@@ -9,6 +9,8 @@
 //   api        the errors of the interface
 //   both       a CPU profile at the same time
 //   confined   gives up system calls by seccomp
+//   untraced   is not dumpable, so that only it itself may look into it
+//   sandboxed  a filter forbids ptrace
 //   unload     waits in libraries that it unloads
 //   checks     looks for leaks meanwhile
 //   unwatched  is killed: the watcher ends
@@ -18,6 +20,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -209,6 +212,37 @@ void Confined() {
   StopWall();
 }
 
+void Untraced(bool filtered) {
+  constexpr int kNobody = 65534;
+  const int fd = OpenNew("untraced.wall.pb.gz");
+  if (!filtered && geteuid() == 0) CHECK(setresuid(kNobody, kNobody, kNobody) == 0);
+  if (filtered) {
+    sock_filter code[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                          BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 0, 1),
+                          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+                          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    sock_fprog program = {4, code};
+    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    CHECK(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0);
+  } else {
+    CHECK(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0);
+  }
+  if (heapprof_start_wall_profile != nullptr) CHECK(heapprof_start_wall_profile(fd, 500) == 0);
+  std::atomic<bool> over{false};
+  std::thread sleeps([&] {
+    while (!over) ShortLife();
+  });
+  std::thread reads([&] {
+    timespec time = {0, 150'000'000};
+    while (nanosleep(&time, &time) != 0) CHECK(errno == EINTR);
+  });
+  Work(150'000'000);
+  over = true;
+  sleeps.join();
+  reads.join();
+  StopWall();
+}
+
 void Unload() {
   StartWall("unload.wall.pb.gz", 1000);
   std::thread other([] { Work(100'000'000); });
@@ -270,6 +304,8 @@ int main(int argc, char** argv) {
   if (mode == "api") Api();
   if (mode == "both") Both();
   if (mode == "confined") Confined();
+  if (mode == "untraced") Untraced(false);
+  if (mode == "sandboxed") Untraced(true);
   if (mode == "unload") Unload();
   if (mode == "checks") Checks();
   if (mode == "unwatched") Unwatched();
