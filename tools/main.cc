@@ -25,6 +25,7 @@
 #include "tools/report/summary.h"
 #include "tools/source/list.h"
 #include "tools/symbols/naming/addresses.h"
+#include "tools/threads/threads.h"
 
 namespace heapprof::tools {
 namespace {
@@ -40,6 +41,7 @@ constexpr char kFirstSteps[] =
     "Heap profiles of running programs, sampled at the speed of malloc.\n\n"
     "  heapprof run --exit-dump -- PROGRAM   run a program, and write a profile when it ends\n"
     "  heapprof dump PID                     have a running one write a profile now\n"
+    "  heapprof threads PID                  where the threads of a running one are now\n"
     "  heapprof top FILE                     the functions that hold the memory\n"
     "  heapprof flame FILE                   the same as a flame graph, one HTML page\n"
     "  heapprof check -- PROGRAM             look for leaks when it ends\n\n"
@@ -190,6 +192,7 @@ int Main(std::vector<std::string> words) {
   AddListCommand(&app);
   AddFlameCommand(&app);
   AddConvertCommand(&app);
+  AddThreadsCommand(&app);
   AddAddresses(&app);
   const std::vector<std::string> program = CutProgram(app, &words);
   CheckWords(app, &words);

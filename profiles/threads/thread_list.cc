@@ -116,6 +116,7 @@ void ThreadList::ReadFacts(const TaskFolder& folder, bool details) {
 void ThreadList::Enter(ListedThread* thread, ThreadGrouping grouping, const StackCounts::Key& stack) {
   StackCounts::Key key = stack;
   key.hash = MixBits(stack.hash ^ GroupHash(*thread, grouping));
+  thread->exact_leaf = stack.exact_leaf;
   thread->entry = stacks_.FindOrAdd(key);
   stacks_.At(thread->entry)->in.fetch_add(1, std::memory_order_relaxed);
 }

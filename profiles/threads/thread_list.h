@@ -25,6 +25,7 @@ struct ListedThread {
   ThreadFacts facts;
   ThreadAnswer answer;
   bool is_caller;      // who asked for the list: it runs
+  bool exact_leaf;     // the first address of its stack is where it was, not where a call returns to
   ThreadCall call;     // number -1: none, or not asked for
   int64_t cpu_nanos;   // -1: not known
   LastRan last_ran;    // before it was walked

@@ -78,7 +78,7 @@ class Writer {
     out_->Str("\n");
     WriteTextLabels(thread.labels, out_);
     WriteNames(order, first, limit);
-    WriteStack(thread.entry, WhyNoStack(thread), !thread.is_caller);
+    WriteStack(thread.entry, WhyNoStack(thread), thread.exact_leaf);
     out_->Str("\n");
   }
 
@@ -103,7 +103,7 @@ class Writer {
     }
     out_->Str("\n");
     WriteTextLabels(thread.labels, out_);
-    WriteStack(thread.entry, WhyNoStack(thread), !thread.is_caller);
+    WriteStack(thread.entry, WhyNoStack(thread), thread.exact_leaf);
     if (thread.creator != 0) {
       out_->Str("# created by\n");
       WriteStack(thread.creator, NoStack::kThereIsOne, false);

@@ -23,6 +23,7 @@ class PoolNamer {
   explicit PoolNamer(Profile* profile) : profile_(*profile) {}
 
   std::vector<uint32_t> Run() {
+    if (!HasBytes()) return {};
     // Few locations can be it, and samples are many.
     std::vector<bool> constructors, of_library;
     bool any = false;
@@ -47,6 +48,13 @@ class PoolNamer {
   }
 
  private:
+  // Code of libstdc++ that asks for time, or stands under a thread's start, asks for no pool.
+  bool HasBytes() const {
+    for (size_t type = 0; type < profile_.type_count(); ++type) {
+      if (profile_.unit_name(type) == "bytes") return true;
+    }
+    return false;
+  }
   std::string_view Module(const ProfileLocation& location) const {
     if (location.mapping == kNone) return "";
     return BaseName(profile_.text(profile_.mappings[location.mapping].filename));

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -157,7 +158,7 @@ void CheckFolder(const Process& process, const std::string& folder) {
 
 // Errors: Failure: a dump has failed since `record` was read, as the process says.
 void CheckNothingFailed(const Process& process, const PublishedRecord* record, const std::string& wanted) {
-  if (record == nullptr || record->record.size < sizeof record->record) return;
+  if (record == nullptr || record->record.size < offsetof(DumpRecord, requests)) return;
   const uint64_t now = ReadDumpFailure(process, record->address);
   if (now == 0 || now == record->record.failure) return;
   throw Failure(ProcessName(process) + " could not write " + wanted + ": " +
@@ -195,9 +196,20 @@ std::string AwaitFile(FolderWatch* watch, const OutputPattern& pattern, const Pr
   }
 }
 
+// Errors: Failure: the library there knows of no such request.
+void CheckThreadsRequest(const Process& process, const PublishedRecord* published) {
+  const bool knows = published != nullptr && published->record.size >= sizeof published->record &&
+                     (published->record.requests & kThreadsRequestBit) != 0;
+  if (!knows) {
+    throw Failure(ProcessName(process) +
+                  " has a libheapprof that cannot be asked for its threads, older than this "
+                  "command; nothing is sent");
+  }
+}
+
 }  // namespace
 
-void Dump(const DumpRequest& request) {
+std::string RequestDump(const DumpRequest& request) {
   const Process process(Process::ProgramOf(static_cast<pid_t>(request.pid)));
   const DumpRecords records = ReadRecords(process);
   CheckLibrary(process, records, request.force);
@@ -205,17 +217,22 @@ void Dump(const DumpRequest& request) {
   if (signal == 0) {
     throw Failure(ProcessName(process) + " dumps on no signal: its dump_signal is 0; start it with another");
   }
-  const OutputPattern pattern(output, process.OwnPid(), process.ProgramNames());
+  if (request.threads) CheckThreadsRequest(process, MainRecord(records));
+  const OutputPattern pattern(output, process.OwnPid(), process.ProgramNames(),
+                              request.threads ? kThreadsSuffix : kHeapSuffix);
   const std::string folder = process.FolderHere(pattern.folder());
   CheckFolder(process, folder);
   FolderWatch watch(folder);
   CheckDumpSignal(process, signal, records, request.force);
-  if (const int error = process.Send(signal); error != 0) {
+  const int error = request.threads ? process.SendValue(signal, kThreadsRequest) : process.Send(signal);
+  if (error != 0) {
     throw Failure(ProcessName(process) + " cannot be sent a signal: " + ErrorText(error));
   }
   const std::string name =
       AwaitFile(&watch, pattern, process, MainRecord(records), signal, request.timeout_seconds, folder);
-  std::printf("%s/%s\n", folder == "/" ? "" : folder.c_str(), name.c_str());
+  return (folder == "/" ? "" : folder) + "/" + name;
 }
+
+void Dump(const DumpRequest& request) { std::printf("%s\n", RequestDump(request).c_str()); }
 
 }  // namespace heapprof::tools

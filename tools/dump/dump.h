@@ -10,14 +10,18 @@ namespace heapprof::tools {
 struct DumpRequest {
   long pid = 0;
   double timeout_seconds = 10;
-  std::string output;  // the pattern of the program's files; empty: read out of its environment
-  std::string signal;  // likewise
-  bool force = false;  // take the program's word for it that it carries the library
+  std::string output;    // the pattern of the program's files; empty: read out of its environment
+  std::string signal;    // likewise
+  bool force = false;    // take the program's word for it that it carries the library
+  bool threads = false;  // not the heap's profile: that of the threads, with details
 };
 
-// Sends the signal, waits for the file, and prints its name. Never sends a signal that the process does not
+// Sends the signal, waits for the file, and returns its name. Never sends a signal that the process does not
 // catch: its default action would end the process.
 // Errors: Failure.
+std::string RequestDump(const DumpRequest& request);
+
+// The same, and prints the name.
 void Dump(const DumpRequest& request);
 
 // "SIGUSR2", "USR2", "12"; 0 or "none" is none. Errors: Failure.

@@ -76,7 +76,8 @@ DumpRecords ReadDumpRecords(const Process& process) {
     constexpr size_t kMinSize = offsetof(DumpRecord, failure);
     DumpRecord record = {};
     if (ReadMemory(pid, *address, &record, kMinSize) != kMinSize || record.size < kMinSize) continue;
-    if (record.size >= sizeof record) record.failure = ReadDumpFailure(process, *address);
+    const size_t size = std::min<size_t>(record.size, sizeof record);
+    ReadMemory(pid, *address + kMinSize, reinterpret_cast<char*>(&record) + kMinSize, size - kMinSize);
     if (record.signal < 0) {
       records.starting = true;
     } else {

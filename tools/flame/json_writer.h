@@ -56,6 +56,12 @@ class JsonWriter {
     for (const std::string& text : texts) Text(text);
     Close(']');
   }
+  // The value of a key that was written as Text.
+  void ValueOfText(std::string_view text) {
+    text_ += ':';
+    is_first_ = true;
+    Text(text);
+  }
   const std::string& text() const { return text_; }
 
  private:

@@ -20,8 +20,9 @@ std::string LiteralPattern(const std::string& path) {
   return pattern;
 }
 
-OutputPattern::OutputPattern(const std::string& pattern, long pid, std::vector<std::string> programs)
-    : pid_(std::to_string(pid)), programs_(std::move(programs)) {
+OutputPattern::OutputPattern(const std::string& pattern, long pid, std::vector<std::string> programs,
+                             const char* suffix)
+    : pid_(std::to_string(pid)), programs_(std::move(programs)), suffix_(suffix) {
   const size_t slash = pattern.rfind('/');
   name_ = slash == std::string::npos ? pattern : pattern.substr(slash + 1);
   if (slash == std::string::npos) return;
@@ -66,7 +67,7 @@ std::string OutputPattern::name() const {
       name.append({'%', field});
     }
   }
-  return name + kHeapSuffix;
+  return name + suffix_;
 }
 
 bool OutputPattern::MatchesFrom(std::string_view pattern, std::string_view name, bool any) const {
@@ -106,7 +107,8 @@ bool OutputPattern::MatchesFrom(std::string_view pattern, std::string_view name,
       pattern.remove_prefix(1);
     }
   }
-  return name == kHeapSuffix || (any && (name == kCpuSuffix || name == kWallSuffix || name == kLeakSuffix));
+  return name == suffix_ || (any && (name == kCpuSuffix || name == kWallSuffix || name == kLeakSuffix ||
+                                     name == kThreadsSuffix));
 }
 
 }  // namespace heapprof::tools

@@ -21,11 +21,14 @@ inline constexpr char kHeapSuffix[] = ".heap.pb.gz";
 inline constexpr char kCpuSuffix[] = ".cpu.pb.gz";
 inline constexpr char kWallSuffix[] = ".wall.pb.gz";
 inline constexpr char kLeakSuffix[] = ".leak.pb.gz";
+inline constexpr char kThreadsSuffix[] = ".threads.pb.gz";
 
 class OutputPattern {
  public:
-  // `programs`: the names that %e may stand for. Errors: Failure, where the folder itself contains %n.
-  OutputPattern(const std::string& pattern, long pid, std::vector<std::string> programs);
+  // `programs`: the names that %e may stand for; `suffix`: of the files. Errors: Failure, where the folder
+  // itself contains %n.
+  OutputPattern(const std::string& pattern, long pid, std::vector<std::string> programs,
+                const char* suffix = kHeapSuffix);
 
   // The folder, with %p and %e (the first of `programs`) filled in; "" is the process' current folder.
   const std::string& folder() const { return folder_; }
@@ -43,6 +46,7 @@ class OutputPattern {
   std::string name_;
   std::string pid_;
   std::vector<std::string> programs_;
+  const char* suffix_;
 };
 
 }  // namespace heapprof::tools

@@ -268,4 +268,16 @@ int Process::Send(int signal) const {
   return result == 0 ? 0 : errno;
 }
 
+int Process::SendValue(int signal, int value) const {
+  siginfo_t info = {};
+  info.si_signo = signal;
+  info.si_code = SI_QUEUE;
+  info.si_pid = getpid();
+  info.si_uid = getuid();
+  info.si_value.sival_int = value;
+  const long result = pidfd_ >= 0 ? syscall(SYS_pidfd_send_signal, pidfd_, signal, &info, 0)
+                                  : syscall(SYS_rt_sigqueueinfo, pid_, signal, &info);
+  return result == 0 ? 0 : errno;
+}
+
 }  // namespace heapprof::tools

@@ -72,6 +72,8 @@ class Process {
 
   // Errors: an errno value.
   int Send(int signal) const;
+  // As sigqueue() does, with a value.
+  int SendValue(int signal, int value) const;
 
  private:
   std::string File(const char* name) const;

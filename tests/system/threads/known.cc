@@ -162,3 +162,19 @@ void Thousand(Words words) {
   close(g_pipe[1]);
   workers.Join();
 }
+
+// Three readers, until standard input ends.
+void Serve(Words) {
+  CHECK(pipe2(g_pipe, 0) == 0);
+  Workers workers;
+  std::vector<int> tids;
+  StartReaders(&workers, &tids);
+  AwaitSleep(tids);
+  puts("ready");
+  fflush(stdout);
+  char byte;
+  while (read(0, &byte, 1) < 0) {
+  }
+  close(g_pipe[1]);
+  workers.Join();
+}

@@ -66,9 +66,10 @@ struct Scenario {
   void (*run)(Words words);
 };
 constexpr Scenario kScenarios[] = {
-    {"known", Known},         {"thousand", Thousand}, {"blocked", Blocked},   {"vfork", InVfork},
-    {"main_ends", MainEnds},  {"calls", Calls},       {"handlers", Handlers}, {"storm", Storm},
-    {"coroutine", Coroutine}, {"churn", Churn},       {"forks", Forks},       {"loads", Loads},
+    {"known", Known},   {"serve", Serve},         {"thousand", Thousand}, {"blocked", Blocked},
+    {"vfork", InVfork}, {"main_ends", MainEnds},  {"calls", Calls},       {"handlers", Handlers},
+    {"storm", Storm},   {"coroutine", Coroutine}, {"churn", Churn},       {"forks", Forks},
+    {"loads", Loads},
 };
 
 }  // namespace

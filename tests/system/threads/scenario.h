@@ -20,6 +20,7 @@ struct Words {
 // Threads that are known: known.cc.
 void Known(Words words);
 void Thousand(Words words);
+void Serve(Words words);
 // Threads that are hard to stop, and handlers: hard.cc.
 void Blocked(Words words);
 void InVfork(Words words);

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// `heapprof threads`: where the threads of a running program are, or were when a file was written.
+#ifndef HEAPPROF_TOOLS_THREADS_THREADS_H_
+#define HEAPPROF_TOOLS_THREADS_THREADS_H_
+
+namespace CLI {
+class App;
+}
+
+namespace heapprof::tools {
+
+void AddThreadsCommand(CLI::App* app);
+
+}  // namespace heapprof::tools
+
+#endif  // HEAPPROF_TOOLS_THREADS_THREADS_H_
