@@ -165,9 +165,9 @@ int64_t EventTickCost() {
 }
 
 int64_t EventPeriod(int64_t period, int64_t tick, int64_t cost) {
-  constexpr int64_t kMostPercent = 3;
-  if (period >= tick || cost >= tick * kMostPercent / 100) return 0;
-  return std::max(period, cost * 100 / kMostPercent);
+  constexpr int64_t kMaxPercent = 3;
+  if (period >= tick || cost >= tick * kMaxPercent / 100) return 0;
+  return std::max(period, cost * 100 / kMaxPercent);
 }
 
 void StopClock(ThreadClock* clock) {

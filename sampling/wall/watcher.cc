@@ -173,8 +173,8 @@ bool Watcher::Prepare() {
   limit.rlim_cur = limit.rlim_max;
   RawSyscall(SYS_setrlimit, RLIMIT_NOFILE, Address(&limit));
   RawSyscall(SYS_getrlimit, RLIMIT_NOFILE, Address(&limit));
-  constexpr rlim_t kMostFiles = 8192;  // each holds a page in the kernel
-  const rlim_t files = limit.rlim_cur < kMostFiles ? limit.rlim_cur : kMostFiles;
+  constexpr rlim_t kMaxFiles = 8192;  // each holds a page in the kernel
+  const rlim_t files = limit.rlim_cur < kMaxFiles ? limit.rlim_cur : kMaxFiles;
   most_files_ = files > kFilesForOthers ? files - kFilesForOthers : 0;
   Handle(SIGCHLD, OnChild);
   CatchFaults();

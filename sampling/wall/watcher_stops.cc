@@ -86,8 +86,8 @@ bool Watcher::RanOn(WatchedThread* thread) {
 }
 
 bool Watcher::AskBySignal(WatchedThread* thread, char letter) {
-  constexpr uint32_t kMostUnanswered = 3;  // each waits in the queue of a thread that blocks it
-  if (thread->unanswered >= kMostUnanswered) return false;
+  constexpr uint32_t kMaxUnanswered = 3;  // each waits in the queue of a thread that blocks it
+  if (thread->unanswered >= kMaxUnanswered) return false;
   const size_t slot = session_->self_walks.Ask(session_->pid, thread->tid);
   if (slot == SelfWalks::kSlots) return false;
   thread->seized = thread->walks_itself = true;

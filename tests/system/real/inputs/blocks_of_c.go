@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Blocks of C's malloc made and freed by goroutines, a child, and a dump if the library is there.
 package main
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 pragma journal_mode = wal;
 create table word (id integer primary key, text text, weight real);
 with recursive n(i) as (select 1 union all select i + 1 from n where i < 20000)
