@@ -23,7 +23,11 @@ namespace heapprof::tools {
 // line where both profiles are of the same binaries, or its module.
 struct DiffFrame {
   std::string name, place;
-  std::string Text() const { return place.empty() ? name : name + " (" + place + ")"; }
+  std::string Text() const { return name + Suffix(place); }
+  // " (/src/a.c)", " [libfoo.so]"
+  static std::string Suffix(const std::string& place) {
+    return place.empty() ? "" : place[0] == '[' ? " " + place : " (" + place + ")";
+  }
 };
 
 struct DiffLine {

@@ -99,7 +99,7 @@ std::vector<std::string> ShownNames(const std::vector<DiffLine>& functions, Gran
     if (same[names[i]] > 1) {
       const bool told = place.empty() || same_signature[signatures[i]] == 1;
       const std::string shown = place.empty() || place[0] == '[' ? place : std::string(BaseName(place));
-      names[i] = told ? signatures[i] : names[i] + " (" + shown + ")";
+      names[i] = told ? signatures[i] : names[i] + DiffFrame::Suffix(shown);
     }
     names[i] = Printable(names[i]);
   }

@@ -7,6 +7,7 @@
 #include "tools/base/failure.h"
 #include "tools/base/human.h"
 #include "tools/base/terminal.h"
+#include "tools/names/display_name.h"
 #include "tools/names/name_expression.h"
 #include "tools/report/folded.h"
 #include "tools/report/report.h"
@@ -194,6 +195,11 @@ void Peek(const ReportRequest& request) {
     return !wanted.Names(frames.name(row.frame)) && !wanted.Names(frames.function_name(row.frame));
   };
   rows.erase(std::remove_if(rows.begin(), rows.end(), is_other), rows.end());
+  // `peek main` is of main first, whatever else has the word in its name.
+  const auto nothing_asked =
+      std::find_if(rows.begin(), rows.end(), [](const Row& row) { return row.flat == 0; });
+  std::stable_partition(nothing_asked, rows.end(),
+                        [&](const Row& row) { return DisplayName(frames.name(row.frame)) == request.regex; });
   if (rows.empty() && !request.json) {
     throw Failure(Printable(view.file()) + ": no frame matches " + Printable(request.regex));
   }

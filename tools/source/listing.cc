@@ -6,6 +6,7 @@
 
 #include "tools/names/display_name.h"
 #include "tools/names/name_expression.h"
+#include "tools/profile/frames.h"
 
 namespace heapprof::tools {
 namespace {
@@ -15,7 +16,7 @@ constexpr size_t kMaxInlined = 100;
 
 class Lister {
  public:
-  Lister(const View& view, const std::string& regex) : view_(view), profile_(view.profile()) {
+  Lister(const View& view, const std::string& regex) : view_(view), profile_(view.profile()), regex_(regex) {
     const NameExpression wanted(regex, "list");
     std::map<std::pair<std::string_view, std::string_view>, uint32_t> known;
     listed_.assign(profile_.functions.size(), kNone);
@@ -23,7 +24,7 @@ class Lister {
       const ProfileFunction& function = profile_.functions[i];
       const std::string_view whole = profile_.text(function.name), file = profile_.text(function.filename);
       if (whole.empty() || !wanted.Names(whole)) continue;
-      const std::string_view name = WithoutCloneSuffix(whole);  // one row of `top`, too
+      const std::string_view name = NameOfWhole(profile_, function);  // one row of `top`, too
       const auto next = static_cast<uint32_t>(functions_.size());
       const auto [found, is_new] = known.emplace(std::pair(name, file), next);
       if (is_new) functions_.push_back({std::string(name), Normal(file), function.start_line, {}, {}});
@@ -42,10 +43,14 @@ class Lister {
     functions_.erase(std::remove_if(functions_.begin(), functions_.end(),
                                     [](const ListedFunction& one) { return one.figure.counted == 0; }),
                      functions_.end());
+    // `list main` is of main, whatever else has the word in its name.
+    const auto is_exact = [&](const ListedFunction& one) { return DisplayName(one.name) == regex_; };
     std::stable_sort(functions_.begin(), functions_.end(),
-                     [](const ListedFunction& a, const ListedFunction& b) {
+                     [&](const ListedFunction& a, const ListedFunction& b) {
                        const auto size = [](Sum sum) { return sum < 0 ? -sum : sum; };
                        if (a.figure.flat != b.figure.flat) return size(a.figure.flat) > size(b.figure.flat);
+                       const bool a_exact = is_exact(a), b_exact = is_exact(b);
+                       if (a_exact != b_exact) return a_exact;
                        if (a.figure.cum != b.figure.cum) return size(a.figure.cum) > size(b.figure.cum);
                        return std::tie(a.name, a.file) < std::tie(b.name, b.file);
                      });
@@ -94,6 +99,7 @@ class Lister {
 
   const View& view_;
   const Profile& profile_;
+  const std::string& regex_;
   Contribution contribution_;     // of the sample at hand
   std::vector<uint32_t> listed_;  // by function of the profile
   std::vector<ListedFunction> functions_;

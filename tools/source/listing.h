@@ -36,7 +36,8 @@ struct ListedFunction {
   std::map<int64_t, ListedLine> lines;  // line 0: no line is known
 };
 
-// The functions in whose names `regex` is found, those with the largest flat values first, then by cum; only
+// The functions in whose names `regex` is found, those with the largest flat values first, then one that
+// is called so whole, then by cum; only
 // those that hold anything. Functions of one name in several files are several. Errors: Failure.
 std::vector<ListedFunction> ListFunctions(const View& view, const std::string& regex);
 

@@ -323,6 +323,18 @@ TEST_F(Report, PeekShowsCallersAndCallees) {
   EXPECT_EQ(none.out, "");
 }
 
+TEST_F(Report, WhatIsCalledSoWholeComesFirst) {
+  profile_.mutable_function(1)->set_name(Intern(&profile_, "a_main"));
+  profile_.mutable_sample(3)->set_value(1, 0);
+  profile_.mutable_sample(3)->set_value(3, 0);  // a_main asks for nothing itself
+  Write();
+  const std::string list = RunCommand({"list", "main", path_}).out;
+  EXPECT_THAT(list, HasSubstr("\na_main in"));
+  EXPECT_LT(list.find("\nmain in"), list.find("\na_main in")) << list;
+  const std::string peek = Run({"peek", "main"});
+  EXPECT_LT(peek.find("  main   flat"), peek.find("  a_main   flat")) << peek;
+}
+
 TEST_F(Report, NamesThatTopShowsCanBeGivenBack) {
   const char* const whole[] = {"Book::Serve(int)", "Pages::Show(int)::{lambda(int)#1}::operator()(int) const",
                                "Read(Read(int)::_Z4Readi.Frame*) [clone .actor]", "Leaf(Book const&)"};
