@@ -103,6 +103,8 @@ struct DescriptorDump {
         return WriteHeap(HeapProfileKind::kPeak);
       case ProfileKind::kThreads:
         return WriteThreads(*caller, debug, fd, workspace);
+      case ProfileKind::kGrowth:
+        return WriteHeap(HeapProfileKind::kGrowth);
       default:
         DescriptorSink sink(fd);
         return WriteNamedProfile(*profile, debug, &sink, workspace);

@@ -9,6 +9,7 @@
 #include "base/lock/spinlock.h"
 #include "base/memory/arena.h"
 #include "base/options.h"
+#include "base/system/coarse_clock.h"
 #include "sampling/heap/heap_tables.h"
 #include "sampling/heap/sample_filter.h"
 #include "sampling/heap/sampler.h"
@@ -31,6 +32,7 @@ namespace {
 HP_CONSTINIT BucketTable g_buckets;
 HP_CONSTINIT LiveTable g_live;
 HP_CONSTINIT HeapPeak g_peak;
+HP_CONSTINIT HeapGrowth g_growth;
 
 // Written before the stamp. A thread that reads them the other way round has an interval at least as new as
 // the stamp; is it newer, the thread will find its stamp old, and draw once more.
@@ -104,6 +106,31 @@ void EndFork() {
   t_fork.on = false;
 }
 
+// Before a bucket changes, inside: a handler's allocations and frees are not counted meanwhile.
+inline void NoteTick(uint32_t id, const Bucket& bucket) {
+  if (__builtin_expect(bucket.tick.load(std::memory_order_relaxed) != g_buckets.tick(), 0)) g_growth.Roll(id);
+}
+
+inline void CountAllocation(uint32_t id, Bucket* bucket) {
+  NoteTick(id, *bucket);
+  g_peak.CountAllocation(bucket);
+}
+
+inline void CountFree(uint32_t id) {
+  Bucket* bucket = g_buckets.At(id);
+  NoteTick(id, *bucket);
+  g_peak.CountFree(bucket);
+}
+
+// Inside. Where every block is recorded, at each large one and at each 64th of a thread.
+inline void LookAtClock(ThreadState* thread, size_t size, uint64_t interval) {
+  constexpr uint32_t kBlocks = 64;
+  constexpr size_t kLarge = 4096;
+  if (interval == 1 && size < kLarge && ++thread->looks % kBlocks != 0) return;
+  const int64_t now = CoarseMonotonicNanos();
+  if (now >= g_growth.NextTick()) g_growth.Advance(now);
+}
+
 }  // namespace
 
 namespace recorder {
@@ -115,6 +142,7 @@ void Start() {
   g_interval.store(options.sample_interval, std::memory_order_relaxed);
   __atomic_store_n(&g_interval_stamp.value, kStampStep, __ATOMIC_RELAXED);
   __atomic_store_n(&g_sample_mask, MaskFor(options.sample_interval), __ATOMIC_RELAXED);
+  g_growth.Start(&g_buckets, CoarseMonotonicNanos());
   // release: all of the above before the first sample.
   g_started.store(true, std::memory_order_release);
 }
@@ -166,6 +194,7 @@ void RecordAllocation(const void* block, size_t size, uint64_t interval, const C
   if (walk.truncated) g_truncated_stacks.fetch_add(1, std::memory_order_relaxed);
 
   thread.inside = true;
+  LookAtClock(&thread, size, interval);
   uint32_t id =
       g_buckets.FindOrAdd({{pcs, walk.depth, walk.truncated, walk.hash}, size, interval, CurrentLabels()});
   bool lost = id == 0;
@@ -183,10 +212,11 @@ void RecordAllocation(const void* block, size_t size, uint64_t interval, const C
     if (filtered && (!inserted || stale != 0)) sample_filter::Remove(address);
     if (inserted) {
       // First what the block was before: it never was both.
-      if (stale != 0) g_peak.CountFree(g_buckets.At(stale));
-      g_peak.CountAllocation(bucket);
+      if (stale != 0) CountFree(stale);
+      CountAllocation(id, bucket);
     } else {
       // Not followed: it counts as allocated, not as in use.
+      NoteTick(id, *bucket);
       CountUp(&bucket->allocations);
       CountUp(&bucket->frees);
       g_exact.store(false, std::memory_order_relaxed);
@@ -210,7 +240,7 @@ bool RecordFree(const void* block) {
     thread.inside = false;
     return false;
   }
-  g_peak.CountFree(g_buckets.At(id));
+  CountFree(id);
   if (FilterInUse()) sample_filter::Remove(reinterpret_cast<uintptr_t>(block));
   thread.inside = false;
   return true;
@@ -281,18 +311,20 @@ bool IgnoreBlock(const void* block) {
 bool PrepareFork() {
   t_fork = {true, CurrentThread().inside};
   CurrentThread().inside = true;
-  if (g_buckets.LockForFork() && g_live.LockForFork()) return true;
+  if (g_buckets.LockForFork() && g_live.LockForFork() && g_growth.LockForFork()) return true;
   ParentAfterFork();
   return false;
 }
 
 void ParentAfterFork() {
+  g_growth.UnlockAfterFork(false, 0);
   g_live.UnlockAfterFork(false);
   g_buckets.UnlockAfterFork(false);
   EndFork();
 }
 
 void ChildAfterFork() {
+  g_growth.UnlockAfterFork(true, CoarseMonotonicNanos());
   g_live.UnlockAfterFork(true);
   g_buckets.UnlockAfterFork(true);
   g_forks.fetch_add(1, std::memory_order_relaxed);
@@ -314,6 +346,7 @@ void ThreadBegins(uintptr_t stack_low, uintptr_t stack_high) {
 BucketTable& HeapBuckets() { return g_buckets; }
 LiveTable& LiveSamples() { return g_live; }
 HeapPeak& PeakOfHeap() { return g_peak; }
+HeapGrowth& GrowthOfHeap() { return g_growth; }
 
 TableStats GetTableStats() {
   uint64_t samples = 0;

@@ -21,6 +21,7 @@ enum class LockRank : uint8_t {
   // Those of the recorder: a handler that allocates may have interrupted who holds one of the above.
   kStackInsert,
   kLiveShard,
+  kGrowth,
   // Those that a handler may take, whatever it interrupted. Who holds one has all signals blocked.
   kLeakTurn,
   kDump,

@@ -44,6 +44,13 @@ class ChunkedArray {
     return &chunks_[id >> kChunkBits].load(std::memory_order_acquire)[id & (kChunkSize - 1)];
   }
 
+  // The same for any id that a chunk could have; nullptr where there is none.
+  T* Find(uint32_t id) const {
+    // acquire: as above.
+    T* chunk = chunks_[id >> kChunkBits].load(std::memory_order_acquire);
+    return chunk == nullptr ? nullptr : &chunk[id & (kChunkSize - 1)];
+  }
+
   // Makes sure that ids [first, first + count) can be used; count must not exceed a chunk. False: no memory.
   bool Reserve(uint32_t first, uint32_t count) {
     uint64_t last = uint64_t{first} + count - 1;

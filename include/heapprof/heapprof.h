@@ -26,7 +26,8 @@ const char* heapprof_version(void);
 int heapprof_dump_heap(const char* path);
 
 /* Writes a profile to the descriptor `fd`. `name` is "heap", "allocs", "peak" (what was in use when the
- * bytes in use were highest), "threadcreate", "threads", or the name of a profile that the program has made.
+ * bytes in use were highest), "growth" (what was gained over the last minute, ten minutes, hour and day),
+ * "threadcreate", "threads", or the name of a profile that the program has made.
  *   debug 0: gzip'd profile.proto.
  *   debug 1: text with symbols. The heap's text has the allocator's statistics, but not when a signal
  *            handler makes the call.

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 
+#include "base/system/coarse_clock.h"
 #include "base/system/raw_syscall.h"
+#include "profiles/write/growth_values.h"
 #include "profiles/write/heap_proto.h"
 #include "profiles/write/heap_source.h"
 #include "profiles/write/text_profile.h"
@@ -68,9 +70,25 @@ class PeakTables final : public RecorderTables {
   PeakCounts counts_ = {};
 };
 
+// The recorder's tables with what there was a while ago.
+class GrowthTables final : public RecorderTables {
+ public:
+  GrowthTables()
+      : counts_{GrowthOfHeap().Look(CoarseMonotonicNanos()),
+                [](const HeapGrowth::Window& window, int level, uint32_t id, HeapGrowth::Past now) {
+                  return GrowthOfHeap().At(window, level, id, now);
+                },
+                GrowthOfHeap().lost()} {}
+  const GrowthCounts* Growth() const override { return &counts_; }
+
+ private:
+  GrowthCounts counts_;
+};
+
 // Calls write(source) for the tables as `kind` sees them.
 template <typename Write>
 int WithSource(HeapProfileKind kind, Write write) {
+  if (kind == HeapProfileKind::kGrowth) return write(GrowthTables());
   if (kind != HeapProfileKind::kPeak) return write(RecorderTables());
   PeakTables tables;
   if (int error = tables.Read()) return error;

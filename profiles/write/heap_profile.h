@@ -12,8 +12,9 @@
 
 namespace heapprof {
 
-// Heap and allocs are the same data, with another default sample type; peak is what was in use at the peak.
-enum class HeapProfileKind { kHeap, kAllocs, kPeak };
+// Heap and allocs are the same data, with another default sample type; peak is what was in use at the peak,
+// growth what changed over the last minute to day (growth_values.h).
+enum class HeapProfileKind { kHeap, kAllocs, kPeak, kGrowth };
 
 // Bytes of workspace that the functions below need; at most 2 MiB. Zeroed memory, 64-byte aligned.
 size_t HeapProfileWorkspaceSize();

@@ -3,6 +3,7 @@
 
 #include "base/system/raw_syscall.h"
 #include "base/text.h"
+#include "profiles/write/growth_values.h"
 #include "profiles/write/process_start.h"
 #include "profiles/write/proto_parts.h"
 
@@ -19,6 +20,12 @@ constexpr char kDropFrames[] =
     "heapprof::.*";
 
 void WriteHeader(const HeapSource& source, HeapProfileKind kind, ProfileBuilder* builder) {
+  if (source.Growth() != nullptr) {
+    AddGrowthTypes(builder);
+    builder->SetPeriod("space", "bytes", static_cast<int64_t>(source.Interval()));
+    builder->SetDropFrames(kDropFrames);
+    return builder->SetTimeNanos(RawRealtimeNanos());
+  }
   if (source.Peak() == nullptr) {
     builder->AddSampleType("alloc_objects", "count");
     builder->AddSampleType("alloc_space", "bytes");
@@ -37,12 +44,8 @@ void WriteHeader(const HeapSource& source, HeapProfileKind kind, ProfileBuilder*
   builder->SetDurationNanos(now > source.Earlier()->time_nanos ? now - source.Earlier()->time_nanos : 0);
 }
 
-void WriteBucket(const HeapSource& source, uint32_t id, const Bucket& bucket, ProfileBuilder* builder) {
-  SampleCounts counts = CountsOf(source, id, bucket);
-  const bool has_earlier = source.Earlier() != nullptr && id <= source.Earlier()->buckets;
-  if (has_earlier) counts.allocations -= source.Earlier()->allocations[id - 1];
-  if (counts.allocations == 0) return;  // its writer has not counted yet, or it had nothing at the peak
-  HeapEstimate e = Estimate(counts, bucket.size, bucket.interval, RoundingOffset(bucket.key_hash));
+void WriteSample(const HeapSource& source, const Bucket& bucket, const int64_t* values, size_t count,
+                 ProfileBuilder* builder) {
   builder->StartSample();
   if (bucket.stack == kOverflowStack) {
     builder->SampleLocations(nullptr, 0, 0, kOverflowLocation);
@@ -52,15 +55,26 @@ void WriteBucket(const HeapSource& source, uint32_t id, const Bucket& bucket, Pr
     builder->SampleLocations(stack.locations, stack.depth, kFirstLocation - 1,
                              whole ? 0 : kTruncatedLocation);
   }
-  const int64_t values[] = {e.alloc_objects, e.alloc_bytes, e.inuse_objects, e.inuse_bytes};
-  if (source.Peak() != nullptr) {
-    builder->SampleValues(values + 2, 2);
-  } else {
-    builder->SampleValues(values, source.Earlier() == nullptr ? 4 : 2);
-  }
+  builder->SampleValues(values, count);
   builder->SampleLabel("bytes", static_cast<int64_t>(bucket.size), "bytes");
   WriteLabels(bucket.labels, builder);
   builder->EndSample();
+}
+
+void WriteBucket(const HeapSource& source, uint32_t id, const Bucket& bucket, ProfileBuilder* builder) {
+  if (source.Growth() != nullptr) {
+    const GrowthValues growth = ValuesOfGrowth(*source.Growth(), id, bucket);
+    if (!growth.IsZero()) WriteSample(source, bucket, growth.values, GrowthValues::kCount, builder);
+    return;
+  }
+  SampleCounts counts = CountsOf(source, id, bucket);
+  const bool has_earlier = source.Earlier() != nullptr && id <= source.Earlier()->buckets;
+  if (has_earlier) counts.allocations -= source.Earlier()->allocations[id - 1];
+  if (counts.allocations == 0) return;  // its writer has not counted yet, or it had nothing at the peak
+  HeapEstimate e = Estimate(counts, bucket.size, bucket.interval, RoundingOffset(bucket.key_hash));
+  const int64_t values[] = {e.alloc_objects, e.alloc_bytes, e.inuse_objects, e.inuse_bytes};
+  if (source.Peak() != nullptr) return WriteSample(source, bucket, values + 2, 2, builder);
+  WriteSample(source, bucket, values, source.Earlier() == nullptr ? 4 : 2, builder);
 }
 
 void WriteLocations(const HeapSource& source, const ModuleTable& modules, ProfileBuilder* builder) {
@@ -80,6 +94,7 @@ void WriteTimeComment(const char* key, int64_t nanos, ProfileBuilder* builder) {
 
 void WriteComments(const HeapSource& source, const ModuleTable& modules, ProfileBuilder* builder) {
   WriteProcessComments(builder);
+  if (source.Growth() != nullptr) WriteGrowthComments(*source.Growth(), builder);
   if (source.Peak() != nullptr) {
     WriteTimeComment("peak-time", source.Peak()->time_nanos, builder);
     if (source.Peak()->since_nanos != 0) WriteTimeComment("peak-since", source.Peak()->since_nanos, builder);

@@ -29,6 +29,8 @@ struct PeakCounts {
   int64_t time_nanos, since_nanos;  // as HeapPeak has them
 };
 
+struct GrowthCounts;  // growth_values.h
+
 class HeapSource {
  public:
   virtual uint32_t BucketCount() const = 0;
@@ -38,9 +40,10 @@ class HeapSource {
   virtual uint64_t ReturnAddress(uint32_t location) const = 0;
   virtual TableStats Stats() const = 0;
   virtual uint64_t Interval() const = 0;  // the mean interval now in force; 0 = off
-  // At most one of the two; nullptr: the profile tells of now.
+  // At most one of the three; nullptr: the profile tells of now.
   virtual const EarlierCounts* Earlier() const { return nullptr; }
   virtual const PeakCounts* Peak() const { return nullptr; }
+  virtual const GrowthCounts* Growth() const { return nullptr; }
 
  protected:
   // Sources live on the stack of who writes, and are never deleted through this base.

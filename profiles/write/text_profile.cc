@@ -12,6 +12,7 @@
 #include "base/system/raw_syscall.h"
 #include "base/text.h"
 #include "profiles/write/frame_symbols.h"
+#include "profiles/write/growth_values.h"
 #include "profiles/write/process_start.h"
 
 namespace heapprof {
@@ -66,13 +67,20 @@ int Records::Collect(const HeapSource& source) {
   for (uint32_t id = 1; id <= buckets; id++) {
     const Bucket* bucket = source.BucketAt(id);
     if (bucket == nullptr) continue;
+    if (source.Growth() != nullptr) {
+      const GrowthValues growth = ValuesOfGrowth(*source.Growth(), id, *bucket);
+      // Negative numbers before positive ones.
+      const uint64_t key = static_cast<uint64_t>(growth.values[kGrowthHour]) + (uint64_t{1} << 63);
+      if (!growth.IsZero()) data_[count_++] = {key, {0, 0}, id};
+      continue;
+    }
     SampleCounts counts = CountsOf(source, id, *bucket);
     if (counts.allocations == 0) continue;  // its writer has not counted yet, or it had nothing at the peak
     smallest = std::min(smallest, bucket->interval);
     data_[count_++] = {0, counts, id};
   }
   interval_ = count_ > 0 ? smallest : source.Interval();
-  for (size_t i = 0; i < count_; i++) {
+  for (size_t i = 0; i < count_ && source.Growth() == nullptr; i++) {
     Record& record = data_[i];
     const Bucket& bucket = *source.BucketAt(record.bucket);
     record.counts = CountsAtInterval(record.counts, bucket.size, bucket.interval, interval_,
@@ -92,6 +100,19 @@ void WriteCounts(uint64_t inuse, uint64_t inuse_bytes, uint64_t allocated, uint6
   out->Str("] @");
 }
 
+// "+4096 +8192 0 -512 [65536] @"
+void WriteGrowth(const GrowthValues& growth, TextStream* out) {
+  for (int level = 0; level < HeapGrowth::kLevels; ++level) {
+    const int64_t value = growth.values[level];
+    out->Str(value > 0   ? "+"
+             : value < 0 ? "-"
+                         : "")
+        .UDec(static_cast<uint64_t>(value < 0 ? -value : value))
+        .Str(" ");
+  }
+  out->Str("[").UDec(static_cast<uint64_t>(growth.values[2 * HeapGrowth::kLevels])).Str("] @");
+}
+
 uint64_t SaturatedSum(uint64_t a, uint64_t b) { return std::min<uint64_t>(a + b, INT64_MAX); }
 
 void WriteHeader(const HeapSource& source, const Records& records, TextStream* out) {
@@ -103,6 +124,10 @@ void WriteHeader(const HeapSource& source, const Records& records, TextStream* o
     uint64_t size = source.BucketAt(record.bucket)->size;
     allocated_bytes = SaturatedSum(allocated_bytes, SaturatedProduct(record.counts.allocations, size));
   }
+  if (source.Growth() != nullptr) {
+    out->Str("growth profile: bytes over 1m 10m 1h 1d [in use] @\n");
+    return WriteGrowthLines(*source.Growth(), out);
+  }
   out->Str("heap profile: ");
   WriteCounts(inuse, inuse_bytes, allocated, allocated_bytes, out);
   out->Str(" heap/").UDec(2 * records.interval()).Str("\n");
@@ -111,8 +136,12 @@ void WriteHeader(const HeapSource& source, const Records& records, TextStream* o
 void WriteRecord(const HeapSource& source, const Record& record, const ModuleTable& modules,
                  const FrameSymbols& symbols, TextStream* out) {
   const Bucket& bucket = *source.BucketAt(record.bucket);
-  WriteCounts(record.counts.allocations - record.counts.frees, record.inuse_bytes, record.counts.allocations,
-              SaturatedProduct(record.counts.allocations, bucket.size), out);
+  if (source.Growth() != nullptr) {
+    WriteGrowth(ValuesOfGrowth(*source.Growth(), record.bucket, bucket), out);
+  } else {
+    WriteCounts(record.counts.allocations - record.counts.frees, record.inuse_bytes,
+                record.counts.allocations, SaturatedProduct(record.counts.allocations, bucket.size), out);
+  }
   if (bucket.stack == kOverflowStack) {
     out->Str(" ").Hex(kNoCode).Str("\n#\t").Hex(kNoCode).Str("\t").Str(kOverflowFrame).Str("\n\n");
     return;

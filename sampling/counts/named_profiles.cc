@@ -57,7 +57,7 @@ NamedProfiles& ProcessProfiles() { return g_profiles; }
 
 NamedProfile* NamedProfiles::At(size_t i) {
   if (i >= kBuiltIns) return custom_[i - kBuiltIns].load(std::memory_order_relaxed);
-  NamedProfile* const built_in[kBuiltIns] = {&allocs_, &heap_, &peak_, &thread_create_, &threads_};
+  NamedProfile* const built_in[kBuiltIns] = {&allocs_, &growth_, &heap_, &peak_, &thread_create_, &threads_};
   return built_in[i];
 }
 
@@ -154,8 +154,7 @@ size_t NamedProfiles::List(NamedProfile** out, size_t capacity) {
 
 uint64_t ProfileCount(const NamedProfile& profile) {
   if (profile.kind == ProfileKind::kThreads) return CountThreads();
-  const bool heap = profile.kind == ProfileKind::kHeap || profile.kind == ProfileKind::kAllocs ||
-                    profile.kind == ProfileKind::kPeak;
+  const bool heap = profile.kind != ProfileKind::kThreadCreate && profile.kind != ProfileKind::kCustom;
   return heap ? HeapBuckets().count() : profile.count.load(std::memory_order_relaxed);
 }
 

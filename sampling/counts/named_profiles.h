@@ -26,7 +26,7 @@
 
 namespace heapprof {
 
-enum class ProfileKind { kHeap, kAllocs, kPeak, kThreadCreate, kThreads, kCustom };
+enum class ProfileKind { kHeap, kAllocs, kPeak, kGrowth, kThreadCreate, kThreads, kCustom };
 
 struct NamedProfile {
   static constexpr size_t kMaxNameSize = 63, kMaxUnitSize = 63;
@@ -85,7 +85,7 @@ class NamedProfiles {
 
  private:
   struct CallerStack;
-  static constexpr size_t kBuiltIns = 5;
+  static constexpr size_t kBuiltIns = 6;
 
   // The i-th of all.
   NamedProfile* At(size_t i);
@@ -100,6 +100,7 @@ class NamedProfiles {
 
   SpinLock<LockRank::kNamed> lock_;
   NamedProfile allocs_ = {"allocs", ProfileKind::kAllocs};
+  NamedProfile growth_ = {"growth", ProfileKind::kGrowth};
   NamedProfile heap_ = {"heap", ProfileKind::kHeap};
   NamedProfile peak_ = {"peak", ProfileKind::kPeak};
   NamedProfile thread_create_ = {"threadcreate", ProfileKind::kThreadCreate};
@@ -112,7 +113,7 @@ class NamedProfiles {
 // Those of this process.
 NamedProfiles& ProcessProfiles();
 
-// Keys, threads made, threads now, or, of heap, allocs and peak, the process' stacks with their sizes.
+// Keys, threads made, threads now, or, of those of the heap, the process' stacks with their sizes.
 uint64_t ProfileCount(const NamedProfile& profile);
 
 }  // namespace heapprof

@@ -13,7 +13,8 @@ namespace {
 constexpr uint64_t kFirstSlots = 4096;
 constexpr uint32_t kExactOverflows = 512, kRoundedOverflows = 512;
 
-uint64_t KeyHash(const BucketKey& key) {
+// Once for every block at interval 1, as Find is.
+__attribute__((always_inline)) inline uint64_t KeyHash(const BucketKey& key) {
   // Keys that differ in one of the four have different sums: the factors are odd.
   const uint64_t rest = (uint64_t{key.labels} << 1) | (key.stack.truncated ? 1 : 0);
   return MixBits(key.stack.hash + key.size * kGoldenRatio + key.interval * 0xc2b2ae3d27d4eb4f +
@@ -97,7 +98,8 @@ uint32_t BucketTable::Add(const BucketKey& key, uint64_t hash, uint32_t stack) {
   bucket->interval = key.interval & ((uint64_t{1} << 48) - 1);
   bucket->weight = WeightOf(key.size, key.interval);
   bucket->stack = stack;
-  bucket->labels = key.labels;
+  bucket->labels = static_cast<uint16_t>(key.labels);
+  bucket->tick.store(tick(), std::memory_order_relaxed);
   Enter(index_.load(std::memory_order_relaxed), id);
   // release: the bucket before the count that covers it.
   count_.store(id, std::memory_order_release);

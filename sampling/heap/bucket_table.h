@@ -36,7 +36,8 @@ struct alignas(64) Bucket {
   uint64_t interval : 48;            // R, bytes, at most 2^47; 1 = every allocation was taken
   uint64_t weight : 16;              // 1/p: 1 + its low 10 bits / 2^10, times 2 to the power of the others
   uint32_t stack;                    // of the table's stacks; kOverflowStack: the metadata limit was reached
-  uint32_t labels;                   // 0 = none
+  uint16_t labels;                   // 0 = none
+  std::atomic<uint16_t> tick;        // of heap_growth.h: in which it last changed, or was made
   std::atomic<uint64_t> allocations;
   std::atomic<uint64_t> frees;
   std::atomic<uint64_t> at_peak;  // of heap_peak.h: what was in use, above an epoch
@@ -70,6 +71,10 @@ class BucketTable {
   bool HasLocationIn(uint64_t start, uint64_t limit);
   void MoveLocations(uint64_t start, uint64_t limit, uint64_t to);
 
+  // Buckets made from now on are of this tick.
+  void SetTick(uint16_t tick) { tick_.store(tick, std::memory_order_relaxed); }
+  uint16_t tick() const { return tick_.load(std::memory_order_relaxed); }
+
   bool LockForFork() { return lock_.LockForFork(); }
   void UnlockAfterFork(bool in_child) { lock_.UnlockAfterFork(in_child); }
 
@@ -101,6 +106,7 @@ class BucketTable {
   std::atomic<Index*> index_{nullptr};
   StackTable stacks_;
   std::atomic<uint32_t> count_{0};
+  std::atomic<uint16_t> tick_{0};
   SpinLock<LockRank::kStackInsert> lock_;
   uint32_t overflows_ HP_GUARDED_BY(lock_) = 0;
   bool full_ HP_GUARDED_BY(lock_) = false;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "sampling/heap/bucket_table.h"
+#include "sampling/heap/heap_growth.h"
 #include "sampling/heap/heap_peak.h"
 #include "sampling/heap/live_table.h"
 #include "sampling/heap/stack_table.h"
@@ -19,6 +20,7 @@ namespace heapprof {
 BucketTable& HeapBuckets();
 LiveTable& LiveSamples();
 HeapPeak& PeakOfHeap();
+HeapGrowth& GrowthOfHeap();
 inline const StackTable& HeapStacks() { return HeapBuckets().stacks(); }
 
 struct TableStats {

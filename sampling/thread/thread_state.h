@@ -21,6 +21,7 @@ struct ThreadState {
   bool sampling;     // between Decide and RecordAllocation: nested allocations are no samples
   bool inside;       // holds locks of ours, or asks libc something
   uint32_t ignored;  // depth of recorder::IgnoreAllocations
+  uint32_t looks;    // blocks since the start, of those at which it might have looked at the clock
   int tid;           // of the thread whose TLS this is; 0: it has not allocated yet
   StackBounds stack;
 };

@@ -2,7 +2,7 @@
 # Completion of heapprof(1) for bash.
 _heapprof() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} i
-  local commands='run dump threads check top tree peek folded list flame convert diff merge symbolize info'
+  local commands='run dump threads check top tree peek folded list flame convert diff growth merge symbolize info'
   local view='--type --focus --ignore --hide --show --prune-from --unfold --tag --max-size --json --no-symbolize --debug-path --no-debuginfod'
   local names='--by --long --mangled'
   local run='--interval --output --exit-dump --cpu --wall --max-frames --dump-signal --children --option --library --no-symbolize --quiet --verbose'
@@ -75,6 +75,7 @@ _heapprof() {
     flame) options="${view/ --json/} --output --diff --source-root --source-map --embed-source --source-link" ;;
     convert) options="${view/ --json/} --to --output" ;;
     diff) options="$view --by --color --limit --cum --fail-on-growth" ;;
+    growth) options="$view --by --color --limit --fail-on-growth" ;;
     merge) options='--output --max-size --symbolize --debug-path --no-debuginfod' ;;
     symbolize) options='--output --debug-path --no-debuginfod --quiet --max-size' ;;
     info) options='--limit --max-size' ;;

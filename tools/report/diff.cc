@@ -113,12 +113,13 @@ bool IsInUse(std::string_view type) { return type.substr(0, 6) == "inuse_"; }
 
 class Differ {
  public:
-  Differ(const View& base, const View& now, Granularity granularity, Order order)
+  Differ(const View& base, const View& now, Granularity granularity, Order order, double level)
       : base_(base),
         now_(now),
         base_frames_(base.profile(), granularity),
         now_frames_(now.profile(), granularity),
         order_(order),
+        level_(level),
         one_process_(AreOfOneProcess(base.profile(), now.profile())),
         places_{SharedNames(base_frames_, now_frames_), AreOfOneBuild(base.profile(), now.profile())} {}
 
@@ -149,6 +150,7 @@ class Differ {
   const View& now_;
   FrameTable base_frames_, now_frames_;
   Order order_;
+  double level_;
   bool one_process_;
   Places places_;
   Names names_;
@@ -254,8 +256,8 @@ void Differ::Judge(Diff* diff) const {
   std::vector<double> least;
   least.reserve(all.size());
   for (const DiffLine* line : all) least.push_back(line->growth.LeastLuck());
-  diff->family = FamilySize(std::move(least), kDiffLevel);
-  const double level = kDiffLevel / static_cast<double>(diff->family);
+  diff->family = FamilySize(std::move(least), level_);
+  const double level = level_ / static_cast<double>(diff->family);
   for (DiffLine* line : all) {
     line->grew = line->luck <= level;
     line->shrank = line->shrink_luck <= level;
@@ -336,12 +338,12 @@ Diff Differ::Make() {
 
 }  // namespace
 
-Diff MakeDiff(const View& base, const View& now, Granularity granularity, Order order) {
+Diff MakeDiff(const View& base, const View& now, Granularity granularity, Order order, double level) {
   if (base.type_name() != now.type_name() || base.unit() != now.unit()) {
     throw Failure(Printable(now.file()) + " has no sample type " + Printable(base.type_name()) + "/" +
                   Printable(base.unit()));
   }
-  return Differ(base, now, granularity, order).Make();
+  return Differ(base, now, granularity, order, level).Make();
 }
 
 }  // namespace heapprof::tools

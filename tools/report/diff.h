@@ -53,7 +53,8 @@ struct Diff {
 
 inline constexpr double kDiffLevel = 0.05;  // of all lines together
 
-Diff MakeDiff(const View& base, const View& now, Granularity granularity, Order order);
+Diff MakeDiff(const View& base, const View& now, Granularity granularity, Order order,
+              double level = kDiffLevel);
 
 struct DiffRequest {
   std::string base, now;

@@ -11,6 +11,7 @@
 #include "tools/command/values.h"
 #include "tools/profile/merge.h"
 #include "tools/report/diff.h"
+#include "tools/report/growth_report.h"
 #include "tools/report/naming_options.h"
 #include "tools/report/report.h"
 #include "tools/symbols/naming/symbolize.h"
@@ -91,6 +92,23 @@ void AddMerge(CLI::App* app) {
     }
     Merge(*request);
   });
+}
+
+void AddGrowth(CLI::App* app, int* status) {
+  auto request = std::make_shared<GrowthRequest>();
+  CLI::App* command =
+      app->add_subcommand("growth", "What grew over the last minutes, hour and day, by one profile alone");
+  command->add_option("FILE", request->file, "A profile \"growth\"")->required();
+  AddViewOptions(command, &request->view);
+  AddGranularity(command, &request->granularity, &request->view);
+  AddColourOption(command);
+  command->add_flag("--json", request->json, "JSON instead of text");
+  constexpr size_t kLines = 20;
+  request->limit = kLines;
+  AddNumberOption(command, "--limit", &request->limit, "Functions and stacks to show (default 20); 0 = all");
+  command->add_flag("--fail-on-growth", request->fail_on_growth,
+                    "Exit with status 1 when anything grew for certain");
+  command->callback([request, status] { *status = RunGrowth(*request); });
 }
 
 void AddDiff(CLI::App* app, int* status) {
@@ -217,6 +235,7 @@ void AddReportCommands(CLI::App* app, int* status) {
   AddSymbolize(app);
   AddMerge(app);
   AddDiff(app, status);
+  AddGrowth(app, status);
 }
 
 }  // namespace heapprof::tools
