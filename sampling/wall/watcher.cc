@@ -49,8 +49,8 @@ void CloseAllBut(int kept) {
   // A kernel before 5.9.
   rlimit limit = {};
   RawSyscall(SYS_getrlimit, RLIMIT_NOFILE, Address(&limit));
-  constexpr rlim_t kMost = 1 << 16;
-  const rlim_t end = limit.rlim_cur < kMost ? limit.rlim_cur : kMost;
+  constexpr rlim_t kMax = 1 << 16;
+  const rlim_t end = limit.rlim_cur < kMax ? limit.rlim_cur : kMax;
   for (rlim_t fd = 0; fd < end; ++fd) {
     if (fd != static_cast<rlim_t>(kept)) RawClose(static_cast<int>(fd));
   }
@@ -175,7 +175,7 @@ bool Watcher::Prepare() {
   RawSyscall(SYS_getrlimit, RLIMIT_NOFILE, Address(&limit));
   constexpr rlim_t kMaxFiles = 8192;  // each holds a page in the kernel
   const rlim_t files = limit.rlim_cur < kMaxFiles ? limit.rlim_cur : kMaxFiles;
-  most_files_ = files > kFilesForOthers ? files - kFilesForOthers : 0;
+  max_files_ = files > kFilesForOthers ? files - kFilesForOthers : 0;
   Handle(SIGCHLD, OnChild);
   CatchFaults();
   session_->threads.ForEach([](WatchedThread* thread) {

@@ -100,7 +100,7 @@ class Watcher {
   int64_t rights_seen_ = 0;
   int64_t woken_ = 0;      // when the tick that is under way began
   int64_t next_list_ = 0;  // no list of all threads is read before
-  size_t seized_ = 0, asked_by_signal_ = 0, files_ = 0, most_files_ = 0;
+  size_t seized_ = 0, asked_by_signal_ = 0, files_ = 0, max_files_ = 0;
   size_t kernels_ = 0;  // threads that are listed and not watched
 };
 

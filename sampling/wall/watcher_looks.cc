@@ -112,7 +112,7 @@ void Watcher::AddThread(int tid, uint64_t n) {
     return;
   }
   thread->found = true;
-  if (files_ >= most_files_) return;
+  if (files_ >= max_files_) return;
   thread->files = OpenThreadFile(folder_->descriptor(), folder_->ListedNumberOf(tid), "schedstat");
   if (thread->files >= 0) ++files_;
 }
@@ -138,7 +138,7 @@ bool Watcher::Stamp(WatchedThread* thread, RunStamp* stamp) {
   if (fd < 0) return false;
   bool read = ReadRunStamp(fd, stamp);
   // Of a watcher before this one, or one of very many.
-  if (files_ < most_files_) {
+  if (files_ < max_files_) {
     thread->files = fd;
     ++files_;
   } else {
