@@ -26,6 +26,7 @@ constexpr int64_t kWatch = 20'000'000;           // ns between two looks whether
 constexpr int64_t kLook = 1'000'000;             // between two looks at threads that do not stop
 constexpr int64_t kSleeperPatience = 4'000'000;  // for one that sleeps uninterruptibly
 constexpr int64_t kLeastPatience = 10'000'000;
+constexpr int64_t kPatienceWithOthers = 20'000'000;
 constexpr uint64_t kChildSignal = uint64_t{1} << (SIGCHLD - 1);
 
 // A held thread waits for the tracer to get a processor: it is to get one at once. As a real-time process
@@ -44,6 +45,13 @@ void HurryUp() {
   const auto nice = static_cast<int32_t>(20 - RawSyscall(SYS_getpriority, PRIO_PROCESS, 0));
   attributes = {sizeof(attributes), SCHED_OTHER, 0, nice, 0, kShortest, 0, 0};
   RawSyscall(SYS_sched_setattr, 0, reinterpret_cast<long>(&attributes), 0);
+}
+
+bool IsTraced(const TaskFolder& folder, int tid) {
+  char text[4096];
+  if (!folder.Read(tid, "status", text, sizeof(text))) return false;
+  const char* at = strstr(text, "\nTracerPid:\t");
+  return at != nullptr && at[sizeof("\nTracerPid:\t") - 1] != '0';
 }
 
 }  // namespace
@@ -150,6 +158,7 @@ bool ThreadWalker::AwaitRequest() {
 
 void ThreadWalker::WalkAll() {
   waited_ = 0;
+  patience_left_ = kPatienceWithOthers;
   for (size_t next = 0;;) {
     while (next < count_ && asked_count_ < kAtOnce) Ask(&threads_[next++]);
     if (asked_count_ == 0) {
@@ -162,16 +171,34 @@ void ThreadWalker::WalkAll() {
   }
 }
 
-void ThreadWalker::Ask(WalkedThread* thread) {
-  const int tid = thread->tid;
-  if (Trace(PTRACE_SEIZE, tid, 0, nullptr) != 0) {
-    const TaskFolder::Status status = folder_->StatusOf(tid);
+// False: the answer says why. A wall-clock profile may have the thread for a moment; a debugger keeps it.
+bool ThreadWalker::Seize(WalkedThread* thread) {
+  constexpr int64_t kPause = 100'000;
+  constexpr int kUntoldTries = 8;
+  for (int untold = 0; Trace(PTRACE_SEIZE, thread->tid, 0, nullptr) != 0;) {
+    const TaskFolder::Status status = folder_->StatusOf(thread->tid);
     thread->answer = status.ended()   ? ThreadAnswer::kEnded
                      : status.kernels ? ThreadAnswer::kKernels
                                       : ThreadAnswer::kRefused;
-    return;
+    if (thread->answer != ThreadAnswer::kRefused || patience_left_ <= 0) return false;
+    patience_left_ -= kPause;
+    if (!IsTraced(*folder_, thread->tid)) {
+      // It may have been let go just now.
+      if (++untold == kUntoldTries) return false;
+      continue;
+    }
+    // Those that have stopped are not to wait meanwhile.
+    while (TakeOne()) {
+    }
+    const timespec pause = {0, kPause};
+    RawSyscall(SYS_nanosleep, reinterpret_cast<long>(&pause), 0);
   }
-  Trace(PTRACE_INTERRUPT, tid, 0, nullptr);
+  return true;
+}
+
+void ThreadWalker::Ask(WalkedThread* thread) {
+  if (!Seize(thread)) return;
+  Trace(PTRACE_INTERRUPT, thread->tid, 0, nullptr);
   for (Asked& asked : asked_) {
     if (asked.thread != nullptr) continue;
     asked = {thread, RawMonotonicNanos()};

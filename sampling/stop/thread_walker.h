@@ -80,6 +80,7 @@ class ThreadWalker {
   bool AwaitRequest();
   void WalkAll();
   void Ask(WalkedThread* thread);
+  bool Seize(WalkedThread* thread);
   bool TakeOne();
   void Take(WalkedThread* thread, int signal);
   void AwaitStop();
@@ -96,6 +97,7 @@ class ThreadWalker {
   Asked asked_[kAtOnce] = {};
   size_t asked_count_ = 0, late_ = 0;  // late: given up, but not let go
   int64_t waited_ = 0;                 // for those
+  int64_t patience_left_ = 0;          // with other tracers
 };
 
 }  // namespace heapprof

@@ -327,6 +327,34 @@ TEST(ThreadWalkerTest, TheTracerEndsWithTheThreadThatStartedItAndIsReplaced) {
   pipe.Close();
 }
 
+// As a wall-clock profile has a process of its own that stops threads.
+TEST(ThreadWalkerTest, AnotherThatHasTheThreadForAMomentIsWaitedFor) {
+  Pipe pipe;
+  Thread thread([&](const std::atomic<bool>&) { ReadHere(pipe.reading()); });
+  Thread other([&](const std::atomic<bool>& ending) {
+    ThreadWalker walker;
+    while (!ending.load()) {
+      SignalsBlocked blocked;
+      Asked asked(thread.tid());
+      walker.Walk(&asked.thread, 1, false);
+    }
+    SignalsBlocked blocked;
+    walker.Stop();
+  });
+  ThreadWalker walker;
+  int walked = 0;
+  constexpr int kWalks = 300;
+  for (int i = 0; i < kWalks; ++i) {
+    Asked asked(thread.tid());
+    Walk(&walker, &asked.thread, 1);
+    walked += asked.thread.answer == ThreadAnswer::kWalked ? 1 : 0;
+  }
+  EXPECT_EQ(walked, kWalks);
+  walker.Stop();
+  other.End();
+  pipe.Close();
+}
+
 // The test's own bound of time is one for machines that do other things too; what it takes is printed.
 TEST(ThreadWalkerTest, AThousandThreads) {
   constexpr size_t kThreads = 1000;
