@@ -27,6 +27,36 @@ bool ParseSize(Span text, uint64_t max, uint64_t* value) {
   return ReadSize(text.data, text.size, max, value);
 }
 
+// "30s", "10m": nanoseconds out of ns, us, ms, s, m, h; 0 alone. At most a year.
+bool ParseDuration(Span text, uint64_t* value) {
+  static constexpr struct {
+    const char* unit;
+    uint64_t nanos;
+  } kUnits[] = {{"ns", 1},
+                {"us", 1'000},
+                {"ms", 1'000'000},
+                {"s", 1'000'000'000},
+                {"m", 60'000'000'000},
+                {"h", 3'600'000'000'000}};
+  constexpr uint64_t kMax = 366 * 24 * uint64_t{3'600'000'000'000};
+  if (text.Is("0")) {
+    *value = 0;
+    return true;
+  }
+  size_t digits = 0;
+  while (digits < text.size && text.data[digits] >= '0' && text.data[digits] <= '9') ++digits;
+  uint64_t number;
+  if (!ParseSize({text.data, digits}, kMax, &number)) return false;
+  const Span rest = {text.data + digits, text.size - digits};
+  for (const auto& unit : kUnits) {
+    if (!rest.Is(unit.unit)) continue;
+    if (number > kMax / unit.nanos) return false;
+    *value = number * unit.nanos;
+    return true;
+  }
+  return false;
+}
+
 bool ParseBool(Span text, bool* value) {
   if (text.Is("1") || text.Is("true") || text.Is("yes") || text.Is("on")) {
     *value = true;
@@ -155,6 +185,11 @@ Verdict SetOption(Span key, Span value, Options* options) {
   if (key.Is("output")) return verdict(value.size != 0 && CopyPath(value, options->output));
   if (key.Is("dump_signal")) return verdict(ParseSignal(value, &options->dump_signal));
   if (key.Is("thread_dump_signal")) return verdict(ParseSignal(value, &options->thread_dump_signal));
+  if (key.Is("dump_every")) return verdict(ParseDuration(value, &options->dump_every));
+  if (key.Is("dump_every_allocated"))
+    return verdict(ParseSize(value, kMaxInterval, &options->dump_every_allocated));
+  if (key.Is("dump_on_growth")) return verdict(ParseSize(value, kMaxInterval, &options->dump_on_growth));
+  if (key.Is("keep_dumps")) return verdict(ParseSize(value, UINT32_MAX, &options->keep_dumps));
   if (key.Is("dump_at_exit")) return verdict(ParseBool(value, &options->dump_at_exit));
   if (key.Is("cpu_hz")) return verdict(ParseHz(value, &options->cpu_hz));
   if (key.Is("wall_hz")) return verdict(ParseHz(value, &options->wall_hz));

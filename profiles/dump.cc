@@ -2,6 +2,7 @@
 #include "profiles/dump.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include <atomic>
 
@@ -55,6 +56,19 @@ struct FileDump {
     dump->result = dump->Write();
   }
 
+  // The newest keep_dumps of the files that this process has written by the pattern stay. What is gone
+  // already is no error; without %n there is one file only.
+  void RemoveOldest() HP_REQUIRES(g_dump_lock) {
+    const Options& options = GetOptions();
+    if (options.keep_dumps == 0 || g_files_written <= options.keep_dumps) return;
+    Text<kPathCapacity> oldest, newest;
+    if (ExpandPattern(options.output, g_files_written - options.keep_dumps, ".heap.pb.gz", &oldest) &&
+        ExpandPattern(options.output, g_files_written, ".heap.pb.gz", &newest) &&
+        strcmp(oldest.data(), newest.data()) != 0) {
+      RawUnlink(oldest.data());
+    }
+  }
+
   int Write() HP_REQUIRES(g_dump_lock) {
     Text<kPathCapacity> name;
     bool fits = true;
@@ -66,7 +80,10 @@ struct FileDump {
     DumpFile file;
     int error = fits ? file.Open(name.data()) : -ENAMETOOLONG;
     if (error == 0) error = file.Close(WriteHeapProto(HeapProfileKind::kHeap, file.fd(), workspace));
-    if (error == 0 && path == nullptr) ++g_files_written;  // a failure leaves no gap in the numbers
+    if (error == 0 && path == nullptr) {
+      ++g_files_written;  // a failure leaves no gap in the numbers
+      RemoveOldest();
+    }
     if (error != 0) {
       Text<kPathCapacity + 128> line;
       Say(line.Str("cannot write heap profile ").Str(name.data()).Str(": ").Str(ErrnoText(-error)));
@@ -218,6 +235,16 @@ void DumpOnSignal(SignalDump kind, const void* context) {
   // release: ServePendingSignals of whoever holds the lock sees it.
   g_signal_pending.fetch_or(static_cast<uint32_t>(kind), std::memory_order_release);
   ServePendingSignals({static_cast<const ucontext_t*>(context), nullptr, {}});
+  errno = saved_errno;
+}
+
+void DumpOnTrigger() {
+  const int saved_errno = errno;
+  SignalsBlocked blocked;
+  AdoptIfCopy();
+  // release: as above. If a dump is under way its writer sees to this one.
+  g_signal_pending.fetch_or(static_cast<uint32_t>(SignalDump::kHeap), std::memory_order_release);
+  ServeForOthers();
   errno = saved_errno;
 }
 

@@ -23,6 +23,9 @@ enum class SignalDump : uint32_t { kHeap = 1, kThreadText = 2, kThreadFile = 4 }
 // writes this one after it.
 void DumpOnSignal(SignalDump kind, const void* context);
 
+// The same in the slow path of an allocation. errno is kept.
+void DumpOnTrigger();
+
 // For heapprof_write_profile.
 int WriteProfile(const char* name, int fd, int debug);
 

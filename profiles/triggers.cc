@@ -12,6 +12,7 @@
 #include "profiles/dump.h"
 #include "profiles/dump_file.h"
 #include "profiles/dump_record.h"
+#include "profiles/dump_triggers.h"
 #include "profiles/fatal_signals.h"
 #include "profiles/wall_profile.h"
 
@@ -54,6 +55,7 @@ void InstallTriggers() {
   PublishDumpSignal(options.dump_signal, reinterpret_cast<uintptr_t>(OnDumpSignal), options.output);
   if (options.dump_signal > 0) InstallHandler(options.dump_signal, OnDumpSignal);
   if (options.thread_dump_signal > 0) InstallHandler(options.thread_dump_signal, OnThreadDumpSignal);
+  InstallDumpTriggers();
   InstallCpuTriggers();
   StartWallProfileAtStart();
   if (options.dump_at_exit || options.cpu_at_start || options.wall_at_start) InstallFatalSignals(DumpAtExit);
@@ -64,6 +66,7 @@ void InstallTriggers() {
 void TriggersAfterForkInChild(bool copied) {
   FrontsAfterForkInChild();
   DumpsAfterForkInChild();
+  DumpTriggersAfterForkInChild();
   FatalSignalsAfterForkInChild();
   CpuProfileAfterForkInChild(copied);
   WallProfileAfterForkInChild(copied);

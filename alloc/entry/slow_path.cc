@@ -8,6 +8,7 @@
 #include "alloc/backend/jemalloc_bins.h"
 #include "alloc/entry/init.h"
 #include "leak/quarantine.h"
+#include "profiles/dump_triggers.h"
 
 namespace heapprof {
 
@@ -45,6 +46,7 @@ void* AllocateSample(size_t size, int flags, uint64_t interval, const CallerFram
     return NoMemory();
   }
   recorder::RecordAllocation(block, size, interval, caller, flags & kLgAlignMask);
+  LookAtDumpTriggers(size, interval);
   return block;
 }
 

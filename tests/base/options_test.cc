@@ -94,6 +94,12 @@ TEST_F(OptionsTest, EachBadValueIsNamedOnceAndTheOldValueStays) {
                           "cpu_at_start=2",
                           "cpu_clock=sun",
                           "wall_hz=0",
+                          "dump_every=5",
+                          "dump_every=5x",
+                          "dump_every=s",
+                          "dump_every=9000h",
+                          "keep_dumps=-1",
+                          "dump_on_growth=x",
                           "wall_hz=4001",
                           "wall_at_start=2"}) {
     Options before = options_;
@@ -140,6 +146,22 @@ TEST_F(OptionsTest, CpuProfilesHaveARateAStartAndASignal) {
   EXPECT_EQ(options_.cpu_clock, CpuClock::kEvent);
   Parse("cpu_clock=timer");
   EXPECT_EQ(options_.cpu_clock, CpuClock::kTimer);
+}
+
+TEST_F(OptionsTest, DumpsComeByThemselvesIfTheyAreAskedFor) {
+  EXPECT_EQ(options_.dump_every + options_.dump_every_allocated + options_.dump_on_growth, 0u);
+  Parse("dump_every=30s,dump_every_allocated=1g,dump_on_growth=64m,keep_dumps=5");
+  EXPECT_EQ(options_.dump_every, 30'000'000'000u);
+  EXPECT_EQ(options_.dump_every_allocated, uint64_t{1} << 30);
+  EXPECT_EQ(options_.dump_on_growth, uint64_t{64} << 20);
+  EXPECT_EQ(options_.keep_dumps, 5u);
+  Parse("dump_every=250ms");
+  EXPECT_EQ(options_.dump_every, 250'000'000u);
+  Parse("dump_every=2h");
+  EXPECT_EQ(options_.dump_every, 7'200'000'000'000u);
+  Parse("dump_every=0");
+  EXPECT_EQ(options_.dump_every, 0u);
+  EXPECT_TRUE(g_complaints.empty());
 }
 
 TEST_F(OptionsTest, ThreadsAreDumpedOnASignalIfOneIsGiven) {

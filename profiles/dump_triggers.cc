@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profiles/dump_triggers.h"
+
+#include "base/options.h"
+#include "base/system/coarse_clock.h"
+#include "base/system/float_environment.h"
+#include "profiles/dump.h"
+#include "profiles/write/scaling.h"
+#include "sampling/heap/heap_tables.h"
+
+namespace heapprof {
+
+std::atomic<bool> g_has_dump_triggers{false};
+
+namespace {
+
+std::atomic<uint64_t> g_allocated{0};
+// Where each is due: bytes allocated, bytes in use, nanoseconds.
+std::atomic<uint64_t> g_next_allocated{0}, g_next_growth{0}, g_next_time{0};
+
+// True for one of the threads that find `now` at or beyond `next`, which is then `step` beyond `now`.
+bool Passes(std::atomic<uint64_t>* next, uint64_t now, uint64_t step) {
+  uint64_t due = next->load(std::memory_order_relaxed);
+  return step != 0 && now >= due && next->compare_exchange_strong(due, now + step, std::memory_order_relaxed);
+}
+
+uint64_t BytesOf(size_t size, uint64_t interval) {
+  if (interval <= 1) return size;
+  OwnFloatEnvironment environment;
+  const double weight = SampleWeight(Pinned(size), Pinned(interval));
+  return Pinned(static_cast<uint64_t>(weight * static_cast<double>(size)));
+}
+
+void Begin(uint64_t in_use) {
+  const Options& options = GetOptions();
+  g_allocated.store(0, std::memory_order_relaxed);
+  g_next_allocated.store(options.dump_every_allocated, std::memory_order_relaxed);
+  g_next_growth.store(in_use + options.dump_on_growth, std::memory_order_relaxed);
+  g_next_time.store(static_cast<uint64_t>(CoarseMonotonicNanos()) + options.dump_every,
+                    std::memory_order_relaxed);
+}
+
+}  // namespace
+
+void InstallDumpTriggers() {
+  const Options& options = GetOptions();
+  Begin(0);
+  g_has_dump_triggers.store(
+      options.dump_every != 0 || options.dump_every_allocated != 0 || options.dump_on_growth != 0,
+      std::memory_order_release);
+}
+
+void LookAtDumpTriggersNow(size_t size, uint64_t interval) {
+  const Options& options = GetOptions();
+  bool due = false;
+  if (options.dump_every_allocated != 0) {
+    const uint64_t bytes = BytesOf(size, interval);
+    const uint64_t sum = g_allocated.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+    due = Passes(&g_next_allocated, sum, options.dump_every_allocated);
+  }
+  if (options.dump_on_growth != 0) {
+    const int64_t highest = PeakOfHeap().HighestBytes();
+    due |= Passes(&g_next_growth, static_cast<uint64_t>(highest > 0 ? highest : 0), options.dump_on_growth);
+  }
+  if (options.dump_every != 0) {
+    due |= Passes(&g_next_time, static_cast<uint64_t>(CoarseMonotonicNanos()), options.dump_every);
+  }
+  if (due) DumpOnTrigger();
+}
+
+void DumpTriggersAfterForkInChild() {
+  const int64_t in_use = PeakOfHeap().InUseBytes();
+  Begin(static_cast<uint64_t>(in_use > 0 ? in_use : 0));
+}
+
+}  // namespace heapprof

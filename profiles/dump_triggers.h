@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Heap dumps that the options dump_every, dump_every_allocated and dump_on_growth ask for.
+//
+// No thread and no timer: the slow path looks when it has recorded a sample. So an idle process writes none;
+// its heap is what it was. When a dump is under way already, whoever writes it writes this one after it.
+//
+// Thread-safety: yes. Signal-safety: yes. Allocates: never.
+#ifndef HEAPPROF_PROFILES_DUMP_TRIGGERS_H_
+#define HEAPPROF_PROFILES_DUMP_TRIGGERS_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <atomic>
+
+namespace heapprof {
+
+extern std::atomic<bool> g_has_dump_triggers;
+
+// Called once, when libc can be called.
+void InstallDumpTriggers();
+// A block of `size` bytes was recorded at this interval; with none of our locks held.
+void LookAtDumpTriggersNow(size_t size, uint64_t interval);
+inline void LookAtDumpTriggers(size_t size, uint64_t interval) {
+  if (__builtin_expect(g_has_dump_triggers.load(std::memory_order_relaxed), 0))
+    LookAtDumpTriggersNow(size, interval);
+}
+// The child counts from its own start.
+void DumpTriggersAfterForkInChild();
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_PROFILES_DUMP_TRIGGERS_H_

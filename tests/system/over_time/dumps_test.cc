@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dumps that options ask for: after so many bytes, at new peaks, and as time goes by.
+#include <gtest/gtest.h>
+
+#include "tests/system/programs/hazard.h"
+
+namespace heapprof::test {
+namespace {
+
+bool Ends(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+TEST(Dumps, OneAfterEachMiBAllocated) {
+  ProgramRun run({Program("dumps"), "allocated"}, "sample_interval=1:dump_every_allocated=1m");
+  ExpectWell(run.Execute());
+  EXPECT_EQ(run.Profiles().size(), 10u);
+}
+
+TEST(Dumps, SampledTheyComeAboutAsOften) {
+  ProgramRun run({Program("dumps"), "allocated"}, "sample_interval=64k:dump_every_allocated=2m:seed=3");
+  ExpectWell(run.Execute());
+  EXPECT_EQ(run.Profiles().size(), 5u);  // blocks of 1 MiB are samples for certain
+}
+
+TEST(Dumps, OfAPeakThatComesAgainThereIsOneOnly) {
+  ProgramRun run({Program("dumps"), "growth"}, "sample_interval=1:dump_on_growth=1m");
+  ExpectWell(run.Execute());
+  const std::vector<HeapProfile> profiles = run.Profiles();
+  ASSERT_EQ(profiles.size(), 5u);
+  for (size_t i = 0; i < profiles.size(); ++i)
+    EXPECT_EQ(profiles[i].Total().inuse_space >> 20, static_cast<int64_t>(i) + 1);
+}
+
+TEST(Dumps, AsTimeGoesByWithoutAThread) {
+  ProgramRun run({Program("dumps"), "every"}, "sample_interval=1:dump_every=10ms");
+  ExpectWell(run.Execute());
+  EXPECT_GE(run.Profiles().size(), 3u);
+}
+
+TEST(Dumps, TheNewestAreKept) {
+  ProgramRun run({Program("dumps"), "allocated"}, "sample_interval=1:dump_every_allocated=1m:keep_dumps=3");
+  ExpectWell(run.Execute());
+  std::vector<std::string> files = FindProfiles(run.dir().path());
+  ASSERT_EQ(files.size(), 3u);
+  EXPECT_TRUE(Ends(files[0], ".0008.heap.pb.gz")) << files[0];
+  EXPECT_TRUE(Ends(files[2], ".0010.heap.pb.gz")) << files[2];
+  ProgramRun one({Program("dumps"), "allocated"},
+                 "sample_interval=1:dump_every_allocated=1m:keep_dumps=3:output=same.%p");
+  ExpectWell(one.Execute());
+  EXPECT_EQ(FindProfiles(one.dir().path()).size(), 1u) << "a pattern without a number";
+}
+
+TEST(Dumps, AChildCountsFromItsOwnStart) {
+  ProgramRun run({Program("dumps"), "child"}, "sample_interval=1:dump_every_allocated=1m");
+  ExpectWell(run.Execute());
+  EXPECT_EQ(run.Profiles().size(), 2u);
+}
+
+}  // namespace
+}  // namespace heapprof::test
