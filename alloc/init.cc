@@ -14,6 +14,7 @@
 
 #include "alloc/backend/backend.h"
 #include "alloc/backend/early_heap.h"
+#include "alloc/backend/heap_pages.h"
 #include "alloc/entry/controls.h"
 #include "alloc/entry/slow_path.h"
 #include "alloc/initial_stack.h"
@@ -33,6 +34,7 @@
 #include "profiles/triggers.h"
 #include "profiles/write/heap_profile.h"
 #include "sampling/recorder.h"
+#include "sampling/stop/thread_descriptor.h"
 #include "sampling/unwind/cfi/cfi.h"
 #include "sampling/unwind/shown_code.h"
 
@@ -251,6 +253,8 @@ __attribute__((constructor)) void WhenLibcIsUp() {
   unwind::OpenUnwindTables();
   InstallTriggers();
   auto thread_data = reinterpret_cast<uintptr_t>(&hpje_je_tsd_tls);
+  InitThreadDescriptors();
+  ShowHeapPages();
   leak::SetAllocatorMemory({EarlyBlocks, {thread_data, thread_data + kBackendThreadBytes}});
   InitialStack start = ReadInitialStack();
   if (!start.secure) {

@@ -30,8 +30,8 @@ struct DumpRecord {
 };
 
 // The value that a dump signal is queued with (sigqueue) to ask for something else than a heap profile.
-enum DumpSignalRequest : int32_t { kThreadsRequest = 0x68707401 };
-inline constexpr uint64_t kThreadsRequestBit = 1;
+enum DumpSignalRequest : int32_t { kThreadsRequest = 0x68707401, kMemoryRequest = 0x68707402 };
+inline constexpr uint64_t kThreadsRequestBit = 1, kMemoryRequestBit = 2;
 
 }  // namespace heapprof
 

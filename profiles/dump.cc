@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "base/lock/owner_lock.h"
@@ -17,6 +18,7 @@
 #include "profiles/dump_file.h"
 #include "profiles/dump_memory.h"
 #include "profiles/dump_record.h"
+#include "profiles/memory/memory_profile.h"
 #include "profiles/thread_dump.h"
 #include "profiles/write/heap_profile.h"
 #include "profiles/write/named_profile.h"
@@ -39,15 +41,14 @@ std::atomic<uint64_t> g_dumps{0}, g_failed_dumps{0};
 DumpMemory g_memory HP_GUARDED_BY(g_dump_lock);
 
 size_t WorkspaceSize() {
-  size_t heap = HeapProfileWorkspaceSize(), named = NamedProfileWorkspaceSize();
-  size_t threads = ThreadDumpWorkspaceSize();
-  size_t larger = heap > named ? heap : named;
-  return larger > threads ? larger : threads;
+  return std::max({HeapProfileWorkspaceSize(), NamedProfileWorkspaceSize(), ThreadDumpWorkspaceSize(),
+                   MemoryProfileWorkspaceSize()});
 }
 
-// Writes one heap profile to a file. Runs on the dump's stack, under the dump lock.
+// Writes one profile to a file. Runs on the dump's stack, under the dump lock.
 struct FileDump {
   const char* path;  // nullptr: the pattern
+  bool memory;       // the profile `memory`; else the heap's
   void* workspace;
   int result;
 
@@ -75,23 +76,30 @@ struct FileDump {
     if (path != nullptr) {
       fits = !name.Str(path).cut();
     } else {
-      fits = ExpandPattern(GetOptions().output, g_files_written + 1, ".heap.pb.gz", &name);
+      fits = ExpandPattern(GetOptions().output, g_files_written + 1, memory ? ".memory.pb.gz" : ".heap.pb.gz",
+                           &name);
     }
     DumpFile file;
     int error = fits ? file.Open(name.data()) : -ENAMETOOLONG;
-    if (error == 0) error = file.Close(WriteHeapProto(HeapProfileKind::kHeap, file.fd(), workspace));
+    if (error == 0) error = file.Close(WriteTo(file.fd()));
     if (error == 0 && path == nullptr) {
       ++g_files_written;  // a failure leaves no gap in the numbers
       RemoveOldest();
     }
     if (error != 0) {
       Text<kPathCapacity + 128> line;
-      Say(line.Str("cannot write heap profile ").Str(name.data()).Str(": ").Str(ErrnoText(-error)));
+      line.Str(memory ? "cannot write memory profile " : "cannot write heap profile ");
+      Say(line.Str(name.data()).Str(": ").Str(ErrnoText(-error)));
     } else if (GetOptions().verbose) {
       Text<kPathCapacity + 128> line;
       Say(line.Str("wrote ").Str(name.data()));
     }
     return error;
+  }
+  int WriteTo(int fd) const {
+    if (!memory) return WriteHeapProto(HeapProfileKind::kHeap, fd, workspace);
+    DescriptorSink sink(fd);
+    return WriteMemoryProfile(0, &sink, workspace);
   }
 };
 
@@ -111,6 +119,7 @@ struct DescriptorDump {
   }
 
   int Write() {
+    DescriptorSink sink(fd);
     switch (profile->kind) {
       case ProfileKind::kAllocs:
         return WriteHeap(HeapProfileKind::kAllocs);
@@ -118,12 +127,13 @@ struct DescriptorDump {
         return WriteHeap(HeapProfileKind::kHeap);
       case ProfileKind::kPeak:
         return WriteHeap(HeapProfileKind::kPeak);
+      case ProfileKind::kMemory:
+        return WriteMemoryProfile(debug, &sink, workspace);
       case ProfileKind::kThreads:
         return WriteThreads(*caller, debug, fd, workspace);
       case ProfileKind::kGrowth:
         return WriteHeap(HeapProfileKind::kGrowth);
       default:
-        DescriptorSink sink(fd);
         return WriteNamedProfile(*profile, debug, &sink, workspace);
     }
   }
@@ -177,8 +187,8 @@ int RunLocked(Dump* dump) HP_REQUIRES(g_dump_lock) {
 
 void Serve(SignalDump kind, const OwnStack& caller) HP_REQUIRES(g_dump_lock) {
   int error;
-  if (kind == SignalDump::kHeap) {
-    FileDump dump = {nullptr, nullptr, 0};
+  if (kind == SignalDump::kHeap || kind == SignalDump::kMemory) {
+    FileDump dump = {nullptr, kind == SignalDump::kMemory, nullptr, 0};
     error = RunLocked(&dump);
   } else {
     ThreadsDump dump = {&caller, kind == SignalDump::kThreadText, nullptr, 0};
@@ -192,7 +202,8 @@ void Serve(SignalDump kind, const OwnStack& caller) HP_REQUIRES(g_dump_lock) {
 void ServePendingSignals(const OwnStack& caller) {
   while (g_signal_pending.load(std::memory_order_acquire) != 0 && g_dump_lock.TryLock()) {
     const uint32_t pending = g_signal_pending.exchange(0, std::memory_order_acq_rel);
-    constexpr SignalDump kKinds[] = {SignalDump::kHeap, SignalDump::kThreadText, SignalDump::kThreadFile};
+    constexpr SignalDump kKinds[] = {SignalDump::kHeap, SignalDump::kThreadText, SignalDump::kThreadFile,
+                                     SignalDump::kMemory};
     for (SignalDump kind : kKinds) {
       if ((pending & static_cast<uint32_t>(kind)) != 0) Serve(kind, caller);
     }
@@ -257,7 +268,7 @@ void DumpsAfterForkInChild() HP_NOT_ANALYSED {
 }
 
 int DumpHeap(const char* path) {
-  FileDump dump = {path, nullptr, 0};
+  FileDump dump = {path, false, nullptr, 0};
   return RunDump(&dump);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profiles/triggers.h"
 
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -20,8 +21,11 @@ namespace heapprof {
 namespace {
 
 void OnDumpSignal(int, siginfo_t* info, void* context) {
-  const bool threads = info->si_code == SI_QUEUE && info->si_value.sival_int == kThreadsRequest;
-  DumpOnSignal(threads ? SignalDump::kThreadFile : SignalDump::kHeap, context);
+  const int request = info->si_code == SI_QUEUE ? info->si_value.sival_int : 0;
+  DumpOnSignal(request == kThreadsRequest  ? SignalDump::kThreadFile
+               : request == kMemoryRequest ? SignalDump::kMemory
+                                           : SignalDump::kHeap,
+               context);
 }
 void OnThreadDumpSignal(int, siginfo_t*, void* context) { DumpOnSignal(SignalDump::kThreadText, context); }
 

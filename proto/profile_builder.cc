@@ -106,16 +106,21 @@ void ProfileBuilder::StartSample() {
 }
 
 void ProfileBuilder::SampleLocations(const uint32_t* ids, size_t count, uint32_t shift, uint64_t last) {
-  size_t most = kMaxSampleLocations - (last != 0 ? 1 : 0);
-  if (count > most) count = most;
-  if (count + (last != 0 ? 1 : 0) <= 2) {
+  SampleLocations(ids, count, shift, &last, last != 0 ? 1 : 0);
+}
+
+void ProfileBuilder::SampleLocations(const uint32_t* ids, size_t count, uint32_t shift, const uint64_t* last,
+                                     size_t last_count) {
+  if (last_count > kMaxLastLocations) last_count = kMaxLastLocations;
+  if (count > kMaxSampleLocations - last_count) count = kMaxSampleLocations - last_count;
+  if (count + last_count <= 2) {
     for (size_t i = 0; i < count; i++) wire_.Uint64(fields::sample::kLocationId, uint64_t{ids[i]} + shift);
-    if (last != 0) wire_.Uint64(fields::sample::kLocationId, last);
+    for (size_t i = 0; i < last_count; i++) wire_.Uint64(fields::sample::kLocationId, last[i]);
     return;
   }
   WireEncoder::Mark packed = wire_.StartMessage();
   for (size_t i = 0; i < count; i++) wire_.Varint(uint64_t{ids[i]} + shift);
-  if (last != 0) wire_.Varint(last);
+  for (size_t i = 0; i < last_count; i++) wire_.Varint(last[i]);
   wire_.EndMessage(fields::sample::kLocationId, packed);
 }
 

@@ -34,6 +34,7 @@ namespace heapprof {
 class ProfileBuilder {
  public:
   static constexpr size_t kMaxSampleLocations = 4096;
+  static constexpr size_t kMaxLastLocations = 8;
   static constexpr size_t kMaxSampleValues = 16;
   static constexpr size_t kMaxSampleLabels = 64;
   static constexpr size_t kMaxLines = 256;
@@ -101,6 +102,9 @@ class ProfileBuilder {
   void StartSample();
   // `ids` with `shift` added to each, and then `last` unless that is 0. At most kMaxSampleLocations are kept.
   void SampleLocations(const uint32_t* ids, size_t count, uint32_t shift = 0, uint64_t last = 0);
+  // The same with several that come last; at most kMaxLastLocations.
+  void SampleLocations(const uint32_t* ids, size_t count, uint32_t shift, const uint64_t* last,
+                       size_t last_count);
   void SampleValues(const int64_t* values, size_t count);
   void SampleLabel(const char* key, int64_t number, const char* unit);
   void SampleLabel(const char* key, const char* text);

@@ -29,7 +29,7 @@ void* hpje_mmap(void* address, size_t size, int protection, int flags, int fd, o
       heapprof::RawSyscall(SYS_mmap, Word(address), static_cast<long>(size), protection, flags, fd, offset);
   constexpr long kMinError = -4095;
   if (memory < 0 && memory >= kMinError) return MAP_FAILED;
-  heapprof::NoteOwnMapping(static_cast<uintptr_t>(memory), size);
+  heapprof::NoteOwnMapping(static_cast<uintptr_t>(memory), size, heapprof::MappingOwner::kAllocator);
   return reinterpret_cast<void*>(memory);
 }
 
@@ -42,7 +42,8 @@ void* hpje_sbrk(intptr_t increment) {
   auto start = reinterpret_cast<uintptr_t>(memory);
   uintptr_t whole = (start + kPageMask) & ~kPageMask;
   if (increment > 0 && start != UINTPTR_MAX && whole < start + static_cast<uintptr_t>(increment)) {
-    heapprof::NoteOwnMapping(whole, start + static_cast<uintptr_t>(increment) - whole);
+    heapprof::NoteOwnMapping(whole, start + static_cast<uintptr_t>(increment) - whole,
+                             heapprof::MappingOwner::kAllocator);
   }
   return memory;
 }
@@ -51,7 +52,7 @@ int hpje_munmap(void* address, size_t size) {
   // First: once it is unmapped, another thread may have it.
   heapprof::ForgetOwnMapping(reinterpret_cast<uintptr_t>(address), size);
   if (heapprof::RawSyscall(SYS_munmap, Word(address), static_cast<long>(size)) == 0) return 0;
-  heapprof::NoteOwnMapping(reinterpret_cast<uintptr_t>(address), size);
+  heapprof::NoteOwnMapping(reinterpret_cast<uintptr_t>(address), size, heapprof::MappingOwner::kAllocator);
   return -1;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looks, while the library is built, whether the private jemalloc lies in memory as
 // alloc/backend/jemalloc_bins.h says, by watching what its functions do to the thread's record. Prints the
-// header that fast_path_x86_64.S includes: HEAPPROF_JEMALLOC_BINS is 1 or 0. What differed goes to stderr.
+// header that fast_path_x86_64.S includes: HEAPPROF_JEMALLOC_BINS is 1 or 0, and, of jemalloc_pages.h,
+// HEAPPROF_JEMALLOC_PAGES. What differed goes to stderr.
 #include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
@@ -13,11 +14,14 @@
 
 #include "alloc/backend/cached_sizes.h"
 #include "alloc/backend/jemalloc_bins.h"
+#include "alloc/backend/jemalloc_pages.h"
 
 extern "C" {
 extern __thread char hpje_je_tsd_tls[] __attribute__((tls_model("initial-exec"), visibility("hidden")));
 extern uint8_t hpje_je_sz_size2index_tab[];
 extern size_t hpje_je_sz_index2size_tab[];
+extern const char hpje_je_arena_emap_global[];
+extern const char hpje_je_bin_infos[];
 void* hpje_malloc(size_t size);
 void hpje_free(void* block);
 void hpje_je_je_sdallocx_noflags(void* block, size_t size);
@@ -141,6 +145,95 @@ void CheckMarks(size_t size) {
   EXPECT(empty_seen > 0 && full_seen > 0);
 }
 
+uint64_t At(const void* base, size_t offset) {
+  uint64_t value;
+  memcpy(&value, static_cast<const char*>(base) + offset, sizeof(value));
+  return value;
+}
+
+// The tree's word for a page of the heap, 0 if the root is elsewhere than said.
+uint64_t PageWord(uintptr_t address) {
+  using namespace heapprof::jemalloc;
+  // The same leaf is in the thread's record, which CheckClass has looked at.
+  const uint64_t leaf = At(hpje_je_arena_emap_global, kRootOffset + 8 * (address >> kLeafShift));
+  const size_t entry = JE_LEAVES + 16 * ((address >> JE_LEAF_SHIFT) & (JE_LEAF_COUNT - 1));
+  if (leaf != Word(entry + 8)) return 0;
+  return At(reinterpret_cast<const void*>(leaf),
+            8 * ((address & ((uintptr_t{1} << kLeafShift) - 1)) >> kPageShift));
+}
+
+// The record of the extent of `block`, whose first page is `start` and which has `size` bytes and the state.
+const void* CheckRecord(uintptr_t start, size_t size, uint64_t state) {
+  using namespace heapprof::jemalloc;
+  const uint64_t word = PageWord(start);
+  const void* record = reinterpret_cast<const void*>(word & kRecordMask);
+  EXPECT(record != nullptr);
+  if (g_differences != 0) return nullptr;
+  EXPECT((At(record, kAddress) & ~uint64_t{4095}) == start);
+  EXPECT((At(record, kSize) & ~uint64_t{4095}) >= size);
+  EXPECT((At(record, kBits) >> kStateShift & kStateMask) == state);
+  return record;
+}
+
+// A large block is in use, then free and dirty, then, with nothing kept dirty, muzzy or retained.
+void CheckLarge() {
+  using namespace heapprof::jemalloc;
+  constexpr size_t kSize = 10 << 20;
+  auto block = reinterpret_cast<uintptr_t>(hpje_malloc(kSize));
+  const uintptr_t start = block & ~uintptr_t{4095};
+  EXPECT(At(CheckRecord(start, kSize, kActive), kAddress) == block);
+  if (g_differences != 0) return;
+  const uint64_t word = PageWord(start);
+  EXPECT((word & kSlabBit) == 0);
+  EXPECT(hpje_je_sz_index2size_tab[word >> kClassShift] == hpje_nallocx(kSize, 0));
+  hpje_free(reinterpret_cast<void*>(block));
+  EXPECT(hpje_mallctl("arena.4096.purge", nullptr, nullptr, nullptr, 0) == 0);
+  const void* kept = reinterpret_cast<const void*>(PageWord(start) & kRecordMask);
+  if (kept != nullptr) EXPECT((At(kept, kBits) >> kStateShift & kStateMask) == kRetained);
+  // Below the size from which on extents have an arena of their own, which keeps nothing.
+  constexpr size_t kKept = 1 << 20;
+  block = reinterpret_cast<uintptr_t>(hpje_malloc(kKept));
+  CheckRecord(block & ~uintptr_t{4095}, kKept, kActive);
+  hpje_free(reinterpret_cast<void*>(block));
+  const uint64_t freed = PageWord(block & ~uintptr_t{4095});
+  // Alone, or joined to its neighbour, of which it is the inside then.
+  if (freed != 0) {
+    const uint64_t bits = At(reinterpret_cast<const void*>(freed & kRecordMask), kBits);
+    EXPECT((bits >> kStateShift & kStateMask) == kDirty);
+  }
+}
+
+// Slabs tell how many of their blocks are free, and which.
+void CheckSlab() {
+  using namespace heapprof::jemalloc;
+  constexpr size_t kSize = 5120;
+  const unsigned index = hpje_je_sz_size2index_tab[4096 >> 3] + 1;
+  const char* info = hpje_je_bin_infos + kBinInfoBytes * index;
+  uint32_t blocks;
+  memcpy(&blocks, info + kBinBlocks, sizeof(blocks));
+  EXPECT(At(info, kBinBlockSize) == kSize);
+  EXPECT(At(info, kBinSlabSize) / kSize == blocks);
+  EXPECT(hpje_je_sz_index2size_tab[kSmallClasses - 1] == 14336);
+  int off = 0, on = 1;  // without a cache, so that the record shows each block
+  EXPECT(hpje_mallctl("thread.tcache.enabled", nullptr, nullptr, &off, 1) == 0);
+  auto block = reinterpret_cast<uintptr_t>(hpje_malloc(kSize));
+  const uint64_t word = PageWord(block & ~uintptr_t{4095});
+  const void* record = reinterpret_cast<const void*>(word & kRecordMask);
+  EXPECT(record != nullptr && (word & kSlabBit) != 0);
+  if (g_differences != 0) return;
+  const uintptr_t start = At(record, kAddress);
+  EXPECT(start % 4096 == 0 && (block - start) % kSize == 0 && (block - start) / kSize < blocks);
+  const uint64_t bit = uint64_t{1} << ((block - start) / kSize);
+  EXPECT((At(record, kFreeBits) & bit) == 0);
+  const uint64_t free = At(record, kBits) >> kFreeShift & kFreeMask;
+  EXPECT(free < blocks);
+  EXPECT(static_cast<uint64_t>(__builtin_popcountll(At(record, kFreeBits))) == free);
+  hpje_free(hpje_malloc(kSize));
+  EXPECT((At(record, kBits) >> kFreeShift & kFreeMask) == free);
+  hpje_free(reinterpret_cast<void*>(block));
+  EXPECT(hpje_mallctl("thread.tcache.enabled", nullptr, nullptr, &on, 1) == 0);
+}
+
 }  // namespace
 
 int main() {
@@ -155,9 +248,14 @@ int main() {
     CheckClass(size);
   if (g_differences == 0) CheckMarks(48);
   // The limit of 0 for a thread out of the usual state: while its cache is off.
-  int off = 0;
+  int off = 0, on = 1;
   EXPECT(hpje_mallctl("thread.tcache.enabled", nullptr, nullptr, &off, 1) == 0);
   EXPECT(Word(JE_ALLOCATED_LIMIT) == 0 && Word(JE_DEALLOCATED_LIMIT) == 0);
   printf("#define HEAPPROF_JEMALLOC_BINS %d\n", g_differences == 0);
+  // Needs what was looked at before.
+  EXPECT(hpje_mallctl("thread.tcache.enabled", nullptr, nullptr, &on, 1) == 0);
+  if (g_differences == 0) CheckSlab();
+  if (g_differences == 0) CheckLarge();
+  printf("#define HEAPPROF_JEMALLOC_PAGES %d\n", g_differences == 0);
   return 0;
 }

@@ -7,6 +7,7 @@
 
 #include <atomic>
 
+#include "alloc/backend/heap_pages.h"
 #include "base/system/own_mappings.h"
 #include "base/system/raw_syscall.h"
 
@@ -40,7 +41,7 @@ void* Alloc(Hooks* hooks, void* wanted, size_t size, size_t alignment, bool* zer
             unsigned arena) {
   Hooks* theirs = Theirs(hooks);
   void* extent = theirs->alloc(theirs, wanted, size, alignment, zero, commit, arena);
-  if (extent != nullptr) NoteOwnMapping(reinterpret_cast<uintptr_t>(extent), size);
+  if (extent != nullptr) NoteOwnMapping(reinterpret_cast<uintptr_t>(extent), size, MappingOwner::kAllocator);
   return extent;
 }
 
@@ -51,7 +52,7 @@ bool Dalloc(Hooks* hooks, void* extent, size_t size, bool committed, unsigned ar
   if (theirs->dalloc == nullptr) return true;
   ForgetOwnMapping(reinterpret_cast<uintptr_t>(extent), size);
   bool kept = theirs->dalloc(theirs, extent, size, committed, arena);
-  if (kept) NoteOwnMapping(reinterpret_cast<uintptr_t>(extent), size);
+  if (kept) NoteOwnMapping(reinterpret_cast<uintptr_t>(extent), size, MappingOwner::kAllocator);
   return kept;
 }
 
@@ -115,6 +116,7 @@ const void* NotingHooks(const void* hooks) {
   }
   auto* set = static_cast<NotingSet*>(RawMap(sizeof(NotingSet)));
   if (set == nullptr) return hooks;
+  RecordsMayVanish();
   set->theirs = theirs;
   set->ours = ours;
   set->next = first;

@@ -6,18 +6,21 @@
 namespace heapprof {
 namespace {
 
-// A range of pages in one word, so that it changes as a whole: first << kCountBits | count. 0: none.
-constexpr int kPageBits = 12, kCountBits = 29;
-constexpr uint64_t kMaxCount = (uint64_t{1} << kCountBits) - 1;  // 2 TiB
+// A range of pages in one word, so that it changes as a whole: first << kFirstBit | owner << kCountBits |
+// count. 0: none.
+constexpr int kPageBits = 12, kCountBits = 28, kFirstBit = kCountBits + 1;
+constexpr uint64_t kMaxCount = (uint64_t{1} << kCountBits) - 1;  // 1 TiB
+constexpr uint64_t kOwnerMask = uint64_t{1} << kCountBits;
 
 struct Pages {
   uint64_t first, limit;
+  uint64_t owner;  // kOwnerMask: the allocator's; 0
 
   static Pages Of(uint64_t word) {
-    const uint64_t first = word >> kCountBits;
-    return {first, first + (word & kMaxCount)};
+    const uint64_t first = word >> kFirstBit;
+    return {first, first + (word & kMaxCount), word & kOwnerMask};
   }
-  uint64_t word() const { return first << kCountBits | (limit - first); }
+  uint64_t word() const { return first << kFirstBit | owner | (limit - first); }
   bool empty() const { return first >= limit; }
 };
 
@@ -68,7 +71,8 @@ void TakeOut(size_t index, Pages gone) {
   for (;;) {
     const Pages pages = Pages::Of(word);
     if (pages.empty() || pages.first >= gone.limit || pages.limit <= gone.first) return;
-    const Pages below = {pages.first, gone.first}, above = {gone.limit, pages.limit};
+    const Pages below = {pages.first, gone.first, pages.owner};
+    const Pages above = {gone.limit, pages.limit, pages.owner};
     size_t added = kMaxOwnMappings;
     if (!below.empty() && !above.empty()) {
       // First the new entry, then the shorter one: at no moment is a part that stays mapped in none.
@@ -89,21 +93,35 @@ void TakeOut(size_t index, Pages gone) {
   }
 }
 
+template <typename Wanted>
+size_t Copy(AddressRange* out, size_t capacity, Wanted wanted) {
+  size_t count = 0;
+  size_t used = g_used.load(std::memory_order_acquire);
+  for (size_t i = 0; i < used; ++i) {
+    const Pages pages = Pages::Of(g_entries[i].load(std::memory_order_acquire));
+    if (pages.empty() || !wanted(pages)) continue;
+    if (count < capacity) out[count] = {pages.first << kPageBits, pages.limit << kPageBits};
+    ++count;
+  }
+  return g_dropped.load(std::memory_order_relaxed) == 0 ? count : count + kMaxOwnMappings + 1;
+}
+
 }  // namespace
 
-void NoteOwnMapping(uintptr_t start, size_t size) {
+void NoteOwnMapping(uintptr_t start, size_t size, MappingOwner owner) {
   constexpr uintptr_t kPageMask = (uintptr_t{1} << kPageBits) - 1;
-  Pages pages = {start >> kPageBits, (start + size + kPageMask) >> kPageBits};
+  Pages pages = {start >> kPageBits, (start + size + kPageMask) >> kPageBits,
+                 owner == MappingOwner::kAllocator ? kOwnerMask : 0};
   for (; !pages.empty(); pages.first += kMaxCount) {
     const uint64_t limit = pages.limit - pages.first > kMaxCount ? pages.first + kMaxCount : pages.limit;
-    Add({pages.first, limit});
+    Add({pages.first, limit, pages.owner});
   }
 }
 
 // Of every entry that overlaps: what was mapped in pieces may be unmapped at once.
 void ForgetOwnMapping(uintptr_t start, size_t size) {
   constexpr uintptr_t kPageMask = (uintptr_t{1} << kPageBits) - 1;
-  const Pages gone = {start >> kPageBits, (start + size + kPageMask) >> kPageBits};
+  const Pages gone = {start >> kPageBits, (start + size + kPageMask) >> kPageBits, 0};
   // A thread that takes out another part of the same mapping may have put the upper rest of it, with this
   // part in it, where this one has looked already: it counts that before it shortens the entry it is of. So
   // either the count has changed, or it finds that entry changed and undoes what it added.
@@ -116,15 +134,12 @@ void ForgetOwnMapping(uintptr_t start, size_t size) {
 }
 
 size_t CopyOwnMappings(AddressRange* out, size_t capacity) {
-  size_t count = 0;
-  size_t used = g_used.load(std::memory_order_acquire);
-  for (size_t i = 0; i < used; ++i) {
-    const Pages pages = Pages::Of(g_entries[i].load(std::memory_order_acquire));
-    if (pages.empty()) continue;
-    if (count < capacity) out[count] = {pages.first << kPageBits, pages.limit << kPageBits};
-    ++count;
-  }
-  return g_dropped.load(std::memory_order_relaxed) == 0 ? count : count + kMaxOwnMappings + 1;
+  return Copy(out, capacity, [](const Pages&) { return true; });
+}
+
+size_t CopyOwnMappings(MappingOwner owner, AddressRange* out, size_t capacity) {
+  const uint64_t wanted = owner == MappingOwner::kAllocator ? kOwnerMask : 0;
+  return Copy(out, capacity, [=](const Pages& pages) { return pages.owner == wanted; });
 }
 
 }  // namespace heapprof

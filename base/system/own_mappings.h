@@ -19,8 +19,10 @@ struct AddressRange {
   uintptr_t start, end;
 };
 
+enum class MappingOwner { kProfiler, kAllocator };
+
 // After mapping.
-void NoteOwnMapping(uintptr_t start, size_t size);
+void NoteOwnMapping(uintptr_t start, size_t size, MappingOwner owner = MappingOwner::kProfiler);
 // Before unmapping; also of a part of what was noted.
 void ForgetOwnMapping(uintptr_t start, size_t size);
 
@@ -28,6 +30,8 @@ void ForgetOwnMapping(uintptr_t start, size_t size);
 // found no room and are not known.
 inline constexpr size_t kMaxOwnMappings = 16384;
 size_t CopyOwnMappings(AddressRange* out, size_t capacity);
+// The same of one owner's.
+size_t CopyOwnMappings(MappingOwner owner, AddressRange* out, size_t capacity);
 
 }  // namespace heapprof
 

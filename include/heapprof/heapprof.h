@@ -27,18 +27,16 @@ int heapprof_dump_heap(const char* path);
 
 /* Writes a profile to the descriptor `fd`. `name` is "heap", "allocs", "peak" (what was in use when the
  * bytes in use were highest), "growth" (what was gained over the last minute, ten minutes, hour and day),
- * "threadcreate", "threads", or the name of a profile that the program has made.
- *   debug 0: gzip'd profile.proto.
- *   debug 1: text with symbols. The heap's text has the allocator's statistics, but not when a signal
- *            handler makes the call.
- *   debug 2: of "threads" only: text, a paragraph for each thread.
- * "threads" (or "goroutine", its name in Go) is where all threads are now. Each is stopped for some ten
- * microseconds, by tracing, and goes on with the call that it waited in; where tracing is forbidden a signal
- * that libc keeps for itself stands in, as for a leak check. A thread that cannot be stopped (vfork, sleep
- * that nothing interrupts) is named with the reason. 0 means that the profile was written completely. Short
- * writes are continued. If `fd` is a full pipe, the call waits for the reader, and the thread's signals are
- * delivered meanwhile. [signal-safe] Errors: -ENOENT no such profile, -EINVAL bad debug, -EBADF, -EPIPE
- * (raises no SIGPIPE), -EFBIG (raises no SIGXFSZ), ... of the write. */
+ * "memory" (resident memory, whole, by cause and stack), "threadcreate", "threads", or the name of a profile
+ * that the program has made. debug 0: gzip'd profile.proto. debug 1: text with symbols. The heap's text has
+ * the allocator's statistics, but not when a signal handler makes the call. debug 2: of "threads" only: text,
+ * a paragraph for each thread. "threads" (or "goroutine", its name in Go) is where all threads are now. Each
+ * is stopped for some ten microseconds, by tracing, and goes on with the call that it waited in; where
+ * tracing is forbidden a signal that libc keeps for itself stands in, as for a leak check. A thread that
+ * cannot be stopped (vfork, sleep that nothing interrupts) is named with the reason. 0 means that the profile
+ * was written completely. Short writes are continued. If `fd` is a full pipe, the call waits for the reader,
+ * and the thread's signals are delivered meanwhile. [signal-safe] Errors: -ENOENT no such profile, -EINVAL
+ * bad debug, -EBADF, -EPIPE (raises no SIGPIPE), -EFBIG (raises no SIGXFSZ), ... of the write. */
 int heapprof_write_profile(const char* name, int fd, int debug);
 
 /* Sets the mean number of bytes between samples: 0 = off, 1 = every allocation. Takes effect in every thread

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "leak/search/roots.h"
 
-#include <dlfcn.h>
 #include <link.h>
 #include <stdint.h>
 #include <sys/auxv.h>
@@ -10,6 +9,8 @@
 #include <atomic>
 
 #include "base/system/raw_syscall.h"
+#include "sampling/memory/memory_state.h"
+#include "sampling/stop/thread_descriptor.h"
 #include "sampling/stop/thread_stacks.h"
 
 extern "C" {
@@ -27,9 +28,6 @@ AllocatorMemory g_allocator;
 // Where a thread's control block has the allocator's thread-local data: from it, downwards.
 uintptr_t g_thread_data_below = 0;
 
-// libc's descriptor of a thread, which pthread_self() points to: its size, and where its id stands.
-size_t g_descriptor_size = 2304;
-size_t g_tid_offset = 720;
 // Linked statically we are part of the program's image.
 bool g_part_of_program = false;
 
@@ -70,15 +68,6 @@ class RangeList {
   AddressRange* ranges_;
   size_t capacity_, count_ = 0;
 };
-
-// The words of a descriptor that belongs to `control_block`: it names itself twice.
-bool IsControlBlock(uintptr_t control_block) {
-  constexpr size_t kTcb = 0, kSelf = 2;
-  uintptr_t words[3];
-  return RawReadOwnMemory(reinterpret_cast<const void*>(control_block), words, sizeof(words)) ==
-             static_cast<ssize_t>(sizeof(words)) &&
-         words[kTcb] == control_block && words[kSelf] == control_block;
-}
 
 class RootFinder {
  public:
@@ -130,7 +119,7 @@ class RootFinder {
   // The upper end of the memory that a thread of libc's lives in: its stack, its TLS, its descriptor.
   uintptr_t TopOf(const Mapping& mapping, uintptr_t control_block) const {
     constexpr uintptr_t kPageMask = 4095;
-    return std::min(mapping.end, (control_block + g_descriptor_size + kPageMask) & ~kPageMask);
+    return std::min(mapping.end, (control_block + ThreadDescriptorSize() + kPageMask) & ~kPageMask);
   }
 
   // The lower end of that stack. Without a guard page the program's memory may lie below it in the same
@@ -189,9 +178,9 @@ class RootFinder {
       // libc keeps the table of thread-local storage with the stack, for the next thread.
       constexpr uintptr_t kTable = sizeof(uintptr_t);
       marking_->AddRange(control_block + kTable, control_block + kTable + sizeof(uintptr_t));
-      int tid = -1;
-      RawReadOwnMemory(reinterpret_cast<const void*>(control_block + g_tid_offset), &tid, sizeof(tid));
-      if (tid >= 0) marking_->AddRange(control_block, control_block + g_descriptor_size);  // -1: joined
+      if (ThreadIdAt(control_block) >= 0) {  // -1: joined
+        marking_->AddRange(control_block, control_block + ThreadDescriptorSize());
+      }
       excluded_.Add(LowOf(*stack, control_block, control_block), TopOf(*stack, control_block));
     }
   }
@@ -248,20 +237,10 @@ class RootFinder {
 }  // namespace
 
 void InitRoots() {
-  // libc describes its threads to debuggers: bits, count and offset of a field.
-  struct FieldDescription {
-    uint32_t bits, count, offset;
-  };
-  constexpr size_t kMaxDescriptor = 16 << 10;
-  if (auto* size = static_cast<const uint32_t*>(dlsym(RTLD_DEFAULT, "_thread_db_sizeof_pthread"))) {
-    if (*size < kMaxDescriptor) g_descriptor_size = *size;
-  }
-  if (auto* tid = static_cast<const FieldDescription*>(dlsym(RTLD_DEFAULT, "_thread_db_pthread_tid"))) {
-    if (tid->bits == 32 && tid->offset < g_descriptor_size) g_tid_offset = tid->offset;
-  }
   uintptr_t headers = getauxval(AT_PHDR);
   auto image = reinterpret_cast<uintptr_t>(__ehdr_start);
   g_part_of_program = headers - image < sizeof(ElfW(Ehdr)) + 4096;
+  if (!g_part_of_program) SetOwnImage(image, (reinterpret_cast<uintptr_t>(_end) + 4095) & ~4095ul);
 }
 
 void SetAllocatorMemory(const AllocatorMemory& memory) {

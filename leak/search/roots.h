@@ -20,7 +20,7 @@
 
 namespace heapprof::leak {
 
-// Looks up what libc tells of its threads' descriptors. Called once, at start.
+// Looks where our own data is. Called once, at start.
 void InitRoots();
 
 // Adds all roots to `marking`. False: no memory.

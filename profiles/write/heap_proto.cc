@@ -13,12 +13,6 @@ namespace {
 constexpr uint64_t kOverflowLocation = 1, kTruncatedLocation = 2, kFirstLocation = 3;
 constexpr uint64_t kOverflowFunction = 1, kTruncatedFunction = 2;
 
-// Frames of allocators and of the profiler itself: pprof leaves out what matches and all nearer the leaf.
-constexpr char kDropFrames[] =
-    "malloc|calloc|realloc|reallocarray|free|(__)?posix_memalign|memalign|aligned_alloc|valloc|pvalloc|"
-    "operator new(\\[\\])?|operator delete(\\[\\])?|(std::__|__gnu_cxx::)new_allocator(<.*>)?::(de)?allocate|"
-    "heapprof::.*";
-
 void WriteHeader(const HeapSource& source, HeapProfileKind kind, ProfileBuilder* builder) {
   if (source.Growth() != nullptr) {
     AddGrowthTypes(builder);

@@ -12,6 +12,12 @@
 
 namespace heapprof {
 
+// Frames of allocators and of the profiler itself: pprof leaves out what matches and all nearer the leaf.
+inline constexpr char kDropFrames[] =
+    "malloc|calloc|realloc|reallocarray|free|(__)?posix_memalign|memalign|aligned_alloc|valloc|pvalloc|"
+    "operator new(\\[\\])?|operator delete(\\[\\])?|(std::__|__gnu_cxx::)new_allocator(<.*>)?::(de)?allocate|"
+    "heapprof::.*";
+
 // Mapping ids follow the order in the file, in which the main binary comes first. 0 for ModuleTable::kNone.
 uint64_t MappingId(const ModuleTable& modules, uint32_t index);
 void WriteMappings(const ModuleTable& modules, ProfileBuilder* builder);

@@ -26,7 +26,7 @@
 
 namespace heapprof {
 
-enum class ProfileKind { kHeap, kAllocs, kPeak, kGrowth, kThreadCreate, kThreads, kCustom };
+enum class ProfileKind { kHeap, kAllocs, kMemory, kPeak, kGrowth, kThreadCreate, kThreads, kCustom };
 
 struct NamedProfile {
   static constexpr size_t kMaxNameSize = 63, kMaxUnitSize = 63;
@@ -85,7 +85,7 @@ class NamedProfiles {
 
  private:
   struct CallerStack;
-  static constexpr size_t kBuiltIns = 6;
+  static constexpr size_t kBuiltIns = 7;
 
   // The i-th of all.
   NamedProfile* At(size_t i);
@@ -102,6 +102,7 @@ class NamedProfiles {
   NamedProfile allocs_ = {"allocs", ProfileKind::kAllocs};
   NamedProfile growth_ = {"growth", ProfileKind::kGrowth};
   NamedProfile heap_ = {"heap", ProfileKind::kHeap};
+  NamedProfile memory_ = {"memory", ProfileKind::kMemory};
   NamedProfile peak_ = {"peak", ProfileKind::kPeak};
   NamedProfile thread_create_ = {"threadcreate", ProfileKind::kThreadCreate};
   NamedProfile threads_ = {"threads", ProfileKind::kThreads};

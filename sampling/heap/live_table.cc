@@ -174,6 +174,29 @@ uint32_t LiveTable::Find(uintptr_t address, uint32_t* tag) const {
   }
 }
 
+uint32_t LiveTable::Peek(uintptr_t address) const {
+  const uint64_t hash = Hash(address);
+  const Shard& shard = ShardOf(hash);
+  constexpr int kTries = 8;
+  for (int tries = 0; tries < kTries; ++tries) {
+    const uint32_t version = shard.version.load(std::memory_order_acquire);
+    // mask before slots, as in Find.
+    const uint32_t mask = shard.mask.load(std::memory_order_acquire);
+    const Slot* slots = shard.slots.load(std::memory_order_acquire);
+    if (slots == nullptr) return 0;
+    uint32_t at = HomeOf(hash, mask);
+    for (uint32_t probes = 0; probes <= mask; at = (at + 1) & mask, ++probes) {
+      const uint64_t there = slots[at].address.load(std::memory_order_relaxed);
+      if (there == address) return slots[at].bucket.load(std::memory_order_relaxed);
+      if (there == 0) break;
+    }
+    // The reads above before the second look at the version.
+    std::atomic_thread_fence(std::memory_order_acquire);
+    if ((version & 1) == 0 && shard.version.load(std::memory_order_relaxed) == version) return 0;
+  }
+  return 0;
+}
+
 uint32_t LiveTable::Remove(uintptr_t address, bool expected) {
   // A miss needs no lock, and a thread that is alone no search before its own.
   if (!expected && !IsOnlyThread() && Find(address) == 0) return 0;

@@ -48,6 +48,10 @@ class LiveTable {
   // The bucket of a live sample, and its tag; 0: none.
   uint32_t Find(uintptr_t address, uint32_t* tag = nullptr) const;
 
+  // The same for a handler that may have interrupted a writer: never waits. While entries move, a live sample
+  // may be missed.
+  uint32_t Peek(uintptr_t address) const;
+
   // Sets kIgnoredTag. False: there is no such entry.
   bool Ignore(uintptr_t address);
 

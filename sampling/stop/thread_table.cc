@@ -157,6 +157,12 @@ bool TaskFolder::ReadListed(int listed, const char* name, char* to, size_t size)
   return true;
 }
 
+bool TaskFolder::Name(int tid, char* to, size_t size) const {
+  if (!Read(tid, "comm", to, size)) return false;
+  if (char* end = strchr(to, '\n')) *end = '\0';
+  return true;
+}
+
 TaskFolder::Status TaskFolder::StatusOf(int tid) const {
   // Of the kernel's PF_ flags, which are the sixth field behind the state.
   constexpr uint32_t kIoWorker = 0x10, kUserWorker = 0x4000, kKernelThread = 0x200000;

@@ -92,6 +92,8 @@ class TaskFolder {
   bool Read(int tid, const char* name, char* to, size_t size) const;
   // Whether a signal waits for a thread that does not block it. True where it cannot be told.
   bool HasSignal(int tid) const;
+  // The thread's name, with a NUL. False: there is no such thread.
+  bool Name(int tid, char* to, size_t size) const;
 
  private:
   bool ReadListed(int listed, const char* name, char* to, size_t size) const;

@@ -197,13 +197,12 @@ std::string AwaitFile(FolderWatch* watch, const OutputPattern& pattern, const Pr
 }
 
 // Errors: Failure: the library there knows of no such request.
-void CheckThreadsRequest(const Process& process, const PublishedRecord* published) {
+void CheckRequest(const Process& process, const PublishedRecord* published, uint64_t bit, const char* what) {
   const bool knows = published != nullptr && published->record.size >= sizeof published->record &&
-                     (published->record.requests & kThreadsRequestBit) != 0;
+                     (published->record.requests & bit) != 0;
   if (!knows) {
-    throw Failure(ProcessName(process) +
-                  " has a libheapprof that cannot be asked for its threads, older than this "
-                  "command; nothing is sent");
+    throw Failure(ProcessName(process) + " has a libheapprof that cannot be asked for its " + what +
+                  ", older than this command; nothing is sent");
   }
 }
 
@@ -217,14 +216,19 @@ std::string RequestDump(const DumpRequest& request) {
   if (signal == 0) {
     throw Failure(ProcessName(process) + " dumps on no signal: its dump_signal is 0; start it with another");
   }
-  if (request.threads) CheckThreadsRequest(process, MainRecord(records));
+  if (request.threads) CheckRequest(process, MainRecord(records), kThreadsRequestBit, "threads");
+  if (request.memory) CheckRequest(process, MainRecord(records), kMemoryRequestBit, "memory");
   const OutputPattern pattern(output, process.OwnPid(), process.ProgramNames(),
-                              request.threads ? kThreadsSuffix : kHeapSuffix);
+                              request.threads  ? kThreadsSuffix
+                              : request.memory ? kMemorySuffix
+                                               : kHeapSuffix);
   const std::string folder = process.FolderHere(pattern.folder());
   CheckFolder(process, folder);
   FolderWatch watch(folder);
   CheckDumpSignal(process, signal, records, request.force);
-  const int error = request.threads ? process.SendValue(signal, kThreadsRequest) : process.Send(signal);
+  const int error = request.threads  ? process.SendValue(signal, kThreadsRequest)
+                    : request.memory ? process.SendValue(signal, kMemoryRequest)
+                                     : process.Send(signal);
   if (error != 0) {
     throw Failure(ProcessName(process) + " cannot be sent a signal: " + ErrorText(error));
   }

@@ -14,6 +14,7 @@ struct DumpRequest {
   std::string signal;    // likewise
   bool force = false;    // take the program's word for it that it carries the library
   bool threads = false;  // not the heap's profile: that of the threads, with details
+  bool memory = false;   // nor this: where the memory is
 };
 
 // Sends the signal, waits for the file, and returns its name. Never sends a signal that the process does not

@@ -108,7 +108,7 @@ bool OutputPattern::MatchesFrom(std::string_view pattern, std::string_view name,
     }
   }
   return name == suffix_ || (any && (name == kCpuSuffix || name == kWallSuffix || name == kLeakSuffix ||
-                                     name == kThreadsSuffix));
+                                     name == kThreadsSuffix || name == kMemorySuffix));
 }
 
 }  // namespace heapprof::tools

@@ -21,6 +21,7 @@ inline constexpr char kHeapSuffix[] = ".heap.pb.gz";
 inline constexpr char kCpuSuffix[] = ".cpu.pb.gz";
 inline constexpr char kWallSuffix[] = ".wall.pb.gz";
 inline constexpr char kLeakSuffix[] = ".leak.pb.gz";
+inline constexpr char kMemorySuffix[] = ".memory.pb.gz";
 inline constexpr char kThreadsSuffix[] = ".threads.pb.gz";
 
 class OutputPattern {

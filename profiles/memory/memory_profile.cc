@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profiles/memory/memory_profile.h"
+
+#include <string.h>
+
+#include <new>
+
+#include "base/system/raw_syscall.h"
+#include "base/text.h"
+#include "profiles/memory/memory_report.h"
+#include "profiles/memory/memory_text.h"
+#include "profiles/write/proto_parts.h"
+#include "proto/gzip_stream.h"
+#include "proto/profile_builder.h"
+#include "sampling/modules/modules.h"
+
+namespace heapprof {
+namespace {
+
+struct ProtoWorkspace {
+  GzipStream::Workspace gzip;
+  ProfileBuilder::Workspace builder;
+  ModuleTable::Workspace modules;
+};
+
+// One form is written at a time.
+struct Workspace {
+  union {
+    ProtoWorkspace proto;
+    MemoryTextWorkspace text;
+  };
+  alignas(MemoryReport) char report[sizeof(MemoryReport)];
+};
+
+const char* SourceName(ResidentPages::Source source) {
+  return source == ResidentPages::Source::kScan      ? "pagemap-scan"
+         : source == ResidentPages::Source::kPageMap ? "pagemap"
+                                                     : "mincore";
+}
+
+// Ids in the file: of a name, its number in the rows; then of what is not known; then of code.
+class ProtoWriter {
+ public:
+  ProtoWriter(MemoryReport* report, const HeapSource& source, ByteSink* sink, ProtoWorkspace* workspace)
+      : report_(*report),
+        source_(source),
+        names_(report->rows().name_count()),
+        gzip_(sink, &workspace->gzip),
+        builder_(&gzip_, &workspace->builder, AllLabelTexts()),
+        modules_(&workspace->modules) {}
+
+  int Write() {
+    builder_.AddSampleType("resident", "bytes");
+    builder_.AddSampleType("mapped", "bytes");
+    builder_.SetPeriod("space", "bytes", static_cast<int64_t>(source_.Interval()));
+    builder_.SetDefaultSampleType("resident");
+    builder_.SetDropFrames(kDropFrames);
+    builder_.SetTimeNanos(RawRealtimeNanos());
+    const MemoryRows& rows = report_.rows();
+    for (uint32_t i = 0; i < rows.count() && builder_.error() == 0; ++i) WriteRow(rows.at(i));
+    const uint64_t heap = NumberOf(cause::kHeap);
+    const uint64_t live[] = {NumberOf(cause::kLive), heap}, rounding[] = {NumberOf(cause::kRounding), heap};
+    for (uint32_t id = 1; id <= report_.shares().count() && builder_.error() == 0; ++id) {
+      WriteBucket(id, report_.shares().At(id).live, live);
+      WriteBucket(id, report_.shares().At(id).rounding, rounding);
+    }
+    modules_.Read();
+    WriteMappings(modules_, &builder_);
+    WriteLocations();
+    WriteComments();
+    const int error = builder_.Finish();
+    return error != 0 ? error : gzip_.Finish();
+  }
+
+ private:
+  uint64_t NumberOf(const char* name) const {
+    for (uint32_t i = 1; i <= names_; ++i) {
+      if (strcmp(report_.rows().NameAt(i), name) == 0) return i;
+    }
+    return 0;
+  }
+
+  void WriteValues(uint64_t resident, uint64_t mapped) {
+    const int64_t values[] = {static_cast<int64_t>(resident), static_cast<int64_t>(mapped)};
+    builder_.SampleValues(values, 2);
+  }
+
+  void WriteRow(const MemoryRow& row) {
+    if (row.resident == 0 && row.mapped == 0) return;
+    uint64_t leaf_first[MemoryRow::kNames];
+    size_t count = 0;
+    for (int i = MemoryRow::kNames - 1; i >= 0; --i) {
+      if (row.names[i] != 0) leaf_first[count++] = row.names[i];
+    }
+    builder_.StartSample();
+    builder_.SampleLocations(nullptr, 0, 0, leaf_first, count);
+    WriteValues(row.resident, row.mapped);
+    builder_.EndSample();
+  }
+
+  void WriteBucket(uint32_t id, const ShareBytes& bytes, const uint64_t causes[2]) {
+    if (bytes.resident == 0 && bytes.mapped == 0) return;
+    const Bucket& bucket = *source_.BucketAt(id);
+    builder_.StartSample();
+    const StackView stack =
+        bucket.stack == kOverflowStack ? StackView{nullptr, 0, false} : source_.StackAt(bucket.stack);
+    constexpr size_t kMost = ProfileBuilder::kMaxSampleLocations - ProfileBuilder::kMaxLastLocations;
+    const bool whole = bucket.stack != kOverflowStack && !stack.truncated && stack.depth <= kMost;
+    const uint64_t unknown = names_ + (bucket.stack == kOverflowStack ? 1 : 2);
+    const uint64_t last[] = {unknown, causes[0], causes[1]};
+    builder_.SampleLocations(stack.locations, stack.depth < kMost ? stack.depth : kMost, names_ + 2,
+                             whole ? last + 1 : last, whole ? 2 : 3);
+    WriteValues(static_cast<uint64_t>(bytes.resident), static_cast<uint64_t>(bytes.mapped));
+    builder_.SampleLabel("bytes", static_cast<int64_t>(bucket.size), "bytes");
+    WriteLabels(bucket.labels, &builder_);
+    builder_.EndSample();
+  }
+
+  // Those of stacks last: every one that a sample names is then in the file.
+  void WriteLocations() {
+    for (uint32_t i = 1; i <= names_; ++i) WriteUnknownFrame(i, i, report_.rows().NameAt(i), &builder_);
+    WriteUnknownFrame(names_ + 1, names_ + 1, kOverflowFrame, &builder_);
+    WriteUnknownFrame(names_ + 2, names_ + 2, kTruncatedFrame, &builder_);
+    const uint32_t count = source_.LocationCount();
+    for (uint32_t i = 1; i <= count; ++i) {
+      const uint64_t address = source_.ReturnAddress(i) - 1;
+      builder_.AddLocation({uint64_t{i} + names_ + 2, MappingId(modules_, modules_.Find(address)), address});
+    }
+  }
+
+  void WriteComments() {
+    WriteProcessComments(&builder_);
+    const ProcessMemory& process = report_.state().process();
+    WriteComment("vm-rss", process.resident, &builder_);
+    WriteComment("vm-size", process.size, &builder_);
+    WriteComment("rss-anonymous", process.anonymous, &builder_);
+    WriteComment("rss-file", process.file, &builder_);
+    WriteComment("rss-shared", process.shared, &builder_);
+    WriteComment("swapped", process.swapped, &builder_);
+    WriteComment("[kernel: page tables]", process.page_tables, &builder_);
+    WriteComment("resident-pages-from", SourceName(report_.state().source()), &builder_);
+    WriteComment("sample-interval", source_.Interval(), &builder_);
+    // The stacks, and how a block's bytes part in asked and rounding, are known from samples.
+    if (source_.Interval() != 1) {
+      WriteComment("estimated", "the stacks under [live blocks] and [rounding to size classes]", &builder_);
+      WriteComment("bytes-not-sampled", report_.shares().not_sampled(), &builder_);
+      WriteComment("bytes-not-sampled-by-estimate", report_.shares().not_sampled_estimate(), &builder_);
+    }
+    if (modules_.dropped() != 0) WriteComment("dropped-mappings", modules_.dropped(), &builder_);
+  }
+
+  MemoryReport& report_;
+  const HeapSource& source_;
+  const uint32_t names_;
+  GzipStream gzip_;
+  ProfileBuilder builder_;
+  ModuleTable modules_;
+};
+
+}  // namespace
+
+size_t MemoryProfileWorkspaceSize() { return sizeof(Workspace); }
+
+int WriteMemoryProfile(int debug, ByteSink* sink, void* workspace) {
+  auto* space = static_cast<Workspace*>(workspace);
+  auto* report = new (space->report) MemoryReport;
+  const RecorderTables source;
+  int error = report->Collect(source);
+  if (error == 0 && debug == 0) error = ProtoWriter(report, source, sink, &space->proto).Write();
+  if (error == 0 && debug != 0) error = WriteMemoryText(*report, source, sink, &space->text);
+  report->~MemoryReport();
+  return error;
+}
+
+}  // namespace heapprof

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sampling/memory/memory_state.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <algorithm>
+#include <initializer_list>
+
+#include "base/text.h"
+#include "sampling/heap/heap_tables.h"
+
+namespace heapprof {
+namespace {
+
+constexpr char kCode[] = "[code]", kData[] = "[data]", kCache[] = "[page cache]", kReserved[] = "[no access]",
+               kBreak[] = "[brk]", kLibrary[] = "[library]", kTables[] = "[tables]", kHuge[] = "[hugetlb]",
+               kUnnamed[] = "[without a name]";
+
+uintptr_t g_image_start = 0, g_image_end = 0;
+
+bool StartsWith(const char* text, const char* start) { return strncmp(text, start, strlen(start)) == 0; }
+
+// Pages of devices and of hugetlb are in no RSS.
+bool IsDevice(const char* name) {
+  return StartsWith(name, "/dev/") && !StartsWith(name, "/dev/zero") && !StartsWith(name, "/dev/shm/");
+}
+bool IsHugePages(const char* name) { return StartsWith(name, "/anon_hugepage"); }
+bool IsSharedMemory(const Area& area) {
+  for (const char* start : {"/memfd:", "/SYSV", "/dev/shm/"}) {
+    if (StartsWith(area.name, start)) return true;
+  }
+  return area.shared && StartsWith(area.name, "/dev/zero");
+}
+
+}  // namespace
+
+void SetOwnImage(uintptr_t start, uintptr_t end) {
+  g_image_start = start;
+  g_image_end = end;
+}
+
+// From the start of an extent to that of the next one. What is in no extent holds the allocator's own
+// records.
+void MemoryState::WalkHeap(uintptr_t start, uintptr_t end) {
+  constexpr uintptr_t kPage = 4096;
+  const HeapView* view = GetHeapView();
+  uintptr_t own = start;
+  HeapExtent extent;
+  for (uintptr_t at = start; at < end;) {
+    if (view == nullptr || !view->extent_at(at, &extent)) {
+      at += kPage;
+      continue;
+    }
+    allocator_.mapped += at - own;
+    allocator_.resident += pages_.Take(at).all();
+    extent.end = std::min(extent.end, end);
+    heap_.Add(extent, &pages_);
+    at = own = extent.end;
+  }
+  allocator_.mapped += end - own;
+  allocator_.resident += pages_.Take(end).all();
+}
+
+void MemoryState::Piece(uintptr_t start, uintptr_t end, const OwnedRange* owned, const Area& area) {
+  if (start >= end) return;
+  using Owner = OwnedRange::Owner;
+  if (owned != nullptr && owned->owner == Owner::kAllocator) return WalkHeap(start, end);
+  const ResidentBytes resident = pages_.Take(end);
+  const uint64_t mapped = end - start;
+  const auto name = [&](const char* text) { return rows_.Name(text); };
+  if (owned != nullptr) {
+    switch (owned->owner) {
+      case Owner::kProfiler:
+        return rows_.Add(name(cause::kOwn), name(kTables), 0, mapped, {});
+      case Owner::kStack:
+        return rows_.Add(name(cause::kStacks), owned->name, 0, mapped, resident);
+      default:
+        return rows_.Add(name(cause::kThreadLocal), 0, 0, mapped, resident);
+    }
+  }
+  if (start >= g_image_start && end <= g_image_end) {
+    return rows_.Add(name(cause::kOwn), name(kLibrary), 0, mapped, resident);
+  }
+  if (start < data_end_) return rows_.Add(name(cause::kFiles), data_of_, name(kData), mapped, resident);
+  const char* shown = area.name;
+  if (strcmp(shown, "[heap]") == 0) shown = kBreak;
+  if (shown[0] == '\0') shown = area.readable || area.writable || area.executable ? kUnnamed : kReserved;
+  if (area.executable) shown = "[code made at run time]";
+  rows_.Add(name(cause::kMapped), name(shown), 0, mapped, resident);
+}
+
+void MemoryState::VisitAnonymous(const Area& area) {
+  uintptr_t at = area.start;
+  if (area.start != data_end_) data_end_ = 0;
+  if (data_end_ == area.start && data_of_ != 0 && area.name[0] == '\0' && area.writable) {
+    data_end_ = area.end;  // joined with others' only where these are noted as owned
+  } else {
+    data_end_ = 0;
+  }
+  while (next_owned_ != owners_.end() && next_owned_->end <= at) ++next_owned_;
+  for (const OwnedRange* owned = next_owned_; owned != owners_.end() && owned->start < area.end; ++owned) {
+    Piece(at, std::max(at, std::min(owned->start, area.end)), nullptr, area);
+    at = std::max(at, owned->start);
+    const uintptr_t end = std::max(at, std::min(owned->end, area.end));
+    Piece(at, end, owned, area);
+    at = end;
+  }
+  Piece(at, area.end, nullptr, area);
+  data_end_ = 0;
+}
+
+void MemoryState::VisitFile(const Area& area) {
+  const uint64_t mapped = area.end - area.start;
+  const uint32_t file = rows_.Name(area.name);
+  if (IsDevice(area.name) || IsHugePages(area.name)) {
+    const char* which = IsHugePages(area.name) ? kHuge : "";
+    return rows_.Add(rows_.Name(cause::kFiles), file, rows_.Name(which), mapped, {});
+  }
+  const ResidentBytes resident = pages_.Take(area.end);
+  ResidentBytes own, cache;
+  own.own = resident.own;
+  own.maybe_zero = resident.maybe_zero;
+  cache.file = resident.file;
+  if (IsSharedMemory(area)) return rows_.Add(rows_.Name(cause::kShared), file, 0, mapped, resident);
+  if (area.start >= g_image_start && area.end <= g_image_end) {
+    return rows_.Add(rows_.Name(cause::kOwn), rows_.Name(kLibrary), 0, mapped, resident);
+  }
+  const uint32_t files = rows_.Name(cause::kFiles);
+  const bool data = area.writable && !area.shared;
+  rows_.Add(files, file, rows_.Name(kData), data ? mapped : 0, own);
+  rows_.Add(files, file, rows_.Name(area.executable ? kCode : kCache), data ? 0 : mapped, cache);
+  if (data) {
+    data_of_ = file;
+    data_end_ = area.end;
+  }
+}
+
+void MemoryState::Visit(const Area& area) {
+  const bool of_file = area.name[0] == '/';
+  pages_.Begin(area.start, area.end, of_file);
+  if (of_file) return VisitFile(area);
+  if (strcmp(area.name, "[stack]") == 0) {
+    return rows_.Add(rows_.Name(cause::kStacks), owners_.first_thread(), 0, area.end - area.start,
+                     pages_.Take(area.end));
+  }
+  // What the kernel gives every process: no RSS, but for the vDSO.
+  if (strcmp(area.name, "[vsyscall]") == 0) return;
+  if (StartsWith(area.name, "[v")) {
+    const ResidentBytes resident = strcmp(area.name, "[vdso]") == 0 ? pages_.Take(area.end) : ResidentBytes{};
+    return rows_.Add(rows_.Name(cause::kFiles), rows_.Name(area.name), 0, area.end - area.start, resident);
+  }
+  if (area.shared) {
+    return rows_.Add(rows_.Name(cause::kShared), rows_.Name(kUnnamed), 0, area.end - area.start,
+                     pages_.Take(area.end));
+  }
+  VisitAnonymous(area);
+}
+
+void MemoryState::AddOwnTables() {
+  ResidentBytes resident;
+  for (const OwnedRange& owned : owners_) {
+    if (owned.owner != OwnedRange::Owner::kProfiler) continue;
+    pages_.Begin(owned.start, owned.end, false);
+    resident += pages_.Take(owned.end);
+  }
+  rows_.Add(rows_.Name(cause::kOwn), rows_.Name(kTables), 0, 0, resident);
+}
+
+void MemoryState::AddHeapRows() {
+  heap_.TakeCached(cached_);
+  const auto add = [&](const char* second, const char* third, const MemoryBytes& bytes) {
+    if (bytes.mapped != 0) rows_.Add(cause::kHeap, second, third, bytes.mapped, bytes.resident);
+  };
+  for (uint32_t i = 0; i < kMaxSizeClasses; ++i) {
+    const MemoryBytes& free = heap_.free_in(i);
+    if (free.mapped == 0) continue;
+    Text<32> name;
+    name.Str("[").UDec(GetHeapView()->class_size(i)).Str("-byte blocks]");
+    add(cause::kSlabs, name.data(), free);
+  }
+  add(cause::kCaches, "", heap_.cached());
+  add(cause::kDirty, "[dirty]", heap_.dirty());
+  add(cause::kDirty, "[muzzy]", heap_.muzzy());
+  add(cause::kDirty, "[retained]", heap_.retained());
+  add(cause::kAllocator, "", allocator_);
+  add(cause::kAllocator, "[changing]", heap_.unknown());
+}
+
+// Pages of zeros count for nothing; what is more than the kernel counts are these.
+void MemoryState::Correct() {
+  const uint64_t counted = rows_.Resident() + heap_.live().resident;
+  if (counted > process_.resident) rows_.TakeZeroPages(counted - process_.resident);
+}
+
+int MemoryState::Collect(ResidentPages::Source best) {
+  if (!rows_.Init() || !pages_.Open(best) || !heap_.Init(HeapBuckets().count()) ||
+      !owners_.Collect(&rows_, &cached_)) {
+    return -ENOMEM;
+  }
+  next_owned_ = owners_.begin();
+  const int error = ForEachArea(
+      text_, [](void* self, const Area& area) { static_cast<MemoryState*>(self)->Visit(area); }, this);
+  if (error != 0) return error;
+  AddHeapRows();
+  AddOwnTables();
+  ReadProcessMemory(&process_);
+  Correct();
+  return 0;
+}
+
+}  // namespace heapprof

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which pages of a range are resident, as the kernel counts them for RSS.
+//
+//   the ioctl PAGEMAP_SCAN   since Linux 6.7: runs of pages; tells the page of zeros, which counts for
+//   nothing /proc/self/pagemap       64 bits a page; the page of zeros looks like one that is shared with a
+//   child mincore(2)               where neither may be read (a program that gave up privileges): of files it
+//   tells
+//                            what is in the page cache, whether this process has it or not
+// Thread-safety: an object belongs to one reader. Signal-safety: yes. Allocates: mmap only.
+#ifndef HEAPPROF_SAMPLING_MEMORY_RESIDENT_PAGES_H_
+#define HEAPPROF_SAMPLING_MEMORY_RESIDENT_PAGES_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace heapprof {
+
+struct ResidentBytes {
+  uint64_t own = 0;         // private pages
+  uint64_t file = 0;        // pages of a file, or of shared memory
+  uint64_t maybe_zero = 0;  // of `own`: perhaps the page of zeros
+
+  uint64_t all() const { return own + file; }
+  ResidentBytes& operator+=(const ResidentBytes& other) {
+    own += other.own;
+    file += other.file;
+    maybe_zero += other.maybe_zero;
+    return *this;
+  }
+};
+
+class ResidentPages {
+ public:
+  enum class Source { kScan, kPageMap, kCore };
+
+  ResidentPages() = default;
+  ~ResidentPages();
+  ResidentPages(const ResidentPages&) = delete;
+  ResidentPages& operator=(const ResidentPages&) = delete;
+
+  // Takes the first source, from `best` on, that answers. False: no memory.
+  bool Open(Source best = Source::kScan);
+  Source source() const { return source_; }
+
+  // What follows is asked of [start, end), whole pages. `of_file`: pages that mincore tells of are a file's.
+  void Begin(uintptr_t start, uintptr_t end, bool of_file);
+  // The resident bytes from where the last call ended to `end`.
+  ResidentBytes Take(uintptr_t end);
+
+ private:
+  struct Run {  // the kernel's form of it
+    uint64_t start, end, flags;
+  };
+  static constexpr size_t kRuns = 1024;
+  static constexpr size_t kPagesAtOnce = 16 << 10;
+  struct Buffers {
+    Run runs[kRuns];
+    uint64_t entries[kPagesAtOnce];
+    uint8_t core[kPagesAtOnce];
+  };
+
+  void Fill();
+  bool Scan(uintptr_t end);
+  bool ReadPageMap(size_t pages);
+  void AskCore(size_t pages);
+  bool AddPage(uintptr_t page, uint64_t flags);
+
+  Buffers* buffers_ = nullptr;
+  int page_map_ = -1;
+  Source source_ = Source::kCore;
+  uintptr_t at_ = 0, end_ = 0;
+  bool of_file_ = false;
+  // What runs_ tells of ends here.
+  uintptr_t known_end_ = 0;
+  size_t runs_ = 0, next_run_ = 0;
+};
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_SAMPLING_MEMORY_RESIDENT_PAGES_H_

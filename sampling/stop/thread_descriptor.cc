@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sampling/stop/thread_descriptor.h"
+
+#include <dlfcn.h>
+#include <sys/types.h>
+
+#include "base/system/raw_syscall.h"
+#include "sampling/stop/stop_signal.h"
+
+namespace heapprof {
+namespace {
+
+size_t g_descriptor_size = 2304;
+size_t g_tid_offset = 720;
+size_t g_static_tls = 0;
+uintptr_t g_first = 0;
+
+}  // namespace
+
+void InitThreadDescriptors() {
+  g_first = ControlBlock();
+  // libc describes its threads to debuggers: bits, count and offset of a field.
+  struct FieldDescription {
+    uint32_t bits, count, offset;
+  };
+  constexpr size_t kMaxDescriptor = 16 << 10;
+  if (auto* size = static_cast<const uint32_t*>(dlsym(RTLD_DEFAULT, "_thread_db_sizeof_pthread"))) {
+    if (*size < kMaxDescriptor) g_descriptor_size = *size;
+  }
+  if (auto* tid = static_cast<const FieldDescription*>(dlsym(RTLD_DEFAULT, "_thread_db_pthread_tid"))) {
+    if (tid->bits == 32 && tid->offset < g_descriptor_size) g_tid_offset = tid->offset;
+  }
+  // Of the loader, for libc; with the descriptor on top.
+  if (auto* tls =
+          reinterpret_cast<void (*)(size_t*, size_t*)>(dlsym(RTLD_DEFAULT, "_dl_get_tls_static_info"))) {
+    size_t size = 0, alignment = 0;
+    tls(&size, &alignment);
+    if (size > g_descriptor_size) g_static_tls = size - g_descriptor_size;
+  }
+}
+
+uintptr_t FirstControlBlock() { return g_first; }
+size_t ThreadDescriptorSize() { return g_descriptor_size; }
+size_t StaticTlsSize() { return g_static_tls; }
+
+bool IsControlBlock(uintptr_t control_block) {
+  constexpr size_t kTcb = 0, kSelf = 2;
+  uintptr_t words[3];
+  return RawReadOwnMemory(reinterpret_cast<const void*>(control_block), words, sizeof(words)) ==
+             static_cast<ssize_t>(sizeof(words)) &&
+         words[kTcb] == control_block && words[kSelf] == control_block;
+}
+
+int ThreadIdAt(uintptr_t control_block) {
+  int tid = -1;
+  RawReadOwnMemory(reinterpret_cast<const void*>(control_block + g_tid_offset), &tid, sizeof(tid));
+  return tid;
+}
+
+}  // namespace heapprof

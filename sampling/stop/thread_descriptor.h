@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// libc's descriptor of a thread, which pthread_self() points to and which lies at the upper end of its stack.
+//
+// libc describes it to debuggers; without that the layout of glibc 2.36 is taken. Thread-safety: yes.
+// Signal-safety: all but InitThreadDescriptors. Allocates: never.
+#ifndef HEAPPROF_SAMPLING_STOP_THREAD_DESCRIPTOR_H_
+#define HEAPPROF_SAMPLING_STOP_THREAD_DESCRIPTOR_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace heapprof {
+
+// Looks up what libc tells. Called once, at start, by the first thread.
+void InitThreadDescriptors();
+
+// Of the first thread, which nobody noted as it began.
+uintptr_t FirstControlBlock();
+
+size_t ThreadDescriptorSize();
+// The bytes of thread-local storage below a control block that the program and its libraries had at start; 0:
+// not known.
+size_t StaticTlsSize();
+
+// Whether there is a descriptor at `control_block`: it names itself twice. Read by a call that fails instead
+// of faulting.
+bool IsControlBlock(uintptr_t control_block);
+// The thread's id as libc notes it: 0 once it has ended, -1 once it was joined or cannot be read.
+int ThreadIdAt(uintptr_t control_block);
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_SAMPLING_STOP_THREAD_DESCRIPTOR_H_
