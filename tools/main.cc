@@ -17,6 +17,7 @@
 #include "tools/convert/convert.h"
 #include "tools/dump/dump.h"
 #include "tools/flame/flame.h"
+#include "tools/memory/memory.h"
 #include "tools/process/check.h"
 #include "tools/process/run.h"
 #include "tools/reader/inflate.h"
@@ -194,6 +195,7 @@ int Main(std::vector<std::string> words) {
   AddFlameCommand(&app);
   AddConvertCommand(&app);
   AddThreadsCommand(&app);
+  AddMemoryCommand(&app);
   AddAddresses(&app);
   const std::vector<std::string> program = CutProgram(app, &words);
   CheckWords(app, &words);

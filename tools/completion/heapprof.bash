@@ -2,7 +2,7 @@
 # Completion of heapprof(1) for bash.
 _heapprof() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} i
-  local commands='run dump threads check top tree peek folded list flame convert diff growth merge symbolize info'
+  local commands='run dump threads memory check top tree peek folded list flame convert diff growth merge symbolize info'
   local view='--type --focus --ignore --hide --show --prune-from --unfold --tag --max-size --json --no-symbolize --debug-path --no-debuginfod'
   local names='--by --long --mangled'
   local run='--interval --output --exit-dump --cpu --wall --max-frames --dump-signal --children --option --library --no-symbolize --quiet --verbose'
@@ -66,6 +66,7 @@ _heapprof() {
     run) options=$run ;;
     dump) options='--timeout --output --signal --force' ;;
     threads) options='--group --json --keep --timeout --no-symbolize --debug-path --no-debuginfod --max-size' ;;
+    memory) options='--limit --keep --timeout --no-symbolize --debug-path --no-debuginfod --max-size' ;;
     check) options='--suppressions --live --log --exitcode --output --children --library' ;;
     top) options="$view $names --color --limit --cum" ;;
     tree) options="$view $names --color --limit --min-percent" ;;
@@ -80,7 +81,7 @@ _heapprof() {
     symbolize) options='--output --debug-path --no-debuginfod --quiet --max-size' ;;
     info) options='--limit --max-size' ;;
   esac
-  if [[ $command = dump || $command = threads ]] && [[ $word != -* ]]; then
+  if [[ $command = dump || $command = threads || $command = memory ]] && [[ $word != -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$(command ps -eo pid= 2> /dev/null)" -- "$word")
   elif [[ $word == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$options --help" -- "$word")

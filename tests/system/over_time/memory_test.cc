@@ -88,6 +88,28 @@ TEST_F(Memory, IsWrittenInAChildOfFork) {
   EXPECT_GT(MiB(profile.In({"[heap]", "[live blocks]"}, "AllocateSmall").resident), 7);
 }
 
+TEST_F(Memory, IsShownByTheCommand) {
+  Run("blocks");
+  const Result shown = RunProgram({{HEAPPROF_COMMAND, "memory", dir_ / "memory"}, {}, "", 60, nullptr});
+  ASSERT_TRUE(shown.ok()) << shown.Describe();
+  EXPECT_EQ(shown.out.rfind("memory of process ", 0), 0u);
+  const size_t live = shown.out.find("[live blocks]"), large = shown.out.find("AllocateUntouched");
+  ASSERT_NE(live, std::string::npos) << shown.out;
+  EXPECT_LT(live, large) << shown.out;
+  EXPECT_NE(shown.out.find("100.0 MiB      (anonymous namespace)::AllocateUntouched"), std::string::npos)
+      << shown.out;
+}
+
+TEST_F(Memory, IsAskedOfARunningProcess) {
+  Process process(Under(dir_, {"/bin/sh", "-c", "echo ready; sleep 60; true"}, ""));
+  ASSERT_TRUE(process.WaitForOutput("ready")) << process.so_far().Describe();
+  const Result shown = RunProgram(
+      {{HEAPPROF_COMMAND, "memory", "--no-symbolize", std::to_string(process.pid())}, {}, "", 60, nullptr});
+  ASSERT_TRUE(shown.ok()) << shown.Describe();
+  EXPECT_NE(shown.out.find("[heap]"), std::string::npos) << shown.out;
+  EXPECT_TRUE(ListDir(dir_.path()).empty()) << "the file is taken away";
+}
+
 TEST_F(Memory, TextBeginsWithTheTable) {
   const Result result = RunProgram({{Program("memory_shapes"), "text", dir_ / "text"}, {}, "", 60, nullptr});
   ExpectWell(result);

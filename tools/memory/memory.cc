@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/memory/memory.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <memory>
+
+#include "tools/base/failure.h"
+#include "tools/base/human.h"
+#include "tools/command/add_option.h"
+#include "tools/command/values.h"
+#include "tools/dump/dump.h"
+#include "tools/profile/frames.h"
+#include "tools/profile/load.h"
+#include "tools/report/naming_options.h"
+#include "tools/report/report_commands.h"
+
+namespace heapprof::tools {
+namespace {
+
+struct MemoryRequest {
+  std::string what;  // a pid, or a file
+  DumpRequest dump;
+  LoadOptions load;
+  size_t limit = 8;
+  bool keep = false;
+};
+
+// A cause with what it consists of. Below the causes come the functions that allocated, the leaves of stacks.
+struct Node {
+  __int128 resident = 0, mapped = 0;
+  std::map<std::string, Node> parts;
+
+  Node* Add(const std::string& name, int64_t resident_bytes, int64_t mapped_bytes) {
+    Node& part = parts[name];
+    part.resident += resident_bytes;
+    part.mapped += mapped_bytes;
+    return &part;
+  }
+};
+
+Node TreeOf(const Profile& profile) {
+  if (profile.type_count() != 2 || profile.type_name(0) != "resident" || profile.type_name(1) != "mapped") {
+    throw Failure("is no memory profile: its types are not resident and mapped");
+  }
+  const FrameTable frames(profile, Granularity::kFunction);
+  Node root;
+  for (size_t i = 0; i < profile.samples.size(); ++i) {
+    const auto values = profile.values_of(i);
+    std::vector<std::string> names;  // the leaf first
+    size_t causes = 0;
+    for (const uint32_t location : profile.stack(profile.samples[i])) {
+      for (const uint32_t frame : frames.frames_of(location)) names.push_back(frames.name(frame));
+    }
+    // Causes have brackets, and below [files] the file's name none.
+    while (causes < names.size() && !names[names.size() - 1 - causes].empty() &&
+           names[names.size() - 1 - causes][0] == '[') {
+      ++causes;
+    }
+    const bool has_stack = causes == 2 && names.size() > 2 && names.back() == "[heap]";
+    root.resident += values[0];
+    root.mapped += values[1];
+    Node* node = &root;
+    for (size_t k = names.size(); k > 0; --k) {
+      if (has_stack && k <= names.size() - causes && k > 1) continue;
+      node = node->Add(names[k - 1], values[0], values[1]);
+    }
+  }
+  return root;
+}
+
+std::string Bar(double share) {
+  constexpr int kWidth = 20;
+  const int filled = std::min(kWidth, static_cast<int>(share * kWidth + 0.5));
+  return std::string(static_cast<size_t>(filled), '#') +
+         std::string(static_cast<size_t>(kWidth - filled), ' ');
+}
+
+void PrintRow(const std::string& name, const Node& node, const Node& whole, size_t depth) {
+  const auto resident = static_cast<double>(node.resident), all = static_cast<double>(whole.resident);
+  const double share = all > 0 ? resident / all : 0;
+  std::printf("%10s %6.1f%%  %s %10s  %s%s\n", HumanBytes(resident).c_str(), share * 100, Bar(share).c_str(),
+              HumanBytes(static_cast<double>(node.mapped)).c_str(), std::string(2 * depth, ' ').c_str(),
+              Printable(name).c_str());
+}
+
+void PrintParts(const Node& node, const Node& whole, size_t depth, size_t limit) {
+  std::vector<std::pair<std::string, const Node*>> parts;
+  for (const auto& [name, part] : node.parts) parts.emplace_back(name, &part);
+  std::stable_sort(parts.begin(), parts.end(),
+                   [](const auto& a, const auto& b) { return a.second->resident > b.second->resident; });
+  const size_t shown = depth == 0 || limit == 0 ? parts.size() : std::min(limit, parts.size());
+  for (size_t i = 0; i < shown; ++i) {
+    PrintRow(parts[i].first, *parts[i].second, whole, depth);
+    PrintParts(*parts[i].second, whole, depth + 1, limit);
+  }
+  if (shown == parts.size()) return;
+  Node rest;
+  for (size_t i = shown; i < parts.size(); ++i) {
+    rest.resident += parts[i].second->resident;
+    rest.mapped += parts[i].second->mapped;
+  }
+  PrintRow("(" + std::to_string(parts.size() - shown) + " more)", rest, whole, depth);
+}
+
+bool IsPid(const std::string& text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos &&
+         access(text.c_str(), F_OK) != 0;
+}
+
+void RunMemory(MemoryRequest request) {
+  std::string file = request.what;
+  const bool asked = IsPid(request.what);
+  if (asked) {
+    constexpr uint64_t kMaxPid = 1 << 22;  // the kernel's
+    if (const std::string wrong = WholeNumber(1, kMaxPid)(request.what); !wrong.empty()) throw Failure(wrong);
+    request.dump.pid = std::stol(request.what);
+    request.dump.memory = true;
+    file = RequestDump(request.dump);
+  }
+  const Profile profile = LoadNamedProfile(file, request.load);
+  if (asked && !request.keep) unlink(file.c_str());  // where the folder is another's it stays
+  if (asked && request.keep) std::fprintf(stderr, "heapprof: kept %s\n", Printable(file).c_str());
+  Node root;
+  try {
+    root = TreeOf(profile);
+  } catch (const Failure& failure) {
+    throw Failure(Printable(file) + " " + failure.what());
+  }
+  std::printf("memory of process %s: RSS %s, mapped %s\n", Printable(CommentValue(profile, "pid")).c_str(),
+              HumanBytes(static_cast<double>(root.resident)).c_str(),
+              HumanBytes(static_cast<double>(root.mapped)).c_str());
+  std::printf("%10s %7s  %20s %10s\n", "resident", "share", "", "mapped");
+  PrintParts(root, root, 0, request.limit);
+  const std::string estimated = Printable(CommentValue(profile, "estimated"));
+  if (!estimated.empty()) std::printf("estimated: %s\n", estimated.c_str());
+}
+
+}  // namespace
+
+void AddMemoryCommand(CLI::App* app) {
+  constexpr double kMaxSeconds = 1e6;
+  auto request = std::make_shared<MemoryRequest>();
+  CLI::App* command = app->add_subcommand("memory", "Where the memory of a running program is, by cause");
+  command->add_option("PID", request->what, "The process; or a file, .memory.pb.gz")->required();
+  AddNumberOption(command, "--limit", &request->limit, "Lines of each cause; 0 = all");
+  command->add_flag("--keep", request->keep, "Leave the file that the process has written, and say its name");
+  command->add_option("--timeout", request->dump.timeout_seconds, "Seconds to wait for the process")
+      ->check(DecimalNumber(0, kMaxSeconds))
+      ->option_text("SECONDS");
+  AddNamingOptions(command, &request->load);
+  AddMaxSizeOption(command, &request->load);
+  command->callback([request] { RunMemory(*request); });
+}
+
+}  // namespace heapprof::tools

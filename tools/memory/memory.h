@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// `heapprof memory`: where the memory of a running program is, or was when a file was written.
+#ifndef HEAPPROF_TOOLS_MEMORY_MEMORY_H_
+#define HEAPPROF_TOOLS_MEMORY_MEMORY_H_
+
+namespace CLI {
+class App;
+}
+
+namespace heapprof::tools {
+
+void AddMemoryCommand(CLI::App* app);
+
+}  // namespace heapprof::tools
+
+#endif  // HEAPPROF_TOOLS_MEMORY_MEMORY_H_
