@@ -20,6 +20,7 @@
 #include "alloc/wrappers/next.h"
 #include "base/signal/signal_front.h"
 #include "sampling/cpu/cpu_sampler.h"
+#include "sampling/stop/stop_by_signal.h"
 #include "sampling/wall/wall_sampler.h"
 
 extern "C" char** environ;
@@ -41,8 +42,10 @@ int WithClocksStopped(char* const* environment, Call call) {
   bool paused = cpu::PauseForExec();
   bool watched = wall::Pause();
   FrontsBeforeExec();
+  stop_signal::BeforeExec();
   int result = call(environment);
   int saved = errno;
+  stop_signal::AfterFailedExec();
   FrontsAfterFailedExec();
   if (paused) cpu::ResumeAfterExec();
   if (watched) wall::Resume();

@@ -96,6 +96,21 @@ void RestoreHandler() {
   g_installed = false;
 }
 
+// Threads that are in exec, by their ids. One takes the place of another whose exec fails or was a child's.
+constexpr int kExecSlots = 16;
+std::atomic<int> g_in_exec[kExecSlots];
+std::atomic<int>& ExecSlot(int tid) { return g_in_exec[tid % kExecSlots]; }
+std::atomic<int> g_asking{0};  // whom a signal is being sent
+
+bool Send(int tid) {
+  siginfo_t info;
+  memset(&info, 0, sizeof(info));
+  info.si_signo = kSignal;
+  info.si_code = kOwnCode;
+  info.si_pid = RawGetPid();
+  return RawSyscall(SYS_rt_tgsigqueueinfo, RawGetPid(), tid, kSignal, reinterpret_cast<long>(&info)) == 0;
+}
+
 }  // namespace
 
 void Begin(ThreadTable* table) {
@@ -107,12 +122,27 @@ void Begin(ThreadTable* table) {
 }
 
 bool Ask(int tid) {
-  siginfo_t info;
-  memset(&info, 0, sizeof(info));
-  info.si_signo = kSignal;
-  info.si_code = kOwnCode;
-  info.si_pid = RawGetPid();
-  return RawSyscall(SYS_rt_tgsigqueueinfo, RawGetPid(), tid, kSignal, reinterpret_cast<long>(&info)) == 0;
+  // Both sequentially consistent: either we see that it is in exec, or it sees that we are sending.
+  g_asking.store(tid, std::memory_order_seq_cst);
+  const bool in_exec = ExecSlot(tid).load(std::memory_order_seq_cst) == tid;
+  const bool sent = !in_exec && Send(tid);
+  g_asking.store(0, std::memory_order_seq_cst);
+  return sent;
+}
+
+void BeforeExec() {
+  const int self = RawGetTid();
+  ExecSlot(self).store(self, std::memory_order_seq_cst);
+  // A signal that has been sent is taken on the way out of a system call.
+  do {
+    RawSyscall(SYS_sched_yield);
+  } while (g_asking.load(std::memory_order_seq_cst) == self);
+  RawSyscall(SYS_sched_yield);
+}
+
+void AfterFailedExec() {
+  int self = RawGetTid();
+  ExecSlot(self).compare_exchange_strong(self, 0, std::memory_order_relaxed);
 }
 
 uint32_t Answered() { return g_answered.load(std::memory_order_acquire); }

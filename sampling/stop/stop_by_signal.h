@@ -19,8 +19,13 @@ namespace heapprof::stop_signal {
 
 // From here on handlers look into `table`.
 void Begin(ThreadTable* table);
-// False: the thread has just ended, or no signal can be queued.
+// False: the thread has just ended or is in exec, or no signal can be queued.
 bool Ask(int tid);
+// The calling thread is about to call exec, which keeps signals that are pending: in the new program one of
+// ours would be its end. From here on it is not asked. A child of vfork may call this: it is no thread of
+// ours.
+void BeforeExec();
+void AfterFailedExec();
 // How many have answered, and a wait until that is no longer `answered` or the time is over (false).
 uint32_t Answered();
 bool Wait(uint32_t answered, int64_t nanos);

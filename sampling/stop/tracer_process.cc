@@ -19,6 +19,7 @@ namespace heapprof {
 namespace {
 
 constexpr size_t kStackBytes = 64 << 10;
+constexpr int64_t kNamePatience = 2'000'000'000;  // ns
 
 }  // namespace
 
@@ -49,6 +50,8 @@ int TracerProcess::Start(void (*run)(void* argument), void* argument) {
   if (!ChildrenShareNamespace()) return -EPERM;
   run_ = run;
   argument_ = argument;
+  starter_process_ = RawGetPid();
+  starter_ = RawGetTid();
   named_.store(0, std::memory_order_relaxed);
   stack_ = static_cast<char*>(RawMap(kStackBytes));
   if (stack_ == nullptr) return -ENOMEM;
@@ -71,7 +74,11 @@ void TracerProcess::NameAsTracer() const {
 void TracerProcess::Enter(void* self) {
   auto* tracer = static_cast<TracerProcess*>(self);
   RawSyscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
-  while (tracer->named_.load(std::memory_order_acquire) == 0) FutexWait(&tracer->named_, 0, 0);
+  // It may have ended before: by another thread's exec, which would find the old descriptors still open here.
+  if (RawSyscall(SYS_tgkill, tracer->starter_process_, tracer->starter_, 0) == -ESRCH) return;
+  while (tracer->named_.load(std::memory_order_acquire) == 0) {
+    if (FutexWait(&tracer->named_, 0, kNamePatience) == -ETIMEDOUT) return;
+  }
   tracer->run_(tracer->argument_);
 }
 

@@ -31,7 +31,7 @@ class TracerProcess {
 
   std::atomic<int> alive_{0};  // its id; the kernel clears it at its end
   std::atomic<uint32_t> named_{0};
-  int process_ = 0;
+  int process_ = 0, starter_process_ = 0, starter_ = 0;
   char* stack_ = nullptr;
   void (*run_)(void*) = nullptr;
   void* argument_ = nullptr;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -63,6 +65,32 @@ void Forks(Words words) {
     }
     int status;
     CHECK(waitpid(child, &status, 0) == child && status == 0);
+  }
+}
+
+// N times a child with threads that dump becomes another program, which leaves nothing of the old one behind:
+// the pipe that the child had ends with it.
+void Execs(Words words) {
+  for (int i = 0; i < words.Number(0); ++i) {
+    int ends[2];
+    CHECK(pipe2(ends, O_CLOEXEC) == 0);
+    const int child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+      Beside dumps(2, [] {
+        while (g_run.load()) DumpAway();
+      });
+      usleep(1000 + static_cast<useconds_t>(i) * 137 % 9000);
+      execl("/bin/true", "true", static_cast<char*>(nullptr));
+      _exit(96);
+    }
+    close(ends[1]);
+    int status;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    constexpr int kSecond = 1000;
+    pollfd end = {ends[0], POLLIN, 0};
+    CHECK(poll(&end, 1, kSecond) == 1 && end.revents == POLLHUP);
+    close(ends[0]);
   }
 }
 

@@ -69,7 +69,7 @@ constexpr Scenario kScenarios[] = {
     {"known", Known},   {"serve", Serve},         {"thousand", Thousand}, {"blocked", Blocked},
     {"vfork", InVfork}, {"main_ends", MainEnds},  {"calls", Calls},       {"handlers", Handlers},
     {"storm", Storm},   {"coroutine", Coroutine}, {"churn", Churn},       {"forks", Forks},
-    {"loads", Loads},
+    {"execs", Execs},   {"loads", Loads},
 };
 
 }  // namespace

@@ -32,6 +32,7 @@ void Coroutine(Words words);
 // Dumps beside something that goes on: beside.cc.
 void Churn(Words words);
 void Forks(Words words);
+void Execs(Words words);
 void Loads(Words words);
 
 // The profile to a file.

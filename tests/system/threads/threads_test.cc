@@ -165,6 +165,10 @@ TEST_P(Threads, BesideForks) {
   ExpectRunsWell({"forks", std::to_string(20 * SoakFactor())}, "", 60 * SoakFactor());
 }
 
+TEST_P(Threads, BesideAnExec) {
+  ExpectRunsWell({"execs", std::to_string(30 * SoakFactor())}, "", 60 * SoakFactor());
+}
+
 TEST_P(Threads, BesideLibrariesThatComeAndGo) {
   ExpectRunsWell({"loads", std::to_string(100 * SoakFactor()), HEAP_HAZARDS "/plugin.so"}, "",
                  60 * SoakFactor());
