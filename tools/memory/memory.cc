@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -75,7 +76,7 @@ Node TreeOf(const Profile& profile) {
 
 std::string Bar(double share) {
   constexpr int kWidth = 20;
-  const int filled = std::min(kWidth, static_cast<int>(share * kWidth + 0.5));
+  const int filled = std::min(kWidth, static_cast<int>(std::lround(share * kWidth)));
   return std::string(static_cast<size_t>(filled), '#') +
          std::string(static_cast<size_t>(kWidth - filled), ' ');
 }
