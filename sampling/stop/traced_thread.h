@@ -30,6 +30,12 @@ int SystemCallOf(const TracedRegisters& registers);
 // with EINTR where it would go on with others: `registers` then begin it anew.
 bool RestartInterruptedCall(TracedRegisters* registers);
 
+// clone(), with a child that runs function(argument) on the stack that ends at `stack_top` (16-byte aligned),
+// and ends. `alive` is its id from its start to its end if the flags have CLONE_PARENT_SETTID and
+// CLONE_CHILD_CLEARTID; `thread_pointer` is for CLONE_SETTLS. Returns the id or -errno.
+int CloneOnStack(long flags, void* stack_top, void* thread_pointer, std::atomic<int>* alive,
+                 void (*function)(void* argument), void* argument);
+
 // clone() of a process that shares this one's memory, files and folders, and that no debugger is told of. It
 // runs function(argument) on the stack that ends at `stack_top` (16-byte aligned), with the caller's
 // thread-local storage, which it must leave alone, and ends. `alive` is its id from its start to its end.

@@ -12,9 +12,9 @@ constexpr long kProcessFlags =
     CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_UNTRACED | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
 constexpr unsigned long kSyscallBytes = 2;  // of the instruction
 
-// rdi = flags, rsi = stack, rdx = parent's id word, rcx = child's; function and argument are on the new
-// stack.
-__attribute__((naked)) int Clone(long, void*, void*, void*) {
+// rdi = flags, rsi = stack, rdx = parent's id word, rcx = child's, r8 = thread pointer; function and argument
+// are on the new stack.
+__attribute__((naked)) int Clone(long, void*, void*, void*, void*) {
   asm volatile(
       "movq %rcx, %r10\n\t"
       "movl $56, %eax\n\t"  // SYS_clone
@@ -100,11 +100,16 @@ bool RestartInterruptedCall(TracedRegisters* registers) {
   return true;
 }
 
-int CloneProcess(void* stack_top, std::atomic<int>* alive, void (*function)(void* argument), void* argument) {
+int CloneOnStack(long flags, void* stack_top, void* thread_pointer, std::atomic<int>* alive,
+                 void (*function)(void* argument), void* argument) {
   auto* stack = static_cast<void**>(stack_top);
   *--stack = argument;
   *--stack = reinterpret_cast<void*>(function);
-  return Clone(kProcessFlags, stack, alive, alive);
+  return Clone(flags, stack, alive, alive, thread_pointer);
+}
+
+int CloneProcess(void* stack_top, std::atomic<int>* alive, void (*function)(void* argument), void* argument) {
+  return CloneOnStack(kProcessFlags, stack_top, nullptr, alive, function, argument);
 }
 
 }  // namespace heapprof

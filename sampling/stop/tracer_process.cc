@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -84,10 +83,7 @@ void TracerProcess::Enter(void* self) {
 
 void TracerProcess::Join() {
   if (stack_ == nullptr) return;
-  // Not FUTEX_WAIT_PRIVATE: the kernel's wake-up at its end is not.
-  while (int process = alive_.load(std::memory_order_acquire)) {
-    RawSyscall(SYS_futex, reinterpret_cast<long>(&alive_), FUTEX_WAIT, process, 0);
-  }
+  while (int process = alive_.load(std::memory_order_acquire)) FutexWaitForEnd(&alive_, process, 0);
   // Only its own waiter knows of a child without a signal; a thread of the program that waits for all kinds
   // may have been faster.
   while (RawSyscall(SYS_wait4, process_, 0, __WALL, 0) == -EINTR) {

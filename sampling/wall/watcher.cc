@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -120,11 +119,11 @@ void Watcher::End() {
   if (memory_ == nullptr) return;
   phase_.store(kEnding, std::memory_order_release);
   RawSyscall(SYS_kill, process_, SIGCHLD);
-  // Not FUTEX_WAIT_PRIVATE: the kernel's wake-up at its end is not. With a limit, as the signal may have come
-  // just before it slept, and as it may have other rights than this process by now.
-  timespec limit = {0, 2'000'000};
+  // With a limit, as the signal may have come just before it slept, and as it may have other rights than this
+  // process by now.
+  constexpr int64_t kSignalAgain = 2'000'000;
   while (int process = alive_.load(std::memory_order_acquire)) {
-    RawSyscall(SYS_futex, Address(&alive_), FUTEX_WAIT, process, Address(&limit));
+    FutexWaitForEnd(&alive_, process, kSignalAgain);
     RawSyscall(SYS_kill, process_, SIGCHLD);
   }
   // A thread of the program that waits for all kinds of children may have been faster.

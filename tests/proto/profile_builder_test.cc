@@ -4,8 +4,12 @@
 #include <errno.h>
 #include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
+#include <string.h>
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "proto/fields.h"
@@ -127,6 +131,53 @@ TEST_F(ProfileBuilderTest, SamplesOfEachDepth) {
   }
 }
 
+TEST_F(ProfileBuilderTest, SeveralLocationsComeLast) {
+  const uint32_t ids[] = {1, 2, 300};
+  const uint64_t last[] = {20, 21, 22, 23, 24, 25, 26, 27, 28};
+  for (size_t depth = 0; depth <= 3; depth++) {
+    for (size_t count = 0; count <= std::size(last); count++) {
+      builder_.StartSample();
+      builder_.SampleLocations(ids, depth, 10, last, count);
+      builder_.EndSample();
+    }
+  }
+  pb::Profile p = Decode();
+  auto sample = p.sample().begin();
+  for (size_t depth = 0; depth <= 3; depth++) {
+    for (size_t count = 0; count <= std::size(last); count++, ++sample) {
+      ASSERT_NE(sample, p.sample().end());
+      std::vector<uint64_t> expected;
+      for (size_t i = 0; i < depth; i++) expected.push_back(ids[i] + 10);
+      for (size_t i = 0; i < std::min(count, ProfileBuilder::kMaxLastLocations); i++)
+        expected.push_back(last[i]);
+      EXPECT_EQ(std::vector<uint64_t>(sample->location_id().begin(), sample->location_id().end()), expected);
+    }
+  }
+  EXPECT_EQ(sample, p.sample().end());
+}
+
+TEST_F(ProfileBuilderTest, TextLabelsAreKeptOrCopied) {
+  char text[] = "worker 1\xff";
+  builder_.StartSample();
+  builder_.SampleLabel("state", "waiting");
+  builder_.SampleLabel("thread", text, 6);  // a part of it
+  builder_.SampleLabel("thread", text, sizeof text - 1);
+  memset(text, 'X', sizeof text);
+  builder_.SampleLabel("state", "");
+  builder_.EndSample();
+  pb::Profile p = Decode();
+  ASSERT_EQ(p.sample(0).label_size(), 4);
+  const std::pair<const char*, const char*> expected[] = {
+      {"state", "waiting"}, {"thread", "worker"}, {"thread", "worker 1\xef\xbf\xbd"}, {"state", ""}};
+  for (int i = 0; i < 4; i++) {
+    const pb::Label& label = p.sample(0).label(i);
+    EXPECT_EQ(Text(p, label.key()), expected[i].first);
+    EXPECT_EQ(Text(p, label.str()), expected[i].second);
+    EXPECT_EQ(label.num(), 0);
+    EXPECT_EQ(label.num_unit(), 0);
+  }
+}
+
 TEST_F(ProfileBuilderTest, LabelTextsStandUnderTheirNumbersAndThoseNotNeededAreEmpty) {
   builder_.AddSampleType("space", "bytes");
   builder_.StartSample();
@@ -171,10 +222,18 @@ TEST_F(ProfileBuilderTest, DeepestStackWithTheLargestIdsValuesAndLabels) {
     builder_.SampleLocations(ids.data(), ids.size(), UINT32_MAX, last);
     builder_.SampleValues(values.data(), values.size());
     for (int i = 0; i < 100; i++) builder_.SampleLabel("bytes", -1, "bytes");
+    builder_.SampleLabel("state", "one too many");
+    builder_.SampleLabel("state", "one too many", 3);
     builder_.EndSample();
   }
+  const std::vector<uint64_t> last(ProfileBuilder::kMaxLastLocations, UINT64_MAX);
+  builder_.StartSample();
+  builder_.SampleLocations(ids.data(), ids.size(), UINT32_MAX, last.data(), last.size());
+  builder_.SampleValues(values.data(), values.size());
+  for (int i = 0; i < 100; i++) builder_.SampleLabel("bytes", -1, "bytes");
+  builder_.EndSample();
   pb::Profile p = Decode();
-  ASSERT_EQ(p.sample_size(), 2);
+  ASSERT_EQ(p.sample_size(), 3);
   for (const pb::Sample& sample : p.sample()) {
     EXPECT_EQ(static_cast<size_t>(sample.location_id_size()), ProfileBuilder::kMaxSampleLocations);
     EXPECT_EQ(static_cast<size_t>(sample.value_size()), ProfileBuilder::kMaxSampleValues);
@@ -182,6 +241,8 @@ TEST_F(ProfileBuilderTest, DeepestStackWithTheLargestIdsValuesAndLabels) {
   }
   EXPECT_EQ(p.sample(0).location_id(4095), 2 * uint64_t{UINT32_MAX});
   EXPECT_EQ(p.sample(1).location_id(4095), UINT64_MAX);
+  EXPECT_EQ(p.sample(2).location_id(4087), 2 * uint64_t{UINT32_MAX});
+  EXPECT_EQ(p.sample(2).location_id(4088), UINT64_MAX);
 }
 
 TEST_F(ProfileBuilderTest, ErrorsComeOutOfFinish) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <optional>
 
+#include "base/hash.h"
 #include "tools/estimate/estimate.h"
 #include "tools/names/display_name.h"
 
@@ -63,8 +64,7 @@ uint32_t LabelSets::NumberOf(const Profile& profile, const ProfileSample& sample
 }
 
 size_t FlameTree::Slot(uint32_t parent, uint32_t function) const {
-  constexpr uint64_t kMix = 0x9e3779b97f4a7c15;  // 2^64 over the golden ratio: neighbours end far apart
-  const uint64_t key = ((uint64_t{parent} << 32) | function) * kMix;
+  const uint64_t key = ((uint64_t{parent} << 32) | function) * kGoldenRatio;
   const size_t mask = slots_.size() - 1;
   for (size_t at = (key ^ (key >> 32)) & mask;; at = (at + 1) & mask) {
     const uint32_t node = slots_[at];

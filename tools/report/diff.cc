@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/hash.h"
 #include "tools/base/failure.h"
 #include "tools/profile/frames.h"
 
@@ -21,8 +22,8 @@ constexpr double kSizesPerOctave = 8;
 
 struct TextHash {
   size_t operator()(const std::vector<uint32_t>& ids) const {
-    uint64_t hash = 0x9e3779b97f4a7c15;
-    for (const uint32_t id : ids) hash = (hash ^ id) * 0xff51afd7ed558ccd, hash ^= hash >> 32;
+    uint64_t hash = kGoldenRatio;
+    for (const uint32_t id : ids) hash = MixBits(hash ^ id);
     return static_cast<size_t>(hash);
   }
 };

@@ -46,6 +46,28 @@ TEST(LockRankDeathTest, ALockOutOfOrderIsNamedWithTheOneAboveIt) {
   shard.Unlock();
 }
 
+TEST(LockRankDeathTest, ProfilesTakeTheStopOfThreadsAndTheWatcherBelowThem) {
+  SpinLock<LockRank::kGrowth> growth;
+  OwnerLock<LockRank::kDump> dump;
+  OwnerLock<LockRank::kCpuProfile> cpu;
+  OwnerLock<LockRank::kWallProfile> wall;
+  OwnerLock<LockRank::kStop> stop;
+  OwnerLock<LockRank::kWallWatcher> watcher;
+  dump.Lock();
+  stop.Lock();  // a dump of the threads
+  EXPECT_DEATH(dump.Lock(), "out of the order of ranks: dump under stop");
+  EXPECT_DEATH(growth.Lock(), "out of the order of ranks: growth under stop");
+  stop.Unlock();
+  dump.Unlock();
+  wall.Lock();
+  watcher.Lock();
+  EXPECT_DEATH(cpu.Lock(), "out of the order of ranks: CPU profile under wall watcher");
+  EXPECT_DEATH(stop.Lock(), "out of the order of ranks: stop under wall watcher");
+  watcher.Unlock();
+  EXPECT_DEATH(dump.Lock(), "out of the order of ranks: dump under wall profile");
+  wall.Unlock();
+}
+
 // A handler forks: it takes what the interrupted code has not, whatever that has.
 TEST(LockRankDeathTest, AForkTakesLocksInAnyOrderAndTheyAreHeldUntilItIsOver) {
   SpinLock<LockRank::kStackInsert> insert;

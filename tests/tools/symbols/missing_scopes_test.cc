@@ -50,8 +50,8 @@ TEST_F(MissingScopes, AFunctionIsOneRow) {
   ASSERT_TRUE(RunIt({}).ok());
   const std::string profile = dir_ / "run.heap.pb.gz";
   const Result lines = RunCommand({"top", "--by", "line", "--focus", "^guilty$", profile});
-  EXPECT_THAT(lines.out, HasSubstr("inlined.h:1\n"));
-  EXPECT_THAT(lines.out, HasSubstr("guilty.c:5\n"));
+  EXPECT_THAT(lines.out, HasSubstr(" guilty (inlined.h:1)\n"));
+  EXPECT_THAT(lines.out, HasSubstr(" guilty (guilty.c:5)\n"));
   const Result rows = RunCommand({"top", "--focus", "^guilty$", profile});
   EXPECT_THAT(rows.out, testing::ContainsRegex("\n +500 B [^\n]* guilty\n")) << rows.Describe();
   EXPECT_THAT(rows.out, Not(HasSubstr("guilty (")));
