@@ -32,9 +32,10 @@ namespace heapprof::tools {
 namespace {
 
 constexpr char kStatuses[] =
-    "Exit status: 0 good; 1 growth was found (`diff --fail-on-growth`, `growth`); 2 wrong usage, or an input "
-    "that\n"
-    "cannot be read. `run` and `check` pass the program's own status on (`check`: 23 if there are leaks);\n"
+    "Exit status: 0 good; 1 growth was found (`diff` or `growth` with `--fail-on-growth`); 2 wrong usage, or "
+    "an\n"
+    "input that cannot be read. `run` and `check` pass the program's own status on (`check`: 23 if there are "
+    "leaks);\n"
     "127 and 126 mean that there is no such program, or that it cannot be executed.\n"
     "The manual is heapprof(1).";
 

@@ -12,9 +12,13 @@
 
 #include "tools/base/failure.h"
 #include "tools/base/human.h"
+#include "tools/base/terminal.h"
+#include "tools/blame/emergency_pool.h"
+#include "tools/blame/fold.h"
 #include "tools/command/add_option.h"
 #include "tools/command/values.h"
 #include "tools/dump/dump.h"
+#include "tools/names/display_name.h"
 #include "tools/profile/frames.h"
 #include "tools/profile/load.h"
 #include "tools/report/naming_options.h"
@@ -28,10 +32,11 @@ struct MemoryRequest {
   DumpRequest dump;
   LoadOptions load;
   size_t limit = 8;
-  bool keep = false;
+  bool keep = false, unfold = false;
 };
 
-// A cause with what it consists of. Below the causes come the functions that allocated, the leaves of stacks.
+// A cause with what it consists of. Below the causes come the functions that allocated, the leaves of stacks
+// from which wrappers are folded, in names as people write them.
 struct Node {
   __int128 resident = 0, mapped = 0;
   std::map<std::string, Node> parts;
@@ -46,7 +51,8 @@ struct Node {
 
 Node TreeOf(const Profile& profile) {
   if (profile.type_count() != 2 || profile.type_name(0) != "resident" || profile.type_name(1) != "mapped") {
-    throw Failure("is no memory profile: its types are not resident and mapped");
+    throw Failure(
+        "is no memory profile: its types are not resident and mapped; heapprof memory PID asks for one");
   }
   const FrameTable frames(profile, Granularity::kFunction);
   Node root;
@@ -68,25 +74,32 @@ Node TreeOf(const Profile& profile) {
     Node* node = &root;
     for (size_t k = names.size(); k > 0; --k) {
       if (has_stack && k <= names.size() - causes && k > 1) continue;
-      node = node->Add(names[k - 1], values[0], values[1]);
+      node = node->Add(has_stack && k == 1 ? DisplayName(names[0]) : names[k - 1], values[0], values[1]);
     }
   }
   return root;
 }
 
-std::string Bar(double share) {
+std::string ShareBar(double share) {
   constexpr int kWidth = 20;
   const int filled = std::min(kWidth, static_cast<int>(std::lround(share * kWidth)));
   return std::string(static_cast<size_t>(filled), '#') +
          std::string(static_cast<size_t>(kWidth - filled), ' ');
 }
 
+// The name gets what the figures leave of the line.
+std::string Fitting(const std::string& name, size_t depth) {
+  constexpr size_t kFigures = 53, kLeastName = 20;
+  const size_t columns = OutputColumns(), taken = kFigures + 2 * depth;
+  return ShortenName(Printable(name), columns > taken + kLeastName ? columns - taken : kLeastName);
+}
+
 void PrintRow(const std::string& name, const Node& node, const Node& whole, size_t depth) {
   const auto resident = static_cast<double>(node.resident), all = static_cast<double>(whole.resident);
   const double share = all > 0 ? resident / all : 0;
-  std::printf("%10s %6.1f%%  %s %10s  %s%s\n", HumanBytes(resident).c_str(), share * 100, Bar(share).c_str(),
-              HumanBytes(static_cast<double>(node.mapped)).c_str(), std::string(2 * depth, ' ').c_str(),
-              Printable(name).c_str());
+  std::printf("%10s %6.1f%%  %s %10s  %s%s\n", HumanBytes(resident).c_str(), share * 100,
+              ShareBar(share).c_str(), HumanBytes(static_cast<double>(node.mapped)).c_str(),
+              std::string(2 * depth, ' ').c_str(), Fitting(name, depth).c_str());
 }
 
 void PrintParts(const Node& node, const Node& whole, size_t depth, size_t limit) {
@@ -123,10 +136,13 @@ void RunMemory(MemoryRequest request) {
     request.dump.memory = true;
     file = RequestDump(request.dump);
   }
-  const Profile profile = LoadNamedProfile(file, request.load);
+  Profile profile = LoadNamedProfile(file, request.load);
   if (asked && !request.keep) unlink(file.c_str());  // where the folder is another's it stays
   if (asked && request.keep) std::fprintf(stderr, "heapprof: kept %s\n", Printable(file).c_str());
   Node root;
+  Folded folded;
+  NameEmergencyPool(&profile);
+  if (!request.unfold) folded = Fold(&profile, 0, {});
   try {
     root = TreeOf(profile);
   } catch (const Failure& failure) {
@@ -135,6 +151,8 @@ void RunMemory(MemoryRequest request) {
   std::printf("memory of process %s: RSS %s, mapped %s\n", Printable(CommentValue(profile, "pid")).c_str(),
               HumanBytes(static_cast<double>(root.resident)).c_str(),
               HumanBytes(static_cast<double>(root.mapped)).c_str());
+  const std::string heading = FoldedText(folded, OutputColumns());
+  if (!heading.empty()) std::printf("%s\n", heading.c_str());
   std::printf("%10s %7s  %20s %10s\n", "resident", "share", "", "mapped");
   PrintParts(root, root, 0, request.limit);
   const std::string estimated = Printable(CommentValue(profile, "estimated"));
@@ -150,6 +168,8 @@ void AddMemoryCommand(CLI::App* app) {
   command->add_option("PID", request->what, "The process; or a file, .memory.pb.gz")->required();
   AddNumberOption(command, "--limit", &request->limit, "Lines of each cause; 0 = all");
   command->add_flag("--keep", request->keep, "Leave the file that the process has written, and say its name");
+  command->add_flag("--unfold", request->unfold,
+                    "Show allocators, containers and wrappers, whose bytes are their callers' otherwise");
   command->add_option("--timeout", request->dump.timeout_seconds, "Seconds to wait for the process")
       ->check(DecimalNumber(0, kMaxSeconds))
       ->option_text("SECONDS");

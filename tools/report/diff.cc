@@ -112,6 +112,18 @@ struct NamedLocations {
 
 bool IsInUse(std::string_view type) { return type.substr(0, 6) == "inuse_"; }
 
+std::string AllocatedTypeName(const View& view) { return "alloc_" + std::string(view.type_name().substr(6)); }
+
+// Whether what was allocated is told beside what is in use. The profiles peak and growth do not: their
+// differences are as uncertain as those of two processes.
+bool CountsAllocations(const View& view) {
+  if (!IsInUse(view.type_name())) return true;
+  for (size_t i = 0; i < view.profile().type_count(); ++i) {
+    if (view.profile().type_name(i) == AllocatedTypeName(view)) return true;
+  }
+  return false;
+}
+
 class Differ {
  public:
   Differ(const View& base, const View& now, Granularity granularity, Order order, double level)
@@ -122,6 +134,7 @@ class Differ {
         order_(order),
         level_(level),
         one_process_(AreOfOneProcess(base.profile(), now.profile())),
+        tells_between_(one_process_ && CountsAllocations(base) && CountsAllocations(now)),
         places_{SharedNames(base_frames_, now_frames_), AreOfOneBuild(base.profile(), now.profile())} {}
 
   Diff Make();
@@ -153,6 +166,7 @@ class Differ {
   Order order_;
   double level_;
   bool one_process_;
+  bool tells_between_;  // what came and went from one dump of a process to the other
   Places places_;
   Names names_;
   std::unordered_map<std::vector<uint32_t>, size_t, TextHash> stack_ids_;
@@ -161,14 +175,14 @@ class Differ {
 
 // The type that counts allocations where the view's type counts what is in use.
 size_t Differ::AllocatedType(const View& view) const {
-  return FindSampleType(view.profile(), "alloc_" + std::string(view.type_name().substr(6)));
+  return FindSampleType(view.profile(), AllocatedTypeName(view));
 }
 
 void Differ::Collect(const View& view, bool is_base) {
   const Profile& profile = view.profile();
   const NamedLocations names(profile, is_base ? base_frames_ : now_frames_, places_, &names_);
   const Estimator& estimator = view.estimator();
-  const bool deltas = one_process_ && estimator.sampled() && IsInUse(view.type_name());
+  const bool deltas = tells_between_ && estimator.sampled() && IsInUse(view.type_name());
   const Estimator allocated(profile, deltas ? AllocatedType(view) : view.type());
   std::vector<uint32_t> key;
   const auto& selected = view.samples();
@@ -217,7 +231,7 @@ void Differ::AddCells(const Stack& stack, Growth* growth) const {
     if (cell.certain != 0) growth->AddCertain(cell.certain);
     double before = cell.base_samples, after = cell.new_samples;
     if (before == 0 && after == 0 && cell.base_allocated == 0 && cell.new_allocated == 0) continue;
-    if (one_process_) {
+    if (tells_between_) {
       // Blocks that are in both dumps are the same blocks, and what came and went in between is in neither:
       // what went was in use at first, and what came is in use now. How many went is not known, but no more
       // than were in use, nor than were freed.
@@ -289,6 +303,7 @@ Diff Differ::Make() {
   Collect(now_, false);
   Diff diff;
   diff.one_process = one_process_;
+  diff.tells_between = tells_between_;
   diff.sampled = base_.estimator().sampled() && now_.estimator().sampled();
 
   struct Function {

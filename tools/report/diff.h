@@ -42,6 +42,7 @@ struct DiffLine {
 
 struct Diff {
   bool one_process = false;
+  bool tells_between = false;  // what came and went in between: both profiles count allocations
   bool sampled = false;
   size_t family = 0;  // k: how many lines were tested together
   DiffLine total;

@@ -172,8 +172,10 @@ void PrintText(const Diff& diff, const View& base, const View& now, Granularity 
   if (diff.sampled) {
     char level[32];
     std::snprintf(level, sizeof level, "%g %%", kDiffLevel * 100);
-    say(std::string(diff.one_process ? "two dumps of one process: what came and went in between is uncertain"
-                                     : "two processes: both counts are uncertain") +
+    say(std::string(
+            diff.tells_between ? "two dumps of one process: what came and went in between is uncertain"
+            : diff.one_process ? "one process, no count of what came and went: both counts are uncertain"
+                               : "two processes: both counts are uncertain") +
         "; significant together at " + level + ", of " + Counted(diff.family, "line") + " that could be");
   } else {
     say("not sampled: every difference is certain");

@@ -226,6 +226,10 @@ void RunThreads(ThreadsRequest request) {
   const Profile profile = LoadNamedProfile(file, request.load);
   if (asked && !request.keep) unlink(file.c_str());  // where the folder is another's it stays
   if (asked && request.keep) std::fprintf(stderr, "heapprof: kept %s\n", Printable(file).c_str());
+  if (profile.type_name(0) != "threads") {
+    throw Failure(Printable(file) + " is no profile of threads: its first value is " +
+                  Printable(profile.type_name(0)) + "; heapprof threads PID asks for one");
+  }
   Report report(profile);
   if (request.json) {
     report.PrintJson();

@@ -97,12 +97,16 @@ TEST(Fold, BytesOfPlumbingAreItsCallers) {
            30);
   // What is found between a person's functions goes, too.
   made.Add({"xmalloc", "callback", "std::for_each<int>(int)|all", "main"}, 5);
+  // Of a wall-clock profile.
+  made.Add({"__gthread_mutex_lock(pthread_mutex_t*)|std::mutex::lock()|serve", "main"}, 4);
   const Folded folded = made.Run();
   EXPECT_THAT(made.Stack(0), ElementsAre("parse", "main", "_start"));
   EXPECT_THAT(made.Stack(1), ElementsAre("fill(int)", "main", "_start"));
   EXPECT_THAT(made.Stack(2), ElementsAre("run", "main"));
   EXPECT_THAT(made.Stack(3), ElementsAre("callback", "all", "main"));
-  EXPECT_THAT(folded.names, ElementsAre("operator new", "std::vector", "xmalloc"));
+  EXPECT_THAT(made.Stack(4), ElementsAre("serve", "main"));
+  EXPECT_THAT(folded.names,
+              ElementsAre("operator new", "std::vector", "xmalloc", "__gthread_mutex_lock", "std::mutex"));
 }
 
 TEST(Fold, AStackOfPlumbingAloneKeepsTheOutermostOfIt) {

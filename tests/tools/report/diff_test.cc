@@ -167,6 +167,21 @@ TEST_F(Diff, OfOneProcessLooksAtWhatCameAndWentInBetween) {
   EXPECT_EQ(Run({"--fail-on-growth"}).exit_status, 0);
 }
 
+// The profile peak does not tell what was allocated; growth does not either.
+TEST_F(Diff, OfAPeakAndAHeapProfileOfOneProcessComparesWhatIsInUse) {
+  SetProcess(&base_, "7");
+  SetProcess(&now_, "7");
+  Add(&base_, 2, 1024, 5, 5);
+  Add(&now_, 2, 1024, 400, 400);
+  base_.mutable_sample_type(0)->set_type(Intern(&base_, "x"));
+  base_.mutable_sample_type(1)->set_type(Intern(&base_, "y"));
+  const Result result = Run({"--fail-on-growth"});
+  EXPECT_EQ(result.exit_status, 1) << result.Describe();
+  EXPECT_THAT(result.out, HasSubstr("Steady"));
+  EXPECT_THAT(result.out,
+              HasSubstr("one process, no count of what came and went: both counts are uncertain"));
+}
+
 // Ten thousand blocks that came and went between the dumps are in neither of them.
 TEST_F(Diff, ChurnOfOneProcessHidesNoGrowth) {
   SetProcess(&base_, "7");
