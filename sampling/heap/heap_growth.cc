@@ -111,6 +111,13 @@ HeapGrowth::Past HeapGrowth::At(const Window& window, int level, uint32_t id, Pa
   return {slot.in_use.load(std::memory_order_relaxed), slot.frees.load(std::memory_order_relaxed)};
 }
 
+bool HeapGrowth::LockForFork() {
+  if (!lock_.LockForFork()) return false;
+  // Without memory the child does what it can: its notes are lost, and counted.
+  if (table_ != nullptr && table_->count() != 0) entries_.Reserve(1, table_->count());
+  return true;
+}
+
 void HeapGrowth::UnlockAfterFork(bool in_child, int64_t now) {
   lock_.UnlockAfterFork(in_child);
   // Held still: the code that this thread's handler interrupted is at it. Then the child goes on with the

@@ -66,7 +66,9 @@ class HeapGrowth {
   // Buckets of which nothing could be kept.
   uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
 
-  bool LockForFork() { return lock_.LockForFork(); }
+  // The child notes for each bucket that it changes what its parent had: room for all is made here, as the
+  // child may not be allowed to map any (seccomp).
+  bool LockForFork();
   void UnlockAfterFork(bool in_child, int64_t now);
 
  private:
