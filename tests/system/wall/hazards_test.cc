@@ -32,7 +32,8 @@ INSTANTIATE_TEST_SUITE_P(
                     std::vector<std::string>{"fork_threads", HEAP_HAZARDS "/plugin.so", "20"},
                     std::vector<std::string>{"key_destructors", "100"},
                     std::vector<std::string>{"signal_storm", "process", "20"},
-                    std::vector<std::string>{"blocked_calls", "30"}, std::vector<std::string>{"spawn", "100"},
+                    std::vector<std::string>{"blocked_calls", "30"},
+                    std::vector<std::string>{"spawn", "100", "watched"},
                     std::vector<std::string>{"small_altstack"}, std::vector<std::string>{"main_ends"}),
     [](const auto& info) { return info.param[0]; });
 
