@@ -166,6 +166,18 @@ bool ParseExitCode(Span value, int* code) {
   return true;
 }
 
+// SIZE, or "80%" of what the process may have.
+bool ParseMemory(Span value, Options* options) {
+  constexpr uint64_t kMax = uint64_t{1} << 47, kWhole = 100;
+  const bool is_percent = value.size != 0 && value.data[value.size - 1] == '%';
+  uint64_t number;
+  if (is_percent) --value.size;
+  if (!ParseSize(value, is_percent ? kWhole : kMax, &number)) return false;
+  options->dump_at_memory = is_percent ? 0 : number;
+  options->dump_at_memory_percent = is_percent ? static_cast<uint32_t>(number) : 0;
+  return true;
+}
+
 enum class Verdict { kGood, kBad, kUnknown };
 
 Verdict SetOption(Span key, Span value, Options* options) {
@@ -189,6 +201,7 @@ Verdict SetOption(Span key, Span value, Options* options) {
   if (key.Is("dump_every_allocated"))
     return verdict(ParseSize(value, kMaxInterval, &options->dump_every_allocated));
   if (key.Is("dump_on_growth")) return verdict(ParseSize(value, kMaxInterval, &options->dump_on_growth));
+  if (key.Is("dump_at_memory")) return verdict(ParseMemory(value, options));
   if (key.Is("keep_dumps")) return verdict(ParseSize(value, UINT32_MAX, &options->keep_dumps));
   if (key.Is("dump_at_exit")) return verdict(ParseBool(value, &options->dump_at_exit));
   if (key.Is("cpu_hz")) return verdict(ParseHz(value, &options->cpu_hz));

@@ -28,10 +28,12 @@ struct Options {
   int dump_signal = -1;        // -1: SIGUSR2, the default; set by ParseOptions, 0 = none
   int thread_dump_signal = 0;  // 0 = none
   bool dump_at_exit = false;
-  uint64_t dump_every = 0;            // nanoseconds; 0 = off, as the next two
-  uint64_t dump_every_allocated = 0;  // bytes
-  uint64_t dump_on_growth = 0;        // bytes
-  uint64_t keep_dumps = 0;            // files; 0 = all
+  uint64_t dump_every = 0;              // nanoseconds; 0 = off, as the next four
+  uint64_t dump_every_allocated = 0;    // bytes
+  uint64_t dump_on_growth = 0;          // bytes
+  uint64_t dump_at_memory = 0;          // bytes, or
+  uint32_t dump_at_memory_percent = 0;  // of what the process may have
+  uint64_t keep_dumps = 0;              // files; 0 = all
   int cpu_hz = 100;
   bool cpu_at_start = false;
   int cpu_signal = 0;  // 0 = none

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Heap dumps that the options dump_every, dump_every_allocated and dump_on_growth ask for.
+// Heap dumps that the options dump_every, dump_every_allocated, dump_on_growth and dump_at_memory ask for.
 //
 // No thread and no timer: the slow path looks when it has recorded a sample. So an idle process writes none;
 // its heap is what it was. When a dump is under way already, whoever writes it writes this one after it.
@@ -25,6 +25,13 @@ inline void LookAtDumpTriggers(size_t size, uint64_t interval) {
   if (__builtin_expect(g_has_dump_triggers.load(std::memory_order_relaxed), 0))
     LookAtDumpTriggersNow(size, interval);
 }
+// A block of `size` bytes was asked for, and there was no room.
+void LookAtFailureNow(size_t size);
+inline void LookAtFailure(size_t size) {
+  if (__builtin_expect(g_has_dump_triggers.load(std::memory_order_relaxed), 0)) LookAtFailureNow(size);
+}
+// The resident memory at which there is a dump; 0: at none.
+uint64_t DumpMemoryThreshold();
 // The child counts from its own start.
 void DumpTriggersAfterForkInChild();
 

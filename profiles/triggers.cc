@@ -41,6 +41,7 @@ void AtQuickExit() { WriteAtExit(DumpAtExit); }
 void SaySetUp(const Options& options) {
   Text<sizeof options.output + 128> line;
   line.Str("sample_interval=").UDec(options.sample_interval).Str(", dump_signal=").Dec(options.dump_signal);
+  if (DumpMemoryThreshold() != 0) line.Str(", dump_at_memory=").UDec(DumpMemoryThreshold());
   Say(line.Str(", output=").Str(options.output));
 }
 

@@ -43,6 +43,7 @@ void* AllocateSample(size_t size, int flags, uint64_t interval, const CallerFram
   }
   if (block == nullptr) {
     recorder::Forget();
+    LookAtFailure(size);
     return NoMemory();
   }
   recorder::RecordAllocation(block, size, interval, caller, flags & kLgAlignMask);
@@ -124,6 +125,7 @@ void* Reallocate(void* block, size_t size, int flags, const CallerFrame& caller)
     // this thread at any time, and must find the block there.
     if (interval != 0) {
       recorder::RecordAllocation(block, size, interval, caller, flags & kLgAlignMask);
+      LookAtDumpTriggers(size, interval);
     } else {
       recorder::RecordFree(block);
     }
@@ -188,6 +190,7 @@ size_t ResizeOnlyInPlace(void* block, const Resize& resize, const CallerFrame& c
   if (interval == 0) return after;
   if ((reinterpret_cast<uintptr_t>(block) & (recorder::SampleAlignment() - 1)) == 0) {
     recorder::RecordAllocation(block, size, interval, caller, resize.flags & kLgAlignMask);
+    LookAtDumpTriggers(size, interval);
     return after;
   }
   // It cannot be one where it lies. As if there were no room, so that the program moves it, and the block

@@ -100,6 +100,8 @@ TEST_F(OptionsTest, EachBadValueIsNamedOnceAndTheOldValueStays) {
                           "dump_every=9000h",
                           "keep_dumps=-1",
                           "dump_on_growth=x",
+                          "dump_at_memory=101%",
+                          "dump_at_memory=%",
                           "wall_hz=4001",
                           "wall_at_start=2"}) {
     Options before = options_;
@@ -161,6 +163,12 @@ TEST_F(OptionsTest, DumpsComeByThemselvesIfTheyAreAskedFor) {
   EXPECT_EQ(options_.dump_every, 7'200'000'000'000u);
   Parse("dump_every=0");
   EXPECT_EQ(options_.dump_every, 0u);
+  EXPECT_EQ(options_.dump_at_memory + options_.dump_at_memory_percent, 0u);
+  Parse("dump_at_memory=80%");
+  EXPECT_EQ(options_.dump_at_memory_percent, 80u);
+  Parse("dump_at_memory=2g");
+  EXPECT_EQ(options_.dump_at_memory, uint64_t{2} << 30);
+  EXPECT_EQ(options_.dump_at_memory_percent, 0u);
   EXPECT_TRUE(g_complaints.empty());
 }
 

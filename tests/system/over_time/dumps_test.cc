@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dumps that options ask for: after so many bytes, at new peaks, and as time goes by.
 #include <gtest/gtest.h>
+#include <signal.h>
 
+#include "base/memory_limit.h"
 #include "tests/system/programs/hazard.h"
 
 namespace heapprof::test {
@@ -56,6 +58,41 @@ TEST(Dumps, AChildCountsFromItsOwnStart) {
   ExpectWell(run.Execute());
   EXPECT_EQ(run.Profiles().size(), 2u);
 }
+
+TEST(Dumps, OneForEachTimeThatMemoryRises) {
+  ProgramRun run({Program("dumps"), "twice"}, "dump_at_memory=48m");
+  ExpectWell(run.Execute());
+  EXPECT_EQ(run.Profiles().size(), 2u);
+  ProgramRun low({Program("dumps"), "twice"}, "dump_at_memory=1m");
+  ExpectWell(low.Execute());
+  EXPECT_EQ(low.Profiles().size(), 1u) << "it never falls below";
+  ProgramRun high({Program("dumps"), "twice"}, "dump_at_memory=1g");
+  ExpectWell(high.Execute());
+  EXPECT_EQ(high.ProfileCount(), 0u);
+}
+
+TEST(Dumps, SharesOfWhatThereIsAreToldOf) {
+  ProgramRun run({Program("dumps"), "twice"}, "dump_at_memory=50%:verbose=1");
+  ExpectWell(run.Execute());
+  EXPECT_NE(run.result().err.find(", dump_at_memory=" + std::to_string(MemoryLimit() / 100 * 50)),
+            std::string::npos)
+      << run.result().err;
+}
+
+// The file is complete before the program can touch what would be too much.
+class KilledAtMemory : public testing::TestWithParam<const char*> {};
+
+TEST_P(KilledAtMemory, TheDumpIsComplete) {
+  for (const char* interval : {"1", "512k"}) {
+    ProgramRun run({Program("dumps"), GetParam()},
+                   std::string("dump_at_memory=60m:sample_interval=") + interval);
+    EXPECT_EQ(run.Execute().signal, SIGKILL) << run.result().Describe();
+    EXPECT_EQ(run.Profiles().size(), 1u) << interval;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, KilledAtMemory, testing::Values("killed", "limited", "refused", "resized"),
+                         [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
 }  // namespace heapprof::test
