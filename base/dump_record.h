@@ -30,8 +30,14 @@ struct DumpRecord {
 };
 
 // The value that a dump signal is queued with (sigqueue) to ask for something else than a heap profile.
-enum DumpSignalRequest : int32_t { kThreadsRequest = 0x68707401, kMemoryRequest = 0x68707402 };
-inline constexpr uint64_t kThreadsRequestBit = 1, kMemoryRequestBit = 2;
+enum DumpSignalRequest : int32_t {
+  kThreadsRequest = 0x68707401,
+  kMemoryRequest = 0x68707402,
+  kPeakRequest = 0x68707403,
+  kGrowthRequest = 0x68707404,
+};
+inline constexpr uint64_t kThreadsRequestBit = 1, kMemoryRequestBit = 2, kPeakRequestBit = 4,
+                          kGrowthRequestBit = 8;
 
 }  // namespace heapprof
 

@@ -34,7 +34,8 @@ namespace {
 OwnerLock<LockRank::kDump> g_dump_lock;
 // What signals asked for, of SignalDump. Whoever holds the lock sees to it before or after letting go.
 std::atomic<uint32_t> g_signal_pending{0};
-uint64_t g_files_written HP_GUARDED_BY(g_dump_lock) = 0;
+// By the pattern. The other profiles have a count of their own, so that keep_dumps counts heap dumps only.
+uint64_t g_files_written HP_GUARDED_BY(g_dump_lock) = 0, g_other_files_written HP_GUARDED_BY(g_dump_lock) = 0;
 
 std::atomic<uint64_t> g_dumps{0}, g_failed_dumps{0};
 
@@ -48,7 +49,7 @@ size_t WorkspaceSize() {
 // Writes one profile to a file. Runs on the dump's stack, under the dump lock.
 struct FileDump {
   const char* path;  // nullptr: the pattern
-  bool memory;       // the profile `memory`; else the heap's
+  SignalDump kind;   // not of the threads
   void* workspace;
   int result;
 
@@ -70,25 +71,34 @@ struct FileDump {
     }
   }
 
+  const char* ProfileName() const {
+    return kind == SignalDump::kMemory   ? "memory"
+           : kind == SignalDump::kPeak   ? "peak"
+           : kind == SignalDump::kGrowth ? "growth"
+                                         : "heap";
+  }
+
   int Write() HP_REQUIRES(g_dump_lock) {
+    uint64_t& written = kind == SignalDump::kHeap ? g_files_written : g_other_files_written;
     Text<kPathCapacity> name;
     bool fits = true;
     if (path != nullptr) {
       fits = !name.Str(path).cut();
     } else {
-      fits = ExpandPattern(GetOptions().output, g_files_written + 1, memory ? ".memory.pb.gz" : ".heap.pb.gz",
-                           &name);
+      Text<32> suffix;
+      suffix.Str(".").Str(ProfileName()).Str(".pb.gz");
+      fits = ExpandPattern(GetOptions().output, written + 1, suffix.data(), &name);
     }
     DumpFile file;
     int error = fits ? file.Open(name.data()) : -ENAMETOOLONG;
     if (error == 0) error = file.Close(WriteTo(file.fd()));
     if (error == 0 && path == nullptr) {
-      ++g_files_written;  // a failure leaves no gap in the numbers
-      RemoveOldest();
+      ++written;  // a failure leaves no gap in the numbers
+      if (kind == SignalDump::kHeap) RemoveOldest();
     }
     if (error != 0) {
       Text<kPathCapacity + 128> line;
-      line.Str(memory ? "cannot write memory profile " : "cannot write heap profile ");
+      line.Str("cannot write ").Str(ProfileName()).Str(" profile ");
       Say(line.Str(name.data()).Str(": ").Str(ErrnoText(-error)));
     } else if (GetOptions().verbose) {
       Text<kPathCapacity + 128> line;
@@ -97,7 +107,12 @@ struct FileDump {
     return error;
   }
   int WriteTo(int fd) const {
-    if (!memory) return WriteHeapProto(HeapProfileKind::kHeap, fd, workspace);
+    if (kind != SignalDump::kMemory) {
+      return WriteHeapProto(kind == SignalDump::kPeak     ? HeapProfileKind::kPeak
+                            : kind == SignalDump::kGrowth ? HeapProfileKind::kGrowth
+                                                          : HeapProfileKind::kHeap,
+                            fd, workspace);
+    }
     DescriptorSink sink(fd);
     return WriteMemoryProfile(0, &sink, workspace);
   }
@@ -187,8 +202,8 @@ int RunLocked(Dump* dump) HP_REQUIRES(g_dump_lock) {
 
 void Serve(SignalDump kind, const OwnStack& caller) HP_REQUIRES(g_dump_lock) {
   int error;
-  if (kind == SignalDump::kHeap || kind == SignalDump::kMemory) {
-    FileDump dump = {nullptr, kind == SignalDump::kMemory, nullptr, 0};
+  if (kind != SignalDump::kThreadText && kind != SignalDump::kThreadFile) {
+    FileDump dump = {nullptr, kind, nullptr, 0};
     error = RunLocked(&dump);
   } else {
     ThreadsDump dump = {&caller, kind == SignalDump::kThreadText, nullptr, 0};
@@ -202,8 +217,8 @@ void Serve(SignalDump kind, const OwnStack& caller) HP_REQUIRES(g_dump_lock) {
 void ServePendingSignals(const OwnStack& caller) {
   while (g_signal_pending.load(std::memory_order_acquire) != 0 && g_dump_lock.TryLock()) {
     const uint32_t pending = g_signal_pending.exchange(0, std::memory_order_acq_rel);
-    constexpr SignalDump kKinds[] = {SignalDump::kHeap, SignalDump::kThreadText, SignalDump::kThreadFile,
-                                     SignalDump::kMemory};
+    constexpr SignalDump kKinds[] = {SignalDump::kHeap,   SignalDump::kThreadText, SignalDump::kThreadFile,
+                                     SignalDump::kMemory, SignalDump::kPeak,       SignalDump::kGrowth};
     for (SignalDump kind : kKinds) {
       if ((pending & static_cast<uint32_t>(kind)) != 0) Serve(kind, caller);
     }
@@ -264,11 +279,12 @@ void DumpsAfterForkInChild() HP_NOT_ANALYSED {
   g_signal_pending.store(0, std::memory_order_relaxed);
   g_memory.GiveBack();  // a dump that another thread of the parent had under way left it half used
   g_files_written = 0;
+  g_other_files_written = 0;
   ThreadDumpsAfterForkInChild();
 }
 
 int DumpHeap(const char* path) {
-  FileDump dump = {path, false, nullptr, 0};
+  FileDump dump = {path, SignalDump::kHeap, nullptr, 0};
   return RunDump(&dump);
 }
 

@@ -17,8 +17,16 @@ void MapDumpMemory();
 int DumpHeap(const char* path);
 
 // What a signal may ask for: the heap profile to the next name of the pattern, the threads' stacks as text to
-// where thread_dump_signal says, or to a file with details; or the profile `memory` to a file.
-enum class SignalDump : uint32_t { kHeap = 1, kThreadText = 2, kThreadFile = 4, kMemory = 8 };
+// where thread_dump_signal says, or to a file with details; or the profiles `memory`, `peak` or `growth` to a
+// file.
+enum class SignalDump : uint32_t {
+  kHeap = 1,
+  kThreadText = 2,
+  kThreadFile = 4,
+  kMemory = 8,
+  kPeak = 16,
+  kGrowth = 32,
+};
 // From a signal's handler; `context` is its third argument. When a dump is under way, whoever writes it
 // writes this one after it.
 void DumpOnSignal(SignalDump kind, const void* context);

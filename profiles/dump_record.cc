@@ -16,7 +16,8 @@ heapprof::DumpRecord hp_dump_record = {sizeof(heapprof::DumpRecord),
                                        0,
                                        {},
                                        0,
-                                       heapprof::kThreadsRequestBit | heapprof::kMemoryRequestBit};
+                                       heapprof::kThreadsRequestBit | heapprof::kMemoryRequestBit |
+                                           heapprof::kPeakRequestBit | heapprof::kGrowthRequestBit};
 }
 
 // Sizes of the owner's name and of the word, the type, the name padded to words, the word.

@@ -24,6 +24,8 @@ void OnDumpSignal(int, siginfo_t* info, void* context) {
   const int request = info->si_code == SI_QUEUE ? info->si_value.sival_int : 0;
   DumpOnSignal(request == kThreadsRequest  ? SignalDump::kThreadFile
                : request == kMemoryRequest ? SignalDump::kMemory
+               : request == kPeakRequest   ? SignalDump::kPeak
+               : request == kGrowthRequest ? SignalDump::kGrowth
                                            : SignalDump::kHeap,
                context);
 }

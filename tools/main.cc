@@ -121,6 +121,8 @@ CLI::App* AddDump(CLI::App* app, CommandLine* line) {
   constexpr double kMaxSeconds = 1e6;
   CLI::App* dump = app->add_subcommand("dump", "Have a running program write its heap profile");
   dump->add_option("PID", line->dump.pid, "The process")->required()->check(CheckPid);
+  dump->add_option("--profile", line->dump.profile, "Which: heap, or peak, growth, memory, threads")
+      ->option_text("NAME");
   dump->add_option("--timeout", line->dump.timeout_seconds, "Seconds to wait for the file")
       ->check(DecimalNumber(0, kMaxSeconds))
       ->option_text("SECONDS");

@@ -64,7 +64,7 @@ _heapprof() {
   esac
   case $command in
     run) options=$run ;;
-    dump) options='--timeout --output --signal --force' ;;
+    dump) options='--profile --timeout --output --signal --force' ;;
     threads) options='--group --json --keep --timeout --no-symbolize --debug-path --no-debuginfod --max-size' ;;
     memory) options='--limit --unfold --keep --timeout --no-symbolize --debug-path --no-debuginfod --max-size' ;;
     check) options='--suppressions --live --log --exitcode --output --children --library' ;;

@@ -196,6 +196,27 @@ std::string AwaitFile(FolderWatch* watch, const OutputPattern& pattern, const Pr
   }
 }
 
+// What the signal may ask for.
+struct Asked {
+  const char* profile;
+  int32_t value;
+  uint64_t bit;  // 0: the plain signal
+  const char* suffix;
+};
+constexpr Asked kAsked[] = {{"heap", 0, 0, kHeapSuffix},
+                            {"threads", kThreadsRequest, kThreadsRequestBit, kThreadsSuffix},
+                            {"memory", kMemoryRequest, kMemoryRequestBit, kMemorySuffix},
+                            {"peak", kPeakRequest, kPeakRequestBit, kPeakSuffix},
+                            {"growth", kGrowthRequest, kGrowthRequestBit, kGrowthSuffix}};
+
+const Asked& AskedOf(const std::string& profile) {
+  for (const Asked& asked : kAsked) {
+    if (profile == asked.profile) return asked;
+  }
+  throw Failure("there is no profile " + Printable(profile) +
+                ": it is heap, peak, growth, memory or threads");
+}
+
 // Errors: Failure: the library there knows of no such request.
 void CheckRequest(const Process& process, const PublishedRecord* published, uint64_t bit, const char* what) {
   const bool knows = published != nullptr && published->record.size >= sizeof published->record &&
@@ -216,19 +237,14 @@ std::string RequestDump(const DumpRequest& request) {
   if (signal == 0) {
     throw Failure(ProcessName(process) + " dumps on no signal: its dump_signal is 0; start it with another");
   }
-  if (request.threads) CheckRequest(process, MainRecord(records), kThreadsRequestBit, "threads");
-  if (request.memory) CheckRequest(process, MainRecord(records), kMemoryRequestBit, "memory");
-  const OutputPattern pattern(output, process.OwnPid(), process.ProgramNames(),
-                              request.threads  ? kThreadsSuffix
-                              : request.memory ? kMemorySuffix
-                                               : kHeapSuffix);
+  const Asked& asked = AskedOf(request.profile);
+  if (asked.bit != 0) CheckRequest(process, MainRecord(records), asked.bit, asked.profile);
+  const OutputPattern pattern(output, process.OwnPid(), process.ProgramNames(), asked.suffix);
   const std::string folder = process.FolderHere(pattern.folder());
   CheckFolder(process, folder);
   FolderWatch watch(folder);
   CheckDumpSignal(process, signal, records, request.force);
-  const int error = request.threads  ? process.SendValue(signal, kThreadsRequest)
-                    : request.memory ? process.SendValue(signal, kMemoryRequest)
-                                     : process.Send(signal);
+  const int error = asked.bit != 0 ? process.SendValue(signal, asked.value) : process.Send(signal);
   if (error != 0) {
     throw Failure(ProcessName(process) + " cannot be sent a signal: " + ErrorText(error));
   }

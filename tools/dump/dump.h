@@ -10,11 +10,10 @@ namespace heapprof::tools {
 struct DumpRequest {
   long pid = 0;
   double timeout_seconds = 10;
-  std::string output;    // the pattern of the program's files; empty: read out of its environment
-  std::string signal;    // likewise
-  bool force = false;    // take the program's word for it that it carries the library
-  bool threads = false;  // not the heap's profile: that of the threads, with details
-  bool memory = false;   // nor this: where the memory is
+  std::string output;            // the pattern of the program's files; empty: read out of its environment
+  std::string signal;            // likewise
+  bool force = false;            // take the program's word for it that it carries the library
+  std::string profile = "heap";  // or threads (with details), memory, peak, growth
 };
 
 // Sends the signal, waits for the file, and returns its name. Never sends a signal that the process does not

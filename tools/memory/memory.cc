@@ -133,7 +133,7 @@ void RunMemory(MemoryRequest request) {
     constexpr uint64_t kMaxPid = 1 << 22;  // the kernel's
     if (const std::string wrong = WholeNumber(1, kMaxPid)(request.what); !wrong.empty()) throw Failure(wrong);
     request.dump.pid = std::stol(request.what);
-    request.dump.memory = true;
+    request.dump.profile = "memory";
     file = RequestDump(request.dump);
   }
   Profile profile = LoadNamedProfile(file, request.load);

@@ -108,7 +108,8 @@ bool OutputPattern::MatchesFrom(std::string_view pattern, std::string_view name,
     }
   }
   return name == suffix_ || (any && (name == kCpuSuffix || name == kWallSuffix || name == kLeakSuffix ||
-                                     name == kThreadsSuffix || name == kMemorySuffix));
+                                     name == kThreadsSuffix || name == kMemorySuffix || name == kPeakSuffix ||
+                                     name == kGrowthSuffix));
 }
 
 }  // namespace heapprof::tools

@@ -22,6 +22,8 @@ inline constexpr char kCpuSuffix[] = ".cpu.pb.gz";
 inline constexpr char kWallSuffix[] = ".wall.pb.gz";
 inline constexpr char kLeakSuffix[] = ".leak.pb.gz";
 inline constexpr char kMemorySuffix[] = ".memory.pb.gz";
+inline constexpr char kPeakSuffix[] = ".peak.pb.gz";
+inline constexpr char kGrowthSuffix[] = ".growth.pb.gz";
 inline constexpr char kThreadsSuffix[] = ".threads.pb.gz";
 
 class OutputPattern {

@@ -168,7 +168,7 @@ std::vector<GrowthWindow> FindGrowth(const std::string& file, const Profile& pro
     const std::string comment(CommentValue(profile, "growth-" + window.name));
     if (comment.empty()) {
       throw Failure(Printable(file) +
-                    " is no profile of growth: heapprof_write_profile(\"growth\", ...) writes one");
+                    " is no profile of growth: heapprof dump --profile growth PID asks for one");
     }
     window.seconds = std::atof(comment.c_str());
     window.from_start = comment.find("since the start") != std::string::npos;

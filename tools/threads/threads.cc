@@ -220,7 +220,7 @@ void RunThreads(ThreadsRequest request) {
     constexpr uint64_t kMaxPid = 1 << 22;  // the kernel's
     if (const std::string wrong = WholeNumber(1, kMaxPid)(request.what); !wrong.empty()) throw Failure(wrong);
     request.dump.pid = std::stol(request.what);
-    request.dump.threads = true;
+    request.dump.profile = "threads";
     file = RequestDump(request.dump);
   }
   const Profile profile = LoadNamedProfile(file, request.load);

@@ -61,6 +61,23 @@ TEST_F(DumpReal, TheProgramsOwnOptions) {
   EXPECT_EQ(ExpectGoodProfiles(dir_.path()).size(), 2u);
 }
 
+TEST_F(DumpReal, WritesTheOtherProfilesToo) {
+  Start({PROGRAMS_DIR "/dump_subject"}, "output=p.%n:keep_dumps=1", true, "ready");
+  const Result heap = RunCommand({"dump", Pid()});
+  EXPECT_EQ(heap.out, dir_ / "p.0001.heap.pb.gz\n") << heap.Describe();
+  EXPECT_EQ(RunCommand({"dump", "--profile", "peak", Pid()}).out, dir_ / "p.0001.peak.pb.gz\n");
+  EXPECT_EQ(RunCommand({"dump", "--profile", "growth", Pid()}).out, dir_ / "p.0002.growth.pb.gz\n");
+  EXPECT_EQ(RunCommand({"memory", Pid()}).exit_status, 0);
+  EXPECT_EQ(access((dir_ / "p.0001.heap.pb.gz").c_str(), F_OK), 0) << "keep_dumps is for heap dumps";
+  EXPECT_THAT(RunCommand({"top", dir_ / "p.0001.peak.pb.gz"}).out, HasSubstr("inuse_space"));
+  EXPECT_EQ(RunCommand({"growth", dir_ / "p.0002.growth.pb.gz"}).exit_status, 0);
+  const Result unknown = RunCommand({"dump", "--profile", "goroutines", Pid()});
+  EXPECT_EQ(unknown.exit_status, 2);
+  EXPECT_EQ(unknown.err,
+            "heapprof: there is no profile goroutines: it is heap, peak, growth, memory or threads\n");
+  End();
+}
+
 // No symbols, and no library of that name.
 // Without waiting for what cannot come.
 TEST_F(DumpReal, WhatCannotBeWrittenIsSaidAtOnce) {
