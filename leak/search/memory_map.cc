@@ -7,24 +7,11 @@
 
 #include <initializer_list>
 
+#include "base/hex.h"
 #include "base/system/raw_syscall.h"
 
 namespace heapprof::leak {
 namespace {
-
-uintptr_t ReadHex(const char** at) {
-  uintptr_t value = 0;
-  for (;; ++*at) {
-    char c = **at;
-    if (c >= '0' && c <= '9') {
-      value = value * 16 + static_cast<uintptr_t>(c - '0');
-    } else if (c >= 'a' && c <= 'f') {
-      value = value * 16 + static_cast<uintptr_t>(c - 'a') + 10;
-    } else {
-      return value;
-    }
-  }
-}
 
 bool StartsWith(const char* text, const char* start) { return strncmp(text, start, strlen(start)) == 0; }
 

@@ -5,24 +5,11 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/system/raw_syscall.h"
 
 namespace heapprof {
 namespace {
-
-uint64_t ReadHex(const char** at) {
-  uint64_t value = 0;
-  for (;; ++*at) {
-    const char c = **at;
-    if (c >= '0' && c <= '9') {
-      value = value * 16 + static_cast<uint64_t>(c - '0');
-    } else if (c >= 'a' && c <= 'f') {
-      value = value * 16 + static_cast<uint64_t>(c - 'a') + 10;
-    } else {
-      return value;
-    }
-  }
-}
 
 // "start-end rwxp offset major:minor inode   name"; `line` ends with a NUL.
 bool ParseArea(const char* line, Area* area) {

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <gtest/gtest.h>
 
+#include "base/hex.h"
+
 namespace heapprof {
 namespace {
 
@@ -35,6 +37,21 @@ TEST(TextTest, WhatDoesNotFitIsCutAndSaid) {
 TEST(TextTest, ErrnoTextsAreTheSystems) {
   EXPECT_STREQ(ErrnoText(ENOSPC), "No space left on device");
   EXPECT_STREQ(ErrnoText(123456), "unknown error");
+}
+
+TEST(HexTest, ReadsDigitsAndStandsBehindThem) {
+  const char* at = "7f00ffffabcd-0 DEAD";
+  EXPECT_EQ(ReadHex(&at), 0x7f00ffffabcdu);
+  EXPECT_STREQ(at, "-0 DEAD");
+  ++at;
+  EXPECT_EQ(ReadHex(&at), 0u);
+  EXPECT_STREQ(at, " DEAD");
+  ++at;
+  EXPECT_EQ(ReadHex(&at), 0u) << "the kernel writes them in lower case";
+  EXPECT_STREQ(at, "DEAD");
+  at = "ffffffffffffffff";
+  EXPECT_EQ(ReadHex(&at), UINT64_MAX);
+  EXPECT_STREQ(at, "");
 }
 
 }  // namespace
