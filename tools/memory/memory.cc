@@ -135,6 +135,8 @@ void RunMemory(MemoryRequest request) {
     request.dump.pid = std::stol(request.what);
     request.dump.profile = "memory";
     file = RequestDump(request.dump);
+  } else if (request.what != "-" && access(request.what.c_str(), F_OK) != 0) {
+    throw Failure("there is no file " + Printable(request.what) + ", and it is no process id");
   }
   Profile profile = LoadNamedProfile(file, request.load);
   if (asked && !request.keep) unlink(file.c_str());  // where the folder is another's it stays

@@ -194,7 +194,10 @@ int RunGrowth(const GrowthRequest& request) {
     grown = PrintJson(windows, request);
   } else {
     for (size_t i = 0; i < windows.size(); ++i) grown += PrintWindow(windows[i], i, request);
-    std::printf(grown == 0
+    const bool too_young = std::all_of(windows.begin(), windows.end(),
+                                       [](const GrowthWindow& window) { return window.from_start; });
+    std::printf(too_young ? "too young to tell: after a start everything has grown; ask again after 90 s\n"
+                : grown == 0
                     ? "nothing grew for certain\n"
                     : "what is named grew for certain: all of it together is luck once in 1,000 times\n");
   }

@@ -92,5 +92,13 @@ TEST(MemoryCommand, WrongKindsAreNamedWithTheFile) {
   EXPECT_THAT(Command(heap, {"growth"}).err, HasSubstr("p.pb.gz is no profile of growth: "));
 }
 
+TEST(MemoryCommand, AWordThatIsNeitherAProcessNorAFileIsCalledSo) {
+  for (const char* command : {"memory", "threads"}) {
+    const Result result = RunCommand({command, "redis-server"});
+    EXPECT_EQ(result.exit_status, 2);
+    EXPECT_EQ(result.err, "heapprof: there is no file redis-server, and it is no process id\n");
+  }
+}
+
 }  // namespace
 }  // namespace heapprof::test

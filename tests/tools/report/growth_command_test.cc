@@ -76,6 +76,18 @@ TEST(Growth, WhereAllIsRecordedEveryGrowthIsCertain) {
   EXPECT_THAT(result.out, Not(HasSubstr("nothing grew")));
 }
 
+TEST(Growth, OfAYoungProcessNothingIsSaid) {
+  pb::Profile profile = Grown(20, 0, 40);
+  for (std::string& text : *profile.mutable_string_table()) {
+    if (text == "growth-1m: 75 s" || text == "growth-10m: 700 s")
+      text.insert(text.find(':'), ": 5 s, since the start");
+  }
+  const Result result = GrowthOf(profile, {"--fail-on-growth"});
+  EXPECT_EQ(result.exit_status, 0) << result.Describe();
+  EXPECT_THAT(result.out, HasSubstr("too young to tell"));
+  EXPECT_THAT(result.out, Not(HasSubstr("nothing grew")));
+}
+
 TEST(Growth, JsonHasTheSame) {
   const Result result = GrowthOf(Grown(20, 0, 40), {"--json"});
   EXPECT_EQ(result.exit_status, 0) << result.Describe();
