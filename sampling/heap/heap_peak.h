@@ -36,14 +36,14 @@ class HeapPeak {
   // is alone, and a bucket that keeps its value already, or need not.
   void CountAllocation(Bucket* bucket) {
     const uint32_t epoch = epoch_.load(std::memory_order_relaxed);
-    const bool usual = IsAlone(*bucket) && (IsAtPeak(epoch) || HasKept(*bucket, epoch));
-    if (__builtin_expect(!usual, 0)) return CountAllocationSlow(bucket);
+    if (Rarely(!IsAlone(*bucket))) return CountAllocationSlow(bucket);
+    if (Rarely(!HasKept(*bucket, epoch)) && Rarely(!IsAtPeak(epoch))) return CountAllocationSlow(bucket);
     AllocateAlone(bucket, static_cast<int64_t>(bucket->size), epoch);
   }
   void CountFree(Bucket* bucket) {
     const uint32_t epoch = epoch_.load(std::memory_order_relaxed);
-    const bool usual = IsAlone(*bucket) && !IsAtPeak(epoch) && HasKept(*bucket, epoch);
-    if (__builtin_expect(!usual, 0)) return CountFreeSlow(bucket);
+    if (Rarely(!IsAlone(*bucket)) || Rarely(IsAtPeak(epoch)) || Rarely(!HasKept(*bucket, epoch)))
+      return CountFreeSlow(bucket);
     AddAlone(&in_use_, -static_cast<int64_t>(bucket->size));
     AddAlone(&bucket->frees, 1);
   }
@@ -62,6 +62,8 @@ class HeapPeak {
   int64_t HighestBytes() const;
 
  private:
+  // Of each condition by itself: of a sum of them the compiler lays out the usual case with jumps.
+  static bool Rarely(bool condition) { return __builtin_expect(condition, 0) != 0; }
   static bool IsAtPeak(uint32_t epoch) { return (epoch & 1) == 0; }
   template <typename Word, typename Number>
   static Word AddAlone(std::atomic<Word>* word, Number number) {
@@ -69,7 +71,9 @@ class HeapPeak {
     word->store(sum, std::memory_order_relaxed);
     return sum;
   }
-  static bool IsAlone(const Bucket& bucket) { return IsOnlyThread() && bucket.weight == 0; }
+  static bool IsAlone(const Bucket& bucket) {
+    return !Rarely(!IsOnlyThread()) && !Rarely(bucket.weight != 0);
+  }
   static bool HasKept(const Bucket& bucket, uint32_t epoch) {
     // acquire: the counts are read after it, see Keep.
     return static_cast<uint32_t>(bucket.at_peak.load(std::memory_order_acquire)) == epoch;
