@@ -110,6 +110,10 @@ void FindNextFunctions() {
   FindNext("chroot", &g_next.chroot);
   FindNext("capset", &g_next.capset);
   FindNext("prctl", &g_next.prctl);
+  FindNext("waitpid", &g_next.waitpid);
+  FindNext("wait3", &g_next.wait3);
+  FindNext("wait4", &g_next.wait4);
+  FindNext("waitid", &g_next.waitid);
   FindNext("syscall", &hp_next_syscall);
 }
 

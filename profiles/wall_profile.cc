@@ -106,7 +106,11 @@ int Start(int fd, int hz) {
 void SayIfCutShort(const wall::WallProfile& profile) {
   if (profile.rights_changed) {
     Say("the program changed its rights or its memory past libc: the wall-clock profile ends there");
-  } else if (profile.confined) {
+  } else if (profile.given_up == wall::GivenUp::kWaits) {
+    Say("the program waits for children of all kinds (__WALL), of which the watcher would be one: the "
+        "wall-clock "
+        "profile ends there");
+  } else if (profile.given_up == wall::GivenUp::kConfined) {
     Say("the program confined itself by seccomp: the wall-clock profile ends there");
   } else if (profile.not_resumed != 0) {
     Text<160> line;

@@ -9,7 +9,9 @@
 #include <mqueue.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <time.h>
 
 struct __user_cap_header_struct;
@@ -59,6 +61,10 @@ struct NextFunctions {
   int (*chroot)(const char*);
   int (*capset)(__user_cap_header_struct*, const __user_cap_data_struct*);
   int (*prctl)(int, ...);
+  pid_t (*waitpid)(pid_t, int*, int);
+  pid_t (*wait3)(int*, int, struct rusage*);
+  pid_t (*wait4)(pid_t, int*, int, struct rusage*);
+  int (*waitid)(idtype_t, id_t, siginfo_t*, int);
   int (*sigwait)(const sigset_t*, int*);
   int (*sigwaitinfo)(const sigset_t*, siginfo_t*);
   int (*sigtimedwait)(const sigset_t*, siginfo_t*, const timespec*);

@@ -29,7 +29,7 @@ auto WithoutWatcher(RightsCall kind, Call call) {
   auto result = call();
   if (!watched) return result;
   if (kind == RightsCall::kConfines && result >= 0) {
-    wall::GiveUp();
+    wall::GiveUp(wall::GivenUp::kConfined);
     return result;
   }
   const int saved = errno;

@@ -143,8 +143,8 @@ int Stop(void (*use)(const WallProfile& profile, void* argument), void* argument
   session->Finish(killed ? session->last_tick : session->ticks.Due(now));
   use({&session->counts, session->hz, session->ticks.period(), session->start, session->duration,
        session->samples, session->lost, session->stacks, session->truncated, session->stops, session->refused,
-       session->unwatched, session->late, rights_changed, session->confined, session->not_resumed,
-       killed && !rights_changed && !session->confined && session->not_resumed == 0},
+       session->unwatched, session->late, rights_changed, session->given_up, session->not_resumed,
+       killed && !rights_changed && session->given_up == GivenUp::kNo && session->not_resumed == 0},
       argument);
   session->Free();
   return 0;
@@ -180,9 +180,9 @@ void Resume() {
 }
 
 // Makes no system call: seccomp's strict mode would kill for it.
-void GiveUp() {
+void GiveUp(GivenUp reason) {
   WallSession* session = g_active.load(std::memory_order_relaxed);
-  if (session != nullptr) session->confined = true;
+  if (session != nullptr) session->given_up = reason;
 }
 
 bool HasLocationIn(uint64_t start, uint64_t limit) {

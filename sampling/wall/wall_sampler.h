@@ -15,6 +15,7 @@
 #include <atomic>
 
 #include "sampling/counts/stack_counts.h"
+#include "sampling/wall/given_up.h"
 
 namespace heapprof::wall {
 
@@ -25,7 +26,7 @@ struct WallProfile {
   int64_t period, start, duration;
   uint64_t samples, lost, stacks, truncated, stops, refused, unwatched, late;
   bool rights_changed;  // past libc, where the profile ended
-  bool confined;        // by seccomp, likewise
+  GivenUp given_up;     // likewise
   int not_resumed;      // the error for which none watched after a change of rights
   bool killed;          // the watcher
 };
@@ -46,7 +47,7 @@ void ThreadBegins();
 bool Pause();
 void Resume();
 // Instead of Resume: no watcher may begin any more, and the profile has what it has.
-void GiveUp();
+void GiveUp(GivenUp reason);
 
 // Of modules that dlclose unmaps; see sampling/module_watch.h. All signals are blocked.
 bool HasLocationIn(uint64_t start, uint64_t limit);

@@ -11,6 +11,7 @@
 #include <atomic>
 
 #include "sampling/counts/stack_counts.h"
+#include "sampling/wall/given_up.h"
 #include "sampling/wall/self_walks.h"
 #include "sampling/wall/tick_times.h"
 #include "sampling/wall/wait_kind.h"
@@ -102,7 +103,7 @@ struct WallSession {
   std::atomic<bool> by_signal;       // threads may not be traced: they walk themselves
   std::atomic<int> watcher;          // its id
   std::atomic<bool> rights_changed;  // the watcher ended for it
-  bool confined;
+  GivenUp given_up;
   int not_resumed;  // -errno
 
   // The watcher's, and when that has ended, of who ends the profile.

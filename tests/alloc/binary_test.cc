@@ -52,12 +52,13 @@ TEST(BinaryTest, TheArchiveDefinesExactlyTheList) {
   std::set<std::string> global =
       Names(Output({NM, "--extern-only", "--defined-only", "--format=posix", STATIC_LIBRARY}));
   std::set<std::string> listed = Lines(EXPORTS_FILE);
-  // alloc/wrappers/notify.cc, rights_calls.cc and signal_waits.cc are the shared library's only.
+  // alloc/wrappers/child_waits.cc, notify.cc, rights_calls.cc and signal_waits.cc are the shared library's
+  // only.
   for (const char* name :
-       {"timer_create", "timer_delete", "mq_notify", "sigwait",   "sigwaitinfo", "sigtimedwait",
-        "signalfd",     "setuid",       "seteuid",   "setgid",    "setegid",     "setreuid",
-        "setregid",     "setresuid",    "setresgid", "setgroups", "initgroups",  "unshare",
-        "setns",        "chroot",       "capset",    "prctl"}) {
+       {"timer_create", "timer_delete", "mq_notify",  "sigwait", "sigwaitinfo", "sigtimedwait", "signalfd",
+        "setuid",       "seteuid",      "setgid",     "setegid", "setreuid",    "setregid",     "setresuid",
+        "setresgid",    "setgroups",    "initgroups", "unshare", "setns",       "chroot",       "capset",
+        "prctl",        "waitpid",      "wait3",      "wait4",   "waitid"}) {
     EXPECT_EQ(listed.erase(name), 1u) << name;
   }
   EXPECT_EQ(global, listed);

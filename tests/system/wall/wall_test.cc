@@ -173,6 +173,18 @@ TEST(Wall, ThatAProgramConfinesItselfEndsIt) {
   EXPECT_GE(profiles[0].In("Work"), 15);
 }
 
+// strace's loop ends by ECHILD alone.
+TEST(Wall, WhoWaitsForChildrenOfAllKindsNeverSeesTheWatcher) {
+  ExpectWellBare({"wall_watched", "all_waits"});
+  ProgramRun run({Program("wall_watched"), "all_waits"}, "");
+  ExpectWell(run.Execute());
+  ASSERT_EQ(run.Said().size(), 1u) << run.result().err;
+  EXPECT_NE(run.Said()[0].find("waits for children of all kinds"), std::string::npos) << run.Said()[0];
+  const std::vector<CountProfile> profiles = WallProfiles(run);
+  ASSERT_EQ(profiles.size(), 1u);
+  EXPECT_GE(profiles[0].In("Work"), 30);
+}
+
 TEST(Wall, WhereNobodyMayTraceThreadsWalkThemselves) {
   for (const char* mode : {"untraced", "sandboxed"}) {
     SCOPED_TRACE(mode);

@@ -14,6 +14,7 @@
 //   unload     waits in libraries that it unloads
 //   checks     looks for leaks meanwhile
 //   unwatched  is killed: the watcher ends
+//   all_waits  waits for children of all kinds until there are none, as a tracer does
 #include <dirent.h>
 #include <dlfcn.h>
 #include <grp.h>
@@ -22,6 +23,7 @@
 #include <sched.h>
 #include <stddef.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -291,6 +293,28 @@ void Unwatched() {
   raise(SIGKILL);
 }
 
+void WaitForAllKinds() {
+  StartWall("all_waits.wall.pb.gz", 1000);
+  Work(30'000'000);
+  CHECK(waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD);
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) _exit(3);
+  int status = 0;
+  // One that it names is no matter of the watcher.
+  CHECK(waitpid(child, &status, __WALL) == child && WEXITSTATUS(status) == 3);
+  Work(30'000'000);
+  alarm(20);  // ends what waits for the watcher
+  errno = 0;
+  CHECK(wait4(-1, &status, __WALL, nullptr) == -1 && errno == ECHILD);
+  siginfo_t info;
+  CHECK(waitid(P_ALL, 0, &info, WEXITED | __WCLONE) == -1 && errno == ECHILD);
+  CHECK(wait3(&status, __WALL | WNOHANG, nullptr) == -1 && errno == ECHILD);
+  CHECK(ForEachChild([](const int*) {}) == 0);
+  Work(30'000'000);
+  StopWall();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -309,5 +333,6 @@ int main(int argc, char** argv) {
   if (mode == "unload") Unload();
   if (mode == "checks") Checks();
   if (mode == "unwatched") Unwatched();
+  if (mode == "all_waits") WaitForAllKinds();
   Finish();
 }
