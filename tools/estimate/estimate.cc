@@ -49,7 +49,9 @@ Estimator::Estimator(const Profile& profile, size_t type) : profile_(profile), t
       }
       has_pair_ = objects && bytes;
     }
-  } else if (period_unit == "nanoseconds" && header.period > 0) {
+  } else if (period_unit == "nanoseconds" && header.period > 0 && period_type != "wall") {
+    // Ticks of a wall clock are spread evenly, one in each period: they scatter far less than these limits,
+    // and how much depends on the thread.
     if (name == "samples") {
       kind_ = Kind::kTicks;
       tick_ = 1;

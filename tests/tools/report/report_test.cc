@@ -357,6 +357,19 @@ TEST_F(Report, FoldedHasOneLineForEachStack) {
   EXPECT_THAT(Run({"folded", "--json"}), HasSubstr("{\"frames\": [\"main\", \"Right\"], \"value\": 500}"));
 }
 
+// Those of a wall clock come one in each period, and say more than their number.
+TEST_F(Report, TicksOfTheCpuClockHaveLimits) {
+  for (const char* clock : {"cpu", "wall"}) {
+    profile_.mutable_period_type()->set_type(Intern(&profile_, clock));
+    profile_.mutable_period_type()->set_unit(Intern(&profile_, "nanoseconds"));
+    profile_.mutable_sample_type(3)->set_type(Intern(&profile_, clock));
+    profile_.mutable_sample_type(3)->set_unit(Intern(&profile_, "nanoseconds"));
+    profile_.set_period(100);
+    Write();
+    EXPECT_EQ(Run({"top", "--type", clock}).find("+-95%") != std::string::npos, clock == std::string("cpu"));
+  }
+}
+
 TEST_F(Report, WrongRequestsEndInOneLine) {
   const auto expect = [&](std::vector<std::string> words, const std::string& line) {
     words.push_back(path_);
