@@ -15,6 +15,8 @@
 #include "alloc/backend/backend.h"
 #include "alloc/backend/early_heap.h"
 #include "alloc/backend/heap_pages.h"
+#include "alloc/contention/interval.h"
+#include "alloc/contention/slots.h"
 #include "alloc/entry/controls.h"
 #include "alloc/entry/slow_path.h"
 #include "alloc/initial_stack.h"
@@ -215,6 +217,7 @@ void Start() {
   hp_delete_replaced = plain != &hp_own_delete || array != &hp_own_array_delete;
   SetVdsoClock(reinterpret_cast<VdsoClock*>(FindInVdso(getauxval(AT_SYSINFO_EHDR), "__vdso_clock_gettime")));
   FindNextFunctions();
+  PrepareSlots(g_next.signal != nullptr, FindNextInStaticProgram == nullptr);
   SetLibcSigaction(g_next.sigaction);
   RegisterForkHandlers();
   InitThreads();
@@ -265,6 +268,7 @@ __attribute__((constructor)) void WhenLibcIsUp() {
     const char* search_path = FindVariable(start.environment, "PATH=");
     leak::TrustCommand(search_path != nullptr ? search_path : "");
   }
+  if (GetOptions().contention_interval != 0) SetContentionInterval(GetOptions().contention_interval);
   leak::InstallLeakCheck();
   if (!GetOptions().children && !start.secure) LeaveChildrenAlone();
 }

@@ -6,6 +6,7 @@
 
 #include <initializer_list>
 
+#include "base/duration_text.h"
 #include "base/limits.h"
 #include "base/size_text.h"
 #include "base/text.h"
@@ -210,6 +211,10 @@ Verdict SetOption(Span key, Span value, Options* options) {
   if (key.Is("cpu_clock")) return verdict(ParseCpuClock(value, &options->cpu_clock));
   if (key.Is("cpu_at_start")) return verdict(ParseBool(value, &options->cpu_at_start));
   if (key.Is("cpu_signal")) return verdict(ParseSignal(value, &options->cpu_signal));
+  if (key.Is("contention_interval")) {
+    return verdict(
+        ReadDuration(value.data, value.size, kMaxContentionInterval, &options->contention_interval));
+  }
   if (key.Is("metadata_limit")) {
     uint64_t limit;
     constexpr uint64_t kMin = 1 << 20, kMax = uint64_t{1} << 40;

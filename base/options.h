@@ -40,6 +40,7 @@ struct Options {
   CpuClock cpu_clock = CpuClock::kAuto;
   int wall_hz = 20;
   bool wall_at_start = false;
+  uint64_t contention_interval = 0;  // ns; 0: no profiles of waits
   uint64_t metadata_limit = 256u << 20;
   uint64_t seed = 0;
   bool children = true;  // programs that this one starts are profiled, too

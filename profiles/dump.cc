@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <initializer_list>
 
 #include "base/lock/owner_lock.h"
 #include "base/options.h"
@@ -23,6 +24,7 @@
 #include "profiles/write/heap_profile.h"
 #include "profiles/write/named_profile.h"
 #include "proto/descriptor_sink.h"
+#include "sampling/contention/contention.h"
 #include "sampling/counts/named_profiles.h"
 #include "sampling/unwind/caller_frame.h"
 #include "sampling/unwind/walk.h"
@@ -68,6 +70,13 @@ struct FileDump {
         ExpandPattern(options.output, g_files_written, ".heap.pb.gz", &newest) &&
         strcmp(oldest.data(), newest.data()) != 0) {
       RawUnlink(oldest.data());
+      // Those of waits beside it.
+      for (const char* suffix : {".block.pb.gz", ".mutex.pb.gz"}) {
+        Text<kPathCapacity> beside;
+        if (ExpandPattern(options.output, g_files_written - options.keep_dumps, suffix, &beside)) {
+          RawUnlink(beside.data());
+        }
+      }
     }
   }
 
@@ -93,6 +102,7 @@ struct FileDump {
     int error = fits ? file.Open(name.data()) : -ENAMETOOLONG;
     if (error == 0) error = file.Close(WriteTo(file.fd()));
     if (error == 0 && path == nullptr) {
+      if (kind == SignalDump::kHeap) WriteWaits();
       ++written;  // a failure leaves no gap in the numbers
       if (kind == SignalDump::kHeap) RemoveOldest();
     }
@@ -115,6 +125,38 @@ struct FileDump {
     }
     DescriptorSink sink(fd);
     return WriteMemoryProfile(0, &sink, workspace);
+  }
+
+  // Beside the heap's, with the same number, if waits are or were recorded.
+  void WriteWaits() HP_REQUIRES(g_dump_lock) {
+    for (const char* name : {"block", "mutex"}) {
+      const NamedProfile* profile = ProcessProfiles().Lookup(name);
+      if (contention::Interval() == 0 && ProfileCount(*profile) == 0) continue;
+      Text<32> suffix;
+      suffix.Str(".").Str(name).Str(".pb.gz");
+      Text<kPathCapacity> file_name;
+      const bool fits = ExpandPattern(GetOptions().output, g_files_written + 1, suffix.data(), &file_name);
+      DumpFile file;
+      int error = fits ? file.Open(file_name.data()) : -ENAMETOOLONG;
+      if (error == 0) {
+        DescriptorSink sink(file.fd());
+        error = file.Close(WriteNamedProfile(*profile, 0, &sink, Cleared()));
+      }
+      if (error == 0 && !GetOptions().verbose) continue;
+      Text<kPathCapacity + 128> line;
+      if (error == 0) {
+        line.Str("wrote ").Str(file_name.data());
+      } else {
+        line.Str("cannot write ").Str(name).Str(" profile ").Str(file_name.data()).Str(": ");
+        line.Str(ErrnoText(-error));
+      }
+      Say(line);
+    }
+  }
+  // The workspace as the next writer wants it.
+  void* Cleared() {
+    memset(workspace, 0, NamedProfileWorkspaceSize());
+    return workspace;
   }
 };
 

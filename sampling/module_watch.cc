@@ -10,6 +10,7 @@
 #include "base/lock/spinlock.h"
 #include "base/memory/arena.h"
 #include "base/system/call_on_stack.h"
+#include "base/system/loader_lock.h"
 #include "base/system/signals_blocked.h"
 #include "sampling/counts/named_profiles.h"
 #include "sampling/cpu/cpu_sampler.h"
@@ -45,6 +46,12 @@ struct LoaderCounts {
 };
 
 LoaderCounts CountLoads() {
+  if (LoaderLockMayBeLost()) {
+    // Always others than before: the mappings are read each time.
+    static std::atomic<uint64_t> asked{uint64_t{1} << 63};
+    const uint64_t number = asked.fetch_add(1, std::memory_order_relaxed);
+    return {number, number};
+  }
   LoaderCounts counts = {0, 0};
   dl_iterate_phdr(
       [](dl_phdr_info* info, size_t, void* to) {
@@ -168,6 +175,7 @@ void ReadModules() {
   // _dl_find_object is always up to date: each pthread_create would take the lock, which all threads share,
   // for nothing.
   if constexpr (!unwind::kNeedsModuleSnapshot) return;
+  if (LoaderLockMayBeLost()) return;
   SignalsBlocked blocked;
   SpinLockHolder hold(&g_lock);
   unwind::TakeModuleSnapshot();

@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "alloc/contention/slots.h"
+#include "alloc/contention/waits.h"
 #include "alloc/entry/arena_reset.h"
 #include "alloc/entry/init.h"
 #include "alloc/entry/slow_path.h"
@@ -12,11 +14,13 @@
 #include "alloc/wrappers/next.h"
 #include "alloc/wrappers/threads.h"
 #include "base/lock/spinlock.h"
+#include "base/system/loader_lock.h"
 #include "base/system/process_copy.h"
 #include "base/system/raw_syscall.h"
 #include "base/system/signals_blocked.h"
 #include "leak/check.h"
 #include "profiles/triggers.h"
+#include "sampling/contention/contention.h"
 #include "sampling/counts/named_profiles.h"
 #include "sampling/cpu/cpu_sampler.h"
 #include "sampling/module_watch.h"
@@ -85,6 +89,7 @@ void UnlockTables() {
   ProcessProfiles().UnlockAfterFork(false);
   LabelSets().UnlockAfterFork(false);
   UnlockModulesAfterFork(false);
+  UnlockSlotsAfterFork(false);
   UnlockArenaResetInParent();
 }
 
@@ -95,8 +100,8 @@ void UnlockOurs() {
 
 bool TryLockOurs() {
   if (!LockArenaResetForFork()) return false;
-  if (LockModulesForFork() && LabelSets().LockForFork() && ProcessProfiles().LockForFork() &&
-      recorder::PrepareFork()) {
+  if (LockSlotsForFork() && LockModulesForFork() && LabelSets().LockForFork() &&
+      ProcessProfiles().LockForFork() && recorder::PrepareFork()) {
     return true;
   }
   UnlockTables();
@@ -151,10 +156,13 @@ void Parent() {
 }
 
 void ForgetParent(bool copied) {
+  if (copied || g_beside_threads) NoteForkBesideThreads();
   recorder::ChildAfterFork();
   ProcessProfiles().UnlockAfterFork(true);
   LabelSets().UnlockAfterFork(true);
   UnlockModulesAfterFork(true);
+  UnlockSlotsAfterFork(true);
+  contention::AfterForkInChild();
   UnlockArenaResetInChild();
   if (NotificationsAfterForkInChild != nullptr) NotificationsAfterForkInChild();
   ExecsAfterForkInChild();
@@ -195,10 +203,15 @@ int hpje_register_atfork(void (*prepare)(), void (*parent)(), void (*child)());
 int hpje_mutex_lock(pthread_mutex_t* mutex);
 #pragma GCC visibility pop
 
-// jemalloc's pthread_mutex_lock, which it calls when it has tried for a while.
+// jemalloc's pthread_mutex_lock, which it calls when it has tried for a while. Where the library is part of
+// the program, the program's import slots are ours: what waits for memory tells of no wait, as fork may wait
+// for it.
 int hpje_mutex_lock(pthread_mutex_t* mutex) {
   using heapprof::t_waiting;
-  if (!t_waiting.on) return pthread_mutex_lock(mutex);
+  if (!t_waiting.on) {
+    const auto lock = heapprof::g_real.mutex_lock;
+    return lock != nullptr ? lock(mutex) : pthread_mutex_lock(mutex);
+  }
   for (;;) {
     constexpr int64_t kSecond = 1'000'000'000;
     int64_t until = heapprof::RawMonotonicNanos() + heapprof::kForkPatience;

@@ -15,6 +15,7 @@
 
 #include <atomic>
 
+#include "alloc/contention/slots.h"
 #include "alloc/entry/init.h"
 #include "alloc/entry/slow_path.h"
 #include "alloc/wrappers/next.h"
@@ -42,16 +43,21 @@ extern "C" {
 HEAPPROF_EXPORT void* dlopen(const char* file, int mode) noexcept {
   heapprof::Initialize();
   if ((mode & RTLD_DEEPBIND) != 0 && file != nullptr) heapprof::TellOfDeepBind(file);
+  heapprof::UpdateSlotsOfNewModules();
+  heapprof::NoteLoad();
   return heapprof::g_next.dlopen(file, mode & ~RTLD_DEEPBIND);
 }
 
 HEAPPROF_EXPORT int dlclose(void* handle) noexcept {
   heapprof::Initialize();
   int saved = errno;
+  heapprof::UpdateSlotsOfNewModules();
   heapprof::BeforeUnload();
+  heapprof::BeginUnload();
   errno = saved;
   int result = heapprof::g_next.dlclose(handle);
   saved = errno;
+  heapprof::EndUnload();
   heapprof::AfterUnload();
   errno = saved;
   return result;

@@ -11,6 +11,7 @@
 #include <atomic>
 
 #include "alloc/backend/backend.h"
+#include "alloc/contention/slots.h"
 #include "alloc/entry/init.h"
 #include "alloc/entry/slow_path.h"
 #include "alloc/wrappers/next.h"
@@ -126,6 +127,7 @@ void ReadAttributes(const pthread_attr_t* attributes, ThreadStart* start) {
 int CreateThread(pthread_t* thread, const pthread_attr_t* attributes, void* (*function)(void*),
                  void* argument, const CallerFrame& caller) {
   AdoptIfCopy();
+  UpdateSlotsOfNewModules();
   auto* start = TakeStart();
   if (start == nullptr) return EAGAIN;
   start->function = function;

@@ -15,6 +15,7 @@ namespace heapprof {
 // lock_rank.cc has their names.
 enum class LockRank : uint8_t {
   kArenaReset = 1,
+  kSlots,
   kModules,
   kLabels,
   kNamed,
@@ -32,6 +33,8 @@ enum class LockRank : uint8_t {
   kCpuClocks,
   kCpuStacks,
   kWallWatcher,
+  // Of a few instructions, with nothing under it; handlers let it be where they have interrupted its holder.
+  kWaiters,
 };
 
 // How long a fork waits for a lock before it gives back those that it has: ns.

@@ -55,8 +55,8 @@ class SpinLockWord {
     // release: what was written under the lock is seen by the next holder.
     if ((state_.exchange(kUnlocked, std::memory_order_release) & kContended) != 0) Wake();
   }
-  // For a thread that is alone.
   bool IsFree() const { return state_.load(std::memory_order_relaxed) == kUnlocked; }
+  // For a thread that is alone.
   void AcquireAlone() { state_.store(OwnMark(), std::memory_order_relaxed); }
   void ReleaseAlone() { state_.store(kUnlocked, std::memory_order_relaxed); }
 
@@ -102,6 +102,9 @@ class HP_LOCKABLE SpinLock : private SpinLockWord {
     NoteHeld(kRank, false);
     Release();
   }
+  // Whether this thread holds it: the code that a handler has interrupted.
+  using SpinLockWord::IsFree;
+  using SpinLockWord::IsOwn;
   // Before a fork, with signals blocked. If this thread holds the lock already (a handler forks, and has
   // interrupted the holder), nothing changes, here and in the child. False: another thread has held the lock
   // for kForkPatience.

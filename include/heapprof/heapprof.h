@@ -27,16 +27,18 @@ int heapprof_dump_heap(const char* path);
 
 /* Writes a profile to the descriptor `fd`. `name` is "heap", "allocs", "peak" (what was in use when the
  * bytes in use were highest), "growth" (what was gained over the last minute, ten minutes, hour and day),
- * "memory" (resident memory, whole, by cause and stack), "threadcreate", "threads", or the name of a profile
- * that the program has made. debug 0: gzip'd profile.proto. debug 1: text with symbols. The heap's text has
- * the allocator's statistics, but not when a signal handler makes the call. debug 2: of "threads" only: text,
- * a paragraph for each thread. "threads" (or "goroutine", its name in Go) is where all threads are now. Each
- * is stopped for some ten microseconds, by tracing, and goes on with the call that it waited in; where
- * tracing is forbidden a signal that libc keeps for itself stands in, as for a leak check. A thread that
- * cannot be stopped (vfork, sleep that nothing interrupts) is named with the reason. 0 means that the profile
- * was written completely. Short writes are continued. If `fd` is a full pipe, the call waits for the reader,
- * and the thread's signals are delivered meanwhile. [signal-safe] Errors: -ENOENT no such profile, -EINVAL
- * bad debug, -EBADF, -EPIPE (raises no SIGPIPE), -EFBIG (raises no SIGXFSZ), ... of the write. */
+ * "memory" (resident memory, whole, by cause and stack), "threadcreate", "threads", "block" and "mutex" (what
+ * threads waited for each other, by who waited and by who unlocked; see heapprof_set_contention_interval), or
+ * the name of a profile that the program has made. debug 0: gzip'd profile.proto. debug 1: text with symbols.
+ * The heap's text has the allocator's statistics, but not when a signal handler makes the call. debug 2: of
+ * "threads" only: text, a paragraph for each thread. "threads" (or "goroutine", its name in Go) is where all
+ * threads are now. Each is stopped for some ten microseconds, by tracing, and goes on with the call that it
+ * waited in; where tracing is forbidden a signal that libc keeps for itself stands in, as for a leak check. A
+ * thread that cannot be stopped (vfork, sleep that nothing interrupts) is named with the reason. 0 means that
+ * the profile was written completely. Short writes are continued. If `fd` is a full pipe, the call waits for
+ * the reader, and the thread's signals are delivered meanwhile. [signal-safe] Errors: -ENOENT no such
+ * profile, -EINVAL bad debug, -EBADF, -EPIPE (raises no SIGPIPE), -EFBIG (raises no SIGXFSZ), ... of the
+ * write. */
 int heapprof_write_profile(const char* name, int fd, int debug);
 
 /* Sets the mean number of bytes between samples: 0 = off, 1 = every allocation. Takes effect in every thread
@@ -46,6 +48,15 @@ int heapprof_set_sample_interval(size_t bytes);
 
 /* The mean number of bytes between samples now in force. [signal-safe] */
 size_t heapprof_sample_interval(void);
+
+/* Sets the mean time of waiting between samples of the profiles "block" and "mutex", in nanoseconds: 0 = off,
+ * 1 = every wait. What was sampled before stays in the profiles. Switching on takes some milliseconds in a
+ * program of many modules. Not for signal handlers. Errors: -EINVAL more than an hour; -ENOTSUP the program
+ * is linked with -static. */
+int heapprof_set_contention_interval(uint64_t nanoseconds);
+
+/* The interval now in force. [signal-safe] */
+uint64_t heapprof_contention_interval(void);
 
 /* The profile "peak" tells of the time from now on; without, of the time since the start of the process.
  * Errors: none today; 0 is returned. [signal-safe] */

@@ -44,8 +44,8 @@ enum class Format {
   kThreads = 2,  // of "threads" only: text, a paragraph for each thread
 };
 
-// Writes the profile `name` ("heap", "allocs", "threadcreate", "threads" or one of the program's) to the
-// descriptor `fd`. [signal-safe] Errors: no_such_file_or_directory: no such profile; those of write().
+// Writes the profile `name` ("heap", "allocs", "threadcreate", "threads", ..., or one of the program's) to
+// the descriptor `fd`. [signal-safe] Errors: no_such_file_or_directory: no such profile; those of write().
 inline std::error_code WriteProfile(const char* name, int fd, Format format = Format::kProto) noexcept {
   return ErrorOf(heapprof_write_profile(name, fd, static_cast<int>(format)));
 }
@@ -57,6 +57,15 @@ inline std::error_code SetSampleInterval(std::size_t bytes) noexcept {
 
 // The mean number of bytes between samples now in force. [signal-safe]
 inline std::size_t SampleInterval() noexcept { return heapprof_sample_interval(); }
+
+// Sets the mean time of waiting between samples of "block" and "mutex", in nanoseconds: 0 = off, 1 = every
+// wait. Errors: invalid_argument: more than an hour; not_supported: the program is linked with -static.
+inline std::error_code SetContentionInterval(std::uint64_t nanoseconds) noexcept {
+  return ErrorOf(heapprof_set_contention_interval(nanoseconds));
+}
+
+// The interval now in force. [signal-safe]
+inline std::uint64_t ContentionInterval() noexcept { return heapprof_contention_interval(); }
 
 // The profile "peak" tells of the time from now on. [signal-safe]
 inline void ResetPeak() noexcept { heapprof_reset_peak(); }

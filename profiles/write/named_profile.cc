@@ -5,11 +5,15 @@
 
 #include <algorithm>
 
+#include "base/hash.h"
 #include "base/system/raw_syscall.h"
 #include "profiles/write/count_proto.h"
 #include "profiles/write/frame_symbols.h"
+#include "profiles/write/proto_parts.h"
+#include "profiles/write/scaling.h"
 #include "profiles/write/text_labels.h"
 #include "profiles/write/text_profile.h"
+#include "sampling/contention/wait_sampler.h"
 
 namespace heapprof {
 namespace {
@@ -32,6 +36,16 @@ uint64_t ReturnAddressOf(const StackCounts& counts, uint32_t location) {
   return counts.AddressOf(location) + 1;
 }
 
+bool IsOfWaits(const NamedProfile& profile) {
+  return profile.kind == ProfileKind::kBlock || profile.kind == ProfileKind::kMutex;
+}
+
+// The count of waits, in whole ones: rounded by an offset that stays a stack's, so that totals are unbiased.
+int64_t WholeCount(int64_t count, uint64_t hash) {
+  const auto offset = static_cast<int64_t>(RoundingOffset(MixBits(hash)) * static_cast<double>(kCountUnit));
+  return SaturatingSum(count, offset) / kCountUnit;
+}
+
 // The entries whose value is not 0, sorted by amounts, then by counts. Values may change while they are read:
 // each is read once.
 class Order {
@@ -49,7 +63,7 @@ class Order {
   Order& operator=(const Order&) = delete;
 
   // `sums` may be nullptr.
-  int Collect(const StackCounts& counts, const StackValues* sums) {
+  int Collect(const StackCounts& counts, const StackValues* sums, bool of_waits) {
     uint32_t entries = counts.count();
     bytes_ = (sizeof(Place) + sizeof(StackValue) + sizeof(uint32_t)) * (size_t{entries} + 1);
     places_ = static_cast<Place*>(RawMap(bytes_));
@@ -58,6 +72,7 @@ class Order {
     ids_ = reinterpret_cast<uint32_t*>(values_ + entries + 1);
     for (uint32_t id = 1; id <= entries; ++id) {
       StackValue value = sums != nullptr ? sums->Read(id) : StackValue{0, 0};
+      if (of_waits) value.count = WholeCount(value.count, counts.at(id).hash);
       // Of keys that were added without a value.
       value.count = SaturatingSum(value.count, static_cast<int64_t>(ValueOf(counts.at(id))));
       if (value.count == 0 && value.amount == 0) continue;
@@ -102,25 +117,56 @@ class Order {
   StackValue total_ = {0, 0};
 };
 
+void WriteLost(const void* argument, ProfileBuilder* builder) {
+  const auto* profile = static_cast<const NamedProfile*>(argument);
+  const uint64_t lost = profile->lost.load(std::memory_order_relaxed);
+  if (lost != 0) WriteComment("lost-samples", lost, builder);
+}
+
 // `unit` is nullptr where there are no amounts.
 int WriteProto(const NamedProfile& profile, const char* unit, const StackCounts& counts, const Order& order,
                ByteSink* sink, CountProtoWorkspace* workspace) {
-  const char* const amount = unit != nullptr ? "amount" : nullptr;
-  return WriteCountProto({&counts, profile.name, amount, unit, 1, RawRealtimeNanos(), 0, 0, 0, order.ids(),
-                          order.count(), nullptr, nullptr, order.values()},
-                         sink, workspace);
+  const bool of_waits = IsOfWaits(profile);
+  const char* const amount = of_waits ? "delay" : unit != nullptr ? "amount" : nullptr;
+  return WriteCountProto(
+      {&counts, of_waits ? "contentions" : profile.name, amount, unit, 1, RawRealtimeNanos(), 0, 0, 0,
+       order.ids(), order.count(), WriteLost, &profile, order.values()},
+      sink, workspace);
 }
 
-void WriteValue(StackValue value, const char* unit, TextStream* out) {
+// What the lines of entries begin with.
+enum class ValueForm { kCount, kCountAndAmount, kDelayAndCount };
+
+ValueForm FormOf(const NamedProfile& profile, const char* unit) {
+  if (IsOfWaits(profile)) return ValueForm::kDelayAndCount;
+  return unit != nullptr ? ValueForm::kCountAndAmount : ValueForm::kCount;
+}
+
+void WriteValue(StackValue value, ValueForm form, TextStream* out) {
+  if (form == ValueForm::kDelayAndCount) out->UDec(static_cast<uint64_t>(value.amount)).Str(" ");
   out->UDec(static_cast<uint64_t>(value.count));
-  if (unit != nullptr) out->Str(": ").UDec(static_cast<uint64_t>(value.amount));
+  if (form == ValueForm::kCountAndAmount) out->Str(": ").UDec(static_cast<uint64_t>(value.amount));
 }
 
-void WriteEntry(const StackCounts& counts, const Order::Place& place, const char* unit,
+void WriteTextHeader(const NamedProfile& profile, const char* unit, StackValue total, TextStream* out) {
+  if (IsOfWaits(profile)) {
+    // As Go has it, where readers know the form from. The values are scaled: the period is 1.
+    out->Str(profile.kind == ProfileKind::kBlock ? "--- contention:\n" : "--- mutex:\n");
+    out->Str("cycles/second=1000000000\n");
+    if (profile.kind == ProfileKind::kMutex) out->Str("sampling period=1\n");
+    return;
+  }
+  out->Str(profile.name).Str(" profile: total ");
+  WriteValue(total, FormOf(profile, unit), out);
+  if (unit != nullptr) out->Str(" ").Str(unit);
+  out->Str("\n");
+}
+
+void WriteEntry(const StackCounts& counts, const Order::Place& place, ValueForm form,
                 const ModuleTable& modules, const FrameSymbols& symbols, TextStream* out) {
   const CountedStack& entry = counts.at(place.id);
   const uint32_t* locations = counts.LocationsOf(entry);
-  WriteValue(place.value, unit, out);
+  WriteValue(place.value, form, out);
   out->Str(" @");
   for (uint32_t i = 0; i < entry.depth; ++i) out->Str(" ").Hex(ReturnAddressOf(counts, locations[i]));
   out->Str("\n");
@@ -143,13 +189,10 @@ int WriteText(const NamedProfile& profile, const char* unit, const StackCounts& 
   if (int error = symbols.Resolve(modules, address, counts.location_count(), workspace->scratch)) {
     return error;
   }
-  out.Str(profile.name).Str(" profile: total ");
-  WriteValue(order.total(), unit, &out);
-  if (unit != nullptr) out.Str(" ").Str(unit);
-  out.Str("\n");
+  WriteTextHeader(profile, unit, order.total(), &out);
   for (const Order::Place& place : order) {
     if (out.error() != 0) break;
-    WriteEntry(counts, place, unit, modules, symbols, &out);
+    WriteEntry(counts, place, FormOf(profile, unit), modules, symbols, &out);
   }
   return out.Flush();
 }
@@ -162,12 +205,12 @@ int WriteNamedProfile(const NamedProfile& profile, int debug, ByteSink* sink, vo
   // acquire: the unit and the counts were there before the values. Without values there are no amounts, and
   // the profile is written as if nobody knew of them.
   const StackValues* values = profile.values.load(std::memory_order_acquire);
-  const char* unit = values != nullptr ? profile.unit : nullptr;
+  const char* unit = values != nullptr ? profile.unit : IsOfWaits(profile) ? "nanoseconds" : nullptr;
   // acquire: pairs with the release that published it.
   const StackCounts* counts = profile.counts.load(std::memory_order_acquire);
   if (counts == nullptr) counts = &g_no_counts;
   Order order;
-  if (int error = order.Collect(*counts, values)) return error;
+  if (int error = order.Collect(*counts, values, IsOfWaits(profile))) return error;
   auto* space = static_cast<Workspace*>(workspace);
   return debug == 0 ? WriteProto(profile, unit, *counts, order, sink, &space->proto)
                     : WriteText(profile, unit, *counts, order, sink, &space->text);

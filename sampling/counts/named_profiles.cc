@@ -57,8 +57,8 @@ NamedProfiles& ProcessProfiles() { return g_profiles; }
 
 NamedProfile* NamedProfiles::At(size_t i) {
   if (i >= kBuiltIns) return custom_[i - kBuiltIns].load(std::memory_order_relaxed);
-  NamedProfile* const built_in[kBuiltIns] = {&allocs_, &growth_,        &heap_,   &memory_,
-                                             &peak_,   &thread_create_, &threads_};
+  NamedProfile* const built_in[kBuiltIns] = {&allocs_, &block_, &growth_,        &heap_,   &memory_,
+                                             &mutex_,  &peak_,  &thread_create_, &threads_};
   return built_in[i];
 }
 
@@ -155,8 +155,15 @@ size_t NamedProfiles::List(NamedProfile** out, size_t capacity) {
 
 uint64_t ProfileCount(const NamedProfile& profile) {
   if (profile.kind == ProfileKind::kThreads) return CountThreads();
-  const bool heap = profile.kind != ProfileKind::kThreadCreate && profile.kind != ProfileKind::kCustom;
-  return heap ? HeapBuckets().count() : profile.count.load(std::memory_order_relaxed);
+  switch (profile.kind) {
+    case ProfileKind::kThreadCreate:
+    case ProfileKind::kBlock:
+    case ProfileKind::kMutex:
+    case ProfileKind::kCustom:
+      return profile.count.load(std::memory_order_relaxed);
+    default:
+      return HeapBuckets().count();
+  }
 }
 
 int NamedProfiles::Add(NamedProfile* profile, const void* key, size_t skip, const CallerFrame& caller) {
@@ -238,6 +245,25 @@ uint32_t NamedProfiles::RecordThreadCreation(const CallerFrame& caller) {
   thread_create_.count.fetch_add(1, std::memory_order_relaxed);
   const uint32_t entry = CountIn(&thread_create_, stack);
   return entry == StackCounts::kOverflow ? 0 : entry;
+}
+
+void NamedProfiles::RecordWait(ProfileKind kind, const StackValue& scaled, const CallerFrame& caller) {
+  NamedProfile* profile = kind == ProfileKind::kMutex ? &mutex_ : &block_;
+  if (CurrentThread().inside || lock_.IsOwn()) {
+    profile->lost.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  auto* pcs = static_cast<uintptr_t*>(alloca(GetOptions().max_frames * sizeof(uintptr_t)));
+  CallerStack stack(caller, 0, pcs);
+  SpinLockHolder hold(&lock_);
+  StackCounts* counts = nullptr;
+  uint32_t entry = EntryOf(profile, stack, &counts);
+  if (entry != 0) entry = PutValue(profile, entry, {scaled.count, scaled.amount, "nanoseconds"});
+  if (entry == 0) {
+    profile->lost.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  profile->count.store(counts->count() - StackCounts::kOverflow, std::memory_order_relaxed);
 }
 
 // The profiles that count stacks, each given to use(StackCounts*).

@@ -3,8 +3,9 @@
 //
 // A custom profile holds keys, each with the stack that added it; its counts by stack are a StackCounts. Keys
 // may be added with a value, a count and an amount of some unit: their sums by stack are StackValues beside
-// the counts. The profile "threadcreate" counts the stacks that made threads; "threads" holds nothing, its
-// stacks are taken when it is written. Profiles are never deleted, so
+// the counts. The profile "threadcreate" counts the stacks that made threads, "block" and "mutex" sum up
+// samples of waits (sampling/contention/contention.h), scaled; "threads" holds nothing, its stacks are taken
+// when it is written. Profiles are never deleted, so
 // that a dump reads them at any time: the registry is append-only, and counts are read without the lock.
 //
 // Thread-safety: yes. Signal-safety: Lookup, List, ProfileCount and reading `counts` and `values`; the others
@@ -26,15 +27,27 @@
 
 namespace heapprof {
 
-enum class ProfileKind { kHeap, kAllocs, kMemory, kPeak, kGrowth, kThreadCreate, kThreads, kCustom };
+enum class ProfileKind {
+  kHeap,
+  kAllocs,
+  kMemory,
+  kPeak,
+  kGrowth,
+  kThreadCreate,
+  kThreads,
+  kBlock,
+  kMutex,
+  kCustom
+};
 
 struct NamedProfile {
   static constexpr size_t kMaxNameSize = 63, kMaxUnitSize = 63;
 
   char name[kMaxNameSize + 1];
   ProfileKind kind;
-  std::atomic<uint64_t> count{0};  // of keys; of threads made
-  // Of kThreadCreate and kCustom; nullptr before the first entry. Keys that were added with a value are not
+  std::atomic<uint64_t> count{0};  // of keys; of threads made; of stacks that waited
+  std::atomic<uint64_t> lost{0};   // samples of waits for which there was no room, or that could not be taken
+  // Of all but those of the heap; nullptr before the first entry. Keys that were added with a value are not
   // counted here, but their stacks are.
   std::atomic<StackCounts*> counts{nullptr};
   // Sums of the values by the entries of `counts`; nullptr: no key was ever added with one. `unit`, of the
@@ -74,6 +87,9 @@ class NamedProfiles {
 
   // The caller is about to make a thread. The entry of its stack; 0: none, for want of memory.
   uint32_t RecordThreadCreation(const CallerFrame& caller);
+  // Adds a scaled wait, whose count is in units of 1/kCountUnit, to the stack's sums in the profile of that
+  // kind. From a handler that has interrupted who holds our locks: it is lost, and counted.
+  void RecordWait(ProfileKind kind, const StackValue& scaled, const CallerFrame& caller);
 
   // Of modules that dlclose unmaps; see sampling/module_watch.h. The first: whether any profile has a stack.
   bool HasStacks();
@@ -85,7 +101,7 @@ class NamedProfiles {
 
  private:
   struct CallerStack;
-  static constexpr size_t kBuiltIns = 7;
+  static constexpr size_t kBuiltIns = 9;
 
   // The i-th of all.
   NamedProfile* At(size_t i);
@@ -100,9 +116,11 @@ class NamedProfiles {
 
   SpinLock<LockRank::kNamed> lock_;
   NamedProfile allocs_ = {"allocs", ProfileKind::kAllocs};
+  NamedProfile block_ = {"block", ProfileKind::kBlock};
   NamedProfile growth_ = {"growth", ProfileKind::kGrowth};
   NamedProfile heap_ = {"heap", ProfileKind::kHeap};
   NamedProfile memory_ = {"memory", ProfileKind::kMemory};
+  NamedProfile mutex_ = {"mutex", ProfileKind::kMutex};
   NamedProfile peak_ = {"peak", ProfileKind::kPeak};
   NamedProfile thread_create_ = {"threadcreate", ProfileKind::kThreadCreate};
   NamedProfile threads_ = {"threads", ProfileKind::kThreads};
@@ -114,7 +132,8 @@ class NamedProfiles {
 // Those of this process.
 NamedProfiles& ProcessProfiles();
 
-// Keys, threads made, threads now, or, of those of the heap, the process' stacks with their sizes.
+// Keys, threads made, threads now, stacks that waited, or, of those of the heap, the process' stacks with
+// their sizes.
 uint64_t ProfileCount(const NamedProfile& profile);
 
 }  // namespace heapprof

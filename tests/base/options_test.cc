@@ -29,6 +29,33 @@ TEST_F(OptionsTest, DefaultsAreTheDocumentedOnes) {
   EXPECT_FALSE(options_.dump_at_exit);
 }
 
+TEST_F(OptionsTest, DurationsHaveUnits) {
+  EXPECT_EQ(options_.contention_interval, 0u);
+  const struct {
+    const char* text;
+    uint64_t nanos;
+  } kGood[] = {{"0", 0},
+               {"7", 7},
+               {"7ns", 7},
+               {"10us", 10'000},
+               {"3ms", 3'000'000},
+               {"2s", 2'000'000'000},
+               {"1m", 60'000'000'000},
+               {"1h", 3'600'000'000'000}};
+  for (const auto& good : kGood) {
+    Parse((std::string("contention_interval=") + good.text).c_str());
+    EXPECT_TRUE(g_complaints.empty()) << good.text;
+    EXPECT_EQ(options_.contention_interval, good.nanos) << good.text;
+  }
+  for (const char* bad :
+       {"", "us", "1d", "1 ms", "-1", "1.5ms", "2h", "3601s", "1nss", "18446744073709551616"}) {
+    options_.contention_interval = 5;
+    Parse((std::string("contention_interval='") + bad + "'").c_str());
+    EXPECT_EQ(g_complaints.size(), 1u) << bad;
+    EXPECT_EQ(options_.contention_interval, 5u) << bad;
+  }
+}
+
 TEST_F(OptionsTest, PairsAreSeparatedByColonCommaOrSpace) {
   Parse("sample_interval=4k:seed=7,verbose=1 dump_at_exit=1\tmax_frames=64");
   EXPECT_TRUE(g_complaints.empty());

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "alloc/contention/interval.h"
+
+#include <errno.h>
+
+#include <atomic>
+
+#include "alloc/contention/slots.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "sampling/contention/contention.h"
+
+namespace heapprof {
+
+int SetContentionInterval(uint64_t nanos) {
+  if (nanos > kMaxContentionInterval) return -EINVAL;
+  if (nanos != 0 && !HasSlots()) {
+    static std::atomic<bool> told{false};
+    if (!told.exchange(true, std::memory_order_relaxed)) {
+      Say("contention_interval is ignored: a statically linked program has no import slots to see waits by");
+    }
+    return -ENOTSUP;
+  }
+  // From one interval to another no slot changes, and from one call to the next only what has come since.
+  contention::SetInterval(nanos);
+  UpdateSlots();
+  return 0;
+}
+
+}  // namespace heapprof

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// The import slots of one module.
+//
+// To be used inside of dl_iterate_phdr, whose lock keeps the module mapped. The loader may be at work on it
+// at the same time: slots on pages that it will make read-only and has not yet are let be. Relocations other
+// than JUMP_SLOT and GLOB_DAT (IRELATIVE, addresses in data) are let be, too.
+//
+// Thread-safety: one at a time. Signal-safety: yes. Allocates: never.
+#ifndef HEAPPROF_ALLOC_CONTENTION_MODULE_SLOTS_H_
+#define HEAPPROF_ALLOC_CONTENTION_MODULE_SLOTS_H_
+
+#include <link.h>
+#include <stddef.h>
+#include <stdint.h>
+
+namespace heapprof {
+
+// Slots that hold `real` are to hold `wrapper`, or the other way round.
+struct Redirection {
+  const char* name;
+  void* real;
+  void* wrapper;
+};
+inline constexpr size_t kMaxRedirections = 64;
+
+struct RedirectResult {
+  bool unresolved;  // a slot was changed that the loader had not resolved
+  int error;        // a page could not be made writable: -errno
+};
+
+class ModuleSlots {
+ public:
+  explicit ModuleSlots(const dl_phdr_info& info);
+  ModuleSlots(const ModuleSlots&) = delete;
+  ModuleSlots& operator=(const ModuleSlots&) = delete;
+
+  bool Contains(const void* address) const {
+    return reinterpret_cast<uintptr_t>(address) - start_ < limit_ - start_;
+  }
+  RedirectResult Redirect(const Redirection* all, size_t count, bool on);
+
+ private:
+  struct Table {
+    const ElfW(Rela) * begin;
+    size_t count;
+  };
+
+  template <typename Pointer>
+  Pointer At(uintptr_t address) const {
+    return reinterpret_cast<Pointer>(address < base_ ? address + base_ : address);
+  }
+  void ReadDynamic(const ElfW(Dyn) * dynamic);
+  bool IsOldVersion(uint32_t symbol) const;
+  const Redirection* Unresolved(uint32_t symbol, const Redirection* all, size_t count) const;
+  void Write(void** slot, void* value);
+  bool OpenPage(uintptr_t page);
+  void ClosePage();
+
+  uintptr_t base_;
+  uintptr_t start_ = UINTPTR_MAX, limit_ = 0;  // what is loaded
+  uintptr_t relro_start_ = 0, relro_limit_ = 0;
+  Table tables_[2] = {};  // DT_JMPREL, DT_RELA
+  const ElfW(Sym) * symbols_ = nullptr;
+  const char* strings_ = nullptr;
+  const ElfW(Half) * versions_ = nullptr;
+  const ElfW(Verneed) * needed_ = nullptr;
+  size_t needed_count_ = 0;
+  uintptr_t open_page_ = 0;  // made writable by us
+  RedirectResult result_ = {false, 0};
+};
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_ALLOC_CONTENTION_MODULE_SLOTS_H_

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "alloc/contention/slots.h"
+
+#include <dlfcn.h>
+#include <link.h>
+
+#include <atomic>
+#include <initializer_list>
+
+#include "alloc/contention/mapped_modules.h"
+#include "alloc/contention/module_slots.h"
+#include "alloc/contention/waits.h"
+#include "base/lock/spinlock.h"
+#include "base/system/loader_lock.h"
+#include "base/system/raw_syscall.h"
+#include "base/text.h"
+#include "sampling/contention/contention.h"
+
+namespace heapprof {
+namespace {
+
+SpinLock<LockRank::kSlots> g_lock;
+// Set by who found the lock taken: its holder goes round once more.
+std::atomic<bool> g_again{false};
+
+std::atomic<bool> g_loads{false};  // modules have come since the last round
+thread_local bool t_loaded __attribute__((tls_model("initial-exec"))) = false;
+
+// How many calls of dlclose are on their way, in all threads and in this one, whose destructors may come
+// here.
+std::atomic<uint32_t> g_unloads{0};
+thread_local uint32_t t_unloads __attribute__((tls_model("initial-exec"))) = 0;
+
+// Without the loader's lock a module could go while we are at it. Then the round comes after it.
+bool MustAwaitUnloads() { return LoaderLockMayBeLost() && g_unloads.load() != t_unloads; }
+
+// dlsym of modules: they ask for the names of what they have loaded. Jumps (-O2), as libc takes the module
+// that asks by the return address.
+void* (*g_dlsym)(void*, const char*);
+void* Dlsym(void* handle, const char* name) {
+  UpdateSlotsOfNewModules();
+  return g_dlsym(handle, name);
+}
+
+struct Redirections {
+  Redirection all[kMaxRedirections];
+  size_t count = 0;
+
+  void Add(const Wrapped& function) {
+    *function.real = dlsym(RTLD_DEFAULT, function.name);
+    if (*function.real == nullptr || function.wrapper == nullptr || count == kMaxRedirections) return;
+    all[count++] = {function.name, *function.real, function.wrapper};
+  }
+};
+Redirections g_redirections;
+
+// Set at the start.
+bool g_has_loader, g_in_library;
+
+void FindWaits() {
+  for (const Wrapped* list : {WrappedLocks(), WrappedWaits()}) {
+    for (const Wrapped* function = list; function->name != nullptr; ++function) g_redirections.Add(*function);
+  }
+  g_redirections.Add({"dlsym", AnyFunction(Dlsym), reinterpret_cast<void**>(&g_dlsym)});
+}
+
+struct Round {
+  bool on;
+  bool unresolved;  // some slot was changed before the loader had resolved it
+  int error;        // of finding the modules, or of making a page writable
+};
+
+int VisitModule(dl_phdr_info* info, size_t, void* argument) {
+  auto* round = static_cast<Round*>(argument);
+  ModuleSlots module(*info);
+  if (module.Contains(reinterpret_cast<const void*>(&VisitModule)) && g_in_library) return 0;
+  const RedirectResult result = module.Redirect(g_redirections.all, g_redirections.count, round->on);
+  round->unresolved |= result.unresolved;
+  if (result.error != 0) round->error = result.error;
+  return 0;
+}
+
+void VisitModules(Round* round) {
+  if (!LoaderLockMayBeLost()) {
+    dl_iterate_phdr(VisitModule, round);
+  } else if (const int error = VisitMappedModules(VisitModule, round)) {
+    round->error = error;
+  }
+}
+
+void GoRound() {
+  Round round = {contention::Interval() != 0, false, 0};
+  if (round.on && g_redirections.count == 0) FindWaits();
+  VisitModules(&round);
+  // A thread that was in the midst of resolving such a slot may have written what it found over ours.
+  if (round.on && round.unresolved) VisitModules(&round);
+  static std::atomic<bool> told{false};
+  if (round.error != 0 && !told.exchange(true, std::memory_order_relaxed)) {
+    Text<192> line;
+    Say(line.Str("some modules' calls are left out of the profiles of waits: cannot get at their pages: ")
+            .Str(ErrnoText(-round.error)));
+  }
+}
+
+}  // namespace
+
+void PrepareSlots(bool has_loader, bool in_library) {
+  g_has_loader = has_loader;
+  g_in_library = in_library;
+}
+
+bool HasSlots() { return g_has_loader; }
+
+void UpdateSlots() {
+  do {
+    // seq_cst, as the try of the lock: of two, one sees the other's.
+    g_again.store(true);
+    if (!g_lock.TryLock()) return;
+    while (!MustAwaitUnloads() && g_again.exchange(false)) GoRound();
+    g_lock.Unlock();
+  } while (!MustAwaitUnloads() && g_again.load());
+}
+
+void BeginUnload() {
+  ++t_unloads;
+  // seq_cst, as all of these: who goes round sees it, or we see the round.
+  ++g_unloads;
+  if (!LoaderLockMayBeLost()) return;
+  g_lock.Lock();
+  g_lock.Unlock();
+}
+
+void EndUnload() {
+  --t_unloads;
+  --g_unloads;
+  if (LoaderLockMayBeLost() && g_again.load()) UpdateSlots();
+}
+
+void NoteLoad() {
+  g_loads.store(true, std::memory_order_relaxed);
+  t_loaded = true;
+}
+
+void UpdateSlotsOfNewModules() {
+  // relaxed: a thread knows of its own loads.
+  if (!t_loaded && !g_loads.load(std::memory_order_relaxed)) return;
+  if (contention::Interval() == 0) return;
+  t_loaded = false;
+  g_loads.store(false, std::memory_order_relaxed);
+  UpdateSlots();
+}
+
+bool LockSlotsForFork() { return g_lock.LockForFork(); }
+
+void UnlockSlotsAfterFork(bool in_child) {
+  if (in_child) g_unloads.store(t_unloads);
+  g_lock.UnlockAfterFork(in_child);
+}
+
+}  // namespace heapprof

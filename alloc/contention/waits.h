@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// The functions of libc in which threads wait for each other, and what stands in for them while the profiles
+// "block" and "mutex" are on (slots.h puts it there).
+//
+// A wrapper does what its function does, with the same answer, errno and cancellation; it tells
+// sampling/contention/contention.h of the time that it took. Locks are tried first, where trying means the
+// same as locking: who gets one at once pays no clock. No frame of a wrapper is in any stack. Wrappers are
+// never unloaded: a thread that is inside one when the profiles are switched off goes on.
+//
+// Thread-safety: yes. Signal-safety: as the functions themselves. Allocates: never from the heap.
+#ifndef HEAPPROF_ALLOC_CONTENTION_WAITS_H_
+#define HEAPPROF_ALLOC_CONTENTION_WAITS_H_
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <threads.h>
+#include <time.h>
+
+#include "base/system/raw_syscall.h"
+#include "sampling/contention/contention.h"
+#include "sampling/contention/waiters.h"
+#include "sampling/unwind/caller_frame.h"
+
+namespace heapprof {
+
+// What the program would call without us.
+struct RealWaits {
+  int (*mutex_lock)(pthread_mutex_t*);
+  int (*mutex_trylock)(pthread_mutex_t*);
+  int (*mutex_timedlock)(pthread_mutex_t*, const timespec*);
+  int (*mutex_clocklock)(pthread_mutex_t*, clockid_t, const timespec*);
+  int (*mutex_unlock)(pthread_mutex_t*);
+  int (*rdlock)(pthread_rwlock_t*);
+  int (*tryrdlock)(pthread_rwlock_t*);
+  int (*timedrdlock)(pthread_rwlock_t*, const timespec*);
+  int (*clockrdlock)(pthread_rwlock_t*, clockid_t, const timespec*);
+  int (*wrlock)(pthread_rwlock_t*);
+  int (*trywrlock)(pthread_rwlock_t*);
+  int (*timedwrlock)(pthread_rwlock_t*, const timespec*);
+  int (*clockwrlock)(pthread_rwlock_t*, clockid_t, const timespec*);
+  int (*rwlock_unlock)(pthread_rwlock_t*);
+  int (*mtx_lock)(mtx_t*);
+  int (*mtx_trylock)(mtx_t*);
+  int (*mtx_timedlock)(mtx_t*, const timespec*);
+  int (*mtx_unlock)(mtx_t*);
+  int (*cond_wait)(pthread_cond_t*, pthread_mutex_t*);
+  int (*cond_timedwait)(pthread_cond_t*, pthread_mutex_t*, const timespec*);
+  int (*cond_clockwait)(pthread_cond_t*, pthread_mutex_t*, clockid_t, const timespec*);
+  int (*cond_signal)(pthread_cond_t*);
+  int (*cond_broadcast)(pthread_cond_t*);
+  int (*cnd_wait)(cnd_t*, mtx_t*);
+  int (*cnd_timedwait)(cnd_t*, mtx_t*, const timespec*);
+  int (*cnd_signal)(cnd_t*);
+  int (*cnd_broadcast)(cnd_t*);
+  int (*sem_wait)(sem_t*);
+  int (*sem_trywait)(sem_t*);
+  int (*sem_timedwait)(sem_t*, const timespec*);
+  int (*sem_clockwait)(sem_t*, clockid_t, const timespec*);
+  int (*barrier_wait)(pthread_barrier_t*);
+  int (*join)(pthread_t, void**);
+  int (*timedjoin)(pthread_t, void**, const timespec*);
+  int (*clockjoin)(pthread_t, void**, clockid_t, const timespec*);
+  int (*thrd_join)(thrd_t, int*);
+  long (*syscall)(long, long, long, long, long, long, long);
+};
+extern RealWaits g_real;
+
+// A function whose import slots are to be changed. nullptr for `wrapper`: it is only called by wrappers.
+struct Wrapped {
+  const char* name;
+  void* wrapper;
+  void** real;
+};
+
+// Lists that end with an entry without a name, in wrapped_locks.cc and wrapped_waits.cc. Not for two at a
+// time.
+const Wrapped* WrappedLocks();
+const Wrapped* WrappedWaits();
+
+template <typename Function>
+constexpr void* AnyFunction(Function* function) {
+  return reinterpret_cast<void*>(function);
+}
+
+inline uint64_t WaitClock() { return static_cast<uint64_t>(RawMonotonicNanos()); }
+
+// Of a function that may block for another reason than the time it is given.
+inline bool IsValidTime(const timespec* time) { return time->tv_nsec >= 0 && time->tv_nsec < 1'000'000'000; }
+inline bool IsWaitableClock(clockid_t clock) { return clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC; }
+
+// The lock is given back by the stack of `caller`: charges it with what others have waited. Returns it, for
+// RecordUnlock once the lock is free.
+inline uint64_t TakeWaited(const void* lock) {
+  return g_waiters.MayHaveWaiters(lock) ? g_waiters.TakeWaited(lock, WaitClock()) : 0;
+}
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_ALLOC_CONTENTION_WAITS_H_
