@@ -105,6 +105,8 @@ void FindNextFunctions() {
   FindNext("setregid", &g_next.setregid);
   FindNext("setresuid", &g_next.setresuid);
   FindNext("setresgid", &g_next.setresgid);
+  FindNext("setfsuid", &g_next.setfsuid);
+  FindNext("setfsgid", &g_next.setfsgid);
   FindNext("setgroups", &g_next.setgroups);
   FindNext("initgroups", &g_next.initgroups);
   FindNext("unshare", &g_next.unshare);

@@ -54,6 +54,8 @@ struct NextFunctions {
   int (*setregid)(gid_t, gid_t);
   int (*setresuid)(uid_t, uid_t, uid_t);
   int (*setresgid)(gid_t, gid_t, gid_t);
+  int (*setfsuid)(uid_t);
+  int (*setfsgid)(gid_t);
   int (*setgroups)(size_t, const gid_t*);
   int (*initgroups)(const char*, gid_t);
   int (*unshare)(int);

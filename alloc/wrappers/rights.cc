@@ -42,6 +42,7 @@ RightsCall KindOfRightsCall(long number, long first) {
         case PR_CAPBSET_DROP:
         case PR_CAP_AMBIENT:
         case PR_SET_SECUREBITS:
+        case PR_SET_DUMPABLE:  // who may trace it
           return RightsCall::kChanges;
         default:
           return RightsCall::kNone;

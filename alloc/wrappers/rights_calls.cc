@@ -42,6 +42,8 @@ HEAPPROF_CHANGES_RIGHTS(setreuid, (uid_t real, uid_t effective), real, effective
 HEAPPROF_CHANGES_RIGHTS(setregid, (gid_t real, gid_t effective), real, effective)
 HEAPPROF_CHANGES_RIGHTS(setresuid, (uid_t real, uid_t effective, uid_t saved), real, effective, saved)
 HEAPPROF_CHANGES_RIGHTS(setresgid, (gid_t real, gid_t effective, gid_t saved), real, effective, saved)
+HEAPPROF_CHANGES_RIGHTS(setfsuid, (uid_t id), id)
+HEAPPROF_CHANGES_RIGHTS(setfsgid, (gid_t id), id)
 HEAPPROF_CHANGES_RIGHTS(setgroups, (size_t count, const gid_t* groups), count, groups)
 HEAPPROF_CHANGES_RIGHTS(setns, (int fd, int kind), fd, kind)
 HEAPPROF_CHANGES_RIGHTS(chroot, (const char* path), path)

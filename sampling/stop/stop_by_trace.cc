@@ -27,13 +27,13 @@ int SignalOfStop(int status) {
   return status >> kEventShift == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
 }
 
-void LetGo(int tid, int signal, TracedRegisters* registers, const TaskFolder& folder) {
+bool LetGo(int tid, int signal, TracedRegisters* registers, const TaskFolder& folder) {
   // A signal that waits to be taken ends the call as ever.
   if (signal == 0 && RestartInterruptedCall(registers) && !folder.HasSignal(tid)) {
     iovec general = {registers, sizeof(*registers)};
     Trace(PTRACE_SETREGSET, tid, NT_PRSTATUS, &general);
   }
-  RawSyscall(SYS_ptrace, PTRACE_DETACH, tid, 0, signal);
+  return RawSyscall(SYS_ptrace, PTRACE_DETACH, tid, 0, signal) == 0;
 }
 
 int Tracer::Stop(ThreadTable* table, TaskFolder* folder, int64_t patience) {

@@ -62,8 +62,8 @@ class Tracer {
 // In the tracer: the signal that a thread was about to take when it stopped, by wait4's status; 0: none.
 int SignalOfStop(int status);
 // Lets a thread go that has stopped, with the signal that it was about to take. A call without a time limit
-// that the stop has ended begins anew.
-void LetGo(int tid, int signal, TracedRegisters* registers, const TaskFolder& folder);
+// that the stop has ended begins anew. False: it is being killed, and its end will have to be asked for.
+bool LetGo(int tid, int signal, TracedRegisters* registers, const TaskFolder& folder);
 
 }  // namespace heapprof
 

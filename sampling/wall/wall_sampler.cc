@@ -35,6 +35,20 @@ std::atomic<int> g_in_use{0};
 
 OwnerLock<LockRank::kWallWatcher> g_lock;  // taken with all signals blocked
 HP_CONSTINIT Watcher g_watcher;            // guarded by it
+// Calls under way that no watcher may outlive. The last of them to end sees to the next watcher: one that
+// began earlier would have the rights that another thread is just giving up. Changed under the lock, but for
+// GiveUp's.
+std::atomic<int> g_pausers{0};
+
+// False: that was of a parent of this process.
+bool EndPause(bool* was_last) {
+  int pausers = g_pausers.load(std::memory_order_relaxed);
+  do {
+    if (pausers <= 0) return false;
+  } while (!g_pausers.compare_exchange_weak(pausers, pausers - 1, std::memory_order_acq_rel));
+  *was_last = pausers == 1;
+  return true;
+}
 
 class InUse {
  public:
@@ -90,12 +104,13 @@ void AnswerWatcher(size_t slot, const ucontext_t& context) {
                              session->watcher.load(std::memory_order_relaxed));
 }
 
+// Under the lock.
 int StartWatcher(WallSession* session) {
-  g_lock.Lock();
+  session->paused = g_pausers.load(std::memory_order_acquire) != 0;
+  if (session->paused) return 0;
   const int error = g_watcher.Start(session);
   if (error == 0 && session->by_signal.load(std::memory_order_relaxed)) InstallSelfWalks(AnswerWatcher);
   if (error == 0) g_watched.store(true, std::memory_order_relaxed);
-  g_lock.Unlock();
   return error;
 }
 
@@ -113,14 +128,13 @@ int Start(int hz) {
   session->start_monotonic = RawMonotonicNanos();
   session->ticks = TickTimes(session->start_monotonic, kNanosPerSecond / hz, TrueRandom());
   session->layout = LayoutOfThreads();
+  g_lock.Lock();
   const int error = StartWatcher(session);
-  if (error != 0) {
-    session->Free();
-    return error;
-  }
   // The watcher's first list finds who was born before this.
-  g_active.store(session, std::memory_order_seq_cst);
-  return 0;
+  if (error == 0) g_active.store(session, std::memory_order_seq_cst);
+  g_lock.Unlock();
+  if (error != 0) session->Free();
+  return error;
 }
 
 bool Running() { return g_active.load(std::memory_order_relaxed) != nullptr && !IsCopy(); }
@@ -133,7 +147,7 @@ int Stop(void (*use)(const WallProfile& profile, void* argument), void* argument
   g_active.store(nullptr, std::memory_order_seq_cst);
   g_lock.Lock();
   const int64_t now = RawMonotonicNanos();
-  const bool killed = !g_watcher.alive();
+  const bool killed = !g_watcher.alive() && !session->paused;
   g_watcher.End();
   g_watched.store(false, std::memory_order_relaxed);
   g_lock.Unlock();
@@ -166,23 +180,36 @@ bool Pause() {
   InUse in_use;
   if (!IsOwn(in_use.session())) return false;
   g_lock.Lock();
-  const bool watched = g_watcher.alive();
-  if (watched) g_watcher.End();
+  g_pausers.fetch_add(1, std::memory_order_acq_rel);
+  // Under the lock it is the one that the watcher works for.
+  WallSession* session = g_active.load(std::memory_order_seq_cst);
+  if (session != nullptr && g_watcher.alive()) {
+    g_watcher.End();
+    session->paused = true;
+  }
   g_lock.Unlock();
-  return watched;
+  return true;
 }
 
 void Resume() {
+  if (IsCopy()) return;
   SignalsBlocked blocked;
-  InUse in_use;
-  if (!IsOwn(in_use.session())) return;
-  in_use.session()->not_resumed = StartWatcher(in_use.session());
+  g_lock.Lock();
+  bool was_last = false;
+  // Stop takes the profile away before it takes the lock: what it has ended does not begin again.
+  WallSession* session = g_active.load(std::memory_order_seq_cst);
+  const bool goes_on = EndPause(&was_last) && was_last && IsOwn(session);
+  if (goes_on && session->paused && session->given_up == GivenUp::kNo)
+    session->not_resumed = StartWatcher(session);
+  g_lock.Unlock();
 }
 
 // Makes no system call: seccomp's strict mode would kill for it.
 void GiveUp(GivenUp reason) {
   WallSession* session = g_active.load(std::memory_order_relaxed);
-  if (session != nullptr) session->given_up = reason;
+  if (session != nullptr && session->given_up == GivenUp::kNo) session->given_up = reason;
+  bool was_last;
+  EndPause(&was_last);
 }
 
 bool HasLocationIn(uint64_t start, uint64_t limit) {
@@ -205,6 +232,7 @@ bool ChildAfterFork() {
   g_active.store(nullptr, std::memory_order_relaxed);
   g_in_use.store(0, std::memory_order_relaxed);
   g_watched.store(false, std::memory_order_relaxed);
+  g_pausers.store(0, std::memory_order_relaxed);
   g_lock.ResetAfterFork();
   g_watcher.Forget();
   if (session == nullptr) return false;

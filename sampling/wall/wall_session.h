@@ -103,8 +103,9 @@ struct WallSession {
   std::atomic<bool> by_signal;       // threads may not be traced: they walk themselves
   std::atomic<int> watcher;          // its id
   std::atomic<bool> rights_changed;  // the watcher ended for it
-  GivenUp given_up;
-  int not_resumed;  // -errno
+  std::atomic<GivenUp> given_up;
+  std::atomic<bool> paused;  // its watcher ended for a call that it must not outlive
+  int not_resumed;           // -errno
 
   // The watcher's, and when that has ended, of who ends the profile.
   StackCounts counts;

@@ -30,11 +30,13 @@ struct KeptRegisters {
 };
 
 struct WatchedThread {
-  int tid;         // 0: a free place
-  int files;       // the descriptor of its schedstat; -1: none
-  uint32_t next;   // in its chain, or of free places
-  bool seized;     // it was asked to stop and has not
-  bool found;      // by the list that is being read
+  int tid;        // 0: a free place
+  int files;      // the descriptor of its schedstat; -1: none
+  uint32_t next;  // in its chain, or of free places
+  bool seized;    // it was asked to stop and has not
+  bool found;     // by the list that is being read
+  bool told;      // a wait in a handler has told of it; then `status` is what that said
+  int status;
   RunStamp stamp;  // at the last look
   Place place;     // that it waited in at the last look
   uint64_t hash;   // of the stack there

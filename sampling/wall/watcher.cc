@@ -31,9 +31,6 @@ constexpr size_t kFilesForOthers = 64;
 
 long Address(const void* pointer) { return reinterpret_cast<long>(pointer); }
 
-// Nothing is to be done but to end a wait.
-void OnChild(int, siginfo_t*, void*) {}
-
 void Handle(int number, void (*handler)(int, siginfo_t*, void*)) {
   KernelSigaction action = StopAction(handler);
   action.flags &= ~static_cast<unsigned long>(SA_RESTART | SA_ONSTACK);
@@ -115,16 +112,23 @@ int Watcher::Start(WallSession* session) {
   return error;
 }
 
+// Somebody may have stopped it, as those do who stop all processes of a user or of a container, and have let
+// only the program go on.
+void Watcher::WakeUp() {
+  RawSyscall(SYS_kill, process_, SIGCHLD);
+  RawSyscall(SYS_kill, process_, SIGCONT);
+}
+
 void Watcher::End() {
   if (memory_ == nullptr) return;
   phase_.store(kEnding, std::memory_order_release);
-  RawSyscall(SYS_kill, process_, SIGCHLD);
+  WakeUp();
   // With a limit, as the signal may have come just before it slept, and as it may have other rights than this
   // process by now.
   constexpr int64_t kSignalAgain = 2'000'000;
   while (int process = alive_.load(std::memory_order_acquire)) {
     FutexWaitForEnd(&alive_, process, kSignalAgain);
-    RawSyscall(SYS_kill, process_, SIGCHLD);
+    WakeUp();
   }
   // A thread of the program that waits for all kinds of children may have been faster.
   while (RawSyscall(SYS_wait4, process_, 0, __WALL, 0) == -EINTR) {
@@ -162,8 +166,11 @@ bool Watcher::Prepare() {
   const int folder = folder_->descriptor();
   CloseAllBut(folder);
   RawSyscall(SYS_prctl, PR_SET_NAME, Address("heapprof-wall"));
+  // What stops a group of processes does not stop it: it may hold a thread.
+  RawSyscall(SYS_setpgid, 0, 0);
   AskForShortTurns();
   seized_ = files_ = asked_by_signal_ = 0;
+  any_told_ = false;
   cpu_ = -1;
   moved_ = 0;
   next_list_ = rights_seen_ = 0;
@@ -179,13 +186,17 @@ bool Watcher::Prepare() {
   CatchFaults();
   session_->threads.ForEach([](WatchedThread* thread) {
     thread->files = -1;  // another watcher's
-    thread->seized = thread->walks_itself = false;
+    thread->seized = thread->walks_itself = thread->told = false;
     thread->stamp.runs = ~uint64_t{0};
   });
 #ifdef SYS_pidfd_open
   program_ = static_cast<int>(RawSyscall(SYS_pidfd_open, session_->pid, 0));
 #endif
   status_ = static_cast<int>(RawSyscall(SYS_openat, folder, Address("../status"), O_RDONLY | O_CLOEXEC, 0));
+  if (status_ < 0) {
+    error_ = status_;
+    return false;
+  }
   rights_ = HashOfRights();
   session_->watcher.store(static_cast<int>(RawSyscall(SYS_getpid)), std::memory_order_relaxed);
   session_->by_signal.store(!MayTrace(), std::memory_order_relaxed);
@@ -240,20 +251,30 @@ void Watcher::Sleep(int64_t until) {
 // Those lines of its status. Other threads may have other rights only by system calls past libc.
 uint64_t Watcher::HashOfRights() {
   static constexpr const char* kLines[] = {"Uid:", "Gid:", "Groups:", "Cap", "NoNewPrivs:", "Seccomp"};
-  char text[4096];
-  const ssize_t got = RawPread(status_, text, sizeof(text) - 1, 0);
-  if (got <= 0) return 0;
-  text[got] = '\0';
+  char text[1024], name[16];
   uint64_t hash = 1;
-  for (const char* line = text; *line != '\0';) {
-    bool counts = false;
-    for (const char* prefix : kLines) counts = counts || BeginsWith(line, prefix);
-    for (; *line != '\n' && *line != '\0'; ++line) {
-      if (counts) hash = MixBits(hash + static_cast<unsigned char>(*line));
+  off_t place = 0;
+  size_t column = 0;
+  bool counts = false;
+  // In pieces: the line of groups may have some hundred thousand characters.
+  for (ssize_t got; (got = RawPread(status_, text, sizeof(text), place)) > 0; place += got) {
+    for (const char* at = text; at != text + got; ++at) {
+      if (column < sizeof(name) - 1) {
+        name[column] = *at;
+        name[column + 1] = '\0';
+      }
+      if (*at == ':') {
+        for (const char* prefix : kLines) counts = counts || BeginsWith(name, prefix);
+      }
+      if (counts) hash = MixBits(hash + static_cast<unsigned char>(*at));
+      ++column;
+      if (*at == '\n') {
+        column = 0;
+        counts = false;
+      }
     }
-    if (*line == '\n') ++line;
   }
-  return hash;
+  return place == 0 ? 0 : hash;
 }
 
 // And the same memory: it may have called exec past libc.

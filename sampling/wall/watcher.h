@@ -21,6 +21,7 @@
 #ifndef HEAPPROF_SAMPLING_WALL_WATCHER_H_
 #define HEAPPROF_SAMPLING_WALL_WATCHER_H_
 
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <ucontext.h>
@@ -55,6 +56,7 @@ class Watcher {
   void Watch();
   uint64_t BlockAt(uint64_t n) const;
   bool ProgramGoesOn();
+  void WakeUp();
   bool HasSameRights();
   uint64_t HashOfRights();
   void Sleep(int64_t until);
@@ -75,7 +77,10 @@ class Watcher {
   void Record(WatchedThread* thread, const WalkResult& walk, WaitKind kind, uint32_t labels, uint64_t n);
   void Charge(WatchedThread* thread, uint64_t n, bool moved);
   void Ask(WatchedThread* thread, const Place& place, const RunStamp& stamp, uint64_t n);
+  bool Seize(int tid);
+  static void OnChild(int number, siginfo_t* info, void* context);
   void CollectStopped(uint64_t n);
+  void OnWaited(WatchedThread* thread, int status, uint64_t n);
   void OnStopped(WatchedThread* thread, int status, uint64_t n);
   bool MayTrace();
   bool RanOn(WatchedThread* thread);
@@ -101,7 +106,8 @@ class Watcher {
   int64_t woken_ = 0;      // when the tick that is under way began
   int64_t next_list_ = 0;  // no list of all threads is read before
   size_t seized_ = 0, asked_by_signal_ = 0, files_ = 0, max_files_ = 0;
-  size_t kernels_ = 0;  // threads that are listed and not watched
+  size_t kernels_ = 0;     // threads that are listed and not watched
+  bool any_told_ = false;  // some threads have WatchedThread::told
 };
 
 }  // namespace heapprof::wall

@@ -3,6 +3,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -21,12 +22,49 @@ namespace {
 
 long Address(const void* pointer) { return reinterpret_cast<long>(pointer); }
 
+// Whose SEIZE is under way beside threads that are seized.
+Watcher* g_seizing = nullptr;
+
+constexpr uint64_t kChildSignal = uint64_t{1} << (SIGCHLD - 1);
+
+void ChangeMask(int how) {
+  RawSyscall(SYS_rt_sigprocmask, how, Address(&kChildSignal), 0, sizeof(kChildSignal));
+}
+
 }  // namespace
+
+// A thread that calls exec past libc has a lock of the kernel's (cred_guard_mutex) while it waits for the end
+// of all others. One that is traced has not ended before its tracer has asked for its end, and PTRACE_SEIZE
+// waits for that lock: both would wait for ever. So the signal that tells of ends comes in meanwhile.
+bool Watcher::Seize(int tid) {
+  if (seized_ == asked_by_signal_) return Trace(PTRACE_SEIZE, tid, 0, nullptr) == 0;
+  g_seizing = this;
+  ChangeMask(SIG_UNBLOCK);
+  const bool seized = Trace(PTRACE_SEIZE, tid, 0, nullptr) == 0;
+  ChangeMask(SIG_BLOCK);
+  g_seizing = nullptr;
+  return seized;
+}
+
+// Elsewhere nothing is to be done but to end a wait. A wait tells of stops of traced threads, whatever it
+// asks for.
+void Watcher::OnChild(int, siginfo_t*, void*) {
+  if (g_seizing == nullptr) return;
+  for (;;) {
+    int status = 0;
+    const long tid = RawSyscall(SYS_wait4, -1, Address(&status), __WALL | WNOHANG, 0);
+    if (tid <= 0) return;
+    WatchedThread* thread = g_seizing->session_->threads.Find(static_cast<int>(tid));
+    if (thread == nullptr) continue;
+    thread->status = status;
+    thread->told = g_seizing->any_told_ = true;
+  }
+}
 
 void Watcher::Ask(WatchedThread* thread, const Place& place, const RunStamp& stamp, uint64_t n) {
   thread->asked = stamp;
   thread->asked_place = place;
-  if (Trace(PTRACE_SEIZE, thread->tid, 0, nullptr) == 0) {
+  if (Seize(thread->tid)) {
     thread->seized = true;
     ++seized_;
     ++session_->stops;
@@ -46,6 +84,14 @@ void Watcher::Ask(WatchedThread* thread, const Place& place, const RunStamp& sta
 
 // Who has stopped, or ended.
 void Watcher::CollectStopped(uint64_t n) {
+  if (any_told_) {
+    any_told_ = false;
+    session_->threads.ForEach([this, n](WatchedThread* thread) {
+      if (!thread->told) return;
+      thread->told = false;
+      OnWaited(thread, thread->status, n);
+    });
+  }
   if (asked_by_signal_ != 0) CollectSelfWalks(n);
   while (seized_ > asked_by_signal_) {
     int status = 0;
@@ -53,12 +99,13 @@ void Watcher::CollectStopped(uint64_t n) {
     if (tid <= 0) return;
     WatchedThread* thread = session_->threads.Find(static_cast<int>(tid));
     if (thread == nullptr || !thread->seized) continue;
-    if (WIFSTOPPED(status)) {
-      OnStopped(thread, status, n);
-    } else {
-      DropThread(thread, n);
-    }
+    OnWaited(thread, status, n);
   }
+}
+
+void Watcher::OnWaited(WatchedThread* thread, int status, uint64_t n) {
+  if (WIFSTOPPED(status)) return OnStopped(thread, status, n);
+  DropThread(thread, n);
 }
 
 // Asked of the call itself, for a thread that there is none of, and of a file that a tracer may read and
@@ -144,9 +191,10 @@ void Watcher::OnStopped(WatchedThread* thread, int status, uint64_t n) {
   thread->kept = KeptOf(registers);
   thread->has_kept = true;
   thread->hash = walk.hash;
-  LetGo(thread->tid, SignalOfStop(status), &registers, *folder_);
-  thread->seized = false;
-  --seized_;
+  if (LetGo(thread->tid, SignalOfStop(status), &registers, *folder_)) {
+    thread->seized = false;
+    --seized_;
+  }
   thread->stamp.runs = ~uint64_t{0};
   if (stamped) thread->stamp = stamp;
   const bool ran = stamped && stamp.runs == thread->asked.runs;

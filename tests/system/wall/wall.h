@@ -3,6 +3,12 @@
 #ifndef HEAPPROF_TESTS_SYSTEM_WALL_WALL_H_
 #define HEAPPROF_TESTS_SYSTEM_WALL_WALL_H_
 
+#include <dirent.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+
 #include "tests/system/cpu/load.h"
 
 extern "C" {
@@ -20,6 +26,39 @@ inline void StartWall(const char* name, int hz) {
 }
 inline void StopWall() {
   if (heapprof_stop_wall_profile != nullptr) CHECK(heapprof_stop_wall_profile() == 0);
+}
+
+NOINLINE inline void Work(int64_t nanos) { BurnFor(nanos); }
+
+// use(folder in /proc) for each process that is this one or its child.
+template <typename Use>
+int ForEachChild(Use use) {
+  DIR* folder = opendir("/proc");
+  CHECK(folder != nullptr);
+  int count = 0;
+  while (const dirent* entry = readdir(folder)) {
+    if (entry->d_name[0] < '0' || entry->d_name[0] > '9') continue;
+    const std::string path = std::string("/proc/") + entry->d_name;
+    FILE* status = fopen((path + "/status").c_str(), "r");
+    if (status == nullptr) continue;
+    char line[256];
+    int parent = 0, ids[4] = {};
+    while (fgets(line, sizeof(line), status) != nullptr) {
+      sscanf(line, "PPid: %d", &parent);
+      sscanf(line, "Uid: %d %d %d %d", &ids[0], &ids[1], &ids[2], &ids[3]);
+    }
+    fclose(status);
+    if (parent != getpid()) continue;
+    ++count;
+    use(ids);
+  }
+  closedir(folder);
+  return count;
+}
+
+NOINLINE inline void ShortLife() {
+  timespec time = {0, 200'000};
+  nanosleep(&time, nullptr);
 }
 
 #endif  // HEAPPROF_TESTS_SYSTEM_WALL_WALL_H_

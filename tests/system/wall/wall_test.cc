@@ -230,6 +230,32 @@ TEST(Wall, TheWatcherEndsWithAProgramThatIsKilled) {
   EXPECT_TRUE(gone);
 }
 
+TEST(Wall, ThreadsThatEndForAnExecPastLibcDoNotKeepItWaiting) {
+  ProgramRun run({Program("wall_hard"), "rawexec", "25"}, "wall_at_start=1:wall_hz=4000");
+  ExpectWell(run.Execute());
+}
+
+TEST(Wall, AWatcherThatSomebodyHasStoppedEnds) { OneProfile({"wall_hard", "halted"}); }
+
+TEST(Wall, NoWatcherBeginsWhileAnotherThreadGivesUpRights) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root has rights to give up";
+  ProgramRun run({Program("wall_hard"), "twothreads"}, "");
+  ExpectWell(run.Execute());
+}
+
+TEST(Wall, NoWatcherBeginsForAProfileThatEnds) { OneProfile({"wall_hard", "changing"}); }
+
+TEST(Wall, OfAProgramThatHidesItsMemoryMeanwhile) {
+  const CountProfile profile = OneProfile({"wall_hard", "hidden"});
+  EXPECT_EQ(profile.Comment("refused-stops"), "0");
+  EXPECT_GE(profile.In("Work"), 40);
+}
+
+TEST(Wall, AnotherUserForFilesIsNoEndOfTheProfile) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root has rights to give up";
+  EXPECT_GE(OneProfile({"wall_hard", "fileuser"}).In("Work"), 60);
+}
+
 TEST(Wall, OfAWholeRunByOption) {
   ProgramRun run({Program("wall_watched"), "alone"}, "wall_at_start=1:wall_hz=500");
   run.Execute();

@@ -41,34 +41,6 @@ extern __typeof__(heapprof_do_recoverable_leak_check) heapprof_do_recoverable_le
 
 namespace {
 
-NOINLINE void Work(int64_t nanos) { BurnFor(nanos); }
-
-// use(folder in /proc) for each process that is this one or its child.
-template <typename Use>
-int ForEachChild(Use use) {
-  DIR* folder = opendir("/proc");
-  CHECK(folder != nullptr);
-  int count = 0;
-  while (const dirent* entry = readdir(folder)) {
-    if (entry->d_name[0] < '0' || entry->d_name[0] > '9') continue;
-    const std::string path = std::string("/proc/") + entry->d_name;
-    FILE* status = fopen((path + "/status").c_str(), "r");
-    if (status == nullptr) continue;
-    char line[256];
-    int parent = 0, ids[4] = {};
-    while (fgets(line, sizeof(line), status) != nullptr) {
-      sscanf(line, "PPid: %d", &parent);
-      sscanf(line, "Uid: %d %d %d %d", &ids[0], &ids[1], &ids[2], &ids[3]);
-    }
-    fclose(status);
-    if (parent != getpid()) continue;
-    ++count;
-    use(ids);
-  }
-  closedir(folder);
-  return count;
-}
-
 int Threads() {
   struct stat status;
   CHECK(stat("/proc/self/task", &status) == 0);
@@ -119,11 +91,6 @@ void Dropped() {
   });
   Work(30'000'000);
   StopWall();
-}
-
-NOINLINE void ShortLife() {
-  timespec time = {0, 200'000};
-  nanosleep(&time, nullptr);
 }
 
 void Churn(int threads) {
