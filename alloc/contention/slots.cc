@@ -10,6 +10,7 @@
 #include "alloc/contention/mapped_modules.h"
 #include "alloc/contention/module_slots.h"
 #include "alloc/contention/waits.h"
+#include "base/constinit.h"
 #include "base/lock/spinlock.h"
 #include "base/system/loader_lock.h"
 #include "base/system/raw_syscall.h"
@@ -43,7 +44,7 @@ void* Dlsym(void* handle, const char* name) {
 }
 
 struct Redirections {
-  Redirection all[kMaxRedirections];
+  Redirection all[kMaxRedirections] = {};
   size_t count = 0;
 
   void Add(const Wrapped& function) {
@@ -52,7 +53,7 @@ struct Redirections {
     all[count++] = {function.name, *function.real, function.wrapper};
   }
 };
-Redirections g_redirections;
+HP_CONSTINIT Redirections g_redirections;
 
 // Set at the start.
 bool g_has_loader, g_in_library;
