@@ -118,7 +118,7 @@ void SayIfCutShort(const wall::WallProfile& profile) {
             .Str(ErrnoText(-profile.not_resumed)));
   } else if (profile.killed) {
     Say("the process that watched the threads was killed: the wall-clock profile ends there");
-  } else if (profile.refused != 0 && profile.refused >= profile.stops) {
+  } else if (profile.refused >= profile.stops && profile.truncated * 2 > profile.stacks) {
     Say("the threads may not be stopped (ptrace is forbidden here, or a debugger has them): the wall-clock "
         "profile lacks stacks");
   }

@@ -13,6 +13,8 @@ const char* NameOf(WaitKind kind) {
       return "processor";
     case WaitKind::kMemory:
       return "memory";
+    case WaitKind::kStopped:
+      return "stopped";
     case WaitKind::kLock:
       return "lock";
     case WaitKind::kSleep:

@@ -13,6 +13,7 @@ enum class WaitKind : uint8_t {
   kRunning,    // it does not wait
   kProcessor,  // for its turn: it could run
   kMemory,     // in no system call: a page
+  kStopped,    // by SIGSTOP or a debugger
   kLock,       // futex: a mutex, a condition variable, a join
   kSleep,
   kPoll,  // select, poll and epoll

@@ -20,6 +20,7 @@
 
 #include "sampling/unwind/walk.h"
 #include "sampling/wall/thread_files.h"
+#include "sampling/wall/wait_kind.h"
 
 namespace heapprof::wall {
 
@@ -54,6 +55,7 @@ struct WatchedThread {
   // While it is being stopped: what was read before.
   RunStamp asked;
   Place asked_place;
+  WaitKind asked_kind;
 };
 
 class WatchedThreads {

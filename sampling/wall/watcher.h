@@ -70,6 +70,7 @@ class Watcher {
   bool Stamp(WatchedThread* thread, RunStamp* stamp);
   void Look(WatchedThread* thread, uint64_t n);
   bool WalkWaiting(WatchedThread* thread, const Place& place, const RunStamp& stamp, uint64_t n);
+  WaitKind KindAt(const WatchedThread& thread, const Place& place) const;
   void FindControlBlock(WatchedThread* thread);
   uint32_t LabelsOf(const WatchedThread& thread);
   void ReadStackBounds(WatchedThread* thread);

@@ -197,8 +197,17 @@ bool Watcher::WalkWaiting(WatchedThread* thread, const Place& place, const RunSt
   thread->stamp = after;
   thread->place = place;
   thread->hash = walk.hash;
-  Record(thread, walk, KindOfCall(place.call), labels, n);
+  Record(thread, walk, KindAt(*thread, place), labels, n);
   return true;
+}
+
+// Who waits outside of system calls waits for memory, or stands still by order.
+WaitKind Watcher::KindAt(const WatchedThread& thread, const Place& place) const {
+  if (place.call < 0) {
+    const char letter = folder_->StatusOf(thread.tid).letter;
+    if (letter == 'T' || letter == 't') return WaitKind::kStopped;
+  }
+  return KindOfCall(place.call);
 }
 
 // The kernel knows a list for each thread, which libc keeps in the control block.

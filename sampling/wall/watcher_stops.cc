@@ -64,6 +64,7 @@ void Watcher::OnChild(int, siginfo_t*, void*) {
 void Watcher::Ask(WatchedThread* thread, const Place& place, const RunStamp& stamp, uint64_t n) {
   thread->asked = stamp;
   thread->asked_place = place;
+  thread->asked_kind = place.where == Place::kWaits ? KindAt(*thread, place) : WaitKind::kRunning;
   if (Seize(thread->tid)) {
     thread->seized = true;
     ++seized_;
@@ -78,7 +79,7 @@ void Watcher::Ask(WatchedThread* thread, const Place& place, const RunStamp& sta
   ++session_->refused;
   thread->place = {Place::kUnknown, -1, 0, 0};
   WaitKind kind = status.letter == 'R' ? WaitKind::kRunning : WaitKind::kOther;
-  if (place.where == Place::kWaits) kind = KindOfCall(place.call);
+  if (place.where == Place::kWaits) kind = thread->asked_kind;
   Record(thread, {0, true, false, 0}, kind, LabelsOf(*thread), n);
 }
 
@@ -201,7 +202,7 @@ void Watcher::OnStopped(WatchedThread* thread, int status, uint64_t n) {
   WaitKind kind = WaitKind::kRunning;
   thread->place = place;
   if (thread->asked_place.where == Place::kWaits) {
-    kind = KindOfCall(thread->asked_place.call);
+    kind = thread->asked_kind;
   } else if (thread->asked_place.where == Place::kUnknown && place.where == Place::kWaits && !ran) {
     kind = KindOfCall(place.call);
     ++thread->stamp.runs;  // once more, to go on waiting

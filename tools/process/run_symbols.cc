@@ -51,6 +51,9 @@ bool SymbolizeInPlace(const std::string& path, unsigned mode, const std::string&
   Tell(Printable(ShortName(path)) + ": " + summarize(std::move(profile)));
   return true;
 } catch (const Failure& failure) {
+  // Who asks a program for its threads or its memory reads the file and takes it away.
+  std::error_code error;
+  if (!std::filesystem::exists(path, error) && !error) return false;
   Tell(Printable(ShortName(path)) + " stays without symbols: " + failure.what());
   return true;
 }

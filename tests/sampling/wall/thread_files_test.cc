@@ -74,6 +74,7 @@ TEST(WaitKinds, EachHasAName) {
     EXPECT_STRNE(NameOf(static_cast<WaitKind>(kind)), nullptr) << int{kind};
   }
   EXPECT_EQ(KindOfCall(-1), WaitKind::kMemory);
+  EXPECT_STREQ(NameOf(WaitKind::kStopped), "stopped");
   EXPECT_EQ(KindOfCall(SYS_futex), WaitKind::kLock);
   EXPECT_EQ(KindOfCall(SYS_ppoll), WaitKind::kPoll);
   EXPECT_EQ(KindOfCall(SYS_getpid), WaitKind::kOther);

@@ -173,6 +173,12 @@ TEST(Wall, ThatAProgramConfinesItselfEndsIt) {
   EXPECT_GE(profiles[0].In("Work"), 15);
 }
 
+TEST(Wall, AProgramThatWasStoppedWaitedForNoMemory) {
+  const CountProfile profile = OneProfile({"wall_watched", "stopped"});
+  EXPECT_GE(profile.Labelled("wait", "stopped"), 20) << profile.Comments();
+  EXPECT_LE(profile.Labelled("wait", "memory"), 2);
+}
+
 // strace's loop ends by ECHILD alone.
 TEST(Wall, WhoWaitsForChildrenOfAllKindsNeverSeesTheWatcher) {
   ExpectWellBare({"wall_watched", "all_waits"});

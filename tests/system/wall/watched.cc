@@ -14,6 +14,7 @@
 //   unload     waits in libraries that it unloads
 //   checks     looks for leaks meanwhile
 //   unwatched  is killed: the watcher ends
+//   stopped    computes, and is stopped by its child for a while
 //   all_waits  waits for children of all kinds until there are none, as a tracer does
 #include <dirent.h>
 #include <dlfcn.h>
@@ -22,12 +23,14 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <atomic>
+#include <new>
 #include <string>
 #include <thread>
 #include <vector>
@@ -260,6 +263,31 @@ void Unwatched() {
   raise(SIGKILL);
 }
 
+void Stopped() {
+  const pid_t program = getpid();
+  void* const shared = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  CHECK(shared != MAP_FAILED);
+  auto* const computes = new (shared) std::atomic<bool>(false);
+  auto* const over = new (computes + 1) std::atomic<bool>(false);
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    while (!*computes) sched_yield();
+    const int64_t start = RealNanos();
+    CHECK(kill(program, SIGSTOP) == 0);
+    while (RealNanos() - start < 300'000'000) sched_yield();
+    *over = true;
+    CHECK(kill(program, SIGCONT) == 0);
+    _exit(0);
+  }
+  StartWall("stopped.wall.pb.gz", 100);
+  *computes = true;
+  while (!*over) {
+  }
+  StopWall();
+  CHECK(waitpid(child, nullptr, 0) == child);
+}
+
 void WaitForAllKinds() {
   StartWall("all_waits.wall.pb.gz", 1000);
   Work(30'000'000);
@@ -300,6 +328,7 @@ int main(int argc, char** argv) {
   if (mode == "unload") Unload();
   if (mode == "checks") Checks();
   if (mode == "unwatched") Unwatched();
+  if (mode == "stopped") Stopped();
   if (mode == "all_waits") WaitForAllKinds();
   Finish();
 }
