@@ -58,7 +58,7 @@ TEST(BinaryTest, TheArchiveDefinesExactlyTheList) {
        {"timer_create", "timer_delete", "mq_notify",  "sigwait", "sigwaitinfo", "sigtimedwait", "signalfd",
         "setuid",       "seteuid",      "setgid",     "setegid", "setreuid",    "setregid",     "setresuid",
         "setresgid",    "setgroups",    "initgroups", "unshare", "setns",       "chroot",       "capset",
-        "prctl",        "waitpid",      "wait3",      "wait4",   "waitid"}) {
+        "prctl",        "setfsuid",     "setfsgid",   "waitpid", "wait3",       "wait4",        "waitid"}) {
     EXPECT_EQ(listed.erase(name), 1u) << name;
   }
   EXPECT_EQ(global, listed);
