@@ -92,8 +92,14 @@ bool ExtentAt(uintptr_t address, HeapExtent* extent) {
   // relaxed: an arena of the program's that is made now is one whose records do not go this soon.
   if (g_records_may_vanish.load(std::memory_order_relaxed)) {
     if (RawReadOwnMemory(record, copy, sizeof(copy)) != static_cast<ssize_t>(sizeof(copy))) return false;
-    record = copy;
+  } else {
+    // Once, as it may change: what is checked is what is used.
+    for (size_t i = 0; i < sizeof(copy); i += sizeof(uint64_t)) {
+      const uint64_t part = Load(record + i);
+      memcpy(copy + i, &part, sizeof(part));
+    }
   }
+  record = copy;
   const uintptr_t start = Word(record, kAddress) & ~kPageMask;
   const uintptr_t size = Word(record, kSize) & ~kPageMask;
   if (start != address || size == 0) return false;

@@ -114,9 +114,9 @@ const void* NotingHooks(const void* hooks) {
   for (NotingSet* set = first; set != nullptr; set = set->next) {
     if (set->theirs == theirs && memcmp(&set->ours, &ours, sizeof(ours)) == 0) return set;
   }
+  RecordsMayVanish();
   auto* set = static_cast<NotingSet*>(RawMap(sizeof(NotingSet)));
   if (set == nullptr) return hooks;
-  RecordsMayVanish();
   set->theirs = theirs;
   set->ours = ours;
   set->next = first;

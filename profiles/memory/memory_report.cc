@@ -3,8 +3,6 @@
 
 #include <errno.h>
 
-#include <initializer_list>
-
 namespace heapprof {
 namespace {
 
@@ -33,8 +31,6 @@ int MemoryReport::Collect(const HeapSource& source, ResidentPages::Source best) 
   not_explained_ = Missing(process.resident, rows->Resident() + static_cast<uint64_t>(given.resident));
   const uint64_t mapped = Missing(process.size, rows->Mapped() + static_cast<uint64_t>(given.mapped));
   rows->Add(cause::kNotExplained, "", "", mapped, not_explained_);
-  // What the stacks are under has numbers too, before anything is written.
-  for (const char* name : {cause::kHeap, cause::kLive, cause::kRounding}) rows->Name(name);
   return 0;
 }
 

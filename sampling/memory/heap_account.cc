@@ -38,7 +38,8 @@ void HeapAccount::AddSlab(const HeapExtent& extent, uint64_t resident) {
   Count(&live_, used_resident, used);
   Count(&used_[extent.size_class], used_resident, used);
   Count(&slabs_[extent.size_class], resident - used_resident, mapped - used);
-  if (size < kSmallestFound) return;
+  // What is read of a slab that changes need not fit: all of it free, and yet with blocks in use.
+  if (size < kSmallestFound || used == 0) return;
   for (uint32_t i = 0; i < extent.blocks && i < 64; ++i) {
     if ((extent.free_bits >> i & 1) != 0) continue;
     const uint32_t id = LiveSamples().Peek(extent.block + i * size);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <initializer_list>
+
 #include "base/hash.h"
 #include "base/system/raw_syscall.h"
 
@@ -19,8 +21,15 @@ MemoryRows::~MemoryRows() {
 
 bool MemoryRows::Init() {
   space_ = static_cast<Space*>(RawMap(sizeof(Space)));
-  // Room for this one is kept, as it stands for all that find none.
-  return space_ != nullptr && Name(kOthers) == 1;
+  // Room for this one is kept, as it stands for all that find none; and for the causes.
+  if (space_ == nullptr || Name(kOthers) != 1) return false;
+  for (const char* name :
+       {cause::kHeap, cause::kLive, cause::kRounding, cause::kSlabs, cause::kCaches, cause::kDirty,
+        cause::kAllocator, cause::kMapped, cause::kStacks, cause::kThreadLocal, cause::kFiles, cause::kShared,
+        cause::kOwn, cause::kNotExplained}) {
+    Name(name);
+  }
+  return true;
 }
 
 uint32_t MemoryRows::Name(const char* name) {
@@ -60,7 +69,7 @@ void MemoryRows::Add(uint32_t first, uint32_t second, uint32_t third, uint64_t m
     if (row.names[0] != first || row.names[1] != second || row.names[2] != third) continue;
     row.mapped += mapped;
     row.resident += resident.all();
-    row.maybe_zero += resident.maybe_zero;
+    row.doubtful += resident.doubtful;
     return;
   }
 }
@@ -77,14 +86,27 @@ uint64_t MemoryRows::Mapped() const {
   return sum;
 }
 
-void MemoryRows::TakeZeroPages(uint64_t bytes) {
+uint64_t MemoryRows::ResidentUnder(uint32_t first) const {
+  uint64_t sum = 0;
+  for (uint32_t i = 0; i < row_count_; ++i) {
+    if (space_->rows[i].names[0] == first) sum += space_->rows[i].resident;
+  }
+  return sum;
+}
+
+void MemoryRows::TakeDoubtful(uint64_t bytes, uint32_t first) {
+  const auto concerns = [&](const MemoryRow& row) { return first == 0 || row.names[0] == first; };
   uint64_t most = 0;
-  for (uint32_t i = 0; i < row_count_; ++i) most += space_->rows[i].maybe_zero;
+  for (uint32_t i = 0; i < row_count_; ++i) {
+    if (concerns(space_->rows[i])) most += space_->rows[i].doubtful;
+  }
   if (most == 0) return;
   const double share = bytes < most ? static_cast<double>(bytes) / static_cast<double>(most) : 1;
   for (uint32_t i = 0; i < row_count_; ++i) {
     MemoryRow& row = space_->rows[i];
-    row.resident -= static_cast<uint64_t>(static_cast<double>(row.maybe_zero) * share);
+    if (!concerns(row)) continue;
+    row.resident -= static_cast<uint64_t>(static_cast<double>(row.doubtful) * share);
+    row.doubtful = 0;
   }
 }
 

@@ -29,7 +29,7 @@ struct MemoryRow {
   static constexpr int kNames = 3;
   uint32_t names[kNames];  // numbers of names; 0: none
   uint64_t resident, mapped;
-  uint64_t maybe_zero;  // of `resident`
+  uint64_t doubtful;  // of `resident`
 };
 
 class MemoryRows {
@@ -61,8 +61,11 @@ class MemoryRows {
   const MemoryRow& at(uint32_t i) const { return space_->rows[i]; }
   uint64_t Resident() const;
   uint64_t Mapped() const;
-  // Takes `bytes` off the pages that may be the page of zeros, from each row its share.
-  void TakeZeroPages(uint64_t bytes);
+  // Of the rows that begin with this name.
+  uint64_t ResidentUnder(uint32_t first) const;
+  // Takes `bytes` off the doubtful pages, from each row its share; then no more is doubtful. `first`: of the
+  // rows that begin with this name; 0: of all.
+  void TakeDoubtful(uint64_t bytes, uint32_t first = 0);
 
  private:
   static constexpr uint32_t kSlots = 2 * kMaxRows;

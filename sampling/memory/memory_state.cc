@@ -120,8 +120,9 @@ void MemoryState::VisitFile(const Area& area) {
   const ResidentBytes resident = pages_.Take(area.end);
   ResidentBytes own, cache;
   own.own = resident.own;
-  own.maybe_zero = resident.maybe_zero;
   cache.file = resident.file;
+  // Where pages of files are doubtful none are told as private.
+  (resident.own != 0 ? own : cache).doubtful = resident.doubtful;
   if (IsSharedMemory(area)) return rows_.Add(rows_.Name(cause::kShared), file, 0, mapped, resident);
   if (area.start >= g_image_start && area.end <= g_image_end) {
     return rows_.Add(rows_.Name(cause::kOwn), rows_.Name(kLibrary), 0, mapped, resident);
@@ -187,10 +188,15 @@ void MemoryState::AddHeapRows() {
   add(cause::kAllocator, "[changing]", heap_.unknown());
 }
 
-// Pages of zeros count for nothing; what is more than the kernel counts are these.
+// What is more than the kernel counts are pages of zeros, or of files that are in the page cache only.
 void MemoryState::Correct() {
+  if (pages_.source() == ResidentPages::Source::kCore) {
+    const uint32_t shared = rows_.Name(cause::kShared);
+    const uint64_t told = rows_.ResidentUnder(shared);
+    rows_.TakeDoubtful(told > process_.shared ? told - process_.shared : 0, shared);
+  }
   const uint64_t counted = rows_.Resident() + heap_.live().resident;
-  if (counted > process_.resident) rows_.TakeZeroPages(counted - process_.resident);
+  if (counted > process_.resident) rows_.TakeDoubtful(counted - process_.resident);
 }
 
 int MemoryState::Collect(ResidentPages::Source best) {

@@ -17,7 +17,7 @@ constexpr uintptr_t kPage = 4096;
 
 // Of runs: as PAGEMAP_SCAN has them, and one of ours.
 constexpr uint64_t kOfFile = 1 << 2, kPresent = 1 << 3, kZeroPage = 1 << 5;
-constexpr uint64_t kMaybeZero = uint64_t{1} << 32;
+constexpr uint64_t kDoubtful = uint64_t{1} << 32;
 
 // Linux' linux/fs.h since 6.7; older headers have it not.
 struct ScanArguments {
@@ -107,7 +107,7 @@ bool ResidentPages::ReadPageMap(size_t pages) {
     if ((entry & kEntryPresent) == 0) continue;
     const bool maybe_zero = (entry & (kEntryOfFile | kEntryExclusive)) == 0;
     const uint64_t flags =
-        kPresent | ((entry & kEntryOfFile) != 0 ? kOfFile : 0) | (maybe_zero ? kMaybeZero : 0);
+        kPresent | ((entry & kEntryOfFile) != 0 ? kOfFile : 0) | (maybe_zero ? kDoubtful : 0);
     if (!AddPage(at_ + i * kPage, flags)) {
       known_end_ = at_ + i * kPage;
       break;
@@ -126,7 +126,7 @@ void ResidentPages::AskCore(size_t pages) {
   }
   for (size_t i = 0; i < pages; ++i) {
     if ((buffers_->core[i] & 1) == 0) continue;
-    if (!AddPage(at_ + i * kPage, kPresent | (of_file_ ? kOfFile : 0))) {
+    if (!AddPage(at_ + i * kPage, kPresent | (of_file_ ? kOfFile | kDoubtful : 0))) {
       known_end_ = at_ + i * kPage;
       break;
     }
@@ -151,7 +151,7 @@ ResidentBytes ResidentPages::Take(uintptr_t end) {
       const uintptr_t from = std::max<uintptr_t>(run.start, at_), to = std::min<uintptr_t>(run.end, stop);
       if (from < to) {
         ((run.flags & kOfFile) != 0 ? sum.file : sum.own) += to - from;
-        if ((run.flags & kMaybeZero) != 0) sum.maybe_zero += to - from;
+        if ((run.flags & kDoubtful) != 0) sum.doubtful += to - from;
       }
       if (run.end > stop) break;
       ++next_run_;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which pages of a range are resident, as the kernel counts them for RSS.
 //
-//   the ioctl PAGEMAP_SCAN   since Linux 6.7: runs of pages; tells the page of zeros, which counts for
-//   nothing /proc/self/pagemap       64 bits a page; the page of zeros looks like one that is shared with a
-//   child mincore(2)               where neither may be read (a program that gave up privileges): of files it
-//   tells
-//                            what is in the page cache, whether this process has it or not
+// Asked for in this order:
+// - the ioctl PAGEMAP_SCAN, since Linux 6.7: runs of pages; tells the page of zeros, which counts for
+// nothing.
+// - /proc/self/pagemap, 64 bits a page; the page of zeros looks like one that is shared with a child.
+// - mincore(2), where neither may be read (a program that gave up privileges): of files it tells what is in
+//   the page cache, whether this process has it or not.
 // Thread-safety: an object belongs to one reader. Signal-safety: yes. Allocates: mmap only.
 #ifndef HEAPPROF_SAMPLING_MEMORY_RESIDENT_PAGES_H_
 #define HEAPPROF_SAMPLING_MEMORY_RESIDENT_PAGES_H_
@@ -16,15 +17,16 @@
 namespace heapprof {
 
 struct ResidentBytes {
-  uint64_t own = 0;         // private pages
-  uint64_t file = 0;        // pages of a file, or of shared memory
-  uint64_t maybe_zero = 0;  // of `own`: perhaps the page of zeros
+  uint64_t own = 0;   // private pages
+  uint64_t file = 0;  // pages of a file, or of shared memory
+  // Perhaps in no RSS: of `own` what may be the page of zeros, of `file` what mincore tells of.
+  uint64_t doubtful = 0;
 
   uint64_t all() const { return own + file; }
   ResidentBytes& operator+=(const ResidentBytes& other) {
     own += other.own;
     file += other.file;
-    maybe_zero += other.maybe_zero;
+    doubtful += other.doubtful;
     return *this;
   }
 };

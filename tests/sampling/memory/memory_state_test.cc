@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whatever tells of resident pages, the sums of memory of a known shape are the same.
+#include "sampling/memory/memory_state.h"
+
+#include <gtest/gtest.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+
+namespace heapprof {
+namespace {
+
+constexpr size_t kMiB = 1 << 20;
+constexpr size_t kMapped = 32 * kMiB, kPrivate = 8 * kMiB, kFile = 4 * kMiB, kShared = 2 * kMiB,
+                 kCopied = 1 * kMiB;
+
+struct Bytes {
+  uint64_t resident = 0, mapped = 0;
+};
+
+Bytes Of(const MemoryRows& rows, const std::string& first, const std::string& second = "",
+         const std::string& third = "") {
+  const std::string wanted[] = {first, second, third};
+  Bytes sum;
+  for (uint32_t i = 0; i < rows.count(); ++i) {
+    bool same = true;
+    for (int k = 0; k < MemoryRow::kNames; ++k) {
+      const uint32_t name = rows.at(i).names[k];
+      if (!wanted[k].empty() && (name == 0 || wanted[k] != rows.NameAt(name))) same = false;
+    }
+    if (!same) continue;
+    sum.resident += rows.at(i).resident;
+    sum.mapped += rows.at(i).mapped;
+  }
+  return sum;
+}
+
+class Shape {
+ public:
+  Shape() {
+    char path[] = "/tmp/heapprof_shape_XXXXXX";
+    fd_ = mkstemp(path);
+    path_ = path;
+    if (fd_ < 0 || ftruncate(fd_, kMapped) != 0) return;
+    memory_[0] = Map(MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    memory_[1] = Map(MAP_SHARED, fd_);
+    memory_[2] = Map(MAP_SHARED | MAP_ANONYMOUS, -1);
+    memory_[3] = Map(MAP_PRIVATE, fd_);
+    for (char* memory : memory_) {
+      if (memory == nullptr) return;
+      madvise(memory, kMapped, MADV_NOHUGEPAGE);
+    }
+    memset(memory_[0], 1, kPrivate);
+    memset(memory_[1], 1, kFile);
+    memset(memory_[2], 1, kShared);
+    memset(memory_[3], 1, kCopied);
+    good_ = true;
+  }
+  ~Shape() {
+    for (char* memory : memory_) {
+      if (memory != nullptr) munmap(memory, kMapped);
+    }
+    if (fd_ >= 0) close(fd_);
+    unlink(path_.c_str());
+  }
+  Shape(const Shape&) = delete;
+  Shape& operator=(const Shape&) = delete;
+  bool good() const { return good_; }
+  const std::string& path() const { return path_; }
+
+ private:
+  static char* Map(int flags, int fd) {
+    void* memory = mmap(nullptr, kMapped, PROT_READ | PROT_WRITE, flags, fd, 0);
+    return memory == MAP_FAILED ? nullptr : static_cast<char*>(memory);
+  }
+
+  int fd_ = -1;
+  std::string path_;
+  char* memory_[4] = {};
+  bool good_ = false;
+};
+
+class MemoryStateFrom : public testing::TestWithParam<ResidentPages::Source> {
+ protected:
+  // What the shape adds, as other memory of the process stays as it is.
+  static std::unique_ptr<MemoryState> Collect() {
+    auto state = std::make_unique<MemoryState>();
+    EXPECT_EQ(state->Collect(GetParam()), 0);
+    return state;
+  }
+  static const MemoryRows& rows(const MemoryState& state) { return state.rows(); }
+};
+
+TEST_P(MemoryStateFrom, HasTheSumsOfAKnownShape) {
+  const auto before = Collect();
+  const Shape shape;
+  ASSERT_TRUE(shape.good());
+  const auto state = Collect();
+  if (state->source() != GetParam()) GTEST_SKIP() << "the kernel does not tell of pages in this way";
+  const auto added = [&](const char* cause) {
+    return static_cast<double>(Of(rows(*state), cause).resident) -
+           static_cast<double>(Of(rows(*before), cause).resident);
+  };
+  constexpr double kNear = 256 << 10;
+  EXPECT_NEAR(added(cause::kMapped), kPrivate, kNear);
+  EXPECT_NEAR(added(cause::kShared), kShared, kNear);
+  EXPECT_EQ(Of(rows(*state), cause::kFiles, shape.path()).mapped, 2 * kMapped);
+  // mincore tells what is in the page cache, from which the copy is, too.
+  if (GetParam() != ResidentPages::Source::kCore) {
+    EXPECT_EQ(Of(rows(*state), cause::kFiles, shape.path(), "[page cache]").resident, kFile);
+    EXPECT_EQ(Of(rows(*state), cause::kFiles, shape.path(), "[data]").resident, kCopied);
+  }
+  // Nor more than VmRSS: what the page cache has of files that others use, too, is not this process'.
+  const auto all = static_cast<double>(rows(*state).Resident());
+  EXPECT_NEAR(all / static_cast<double>(state->process().resident), 1, 0.02);
+}
+
+INSTANTIATE_TEST_SUITE_P(Sources, MemoryStateFrom,
+                         testing::Values(ResidentPages::Source::kScan, ResidentPages::Source::kPageMap,
+                                         ResidentPages::Source::kCore));
+
+}  // namespace
+}  // namespace heapprof
