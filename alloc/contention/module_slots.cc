@@ -104,9 +104,9 @@ void ModuleSlots::ReadDynamic(const ElfW(Dyn) * dynamic) {
 }
 
 // Conditions have two layouts: a program that was linked before glibc 2.3.2 has functions of its own for the
-// older one.
+// older one. A module that names no version, since it was not linked with libc, gets the older one, too.
 bool ModuleSlots::IsOldVersion(uint32_t symbol) const {
-  if (versions_ == nullptr || needed_ == nullptr) return false;
+  if (versions_ == nullptr || needed_ == nullptr) return true;
   constexpr ElfW(Half) kHidden = 0x8000;
   const ElfW(Half) version = versions_[symbol] & static_cast<ElfW(Half)>(~kHidden);
   const ElfW(Verneed)* file = needed_;
@@ -119,7 +119,7 @@ bool ModuleSlots::IsOldVersion(uint32_t symbol) const {
     }
     file = reinterpret_cast<const ElfW(Verneed)*>(reinterpret_cast<const char*>(file) + file->vn_next);
   }
-  return false;
+  return true;
 }
 
 // Of a slot that leads to the module's own code still, which will have it resolved by name.

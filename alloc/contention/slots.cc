@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <string.h>
 
 #include <atomic>
 #include <initializer_list>
@@ -43,14 +44,48 @@ void* Dlsym(void* handle, const char* name) {
   return g_dlsym(handle, name);
 }
 
+link_map* ModuleOf(const void* address) {
+  Dl_info info;
+  void* map = nullptr;
+  return dladdr1(address, &info, &map, RTLD_DL_LINKMAP) != 0 ? static_cast<link_map*>(map) : nullptr;
+}
+
+// Whether a look-up has found the program's own stub, which is a jump through the program's slot: the program
+// is not position-independent and takes the function's address.
+bool IsStub(const void* function) {
+  Dl_info info;
+  void* symbol = nullptr;
+  return dladdr1(function, &info, &symbol, RTLD_DL_SYMENT) != 0 && symbol != nullptr &&
+         static_cast<const ElfW(Sym)*>(symbol)->st_shndx == SHN_UNDEF;
+}
+
+// Whether RTLD_NEXT leaves out no module but the program and the library.
+bool IsNextToProgram(const link_map* program) {
+  const link_map* own = ModuleOf(reinterpret_cast<const void*>(&IsNextToProgram));
+  if (program == nullptr || own == program) return program != nullptr;
+  // The kernel's module has no path, and none of these functions.
+  const link_map* next = program->l_next;
+  while (next != nullptr && strchr(next->l_name, '/') == nullptr) next = next->l_next;
+  return next == own;
+}
+
 struct Redirections {
   Redirection all[kMaxRedirections] = {};
   size_t count = 0;
 
   void Add(const Wrapped& function) {
-    *function.real = dlsym(RTLD_DEFAULT, function.name);
-    if (*function.real == nullptr || function.wrapper == nullptr || count == kMaxRedirections) return;
-    all[count++] = {function.name, *function.real, function.wrapper};
+    const char* name = function.name;
+    void* real = dlsym(RTLD_DEFAULT, name);
+    // A wrapper that calls a stub would come back to itself.
+    if (real != nullptr && IsStub(real)) {
+      // What stands between may have a function of that name: then only slots that hold libc's are changed.
+      const bool is_next = IsNextToProgram(ModuleOf(real));
+      real = dlsym(RTLD_NEXT, name);
+      if (!is_next) name = "";
+    }
+    *function.real = real;
+    if (real == nullptr || function.wrapper == nullptr || count == kMaxRedirections) return;
+    all[count++] = {name, real, function.wrapper};
   }
 };
 HP_CONSTINIT Redirections g_redirections;

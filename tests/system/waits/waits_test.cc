@@ -129,6 +129,16 @@ TEST_P(Switched, SlotsHoldWhatTheyHeldAndPagesTheirProtection) {
 INSTANTIATE_TEST_SUITE_P(Waits, Switched, testing::Values("lazy", "now", "noplt"),
                          [](const auto& info) { return info.param; });
 
+TEST(Waits, AWrapperCallsNoStubThatLeadsBackToIt) {
+  ProgramRun run({Program("own_stubs")}, "contention_interval=1", 10);
+  ExpectWell(run.Execute());
+}
+
+TEST(Waits, ConditionsOfTheOldLayoutStayOnes) {
+  ProgramRun run({Program("old_conditions"), Program("unversioned.so")}, "");
+  ExpectWell(run.Execute());
+}
+
 TEST(Waits, AreSwitchedOnAndOffBesideThreadsModulesAndForks) {
   const char* soak = getenv("HEAPPROF_SOAK");
   const std::string switches = std::to_string(1000 * (soak != nullptr ? atoi(soak) : 1));
