@@ -64,6 +64,12 @@ void MemoryState::WalkHeap(uintptr_t start, uintptr_t end) {
 
 void MemoryState::Piece(uintptr_t start, uintptr_t end, const OwnedRange* owned, const Area& area) {
   if (start >= end) return;
+  // The kernel may have joined the library's image to its neighbours.
+  for (const uintptr_t edge : {g_image_start, g_image_end}) {
+    if (owned != nullptr || start >= edge || edge >= end) continue;
+    Piece(start, edge, owned, area);
+    return Piece(edge, end, owned, area);
+  }
   using Owner = OwnedRange::Owner;
   if (owned != nullptr && owned->owner == Owner::kAllocator) return WalkHeap(start, end);
   const ResidentBytes resident = pages_.Take(end);

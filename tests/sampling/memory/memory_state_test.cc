@@ -118,6 +118,26 @@ TEST_P(MemoryStateFrom, HasTheSumsOfAKnownShape) {
   EXPECT_NEAR(all / static_cast<double>(state->process().resident), 1, 0.02);
 }
 
+// The kernel joins what is mapped next to the library's image to the image's last mapping.
+TEST_P(MemoryStateFrom, TellsTheLibrarysImageFromItsNeighbours) {
+  constexpr size_t kPart = 4 * kMiB;
+  void* all = mmap(nullptr, 3 * kPart, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(all, MAP_FAILED);
+  madvise(all, 3 * kPart, MADV_NOHUGEPAGE);
+  memset(all, 1, 3 * kPart);
+  const auto before = Collect();
+  const uintptr_t image = reinterpret_cast<uintptr_t>(all) + kPart;
+  SetOwnImage(image, image + kPart);
+  const auto state = Collect();
+  SetOwnImage(0, 0);
+  munmap(all, 3 * kPart);
+  EXPECT_EQ(Of(rows(*state), cause::kOwn, "[library]").mapped, kPart);
+  EXPECT_EQ(Of(rows(*state), cause::kOwn, "[library]").resident, kPart);
+  EXPECT_NEAR(static_cast<double>(Of(rows(*before), cause::kMapped).resident) -
+                  static_cast<double>(Of(rows(*state), cause::kMapped).resident),
+              kPart, 256 << 10);
+}
+
 INSTANTIATE_TEST_SUITE_P(Sources, MemoryStateFrom,
                          testing::Values(ResidentPages::Source::kScan, ResidentPages::Source::kPageMap,
                                          ResidentPages::Source::kCore));
