@@ -23,9 +23,9 @@ __attribute__((always_inline)) inline int WaitForLock(const void* lock, const Ca
   return result;
 }
 
-// These two leave the lock with the caller; any other answer, EBUSY apart, is one that locking gives too, and
-// gives again.
-inline bool IsTaken(int result) { return __builtin_expect(result == 0, 1) || result == EOWNERDEAD; }
+// Whether trying has said what locking would say. Any answer but EBUSY is one that locking gives, too; it is
+// not asked for twice, since libc may give another then (a priority ceiling that was refused).
+inline bool IsAnswer(int result) { return __builtin_expect(result != EBUSY, 1); }
 
 __attribute__((noinline)) int MutexLockSlow(pthread_mutex_t* mutex) {
   return WaitForLock(mutex, HEAPPROF_CALLER_FRAME(), [=] { return g_real.mutex_lock(mutex); });
@@ -62,7 +62,7 @@ int MutexLock(pthread_mutex_t* mutex) {
     return LooksFree(mutex) ? g_real.mutex_lock(mutex) : MutexLockSlow(mutex);
   }
   const int result = g_real.mutex_trylock(mutex);
-  return IsTaken(result) ? result : MutexLockSlow(mutex);
+  return IsAnswer(result) ? result : MutexLockSlow(mutex);
 }
 
 int MutexTimedLock(pthread_mutex_t* mutex, const timespec* time) {
@@ -70,7 +70,7 @@ int MutexTimedLock(pthread_mutex_t* mutex, const timespec* time) {
     return LooksFree(mutex) ? g_real.mutex_timedlock(mutex, time) : MutexTimedLockSlow(mutex, time);
   }
   const int result = g_real.mutex_trylock(mutex);
-  return IsTaken(result) ? result : MutexTimedLockSlow(mutex, time);
+  return IsAnswer(result) ? result : MutexTimedLockSlow(mutex, time);
 }
 
 // A mutex that inherits priorities may refuse the clock before it looks whether it is free.
@@ -79,7 +79,7 @@ int MutexClockLock(pthread_mutex_t* mutex, clockid_t clock, const timespec* time
       IsWaitableClock(clock) && MayTry(mutex) && (mutex->__data.__kind & kInheritsPriority) == 0;
   if (!may_try && LooksFree(mutex)) return g_real.mutex_clocklock(mutex, clock, time);
   const int result = may_try ? g_real.mutex_trylock(mutex) : EBUSY;
-  return IsTaken(result) ? result : MutexClockLockSlow(mutex, clock, time);
+  return IsAnswer(result) ? result : MutexClockLockSlow(mutex, clock, time);
 }
 
 int MutexUnlock(pthread_mutex_t* mutex) {

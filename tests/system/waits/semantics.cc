@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What must be as it is without the profiles of waits: semantics MODE.
+#include <dlfcn.h>
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -177,12 +178,37 @@ void Cancelled() {
   CHECK(interrupted != nullptr);
 }
 
+// With a priority ceiling that a thread may not take, libc refuses the thread's first call and forgets to
+// refuse the second: who asks twice has another answer.
+void* LockWithCeiling(void* function) {
+  pthread_mutexattr_t attributes;
+  pthread_mutexattr_init(&attributes);
+  CHECK(pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_PROTECT) == 0);
+  pthread_mutex_t mutex;
+  CHECK(pthread_mutex_init(&mutex, &attributes) == 0);
+  const auto lock = reinterpret_cast<int (*)(pthread_mutex_t*)>(function);
+  const intptr_t result = lock != nullptr ? lock(&mutex) : pthread_mutex_lock(&mutex);
+  return reinterpret_cast<void*>(result);
+}
+
+void Ceilings() {
+  void* answers[2];
+  void* const functions[] = {dlsym(RTLD_DEFAULT, "pthread_mutex_lock"), nullptr};
+  for (int i = 0; i < 2; ++i) {
+    pthread_t thread;
+    CHECK(pthread_create(&thread, nullptr, LockWithCeiling, functions[i]) == 0);
+    CHECK(pthread_join(thread, &answers[i]) == 0);
+  }
+  CHECK(answers[0] == answers[1]);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   CHECK(argc == 2);
   const std::string mode = argv[1];
   if (mode == "semantics") Semantics();
+  if (mode == "semantics") Ceilings();
   if (mode == "cancelled") Cancelled();
   puts("OK");
 }
