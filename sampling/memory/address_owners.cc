@@ -59,7 +59,8 @@ void AddressOwners::AddThread(uintptr_t control_block, MemoryRows* rows, CachedB
   ThreadStack stack;
   if (!FindThreadStack(control_block, &stack)) return;
   if (stack.low != 0) {
-    Add(stack.low & ~kPageMask, std::min(stack.low + stack.size, local), Owner::kStack, shown);
+    // Of these only the lower end is noted; libc has its record of the thread at the upper one.
+    Add(stack.low & ~kPageMask, local, Owner::kStack, shown);
   } else if (stack.size < top) {
     Add(top - stack.size, local, Owner::kStack, shown);
   }

@@ -135,6 +135,26 @@ int Threads(unsigned count) {
   return result;
 }
 
+// A thread on memory that the program gave it.
+int GivenStack() {
+  constexpr size_t kSize = 8 * kMiB;
+  char* memory = Map(kSize);
+  pthread_barrier_init(&g_begun, nullptr, 2);
+  pthread_barrier_init(&g_over, nullptr, 2);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_t thread;
+  if (pthread_attr_setstack(&attributes, memory, kSize) != 0 ||
+      pthread_create(&thread, &attributes, Thread, nullptr) != 0) {
+    return 1;
+  }
+  pthread_barrier_wait(&g_begun);
+  const int result = Write(g_path);
+  pthread_barrier_wait(&g_over);
+  pthread_join(thread, nullptr);
+  return result;
+}
+
 volatile sig_atomic_t g_result = 1;
 void Handler(int) { g_result = Write(g_path); }
 // A timer's signal comes wherever the allocator is.
@@ -186,6 +206,7 @@ int main(int argc, char** argv) {
                      : shape == "shared"      ? Shared()
                      : shape == "threads"     ? Threads(100)
                      : shape == "threads1000" ? Threads(1000)
+                     : shape == "given"       ? GivenStack()
                      : shape == "handler"     ? InHandler()
                      : shape == "child"       ? Child()
                      : shape == "text"        ? Text()

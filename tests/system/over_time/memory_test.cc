@@ -80,6 +80,12 @@ TEST_F(Memory, NamesStacksByThreads) {
   EXPECT_GT(profile.Of({"[heap]", "[thread caches]"}).resident, 0);
 }
 
+TEST_F(Memory, KnowsAStackThatTheProgramGave) {
+  const auto stack = Run("given").Of({"[thread stacks]", "worker"});
+  EXPECT_GE(stack.resident, 64 << 10);
+  EXPECT_NEAR(MiB(stack.mapped), 8, 0.1);
+}
+
 TEST_F(Memory, IsWrittenInAHandlerWhateverWasInterrupted) { Run("handler", "4k"); }
 
 TEST_F(Memory, IsWrittenInAChildOfFork) {
