@@ -145,7 +145,9 @@ void CheckMarks(size_t size) {
   EXPECT(empty_seen > 0 && full_seen > 0);
 }
 
+// 0 where there is nothing to look at.
 uint64_t At(const void* base, size_t offset) {
+  if (base == nullptr) return 0;
   uint64_t value;
   memcpy(&value, static_cast<const char*>(base) + offset, sizeof(value));
   return value;

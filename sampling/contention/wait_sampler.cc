@@ -13,7 +13,7 @@ ScaledWait Scale(uint64_t nanos, uint64_t interval, uint64_t random) {
   const auto wait = static_cast<double>(Pinned(nanos));
   const double weight = -1 / expm1(-wait / static_cast<double>(Pinned(interval)));
   const double offset = static_cast<double>(Pinned(random >> 11)) * 0x1p-53;
-  return {Pinned(static_cast<int64_t>(weight * kCountUnit + 0.5)),
+  return {Pinned(static_cast<int64_t>(lrint(weight * kCountUnit))),
           Pinned(static_cast<int64_t>(wait * weight + offset))};
 }
 

@@ -37,25 +37,25 @@ struct WatchedThread {
   bool seized;    // it was asked to stop and has not
   bool found;     // by the list that is being read
   bool told;      // a wait in a handler has told of it; then `status` is what that said
+  bool has_kept;  // `kept` is from a stop
+  bool walks_itself;
+  WaitKind asked_kind;
   int status;
-  RunStamp stamp;  // at the last look
-  Place place;     // that it waited in at the last look
-  uint64_t hash;   // of the stack there
+  uint32_t entry;       // of the counts; 0: it was not seen yet
+  uint32_t unanswered;  // times that it was asked to walk itself, and ran on all the same
+  RunStamp stamp;       // at the last look
+  Place place;          // that it waited in at the last look
+  uint64_t hash;        // of the stack there
   KeptRegisters kept;
-  bool has_kept;            // from a stop
   uintptr_t control_block;  // 0: not known
   StackBounds stack;
-  uint32_t entry;           // of the counts; 0: it was not seen yet
   uint64_t looked, moved;   // ticks: of the last look, and of the last that found it moved
   uint64_t charged, until;  // the last tick that is charged, and the last of the block
   size_t slot;              // where it walks itself, if it was asked to; seized is true then, too
-  bool walks_itself;
-  int64_t asked_at;     // ns; then
-  uint32_t unanswered;  // times that it ran on all the same
+  int64_t asked_at;         // ns; then
   // While it is being stopped: what was read before.
   RunStamp asked;
   Place asked_place;
-  WaitKind asked_kind;
 };
 
 class WatchedThreads {
