@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/memory/memory.h"
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
@@ -17,7 +15,7 @@
 #include "tools/blame/fold.h"
 #include "tools/command/add_option.h"
 #include "tools/command/values.h"
-#include "tools/dump/dump.h"
+#include "tools/dump/asked_profile.h"
 #include "tools/names/display_name.h"
 #include "tools/profile/frames.h"
 #include "tools/profile/load.h"
@@ -28,11 +26,9 @@ namespace heapprof::tools {
 namespace {
 
 struct MemoryRequest {
-  std::string what;  // a pid, or a file
-  DumpRequest dump;
-  LoadOptions load;
+  AskedProfile asked;
   size_t limit = 8;
-  bool keep = false, unfold = false;
+  bool unfold = false;
 };
 
 // A cause with what it consists of. Below the causes come the functions that allocated, the leaves of stacks
@@ -121,26 +117,9 @@ void PrintParts(const Node& node, const Node& whole, size_t depth, size_t limit)
   PrintRow("(" + std::to_string(parts.size() - shown) + " more)", rest, whole, depth);
 }
 
-bool IsPid(const std::string& text) {
-  return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos &&
-         access(text.c_str(), F_OK) != 0;
-}
-
-void RunMemory(MemoryRequest request) {
-  std::string file = request.what;
-  const bool asked = IsPid(request.what);
-  if (asked) {
-    constexpr uint64_t kMaxPid = 1 << 22;  // the kernel's
-    if (const std::string wrong = WholeNumber(1, kMaxPid)(request.what); !wrong.empty()) throw Failure(wrong);
-    request.dump.pid = std::stol(request.what);
-    request.dump.profile = "memory";
-    file = RequestDump(request.dump);
-  } else if (request.what != "-" && access(request.what.c_str(), F_OK) != 0) {
-    throw Failure("there is no file " + Printable(request.what) + ", and it is no process id");
-  }
-  Profile profile = LoadNamedProfile(file, request.load);
-  if (asked && !request.keep) unlink(file.c_str());  // where the folder is another's it stays
-  if (asked && request.keep) std::fprintf(stderr, "heapprof: kept %s\n", Printable(file).c_str());
+void RunMemory(const MemoryRequest& request) {
+  std::string file;
+  Profile profile = LoadAskedProfile(request.asked, &file);
   Node root;
   Folded folded;
   NameEmergencyPool(&profile);
@@ -166,17 +145,19 @@ void RunMemory(MemoryRequest request) {
 void AddMemoryCommand(CLI::App* app) {
   constexpr double kMaxSeconds = 1e6;
   auto request = std::make_shared<MemoryRequest>();
+  request->asked.dump.profile = "memory";
   CLI::App* command = app->add_subcommand("memory", "Where the memory of a running program is, by cause");
-  command->add_option("PID", request->what, "The process; or a file, .memory.pb.gz")->required();
+  command->add_option("PID", request->asked.what, "The process; or a file, .memory.pb.gz")->required();
   AddNumberOption(command, "--limit", &request->limit, "Lines of each cause; 0 = all");
-  command->add_flag("--keep", request->keep, "Leave the file that the process has written, and say its name");
+  command->add_flag("--keep", request->asked.keep,
+                    "Leave the file that the process has written, and say its name");
   command->add_flag("--unfold", request->unfold,
                     "Show allocators, containers and wrappers, whose bytes are their callers' otherwise");
-  command->add_option("--timeout", request->dump.timeout_seconds, "Seconds to wait for the process")
+  command->add_option("--timeout", request->asked.dump.timeout_seconds, "Seconds to wait for the process")
       ->check(DecimalNumber(0, kMaxSeconds))
       ->option_text("SECONDS");
-  AddNamingOptions(command, &request->load);
-  AddMaxSizeOption(command, &request->load);
+  AddNamingOptions(command, &request->asked.load);
+  AddMaxSizeOption(command, &request->asked.load);
   command->callback([request] { RunMemory(*request); });
 }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/threads/threads.h"
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -12,7 +10,7 @@
 #include "tools/base/failure.h"
 #include "tools/base/human.h"
 #include "tools/command/values.h"
-#include "tools/dump/dump.h"
+#include "tools/dump/asked_profile.h"
 #include "tools/flame/json_writer.h"
 #include "tools/profile/frames.h"
 #include "tools/profile/load.h"
@@ -25,10 +23,8 @@ namespace heapprof::tools {
 namespace {
 
 struct ThreadsRequest {
-  std::string what;  // a pid, or a file
-  DumpRequest dump;
-  LoadOptions load;
-  bool group = false, json = false, keep = false;
+  AskedProfile asked;
+  bool group = false, json = false;
 };
 
 std::string Seconds(int64_t nanos) {
@@ -208,26 +204,9 @@ class Report {
   RowNames names_;
 };
 
-bool IsPid(const std::string& text) {
-  return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos &&
-         access(text.c_str(), F_OK) != 0;
-}
-
-void RunThreads(ThreadsRequest request) {
-  std::string file = request.what;
-  const bool asked = IsPid(request.what);
-  if (asked) {
-    constexpr uint64_t kMaxPid = 1 << 22;  // the kernel's
-    if (const std::string wrong = WholeNumber(1, kMaxPid)(request.what); !wrong.empty()) throw Failure(wrong);
-    request.dump.pid = std::stol(request.what);
-    request.dump.profile = "threads";
-    file = RequestDump(request.dump);
-  } else if (request.what != "-" && access(request.what.c_str(), F_OK) != 0) {
-    throw Failure("there is no file " + Printable(request.what) + ", and it is no process id");
-  }
-  const Profile profile = LoadNamedProfile(file, request.load);
-  if (asked && !request.keep) unlink(file.c_str());  // where the folder is another's it stays
-  if (asked && request.keep) std::fprintf(stderr, "heapprof: kept %s\n", Printable(file).c_str());
+void RunThreads(const ThreadsRequest& request) {
+  std::string file;
+  const Profile profile = LoadAskedProfile(request.asked, &file);
   if (profile.type_name(0) != "threads") {
     throw Failure(Printable(file) + " is no profile of threads: its first value is " +
                   Printable(profile.type_name(0)) + "; heapprof threads PID asks for one");
@@ -247,16 +226,18 @@ void RunThreads(ThreadsRequest request) {
 void AddThreadsCommand(CLI::App* app) {
   constexpr double kMaxSeconds = 1e6;
   auto request = std::make_shared<ThreadsRequest>();
+  request->asked.dump.profile = "threads";
   CLI::App* command = app->add_subcommand("threads", "Where the threads of a running program are now");
-  command->add_option("PID", request->what, "The process; or a file, .threads.pb.gz")->required();
+  command->add_option("PID", request->asked.what, "The process; or a file, .threads.pb.gz")->required();
   command->add_flag("--group", request->group, "Threads with equal stacks together, the most first");
   command->add_flag("--json", request->json, "JSON instead of text");
-  command->add_flag("--keep", request->keep, "Leave the file that the process has written, and say its name");
-  command->add_option("--timeout", request->dump.timeout_seconds, "Seconds to wait for the process")
+  command->add_flag("--keep", request->asked.keep,
+                    "Leave the file that the process has written, and say its name");
+  command->add_option("--timeout", request->asked.dump.timeout_seconds, "Seconds to wait for the process")
       ->check(DecimalNumber(0, kMaxSeconds))
       ->option_text("SECONDS");
-  AddNamingOptions(command, &request->load);
-  AddMaxSizeOption(command, &request->load);
+  AddNamingOptions(command, &request->asked.load);
+  AddMaxSizeOption(command, &request->asked.load);
   command->callback([request] { RunThreads(*request); });
 }
 

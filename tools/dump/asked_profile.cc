@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/dump/asked_profile.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "tools/base/failure.h"
+#include "tools/base/human.h"
+#include "tools/command/values.h"
+
+namespace heapprof::tools {
+namespace {
+
+bool IsPid(const std::string& text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos &&
+         access(text.c_str(), F_OK) != 0;
+}
+
+}  // namespace
+
+Profile LoadAskedProfile(AskedProfile asked, std::string* file) {
+  *file = asked.what;
+  const bool from_process = IsPid(asked.what);
+  if (from_process) {
+    constexpr uint64_t kMaxPid = 1 << 22;  // the kernel's
+    if (const std::string wrong = WholeNumber(1, kMaxPid)(asked.what); !wrong.empty()) throw Failure(wrong);
+    asked.dump.pid = std::stol(asked.what);
+    *file = RequestDump(asked.dump);
+  } else if (asked.what != "-" && access(asked.what.c_str(), F_OK) != 0) {
+    throw Failure("there is no file " + Printable(asked.what) + ", and it is no process id");
+  }
+  Profile profile = LoadNamedProfile(*file, asked.load);
+  if (from_process && !asked.keep) unlink(file->c_str());  // where the folder is another's it stays
+  if (from_process && asked.keep) std::fprintf(stderr, "heapprof: kept %s\n", Printable(*file).c_str());
+  return profile;
+}
+
+}  // namespace heapprof::tools
