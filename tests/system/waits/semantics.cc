@@ -12,23 +12,9 @@
 #include <string>
 
 #include "tests/system/programs/program.h"
+#include "tests/system/waits/times.h"
 
 namespace {
-
-void Pause(int milliseconds) {
-  timespec time = {0, milliseconds * 1'000'000L};
-  while (nanosleep(&time, &time) != 0) {
-  }
-}
-
-timespec In(clockid_t clock, int milliseconds) {
-  timespec time;
-  clock_gettime(clock, &time);
-  time.tv_nsec += milliseconds * 1'000'000L;
-  time.tv_sec += time.tv_nsec / 1'000'000'000;
-  time.tv_nsec %= 1'000'000'000;
-  return time;
-}
 
 pthread_mutex_t g_mutex = PTHREAD_MUTEX_INITIALIZER;
 pthread_rwlock_t g_rwlock = PTHREAD_RWLOCK_INITIALIZER;
