@@ -5,12 +5,19 @@
 
 #include <atomic>
 
-#include "alloc/contention/slots.h"
+#include "alloc/contention/waits.h"
+#include "alloc/slots/slots.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "sampling/contention/contention.h"
 
 namespace heapprof {
+namespace {
+
+constexpr SlotGroup kWaits = {
+    {WrappedLocks, WrappedWaits}, [] { return contention::Interval() != 0; }, "the profiles of waits"};
+
+}  // namespace
 
 int SetContentionInterval(uint64_t nanos) {
   if (nanos > kMaxContentionInterval) return -EINVAL;
@@ -23,7 +30,7 @@ int SetContentionInterval(uint64_t nanos) {
   }
   // From one interval to another no slot changes, and from one call to the next only what has come since.
   contention::SetInterval(nanos);
-  UpdateSlots();
+  UpdateSlots(kWaits);
   return 0;
 }
 

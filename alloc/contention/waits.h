@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The functions of libc in which threads wait for each other, and what stands in for them while the profiles
-// "block" and "mutex" are on (slots.h puts it there).
+// "block" and "mutex" are on (alloc/slots/ puts it there).
 //
 // A wrapper does what its function does, with the same answer, errno and cancellation; it tells
 // sampling/contention/contention.h of the time that it took. Locks are tried first, where trying means the
@@ -19,6 +19,7 @@
 #include <threads.h>
 #include <time.h>
 
+#include "alloc/slots/slots.h"
 #include "base/system/raw_syscall.h"
 #include "sampling/contention/contention.h"
 #include "sampling/contention/waiters.h"
@@ -68,22 +69,10 @@ struct RealWaits {
 };
 extern RealWaits g_real;
 
-// A function whose import slots are to be changed. nullptr for `wrapper`: it is only called by wrappers.
-struct Wrapped {
-  const char* name;
-  void* wrapper;
-  void** real;
-};
-
 // Lists that end with an entry without a name, in wrapped_locks.cc and wrapped_waits.cc. Not for two at a
 // time.
 const Wrapped* WrappedLocks();
 const Wrapped* WrappedWaits();
-
-template <typename Function>
-constexpr void* AnyFunction(Function* function) {
-  return reinterpret_cast<void*>(function);
-}
 
 inline uint64_t WaitClock() { return static_cast<uint64_t>(RawMonotonicNanos()); }
 

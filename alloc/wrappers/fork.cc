@@ -5,11 +5,11 @@
 #include <pthread.h>
 #include <time.h>
 
-#include "alloc/contention/slots.h"
 #include "alloc/contention/waits.h"
 #include "alloc/entry/arena_reset.h"
 #include "alloc/entry/init.h"
 #include "alloc/entry/slow_path.h"
+#include "alloc/slots/slots.h"
 #include "alloc/wrappers/children.h"
 #include "alloc/wrappers/next.h"
 #include "alloc/wrappers/threads.h"

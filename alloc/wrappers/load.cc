@@ -15,9 +15,9 @@
 
 #include <atomic>
 
-#include "alloc/contention/slots.h"
 #include "alloc/entry/init.h"
 #include "alloc/entry/slow_path.h"
+#include "alloc/slots/slots.h"
 #include "alloc/wrappers/next.h"
 #include "base/options.h"
 #include "base/text.h"

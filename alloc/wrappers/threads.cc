@@ -11,9 +11,9 @@
 #include <atomic>
 
 #include "alloc/backend/backend.h"
-#include "alloc/contention/slots.h"
 #include "alloc/entry/init.h"
 #include "alloc/entry/slow_path.h"
+#include "alloc/slots/slots.h"
 #include "alloc/wrappers/next.h"
 #include "base/system/process_copy.h"
 #include "base/system/raw_syscall.h"

@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "alloc/contention/slots.h"
+#include "alloc/slots/slots.h"
 
 #include <dlfcn.h>
 #include <link.h>
 #include <string.h>
 
 #include <atomic>
-#include <initializer_list>
 
-#include "alloc/contention/mapped_modules.h"
-#include "alloc/contention/module_slots.h"
-#include "alloc/contention/waits.h"
+#include "alloc/slots/mapped_modules.h"
+#include "alloc/slots/module_slots.h"
 #include "base/constinit.h"
 #include "base/lock/spinlock.h"
 #include "base/system/loader_lock.h"
 #include "base/system/raw_syscall.h"
 #include "base/text.h"
-#include "sampling/contention/contention.h"
 
 namespace heapprof {
 namespace {
@@ -73,6 +70,9 @@ struct Redirections {
   Redirection all[kMaxRedirections] = {};
   size_t count = 0;
 
+  void Turn(size_t from, size_t to, bool on) {
+    for (size_t i = from; i < to; ++i) all[i].on = on;
+  }
   void Add(const Wrapped& function) {
     const char* name = function.name;
     void* real = dlsym(RTLD_DEFAULT, name);
@@ -85,7 +85,7 @@ struct Redirections {
     }
     *function.real = real;
     if (real == nullptr || function.wrapper == nullptr || count == kMaxRedirections) return;
-    all[count++] = {name, real, function.wrapper};
+    all[count++] = {name, real, function.wrapper, false};
   }
 };
 HP_CONSTINIT Redirections g_redirections;
@@ -93,15 +93,65 @@ HP_CONSTINIT Redirections g_redirections;
 // Set at the start.
 bool g_has_loader, g_in_library;
 
-void FindWaits() {
-  for (const Wrapped* list : {WrappedLocks(), WrappedWaits()}) {
-    for (const Wrapped* function = list; function->name != nullptr; ++function) g_redirections.Add(*function);
+// The groups that were ever asked for, each in its place for good.
+struct KnownGroup {
+  std::atomic<const SlotGroup*> group{nullptr};
+  // Where its functions are; none until it is first on. Guarded by the lock.
+  size_t first, limit;
+};
+constexpr size_t kMaxGroups = 4;
+KnownGroup g_groups[kMaxGroups];
+size_t g_dlsyms = 0;  // of the first redirections; guarded by the lock
+
+void Know(const SlotGroup& group) {
+  for (KnownGroup& known : g_groups) {
+    const SlotGroup* nobody = nullptr;
+    if (known.group.compare_exchange_strong(nobody, &group) || nobody == &group) return;
   }
-  g_redirections.Add({"dlsym", AnyFunction(Dlsym), reinterpret_cast<void**>(&g_dlsym)});
+}
+
+// acquire: a group before its address.
+const SlotGroup* At(const KnownGroup& known) { return known.group.load(std::memory_order_acquire); }
+
+bool IsAnyOn() {
+  for (const KnownGroup& known : g_groups) {
+    const SlotGroup* group = At(known);
+    if (group != nullptr && group->is_on()) return true;
+  }
+  return false;
+}
+
+void Find(const SlotGroup& group, KnownGroup* known) {
+  if (g_redirections.count == 0) {
+    g_redirections.Add({"dlsym", AnyFunction(Dlsym), reinterpret_cast<void**>(&g_dlsym)});
+    g_dlsyms = g_redirections.count;
+  }
+  known->first = g_redirections.count;
+  for (const auto list : group.lists) {
+    for (const Wrapped* function = list != nullptr ? list() : nullptr;
+         function != nullptr && function->name != nullptr; ++function) {
+      g_redirections.Add(*function);
+    }
+  }
+  known->limit = g_redirections.count;
+}
+
+// What is not whole if a slot cannot be changed; nullptr: nothing is on.
+const char* TurnRedirections() {
+  const char* what = nullptr;
+  for (KnownGroup& known : g_groups) {
+    const SlotGroup* group = At(known);
+    if (group == nullptr) continue;
+    const bool on = group->is_on();
+    if (on && known.limit == 0) Find(*group, &known);
+    g_redirections.Turn(known.first, known.limit, on);
+    if (on) what = group->what;
+  }
+  g_redirections.Turn(0, g_dlsyms, what != nullptr);
+  return what;
 }
 
 struct Round {
-  bool on;
   bool unresolved;  // some slot was changed before the loader had resolved it
   int error;        // of finding the modules, or of making a page writable
 };
@@ -110,7 +160,7 @@ int VisitModule(dl_phdr_info* info, size_t, void* argument) {
   auto* round = static_cast<Round*>(argument);
   ModuleSlots module(*info);
   if (module.Contains(reinterpret_cast<const void*>(&VisitModule)) && g_in_library) return 0;
-  const RedirectResult result = module.Redirect(g_redirections.all, g_redirections.count, round->on);
+  const RedirectResult result = module.Redirect(g_redirections.all, g_redirections.count);
   round->unresolved |= result.unresolved;
   if (result.error != 0) round->error = result.error;
   return 0;
@@ -125,17 +175,29 @@ void VisitModules(Round* round) {
 }
 
 void GoRound() {
-  Round round = {contention::Interval() != 0, false, 0};
-  if (round.on && g_redirections.count == 0) FindWaits();
+  const char* what = TurnRedirections();
+  Round round = {false, 0};
   VisitModules(&round);
   // A thread that was in the midst of resolving such a slot may have written what it found over ours.
-  if (round.on && round.unresolved) VisitModules(&round);
+  if (round.unresolved) VisitModules(&round);
   static std::atomic<bool> told{false};
-  if (round.error != 0 && !told.exchange(true, std::memory_order_relaxed)) {
+  if (round.error != 0 && what != nullptr && !told.exchange(true, std::memory_order_relaxed)) {
     Text<192> line;
-    Say(line.Str("some modules' calls are left out of the profiles of waits: cannot get at their pages: ")
+    Say(line.Str("some modules' calls are left out of ")
+            .Str(what)
+            .Str(": cannot get at their pages: ")
             .Str(ErrnoText(-round.error)));
   }
+}
+
+void Update() {
+  do {
+    // seq_cst, as the try of the lock: of two, one sees the other's.
+    g_again.store(true);
+    if (!g_lock.TryLock()) return;
+    while (!MustAwaitUnloads() && g_again.exchange(false)) GoRound();
+    g_lock.Unlock();
+  } while (!MustAwaitUnloads() && g_again.load());
 }
 
 }  // namespace
@@ -147,14 +209,9 @@ void PrepareSlots(bool has_loader, bool in_library) {
 
 bool HasSlots() { return g_has_loader; }
 
-void UpdateSlots() {
-  do {
-    // seq_cst, as the try of the lock: of two, one sees the other's.
-    g_again.store(true);
-    if (!g_lock.TryLock()) return;
-    while (!MustAwaitUnloads() && g_again.exchange(false)) GoRound();
-    g_lock.Unlock();
-  } while (!MustAwaitUnloads() && g_again.load());
+void UpdateSlots(const SlotGroup& group) {
+  Know(group);
+  Update();
 }
 
 void BeginUnload() {
@@ -169,7 +226,7 @@ void BeginUnload() {
 void EndUnload() {
   --t_unloads;
   --g_unloads;
-  if (LoaderLockMayBeLost() && g_again.load()) UpdateSlots();
+  if (LoaderLockMayBeLost() && g_again.load()) Update();
 }
 
 void NoteLoad() {
@@ -180,10 +237,10 @@ void NoteLoad() {
 void UpdateSlotsOfNewModules() {
   // relaxed: a thread knows of its own loads.
   if (!t_loaded && !g_loads.load(std::memory_order_relaxed)) return;
-  if (contention::Interval() == 0) return;
+  if (!IsAnyOn()) return;
   t_loaded = false;
   g_loads.store(false, std::memory_order_relaxed);
-  UpdateSlots();
+  Update();
 }
 
 bool LockSlotsForFork() { return g_lock.LockForFork(); }

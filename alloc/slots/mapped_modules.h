@@ -5,8 +5,8 @@
 // Nobody may unload meanwhile.
 //
 // Thread-safety: one at a time. Signal-safety: yes. Allocates: mmap, once.
-#ifndef HEAPPROF_ALLOC_CONTENTION_MAPPED_MODULES_H_
-#define HEAPPROF_ALLOC_CONTENTION_MAPPED_MODULES_H_
+#ifndef HEAPPROF_ALLOC_SLOTS_MAPPED_MODULES_H_
+#define HEAPPROF_ALLOC_SLOTS_MAPPED_MODULES_H_
 
 #include <link.h>
 
@@ -17,4 +17,4 @@ int VisitMappedModules(int (*visit)(dl_phdr_info*, size_t, void*), void* argumen
 
 }  // namespace heapprof
 
-#endif  // HEAPPROF_ALLOC_CONTENTION_MAPPED_MODULES_H_
+#endif  // HEAPPROF_ALLOC_SLOTS_MAPPED_MODULES_H_

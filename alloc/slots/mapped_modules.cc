@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "alloc/contention/mapped_modules.h"
+#include "alloc/slots/mapped_modules.h"
 
 #include <dlfcn.h>
 #include <errno.h>

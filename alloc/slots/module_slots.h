@@ -6,8 +6,8 @@
 // than JUMP_SLOT and GLOB_DAT (IRELATIVE, addresses in data) are let be, too.
 //
 // Thread-safety: one at a time. Signal-safety: yes. Allocates: never.
-#ifndef HEAPPROF_ALLOC_CONTENTION_MODULE_SLOTS_H_
-#define HEAPPROF_ALLOC_CONTENTION_MODULE_SLOTS_H_
+#ifndef HEAPPROF_ALLOC_SLOTS_MODULE_SLOTS_H_
+#define HEAPPROF_ALLOC_SLOTS_MODULE_SLOTS_H_
 
 #include <link.h>
 #include <stddef.h>
@@ -15,11 +15,12 @@
 
 namespace heapprof {
 
-// Slots that hold `real` are to hold `wrapper`, or the other way round.
+// Slots that hold `real` are to hold `wrapper`; where it is not on, the other way round.
 struct Redirection {
   const char* name;
   void* real;
   void* wrapper;
+  bool on;
 };
 inline constexpr size_t kMaxRedirections = 64;
 
@@ -37,7 +38,7 @@ class ModuleSlots {
   bool Contains(const void* address) const {
     return reinterpret_cast<uintptr_t>(address) - start_ < limit_ - start_;
   }
-  RedirectResult Redirect(const Redirection* all, size_t count, bool on);
+  RedirectResult Redirect(const Redirection* all, size_t count);
 
  private:
   struct Table {
@@ -71,4 +72,4 @@ class ModuleSlots {
 
 }  // namespace heapprof
 
-#endif  // HEAPPROF_ALLOC_CONTENTION_MODULE_SLOTS_H_
+#endif  // HEAPPROF_ALLOC_SLOTS_MODULE_SLOTS_H_

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "alloc/contention/module_slots.h"
+#include "alloc/slots/module_slots.h"
 
 #include <elf.h>
 #include <linux/futex.h>
@@ -127,7 +127,7 @@ const Redirection* ModuleSlots::Unresolved(uint32_t symbol, const Redirection* a
   if (symbols_ == nullptr || strings_ == nullptr || symbols_[symbol].st_shndx != SHN_UNDEF) return nullptr;
   const char* name = strings_ + symbols_[symbol].st_name;
   for (size_t i = 0; i < count; ++i) {
-    if (strcmp(all[i].name, name) != 0) continue;
+    if (!all[i].on || strcmp(all[i].name, name) != 0) continue;
     constexpr char kCondition[] = "pthread_cond_";
     const bool may_be_old = strncmp(name, kCondition, sizeof(kCondition) - 1) == 0;
     return may_be_old && IsOldVersion(symbol) ? nullptr : &all[i];
@@ -135,7 +135,7 @@ const Redirection* ModuleSlots::Unresolved(uint32_t symbol, const Redirection* a
   return nullptr;
 }
 
-RedirectResult ModuleSlots::Redirect(const Redirection* all, size_t count, bool on) {
+RedirectResult ModuleSlots::Redirect(const Redirection* all, size_t count) {
   for (size_t table = 0; table < 2; ++table) {
     const ElfW(Rela)* end = tables_[table].begin + tables_[table].count;
     for (const ElfW(Rela)* entry = tables_[table].begin; entry < end; ++entry) {
@@ -146,13 +146,13 @@ RedirectResult ModuleSlots::Redirect(const Redirection* all, size_t count, bool 
       void* value = __atomic_load_n(slot, __ATOMIC_RELAXED);
       const Redirection* found = nullptr;
       for (size_t i = 0; i < count && found == nullptr; ++i) {
-        if (value == (on ? all[i].real : all[i].wrapper)) found = &all[i];
+        if (value == (all[i].on ? all[i].real : all[i].wrapper)) found = &all[i];
       }
-      if (found == nullptr && on && type == kJumpSlot && Contains(value)) {
+      if (found == nullptr && type == kJumpSlot && Contains(value)) {
         found = Unresolved(static_cast<uint32_t>(ELF64_R_SYM(entry->r_info)), all, count);
         result_.unresolved |= found != nullptr;
       }
-      if (found != nullptr) Write(slot, on ? found->wrapper : found->real);
+      if (found != nullptr) Write(slot, found->on ? found->wrapper : found->real);
     }
   }
   ClosePage();
