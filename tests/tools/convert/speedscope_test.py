@@ -17,38 +17,14 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "flame"))
 import browser  # noqa: E402
+import npm_package  # noqa: E402
 import profile_writer  # noqa: E402
 
-PACKAGE, SECONDS = "speedscope@1.25.0", 30
+PACKAGE = "speedscope@1.25.0"
 HEAPPROF, PAGE = "", ""
 MIB = 1 << 20
 NAME = "std::vector<int, std::allocator<int> >::push_back(int const&)"
 HEAP = {("main", NAME): 6 * MIB, ("main", "serve", NAME): 2 * MIB, ("main", "serve"): MIB, ("worker", "worker"): 3 * MIB}
-
-
-def skip(reason):
-    print(f"skipped: {reason}")
-    sys.exit(browser.SKIPPED)
-
-
-def fetch(folder):
-    """The path of speedscope's page, fetched if need be."""
-    release = os.path.join(folder, "package", "dist", "release")
-    if not os.path.exists(os.path.join(release, "index.html")):
-        if shutil.which("npm") is None:
-            skip("npm is not installed")
-        os.makedirs(folder, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as new:
-            try:
-                done = subprocess.run(["npm", "pack", "--silent", "--cache", os.path.join(new, "cache"), PACKAGE], cwd=new,
-                                      timeout=SECONDS, capture_output=True, text=True, check=False)
-            except subprocess.TimeoutExpired:
-                skip(f"npm did not fetch {PACKAGE} within {SECONDS} s")
-            if done.returncode != 0:
-                skip(f"npm cannot fetch {PACKAGE}: {done.stderr.strip()[-200:]}")
-            subprocess.run(["tar", "-xzf", done.stdout.split()[-1]], cwd=new, check=True)
-            os.replace(os.path.join(new, "package"), os.path.join(folder, "package"))
-    return os.path.join(release, "index.html")
 
 
 def sums(stacks):
@@ -126,5 +102,5 @@ class SpeedscopeTest(unittest.TestCase):
 if __name__ == "__main__":
     HEAPPROF, PAGE = sys.argv.pop(1), sys.argv.pop(1)
     browser.require()
-    PAGE = fetch(PAGE)
+    PAGE = npm_package.fetch(PACKAGE, PAGE, "dist/release/index.html")
     unittest.main()

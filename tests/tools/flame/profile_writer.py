@@ -62,7 +62,7 @@ class ProfileWriter:
         if size:
             sample += block(3, number(1, self.string("bytes")) + number(3, size) + number(4, self.string("bytes")))
         for key, value in labels:
-            told = number(2, self.string(value)) if isinstance(value, str) else number(3, value)
+            told = number(2, self.string(value)) if isinstance(value, (str, bytes)) else number(3, value)
             sample += block(3, number(1, self.string(key)) + told)
         self.parts.append(block(2, sample))
 
