@@ -33,6 +33,7 @@
 #include "leak/at_exit.h"
 #include "leak/report/source_lines.h"
 #include "leak/search/roots.h"
+#include "profiles/live_options.h"
 #include "profiles/triggers.h"
 #include "profiles/write/heap_profile.h"
 #include "sampling/recorder.h"
@@ -261,6 +262,7 @@ __attribute__((constructor)) void WhenLibcIsUp() {
   NoteFirstThread();
   unwind::OpenUnwindTables();
   InstallTriggers();
+  SetContentionSwitch(SetContentionInterval);
   auto thread_data = reinterpret_cast<uintptr_t>(&hpje_je_tsd_tls);
   InitThreadDescriptors();
   ShowHeapPages();

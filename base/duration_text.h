@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/digits.h"
+
 namespace heapprof {
 
 // Reads the `size` characters at `text` as nanoseconds. False: they are no time, or one above `max`.
@@ -21,14 +23,8 @@ constexpr bool ReadDuration(const char* text, size_t size, uint64_t max, uint64_
   constexpr Unit kUnits[] = {
       {"", 0, 1},        {"ns", 2, 1},           {"us", 2, 1'000},        {"ms", 2, 1'000'000},
       {"s", 1, kSecond}, {"m", 1, 60 * kSecond}, {"h", 1, 3600 * kSecond}};
-  size_t at = 0;
   uint64_t number = 0;
-  for (; at < size && text[at] >= '0' && text[at] <= '9'; ++at) {
-    if (__builtin_mul_overflow(number, uint64_t{10}, &number) ||
-        __builtin_add_overflow(number, static_cast<uint64_t>(text[at] - '0'), &number)) {
-      return false;
-    }
-  }
+  const size_t at = ReadDigits(text, size, &number);
   if (at == 0) return false;
   for (const Unit& unit : kUnits) {
     bool same = size - at == unit.size;

@@ -28,34 +28,14 @@ bool ParseSize(Span text, uint64_t max, uint64_t* value) {
   return ReadSize(text.data, text.size, max, value);
 }
 
-// "30s", "10m": nanoseconds out of ns, us, ms, s, m, h; 0 alone. At most a year.
-bool ParseDuration(Span text, uint64_t* value) {
-  static constexpr struct {
-    const char* unit;
-    uint64_t nanos;
-  } kUnits[] = {{"ns", 1},
-                {"us", 1'000},
-                {"ms", 1'000'000},
-                {"s", 1'000'000'000},
-                {"m", 60'000'000'000},
-                {"h", 3'600'000'000'000}};
-  constexpr uint64_t kMax = 366 * 24 * uint64_t{3'600'000'000'000};
-  if (text.Is("0")) {
-    *value = 0;
-    return true;
-  }
-  size_t digits = 0;
-  while (digits < text.size && text.data[digits] >= '0' && text.data[digits] <= '9') ++digits;
-  uint64_t number;
-  if (!ParseSize({text.data, digits}, kMax, &number)) return false;
-  const Span rest = {text.data + digits, text.size - digits};
-  for (const auto& unit : kUnits) {
-    if (!rest.Is(unit.unit)) continue;
-    if (number > kMax / unit.nanos) return false;
-    *value = number * unit.nanos;
-    return true;
-  }
-  return false;
+// At most a year. A dump takes milliseconds: "5" is somebody's five seconds, and not five nanoseconds.
+bool ParseDumpEvery(Span text, uint64_t* value) {
+  constexpr uint64_t kMillisecond = 1'000'000, kYear = 366 * 24 * uint64_t{3'600'000'000'000};
+  uint64_t nanos;
+  if (!ReadDuration(text.data, text.size, kYear, &nanos) || (nanos != 0 && nanos < kMillisecond))
+    return false;
+  *value = nanos;
+  return true;
 }
 
 bool ParseBool(Span text, bool* value) {
@@ -179,7 +159,7 @@ bool ParseMemory(Span value, Options* options) {
   return true;
 }
 
-enum class Verdict { kGood, kBad, kUnknown };
+using Verdict = OptionVerdict;
 
 Verdict SetOption(Span key, Span value, Options* options) {
   auto verdict = [](bool good) { return good ? Verdict::kGood : Verdict::kBad; };
@@ -198,7 +178,7 @@ Verdict SetOption(Span key, Span value, Options* options) {
   if (key.Is("output")) return verdict(value.size != 0 && CopyPath(value, options->output));
   if (key.Is("dump_signal")) return verdict(ParseSignal(value, &options->dump_signal));
   if (key.Is("thread_dump_signal")) return verdict(ParseSignal(value, &options->thread_dump_signal));
-  if (key.Is("dump_every")) return verdict(ParseDuration(value, &options->dump_every));
+  if (key.Is("dump_every")) return verdict(ParseDumpEvery(value, &options->dump_every));
   if (key.Is("dump_every_allocated"))
     return verdict(ParseSize(value, kMaxInterval, &options->dump_every_allocated));
   if (key.Is("dump_on_growth")) return verdict(ParseSize(value, kMaxInterval, &options->dump_on_growth));
@@ -267,6 +247,10 @@ bool NextPair(const char** text, Span* key, Span* value, bool* has_value, bool* 
 void SayComplaint(const char* line) { Say(line); }
 
 }  // namespace
+
+OptionVerdict ReadOption(const char* name, const char* value, Options* options) {
+  return SetOption({name, strlen(name)}, {value, strlen(value)}, options);
+}
 
 void ParseOptions(const char* text, const char* source, Options* options, OptionComplaint complain) {
   Span key, value;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The options of a process, as the table in heapprof(1) has them.
 //
-// Parsed once, before the first sample; read-only afterwards, but for sample_interval, whose value at run
-// time lives in the sampler. Thread-safety: reading, yes. Signal-safety: yes. Allocates: never.
+// Parsed once, before the first sample; read-only afterwards. Of those that may change at run time
+// (profiles/live_options.h) the value in force lives where it is used. Thread-safety: reading, yes.
+// Signal-safety: yes. Allocates: never.
 #ifndef HEAPPROF_BASE_OPTIONS_H_
 #define HEAPPROF_BASE_OPTIONS_H_
 
@@ -63,6 +64,10 @@ using OptionComplaint = void (*)(const char* line);
 // into `options`. `source` names where it came from in complaints. An unknown key or a bad value: one
 // complaint that names it, and the field keeps its value.
 void ParseOptions(const char* text, const char* source, Options* options, OptionComplaint complain);
+
+// Reads the value of one option into its field, which keeps what it has where the value is bad.
+enum class OptionVerdict { kGood, kBad, kUnknown };
+OptionVerdict ReadOption(const char* name, const char* value, Options* options);
 
 // The options of this process. Set by InitOptions.
 const Options& GetOptions();

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/digits.h"
+
 namespace heapprof {
 
 // -1: it is none.
@@ -30,14 +32,8 @@ constexpr int ShiftOfSuffix(char suffix) {
 
 // Reads the `size` characters at `text`. False: they are no size, or one above `max`.
 constexpr bool ReadSize(const char* text, size_t size, uint64_t max, uint64_t* value) {
-  size_t at = 0;
   uint64_t number = 0;
-  for (; at < size && text[at] >= '0' && text[at] <= '9'; ++at) {
-    if (__builtin_mul_overflow(number, uint64_t{10}, &number) ||
-        __builtin_add_overflow(number, static_cast<uint64_t>(text[at] - '0'), &number)) {
-      return false;
-    }
-  }
+  size_t at = ReadDigits(text, size, &number);
   if (at == 0) return false;
   if (at + 1 == size) {
     const int shift = ShiftOfSuffix(text[at++]);

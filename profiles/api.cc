@@ -4,10 +4,13 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/option_text.h"
 #include "base/system/process_copy.h"
 #include "heapprof/heapprof.h"
 #include "profiles/cpu_profile.h"
 #include "profiles/dump.h"
+#include "profiles/dump_triggers.h"
+#include "profiles/live_options.h"
 #include "profiles/wall_profile.h"
 #include "sampling/cpu/cpu_sampler.h"
 #include "sampling/heap/heap_tables.h"
@@ -37,8 +40,22 @@ HEAPPROF_API size_t heapprof_sample_interval(void) { return heapprof::recorder::
 HEAPPROF_API int heapprof_reset_peak(void) {
   heapprof::AdoptIfCopy();
   heapprof::PeakOfHeap().Reset();
+  heapprof::ProcessDumpTriggers().RestartGrowth();
   return 0;
 }
+
+HEAPPROF_API int heapprof_set_option(const char* name, const char* value) {
+  return heapprof::SetLiveOption(name, value);
+}
+
+HEAPPROF_API int heapprof_option(const char* name, char* buffer, size_t size) {
+  if (name == nullptr || buffer == nullptr || size == 0) return -EINVAL;
+  heapprof::TextWriter text(buffer, size);
+  if (!heapprof::PutLiveOption(name, &text)) return -ENOENT;
+  return text.cut() ? -ERANGE : 0;
+}
+
+HEAPPROF_API const char* heapprof_option_name(size_t index) { return heapprof::OptionName(index); }
 
 HEAPPROF_API int heapprof_start_cpu_profile(int fd, int hz) { return heapprof::StartCpuProfile(fd, hz); }
 

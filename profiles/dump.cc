@@ -38,6 +38,8 @@ OwnerLock<LockRank::kDump> g_dump_lock;
 std::atomic<uint32_t> g_signal_pending{0};
 // By the pattern. The other profiles have a count of their own, so that keep_dumps counts heap dumps only.
 uint64_t g_files_written HP_GUARDED_BY(g_dump_lock) = 0, g_other_files_written HP_GUARDED_BY(g_dump_lock) = 0;
+uint64_t g_files_removed HP_GUARDED_BY(g_dump_lock) = 0;  // the oldest, as keep_dumps has it
+std::atomic<uint64_t> g_keep_dumps{0};
 
 std::atomic<uint64_t> g_dumps{0}, g_failed_dumps{0};
 
@@ -63,19 +65,17 @@ struct FileDump {
   // The newest keep_dumps of the files that this process has written by the pattern stay. What is gone
   // already is no error; without %n there is one file only.
   void RemoveOldest() HP_REQUIRES(g_dump_lock) {
-    const Options& options = GetOptions();
-    if (options.keep_dumps == 0 || g_files_written <= options.keep_dumps) return;
-    Text<kPathCapacity> oldest, newest;
-    if (ExpandPattern(options.output, g_files_written - options.keep_dumps, ".heap.pb.gz", &oldest) &&
-        ExpandPattern(options.output, g_files_written, ".heap.pb.gz", &newest) &&
-        strcmp(oldest.data(), newest.data()) != 0) {
-      RawUnlink(oldest.data());
+    const uint64_t keep = KeptDumps();
+    if (keep == 0) return;
+    Text<kPathCapacity> newest;
+    if (!ExpandPattern(GetOptions().output, g_files_written, ".heap.pb.gz", &newest)) return;
+    for (; g_files_removed + keep < g_files_written; ++g_files_removed) {
       // Those of waits beside it.
-      for (const char* suffix : {".block.pb.gz", ".mutex.pb.gz"}) {
-        Text<kPathCapacity> beside;
-        if (ExpandPattern(options.output, g_files_written - options.keep_dumps, suffix, &beside)) {
-          RawUnlink(beside.data());
-        }
+      for (const char* suffix : {".heap.pb.gz", ".block.pb.gz", ".mutex.pb.gz"}) {
+        Text<kPathCapacity> oldest;
+        if (!ExpandPattern(GetOptions().output, g_files_removed + 1, suffix, &oldest)) continue;
+        if (strcmp(oldest.data(), newest.data()) == 0) return;
+        RawUnlink(oldest.data());
       }
     }
   }
@@ -320,7 +320,7 @@ void DumpsAfterForkInChild() HP_NOT_ANALYSED {
   g_dump_lock.ResetAfterFork();
   g_signal_pending.store(0, std::memory_order_relaxed);
   g_memory.GiveBack();  // a dump that another thread of the parent had under way left it half used
-  g_files_written = 0;
+  g_files_written = g_files_removed = 0;
   g_other_files_written = 0;
   ThreadDumpsAfterForkInChild();
 }
@@ -350,6 +350,9 @@ int WriteInterval(const EarlierCounts& earlier, int fd) {
   IntervalDump dump = {&earlier, fd, nullptr, 0};
   return RunDump(&dump);
 }
+
+void KeepDumps(uint64_t files) { g_keep_dumps.store(files, std::memory_order_relaxed); }
+uint64_t KeptDumps() { return g_keep_dumps.load(std::memory_order_relaxed); }
 
 void CountDump(int error) { (error == 0 ? g_dumps : g_failed_dumps).fetch_add(1, std::memory_order_relaxed); }
 

@@ -41,6 +41,10 @@ int WriteProfile(const char* name, int fd, int debug);
 struct EarlierCounts;
 int WriteInterval(const EarlierCounts& earlier, int fd);
 
+// How many heap dumps by the pattern are kept, from the next one on; 0: all.
+void KeepDumps(uint64_t files);
+uint64_t KeptDumps();
+
 // Counts a profile that was written, or the error that it ended in.
 void CountDump(int error);
 

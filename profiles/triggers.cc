@@ -43,7 +43,9 @@ void AtQuickExit() { WriteAtExit(DumpAtExit); }
 void SaySetUp(const Options& options) {
   Text<sizeof options.output + 128> line;
   line.Str("sample_interval=").UDec(options.sample_interval).Str(", dump_signal=").Dec(options.dump_signal);
-  if (DumpMemoryThreshold() != 0) line.Str(", dump_at_memory=").UDec(DumpMemoryThreshold());
+  if (const uint64_t threshold = ProcessDumpTriggers().MemoryThreshold(); threshold != 0) {
+    line.Str(", dump_at_memory=").UDec(threshold);
+  }
   Say(line.Str(", output=").Str(options.output));
 }
 
@@ -62,7 +64,8 @@ void InstallTriggers() {
   PublishDumpSignal(options.dump_signal, reinterpret_cast<uintptr_t>(OnDumpSignal), options.output);
   if (options.dump_signal > 0) InstallHandler(options.dump_signal, OnDumpSignal);
   if (options.thread_dump_signal > 0) InstallHandler(options.thread_dump_signal, OnThreadDumpSignal);
-  InstallDumpTriggers();
+  KeepDumps(options.keep_dumps);
+  ProcessDumpTriggers().SetAll(options);
   InstallCpuTriggers();
   StartWallProfileAtStart();
   if (options.dump_at_exit || options.cpu_at_start || options.wall_at_start) InstallFatalSignals(DumpAtExit);
@@ -73,7 +76,7 @@ void InstallTriggers() {
 void TriggersAfterForkInChild(bool copied) {
   FrontsAfterForkInChild();
   DumpsAfterForkInChild();
-  DumpTriggersAfterForkInChild();
+  ProcessDumpTriggers().Restart();
   FatalSignalsAfterForkInChild();
   CpuProfileAfterForkInChild(copied);
   WallProfileAfterForkInChild(copied);

@@ -43,7 +43,7 @@ void* AllocateSample(size_t size, int flags, uint64_t interval, const CallerFram
   }
   if (block == nullptr) {
     recorder::Forget();
-    LookAtFailure(size);
+    LookAtRefusal(size);
     return NoMemory();
   }
   recorder::RecordAllocation(block, size, interval, caller, flags & kLgAlignMask);

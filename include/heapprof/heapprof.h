@@ -62,6 +62,22 @@ uint64_t heapprof_contention_interval(void);
  * Errors: none today; 0 is returned. [signal-safe] */
 int heapprof_reset_peak(void);
 
+/* Sets an option of HEAPPROF_OPTIONS while the program runs; `value` is as it would stand there. Those that
+ * can change: sample_interval, contention_interval, dump_every, dump_every_allocated, dump_on_growth,
+ * dump_at_memory, keep_dumps. What an option counts (time, bytes, growth) counts from the call on, and a
+ * child of fork inherits it. Not for signal handlers. Errors: -ENOENT there is no such option; -EPERM it
+ * holds from the start to the end; -EINVAL a bad value, or NULL; -ENOTSUP contention_interval, and the
+ * program is linked with -static. The option is then as it was. */
+int heapprof_set_option(const char* name, const char* value);
+
+/* Writes the value in force of an option to `buffer` of `size` bytes, as text that the option would read.
+ * [signal-safe] Errors: -ENOENT there is no such option; -ERANGE it does not fit, and is cut; -EINVAL name or
+ * buffer is NULL, or size 0. */
+int heapprof_option(const char* name, char* buffer, size_t size);
+
+/* The name of the n-th option, from 0 on; NULL beyond the last. [signal-safe] */
+const char* heapprof_option_name(size_t n);
+
 /* Begins a CPU profile of all threads, `hz` samples per second of CPU time and thread (1..4000). It is kept
  * in memory, and written to `fd` (gzip'd profile.proto) by heapprof_stop_cpu_profile, or by exit and
  * quick_exit if nobody stops it; keep the descriptor open until then. [signal-safe] Errors: -EBUSY a CPU

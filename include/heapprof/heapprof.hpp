@@ -18,6 +18,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
 #include <string>
 #include <system_error>
@@ -69,6 +70,21 @@ inline std::uint64_t ContentionInterval() noexcept { return heapprof_contention_
 
 // The profile "peak" tells of the time from now on. [signal-safe]
 inline void ResetPeak() noexcept { heapprof_reset_peak(); }
+
+// Sets an option of HEAPPROF_OPTIONS while the program runs.
+// Errors: no_such_file_or_directory: there is none; operation_not_permitted: it holds from the start to the
+// end; invalid_argument: a bad value.
+inline std::error_code SetOption(const char* name, const char* value) noexcept {
+  return ErrorOf(heapprof_set_option(name, value));
+}
+
+// The value in force of an option; "" too if there is no such option.
+inline std::string Option(const char* name) {
+  std::string value(4096, '\0');
+  if (heapprof_option(name, &value[0], value.size()) != 0) value[0] = '\0';
+  value.resize(std::strlen(value.c_str()));
+  return value;
+}
 
 // Begins and ends a CPU profile, which is written to `fd` at its end. [signal-safe]
 // Errors: device_or_resource_busy: one runs; file_exists: the program uses SIGPROF itself; see heapprof.h.

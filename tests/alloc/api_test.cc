@@ -213,6 +213,53 @@ TEST_F(Api, LabelsAreHandedFromThreadToThread) {
   EXPECT_EQ(heapprof_labels_adopt(UINT32_MAX), -EINVAL);
 }
 
+TEST_F(Api, OptionsThatMayChangeAreSetWhileItRuns) {
+  const struct {
+    const char *name, *value, *told;
+  } kGood[] = {{"sample_interval", "4096", "4k"},  {"contention_interval", "1000000", "1ms"},
+               {"contention_interval", "0", "0"},  {"dump_every", "3600s", "1h"},
+               {"dump_every", "0", "0"},           {"dump_every_allocated", "1024m", "1g"},
+               {"dump_every_allocated", "0", "0"}, {"dump_on_growth", "1025", "1025"},
+               {"dump_on_growth", "0", "0"},       {"dump_at_memory", "100%", "100%"},
+               {"dump_at_memory", "64g", "64g"},   {"dump_at_memory", "0", "0"},
+               {"keep_dumps", "3", "3"},           {"keep_dumps", "0", "0"}};
+  for (const auto& good : kGood) {
+    EXPECT_FALSE(SetOption(good.name, good.value)) << good.name;
+    EXPECT_EQ(Option(good.name), good.told) << good.name;
+  }
+  EXPECT_EQ(SampleInterval(), 4096u);
+  EXPECT_EQ(SetOption("keep_dump", "3"), std::errc::no_such_file_or_directory);
+  EXPECT_EQ(SetOption("", ""), std::errc::no_such_file_or_directory);
+  EXPECT_EQ(SetOption("max_frames", "3"), std::errc::operation_not_permitted);
+  EXPECT_EQ(SetOption("output", ""), std::errc::operation_not_permitted);
+  EXPECT_EQ(SetOption("keep_dumps", "-3"), std::errc::invalid_argument);
+  EXPECT_EQ(SetOption("dump_every", "5"), std::errc::invalid_argument);
+  EXPECT_EQ(SetOption("dump_every", nullptr), std::errc::invalid_argument);
+  EXPECT_EQ(SetOption("contention_interval", "2h"), std::errc::invalid_argument);
+  EXPECT_EQ(Option("keep_dumps"), "0");
+}
+
+TEST_F(Api, EachOptionIsTold) {
+  EXPECT_EQ(Option("max_frames"), "128");
+  EXPECT_EQ(Option("no_such"), "");
+  char value[4];
+  EXPECT_EQ(heapprof_option("max_frames", value, sizeof value), 0);
+  EXPECT_STREQ(value, "128");
+  EXPECT_EQ(heapprof_option("max_frames", value, 3), -ERANGE);
+  EXPECT_STREQ(value, "12");
+  EXPECT_EQ(heapprof_option("max_frames", value, 0), -EINVAL);
+  EXPECT_EQ(heapprof_option("max_frames", nullptr, 1), -EINVAL);
+  EXPECT_EQ(heapprof_option(nullptr, value, sizeof value), -EINVAL);
+  EXPECT_EQ(heapprof_option("no_such", value, sizeof value), -ENOENT);
+  size_t count = 0;
+  for (; heapprof_option_name(count) != nullptr; ++count) {
+    std::string text(4096, '\0');
+    EXPECT_EQ(heapprof_option(heapprof_option_name(count), &text[0], text.size()), 0);
+  }
+  EXPECT_GT(count, 20u);
+  EXPECT_STREQ(heapprof_option_name(0), "sample_interval");
+}
+
 TEST_F(Api, ScopedLabelsOfAnotherThreadGiveTheOwnOnesBack) {
   ScopedLabels own("own", "yes");
   const heapprof_label_set mine = heapprof_labels_capture();

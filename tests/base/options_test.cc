@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "base/option_text.h"
+
 namespace heapprof {
 namespace {
 
@@ -54,6 +56,38 @@ TEST_F(OptionsTest, DurationsHaveUnits) {
     EXPECT_EQ(g_complaints.size(), 1u) << bad;
     EXPECT_EQ(options_.contention_interval, 5u) << bad;
   }
+}
+
+std::string TextOf(const char* name, const Options& options) {
+  Text<kPathCapacity> text;
+  EXPECT_TRUE(PutOption(name, options, &text)) << name;
+  return text.data();
+}
+
+// What is told of an option can be read again, and is told the same then; of all that can be read.
+TEST_F(OptionsTest, EachIsToldAsItIsRead) {
+  size_t count = 0;
+  for (const char* name; (name = OptionName(count)) != nullptr; ++count) {
+    Options read;
+    const std::string value = TextOf(name, options_);
+    if (value == "-1") continue;  // dump_signal, whose default is set later
+    EXPECT_EQ(ReadOption(name, value.c_str(), &read), OptionVerdict::kGood) << name << "=" << value;
+    EXPECT_EQ(TextOf(name, read), value) << name;
+  }
+  Text<64> text;
+  EXPECT_FALSE(PutOption("no_such", options_, &text));
+  EXPECT_EQ(ReadOption("no_such", "1", &options_), OptionVerdict::kUnknown);
+  Parse(
+      "sample_interval=96k,max_frames=7,output=a.%n,dump_signal=USR1,dump_every=90m,dump_every_allocated=3g,"
+      "dump_on_growth=5,dump_at_memory=80%,keep_dumps=4,thread_dump_signal=12,dump_at_exit=1,cpu_hz=99,"
+      "cpu_at_start=1,cpu_signal=10,cpu_clock=event,wall_hz=5,wall_at_start=1,contention_interval=1500us,"
+      "metadata_limit=1m,seed=8,children=no,verbose=1,leak_check=live,exitcode=3,suppressions=s,log_path=l");
+  EXPECT_TRUE(g_complaints.empty());
+  const char* const kValues[] = {"96k", "7", "a.%n", "10", "90m",  "3g",    "5", "80%", "4",
+                                 "12",  "1", "99",   "1",  "10",   "event", "5", "1",   "1500us",
+                                 "1m",  "8", "no",   "1",  "live", "3",     "s", "l"};
+  ASSERT_EQ(count, std::size(kValues));
+  for (size_t i = 0; i < count; ++i) EXPECT_EQ(TextOf(OptionName(i), options_), kValues[i]) << OptionName(i);
 }
 
 TEST_F(OptionsTest, PairsAreSeparatedByColonCommaOrSpace) {
@@ -122,6 +156,7 @@ TEST_F(OptionsTest, EachBadValueIsNamedOnceAndTheOldValueStays) {
                           "cpu_clock=sun",
                           "wall_hz=0",
                           "dump_every=5",
+                          "dump_every=999us",
                           "dump_every=5x",
                           "dump_every=s",
                           "dump_every=9000h",

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <map>
+
 #include "base/memory_limit.h"
 #include "tests/system/programs/hazard.h"
 
@@ -57,6 +59,42 @@ TEST(Dumps, AChildCountsFromItsOwnStart) {
   ProgramRun run({Program("dumps"), "child"}, "sample_interval=1:dump_every_allocated=1m");
   ExpectWell(run.Execute());
   EXPECT_EQ(run.Profiles().size(), 2u);
+}
+
+// A child, and a peak that is looked for anew, begin with what is in use then.
+TEST(Dumps, GrowthBeginsAnewWithThePeak) {
+  ProgramRun run({Program("dumps"), "lower"}, "sample_interval=1:dump_on_growth=1m");
+  ExpectWell(run.Execute());
+  EXPECT_EQ(run.Profiles().size(), 5u + 3 + 3);
+}
+
+// Memory does not rise by a block that there is no room for, so a program may be refused many.
+TEST(Dumps, OneForManyRefusals) {
+  ProgramRun run({Program("dumps"), "probing"}, "sample_interval=1:dump_at_memory=100m");
+  ExpectWell(run.Execute());
+  EXPECT_EQ(run.Profiles().size(), 1u);
+}
+
+TEST(Dumps, OptionsChangeAsItRuns) {
+  ProgramRun run({Program("dumps"), "live"}, "sample_interval=1");
+  ExpectWell(run.Execute());
+  const std::vector<std::string> files = FindProfiles(run.dir().path());
+  ASSERT_EQ(files.size(), 1u);
+  EXPECT_TRUE(Ends(files[0], ".0006.heap.pb.gz")) << files[0];
+}
+
+// Every file is whole, and the process' own are no more than the most that were to be kept.
+TEST(Dumps, BesideThreadsAndChangesOfOptions) {
+  ProgramRun run({Program("dumps"), "beside", std::to_string(2'000 * SoakFactor())},
+                 "sample_interval=1:output=d.%n.%p", 60 * SoakFactor());
+  ExpectWell(run.Execute());
+  EXPECT_FALSE(run.Profiles().empty());
+  std::map<std::string, int> of_process;
+  for (const std::string& file : FindProfiles(run.dir().path())) {
+    const size_t number = file.rfind("/d.") + 3, pid = file.find('.', number) + 1;
+    ++of_process[file.substr(pid, file.find('.', pid) - pid)];
+  }
+  for (const auto& [pid, files] : of_process) EXPECT_LE(files, 4) << pid;
 }
 
 TEST(Dumps, OneForEachTimeThatMemoryRises) {

@@ -5,12 +5,17 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "base/dump_record.h"
 #include "tests/system/programs/program.h"
 
 extern "C" int mallctl(const char* name, void* old, size_t* old_size, void* fresh, size_t fresh_size)
     __attribute__((weak));
 
+extern "C" __typeof__(heapprof_set_option) heapprof_set_option __attribute__((weak));
+
 namespace {
+
+using namespace heapprof;
 
 NOINLINE void Left(int depth, unsigned path);
 NOINLINE void Right(int depth, unsigned path);
@@ -52,15 +57,16 @@ double Seconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
+// `bytes`: what it allocates all the same.
 template <typename DumpIt>
-void Measure(const char* name, DumpIt dump) {
+void Measure(const char* name, DumpIt dump, uint64_t bytes = 0) {
   const uint64_t allocated = Counter("thread.allocated"), freed = Counter("thread.deallocated");
   const long faults = Faults();
   const double start = Seconds();
   dump();
   const double seconds = Seconds() - start;
   const long touched = (Faults() - faults) * 4;
-  CHECK(Counter("thread.allocated") == allocated);
+  CHECK(Counter("thread.allocated") == allocated + bytes);
   CHECK(Counter("thread.deallocated") == freed);
   printf("%s seconds %.3f touched_kib %ld\n", name, seconds, touched);
 }
@@ -79,6 +85,33 @@ int main(int argc, char** argv) {
     Measure("call", [] { CHECK(heapprof_dump_heap(nullptr) == 0); });
     Measure("heap", [null] { CHECK(heapprof_write_profile("heap", null, 0) == 0); });
     Measure("allocs", [null] { CHECK(heapprof_write_profile("allocs", null, 0) == 0); });
+    // As `heapprof dump --profile` asks for them, in the handler.
+    constexpr struct {
+      int request, number;
+      const char* name;
+    } kRequests[] = {{kMemoryRequest, 1, "memory"},
+                     {kPeakRequest, 2, "peak"},
+                     {kGrowthRequest, 3, "growth"},
+                     {kThreadsRequest, 1, "threads"}};
+    for (const auto& kind : kRequests) {
+      Measure(kind.name, [&kind] {
+        sigval value = {};
+        value.sival_int = kind.request;
+        CHECK(sigqueue(getpid(), SIGUSR2, value) == 0);
+      });
+      char file[64];
+      snprintf(file, sizeof file, "h.%d.%04d.%s.pb.gz", getpid(), kind.number, kind.name);
+      CHECK(unlink(file) == 0);
+    }
+    const uint64_t dumps = Stats().dumps;
+    CHECK(heapprof_set_option("dump_every_allocated", "1m") == 0);
+    constexpr size_t kBlock = 64 << 20;
+    void* volatile block = nullptr;
+    Measure(
+        "trigger", [&block] { block = malloc(kBlock); }, kBlock);
+    CHECK(block != nullptr && Stats().dumps == dumps + 1);
+    free(block);
+    CHECK(heapprof_set_option("dump_every_allocated", "0") == 0);
     printf("buckets %llu\n", static_cast<unsigned long long>(Stats().buckets));
   }
   Finish();
