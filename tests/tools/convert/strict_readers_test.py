@@ -137,6 +137,15 @@ class StrictReadersTest(unittest.TestCase):
                            f"/lib/{MENDED}", f"key {MENDED}", f"value {MENDED}"):
                 self.assertIn(wanted, strings, command)
 
+    def test_the_file_of_a_replaced_path_is_found(self):
+        """By what it would be called, and its build id: a copy with another one is not it."""
+        other = self.path(b"pr\xe4gram \xed\xbf\xbf\xc0\xaf")
+        shutil.copy(os.path.join(PROGRAMS, "plain"), other)
+        self.assertIn(b"WriteAll", self.command("folded", b"odd.heap.pb.gz").stdout)
+        os.rename(self.program, self.program + b".elsewhere")
+        self.assertNotIn(b"WriteAll", self.command("folded", b"odd.heap.pb.gz").stdout)
+        os.rename(self.program + b".elsewhere", self.program)
+
     def test_json_and_the_page(self):
         """They are text, and refused for a bad byte as a whole."""
         made = {}

@@ -12,6 +12,7 @@
 #include "tools/names/display_name.h"
 #include "tools/profile/frames.h"
 #include "tools/symbols/demangle.h"
+#include "tools/symbols/sources/replaced_path.h"
 
 namespace heapprof::tools {
 namespace {
@@ -201,6 +202,13 @@ std::unique_ptr<SymbolFile> DebugFiles::FindItself(const std::string& path, cons
     if (auto file = in_places()) return file;
   }
   auto file = SymbolFile::Open(path);
+  if (file == nullptr && !build_id.empty()) {
+    for (const std::string& other : FilesNamedSo(path)) {
+      file = SymbolFile::Open(other);
+      if (file != nullptr && file->build_id() == build_id) return file;
+    }
+    file = nullptr;
+  }
   if (file == nullptr) {
     const int error = access(path.c_str(), R_OK) == 0 ? 0 : errno;
     *reason = error == 0                            ? "no ELF file"
