@@ -15,6 +15,7 @@
 #include "alloc/backend/backend.h"
 #include "alloc/backend/early_heap.h"
 #include "alloc/backend/heap_pages.h"
+#include "alloc/backend/profiler_settings.h"
 #include "alloc/contention/interval.h"
 #include "alloc/entry/controls.h"
 #include "alloc/entry/slow_path.h"
@@ -34,6 +35,7 @@
 #include "leak/report/source_lines.h"
 #include "leak/search/roots.h"
 #include "profiles/live_options.h"
+#include "profiles/peers/peers.h"
 #include "profiles/triggers.h"
 #include "profiles/write/heap_profile.h"
 #include "sampling/recorder.h"
@@ -139,18 +141,6 @@ void TellOwnCode() {
 int g_starting_thread;  // its id while Initialize runs in it
 bool g_backend_ready;   // of the starting thread alone
 
-// Each of them turns jemalloc's profiler on.
-constexpr const char* kProfilerKeys[] = {"prof:true", "prof_leak:true", "prof_leak_error:true"};
-
-// The first of those keys that is among the settings, or nullptr.
-const char* ProfilerKey(const char* settings) {
-  if (settings == nullptr) return nullptr;
-  for (const char* key : kProfilerKeys) {
-    if (strstr(settings, key) != nullptr) return key;
-  }
-  return nullptr;
-}
-
 void PassMessageOn(void* argument, const char* text) {
   if (malloc_message != nullptr) {
     malloc_message(argument, text);
@@ -163,29 +153,12 @@ void PassMessageOn(void* argument, const char* text) {
 // Then the variable is handed over by the way that stands over all others.
 char g_overriding_settings[4096];
 
-// What the link /etc/malloc.conf says to jemalloc; in the buffer above, which is not used yet.
-const char* ReadMachineSettings() {
-  const long size =
-      RawSyscall(SYS_readlinkat, AT_FDCWD, reinterpret_cast<long>("/etc/malloc.conf"),
-                 reinterpret_cast<long>(g_overriding_settings), sizeof(g_overriding_settings) - 1);
-  g_overriding_settings[size > 0 ? size : 0] = '\0';
-  return g_overriding_settings;
-}
-
 void ConfigureJemalloc(const InitialStack& start) {
   const char* variable = start.secure ? nullptr : FindVariable(start.environment, "MALLOC_CONF=");
-  const char* key = ProfilerKey(malloc_conf);
-  if (key == nullptr) key = ProfilerKey(variable);
-  const char* source = "";
-  if (key == nullptr && GetOptions().verbose) {
-    // The machine's settings are for all of its programs, most of whose users did not choose them.
-    key = ProfilerKey(ReadMachineSettings());
-    source = " of /etc/malloc.conf";
-  }
-  if (key != nullptr) {
-    Text<128> line;
-    Say(line.Str(key).Str(source).Str(" is ignored: heapprof does the profiling"));
-  }
+  ProfilerKeys keys;
+  ReadProfilerKeys(malloc_conf, &keys);
+  ReadMachineProfilerKeys(&keys);
+  ReadProfilerKeys(variable, &keys);
   constexpr char kNoProfiling[] = "prof:false,prof_leak:false,prof_leak_error:false";
   size_t length = 0;
   if (environ == nullptr && variable != nullptr && *variable != '\0') {
@@ -203,6 +176,7 @@ void ConfigureJemalloc(const InitialStack& start) {
   hpje_malloc_conf_2_conf_harder = g_overriding_settings;
   hpje_free(hpje_malloc(1));
   g_backend_ready = true;
+  jemalloc_profiler::Configure(ProfilerSettings(keys));
 }
 
 void PrintStatistics(void (*write)(void*, const char*), void* arg) {
@@ -263,6 +237,7 @@ __attribute__((constructor)) void WhenLibcIsUp() {
   unwind::OpenUnwindTables();
   InstallTriggers();
   SetContentionSwitch(SetContentionInterval);
+  InstallPeers(leak::EndWithStatus);
   auto thread_data = reinterpret_cast<uintptr_t>(&hpje_je_tsd_tls);
   InitThreadDescriptors();
   ShowHeapPages();

@@ -303,6 +303,12 @@ void ParseSanitizerOptions(const char* text, Options* options, OptionComplaint c
 
 const Options& GetOptions() { return g_options; }
 
+bool DefaultSampleInterval(uint64_t bytes) {
+  if (g_options.sample_interval_given || g_options.leak_check != LeakCheck::kOff) return false;
+  g_options.sample_interval = bytes;
+  return true;
+}
+
 namespace {
 
 // The value of the variable whose name with its "=" is given; nullptr if there is none.

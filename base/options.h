@@ -72,6 +72,10 @@ OptionVerdict ReadOption(const char* name, const char* value, Options* options);
 // The options of this process. Set by InitOptions.
 const Options& GetOptions();
 
+// The sample interval that a peer's settings ask for, before the first sample. What was given in options, and
+// what a leak check implies, stands over it: false then.
+bool DefaultSampleInterval(uint64_t bytes);
+
 // Reads out of LeakSanitizer's options, which CTest sets, what the leak check shares with it: log_path,
 // suppressions, exitcode; detect_leaks=0 switches the check off. The rest is passed over, in one
 // complaint.

@@ -252,10 +252,12 @@ void CheckOnce(const SavedRegisters& caller) {
   if (g_done.exchange(true, std::memory_order_acq_rel)) return;
   if (g_own.is_turned_off != nullptr && g_own.is_turned_off() != 0) return;
   int status = GetOptions().exitcode;
-  if (CheckAndReport(caller) && status != 0) {
-    FlushStreams();
-    RawSyscall(SYS_exit_group, status);
-  }
+  if (CheckAndReport(caller) && status != 0) EndWithStatus(status);
+}
+
+void EndWithStatus(int status) {
+  FlushStreams();
+  for (;;) RawSyscall(SYS_exit_group, status);
 }
 
 }  // namespace heapprof::leak

@@ -17,6 +17,9 @@ void InstallLeakCheck();
 // if it could not be made.
 bool CheckAndReport(const SavedRegisters& caller);
 
+// At exit: writes out what streams hold, and ends the process with this status, whatever is still to run.
+[[noreturn]] void EndWithStatus(int status);
+
 // At exit, or by __lsan_do_leak_check: once in a process. Ends the process with the option exitcode if there
 // are leaks.
 void CheckOnce(const SavedRegisters& caller);

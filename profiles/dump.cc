@@ -212,6 +212,19 @@ struct IntervalDump {
   }
 };
 
+// What a peer's function asks for.
+struct CalledDump {
+  int (*write)(void* argument, void* workspace);
+  void* argument;
+  void* workspace;
+  int result;
+
+  static void Run(void* argument) {
+    auto* dump = static_cast<CalledDump*>(argument);
+    dump->result = dump->write(dump->argument, dump->workspace);
+  }
+};
+
 // Writes the stacks of all threads to where a signal's go.
 struct ThreadsDump {
   const OwnStack* caller;
@@ -353,6 +366,11 @@ int WriteInterval(const EarlierCounts& earlier, int fd) {
 
 void KeepDumps(uint64_t files) { g_keep_dumps.store(files, std::memory_order_relaxed); }
 uint64_t KeptDumps() { return g_keep_dumps.load(std::memory_order_relaxed); }
+
+int RunAsDump(int (*write)(void* argument, void* workspace), void* argument) {
+  CalledDump dump = {write, argument, nullptr, 0};
+  return RunDump(&dump);
+}
 
 void CountDump(int error) { (error == 0 ? g_dumps : g_failed_dumps).fetch_add(1, std::memory_order_relaxed); }
 

@@ -45,6 +45,10 @@ int WriteInterval(const EarlierCounts& earlier, int fd);
 void KeepDumps(uint64_t files);
 uint64_t KeptDumps();
 
+// Calls write(argument, workspace) as a dump is written: one at a time, with all signals blocked, on the
+// dump's stack, with a workspace for every heap profile. Returns what it returns, 0 or -errno.
+int RunAsDump(int (*write)(void* argument, void* workspace), void* argument);
+
 // Counts a profile that was written, or the error that it ended in.
 void CountDump(int error);
 

@@ -76,8 +76,19 @@ void DumpTriggers::SetAll(const Options& options) {
   SetAtMemory(options.dump_at_memory, options.dump_at_memory_percent);
 }
 
+void DumpTriggers::SetListener(void (*look)(size_t size, uint64_t interval)) {
+  listener_.store(look, std::memory_order_release);
+  NoteWhetherAnyIsSet();
+}
+
+void DumpTriggers::Tell(size_t size, uint64_t interval) const {
+  // acquire: what the listener was set up with.
+  if (auto look = listener_.load(std::memory_order_acquire)) look(size, interval);
+}
+
 void DumpTriggers::NoteWhetherAnyIsSet() {
-  const bool any = every() != 0 || every_allocated() != 0 || on_growth() != 0 || MemoryThreshold() != 0;
+  const bool any = every() != 0 || every_allocated() != 0 || on_growth() != 0 || MemoryThreshold() != 0 ||
+                   listener_.load(std::memory_order_relaxed) != nullptr;
   is_any_set_.store(any, std::memory_order_release);
 }
 
@@ -146,6 +157,7 @@ void DumpTriggers::Restart() {
 
 void LookAtDumpTriggersNow(size_t size, uint64_t interval) {
   if (g_dump_triggers.IsDue(size, interval)) DumpOnTrigger();
+  g_dump_triggers.Tell(size, interval);
 }
 
 void LookAtRefusalNow(size_t size) {

@@ -39,6 +39,11 @@ class DumpTriggers {
   uint64_t MemoryThreshold() const { return threshold_.load(std::memory_order_relaxed); }
   void PutAtMemory(TextWriter* text) const;
 
+  // Has look(size, interval) called, too, for each block that is recorded; for peers' triggers.
+  void SetListener(void (*look)(size_t size, uint64_t interval));
+  void Tell(size_t size, uint64_t interval) const;
+
+  // Or a listener is.
   bool IsAnySet() const { return is_any_set_.load(std::memory_order_relaxed); }
   // A block of `size` bytes was recorded at this interval, or there was no room for one. True: a dump is due,
   // for one of the threads that ask.
@@ -56,6 +61,7 @@ class DumpTriggers {
   bool IsMemoryDue(size_t size, uint64_t bytes);
 
   std::atomic<bool> is_any_set_{false};
+  std::atomic<void (*)(size_t size, uint64_t interval)> listener_{nullptr};
   std::atomic<uint64_t> every_{0}, every_allocated_{0}, on_growth_{0};
   std::atomic<uint32_t> percent_{0};
   std::atomic<uint64_t> threshold_{0};

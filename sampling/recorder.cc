@@ -10,6 +10,7 @@
 #include "base/memory/arena.h"
 #include "base/options.h"
 #include "base/system/coarse_clock.h"
+#include "base/system/signals_blocked.h"
 #include "sampling/heap/heap_tables.h"
 #include "sampling/heap/sample_filter.h"
 #include "sampling/heap/sampler.h"
@@ -37,6 +38,7 @@ HP_CONSTINIT HeapGrowth g_growth;
 // Written before the stamp. A thread that reads them the other way round has an interval at least as new as
 // the stamp; is it newer, the thread will find its stamp old, and draw once more.
 std::atomic<uint64_t> g_interval{0};
+std::atomic<bool> g_new_threads_off{false};
 std::atomic<bool> g_started{false};
 std::atomic<uint32_t> g_thread_number{0};
 std::atomic<uint32_t> g_forks{0};
@@ -81,12 +83,13 @@ StackBounds MainThreadStack() {
 // A thread's first time here, or its first after a change of the interval.
 void TakeInterval(ThreadState* thread) {
   if (!thread->seeded) {
+    thread->off = g_new_threads_off.load(std::memory_order_relaxed);
     SeedThread(thread);
     if (thread->stack.high == 0 && thread->tid == RawGetPid()) thread->stack = MainThreadStack();
   }
   // acquire: the interval is not older than the stamp.
   int64_t stamp = __atomic_load_n(&g_interval_stamp.value, __ATOMIC_ACQUIRE);
-  thread->interval = g_interval.load(std::memory_order_relaxed);
+  thread->interval = thread->off ? 0 : g_interval.load(std::memory_order_relaxed);
   t_countdown.stamp = stamp + kShortSizes;
 }
 
@@ -282,6 +285,28 @@ void SetInterval(uint64_t bytes) {
   // release: mask and interval before the stamp. Of two that set at once, the interval that was stored last
   // is the one that every thread has in the end: its stamp is the later one or was there before it.
   __atomic_fetch_add(&g_interval_stamp.value, kStampStep, __ATOMIC_SEQ_CST);
+}
+
+void SampleThread(bool on) {
+  ThreadState& thread = CurrentThread();
+  if (!on) g_exact.store(false, std::memory_order_relaxed);
+  TakeInterval(&thread);
+  thread.off = !on;
+  t_countdown = {};  // of no interval: the next allocation goes the slow way, which looks
+}
+bool SamplesThread() {
+  const ThreadState& thread = CurrentThread();
+  return thread.seeded ? !thread.off : SamplesNewThreads();
+}
+void SampleNewThreads(bool on) {
+  if (!on) g_exact.store(false, std::memory_order_relaxed);
+  g_new_threads_off.store(!on, std::memory_order_relaxed);
+}
+bool SamplesNewThreads() { return !g_new_threads_off.load(std::memory_order_relaxed); }
+
+void CountLiveSince(uint32_t epoch, uint32_t* counts, uint32_t buckets) {
+  SignalsBlocked blocked;
+  g_live.CountSince(epoch, counts, buckets, !CurrentThread().inside);
 }
 
 bool RecordsEverything() { return Started() && g_exact.load(std::memory_order_relaxed); }

@@ -65,6 +65,16 @@ void RecordResize(const void* block, const Sample& sample, size_t size, const Ca
 uint64_t Interval();
 void SetInterval(uint64_t bytes);
 
+// Whether the calling thread's allocations may be samples, and those of threads that come. All may, at first.
+void SampleThread(bool on);
+bool SamplesThread();
+void SampleNewThreads(bool on);
+bool SamplesNewThreads();
+
+// Adds to counts[id - 1] the live samples of the buckets 1..buckets that were allocated since NextLeakEpoch
+// returned `epoch`. In a handler that interrupted the recorder some may be missed.
+void CountLiveSince(uint32_t epoch, uint32_t* counts, uint32_t buckets);
+
 // True if every block that the program has was recorded: the interval was 1 from the start, and no block was
 // left out for want of memory.
 bool RecordsEverything();

@@ -7,6 +7,7 @@
 #include "alloc/backend/backend.h"
 #include "alloc/entry/arena_reset.h"
 #include "alloc/entry/extent_hooks.h"
+#include "alloc/entry/profiler_controls.h"
 #include "alloc/entry/slow_path.h"
 
 namespace heapprof {
@@ -100,6 +101,7 @@ void InitControls() {
   Find(kBatchAlloc, &g_batch_alloc);
   Find("arena.0.extent_hooks", &g_hooks);
   Find(kCreate, &g_create);
+  InitProfilerControls();
 }
 
 int ControlByName(const char* name, const ControlValues& values, const CallerFrame& caller) {
@@ -117,6 +119,8 @@ int ControlByName(const char* name, const ControlValues& values, const CallerFra
   } else if (strcmp(name, kBatchAlloc) == 0) {
     return AllocateBatch(values, caller);
   }
+  int result;
+  if (ControlProfilerByName(name, values, &result)) return result;
   return hpje_mallctl(name, values.old, values.old_size, values.fresh, values.fresh_size);
 }
 
@@ -126,6 +130,8 @@ int ControlByMib(const size_t* mib, size_t length, const ControlValues& values, 
   }
   if (HasHooks(mib, length)) return ControlHooks(mib, length, values);
   if (AllocatesBatch(mib, length)) return AllocateBatch(values, caller);
+  int result;
+  if (ControlProfilerByMib(mib, length, values, &result)) return result;
   return hpje_mallctlbymib(mib, length, values.old, values.old_size, values.fresh, values.fresh_size);
 }
 

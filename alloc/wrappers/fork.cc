@@ -19,6 +19,7 @@
 #include "base/system/raw_syscall.h"
 #include "base/system/signals_blocked.h"
 #include "leak/check.h"
+#include "profiles/peers/peers.h"
 #include "profiles/triggers.h"
 #include "sampling/contention/contention.h"
 #include "sampling/counts/named_profiles.h"
@@ -167,6 +168,7 @@ void ForgetParent(bool copied) {
   if (NotificationsAfterForkInChild != nullptr) NotificationsAfterForkInChild();
   ExecsAfterForkInChild();
   TriggersAfterForkInChild(copied);
+  PeersAfterForkInChild();
   leak::CheckAfterForkInChild();
 }
 

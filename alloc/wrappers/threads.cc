@@ -17,6 +17,7 @@
 #include "alloc/wrappers/next.h"
 #include "base/system/process_copy.h"
 #include "base/system/raw_syscall.h"
+#include "profiles/peers/jemalloc_profiler.h"
 #include "sampling/counts/named_profiles.h"
 #include "sampling/cpu/cpu_sampler.h"
 #include "sampling/module_watch.h"
@@ -98,6 +99,7 @@ void* Trampoline(void* block) {
   SetEndOfBackend();
   ReportStack(start, reinterpret_cast<uintptr_t>(__builtin_frame_address(0)));
   InheritLabels(start.labels);
+  jemalloc_profiler::ForgetInheritedName();
   NoteCreator(start.creator);
   cpu::ThreadBegins(start.function);
   wall::ThreadBegins();
@@ -154,6 +156,7 @@ void NotifyThreadBegins(void (*function)(sigval), uint32_t labels, bool default_
   SetEndOfBackend();
   if (default_stack) ReportStack(start, frame);
   InheritLabels(labels);
+  jemalloc_profiler::ForgetInheritedName();
   cpu::ThreadBegins(reinterpret_cast<void* (*)(void*)>(reinterpret_cast<void (*)()>(function)));
   wall::ThreadBegins();
   // libc starts those of timers with all signals blocked, and so without ticks.

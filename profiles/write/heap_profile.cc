@@ -70,6 +70,18 @@ class PeakTables final : public RecorderTables {
   PeakCounts counts_ = {};
 };
 
+// The recorder's tables since a moment that a peer's call set.
+class SinceTables final : public RecorderTables {
+ public:
+  SinceTables(const SinceCounts* since, uint64_t interval) : since_(since), interval_(interval) {}
+  const SinceCounts* Since() const override { return since_; }
+  uint64_t Interval() const override { return interval_; }
+
+ private:
+  const SinceCounts* since_;
+  uint64_t interval_;
+};
+
 // The recorder's tables with what there was a while ago.
 class GrowthTables final : public RecorderTables {
  public:
@@ -126,8 +138,14 @@ int WriteIntervalProto(const EarlierCounts& earlier, int fd, void* workspace) {
 int WriteHeapText(HeapProfileKind kind, int fd, void* workspace, bool in_handler) {
   DescriptorSink sink(fd);
   return WithSource(kind, [&](const HeapSource& source) {
-    return WriteHeapTextFrom(source, &sink, &static_cast<Workspace*>(workspace)->text, in_handler);
+    return WriteHeapTextFrom(source, &sink, &static_cast<Workspace*>(workspace)->text,
+                             {TextForm::kPeople, in_handler});
   });
+}
+
+int WritePeerText(const PeerText& text, ByteSink* sink, void* workspace) {
+  return WriteHeapTextFrom(SinceTables(text.since, text.interval), sink,
+                           &static_cast<Workspace*>(workspace)->text, *text.style);
 }
 
 }  // namespace heapprof

@@ -12,6 +12,8 @@
 
 namespace heapprof {
 
+class ByteSink;
+
 // Heap and allocs are the same data, with another default sample type; peak is what was in use at the peak,
 // growth what changed over the last minute to day (growth_values.h).
 enum class HeapProfileKind { kHeap, kAllocs, kPeak, kGrowth };
@@ -29,6 +31,17 @@ int WriteIntervalProto(const EarlierCounts& earlier, int fd, void* workspace);
 
 // The legacy text form. `in_handler`: leave out the allocator's statistics, which take its locks.
 int WriteHeapText(HeapProfileKind kind, int fd, void* workspace, bool in_handler);
+
+// A peer's text form (text_profile.h), of what `since` tells of, or, if it is nullptr, of everything.
+// `interval`: what the header of a profile without records says.
+struct SinceCounts;
+struct TextStyle;
+struct PeerText {
+  const TextStyle* style;
+  const SinceCounts* since;
+  uint64_t interval;
+};
+int WritePeerText(const PeerText& text, ByteSink* sink, void* workspace);
 
 // Set by alloc at start-up: writes the allocator's statistics, calling `write` with pieces of text.
 using AllocatorStatsPrinter = void (*)(void (*write)(void* arg, const char* text), void* arg);

@@ -29,6 +29,15 @@ struct PeakCounts {
   int64_t time_nanos, since_nanos;  // as HeapPeak has them
 };
 
+// What was allocated since a moment, and what of that is in use: a text profile then tells of those blocks
+// alone, as peers have it after they were reset or started.
+struct SinceCounts {
+  const uint64_t* allocations;  // of the buckets 1..buckets at that moment, at [id - 1]
+  uint32_t buckets;
+  const uint32_t* in_use;  // samples now, of the buckets 1..in_use_buckets, at [id - 1]
+  uint32_t in_use_buckets;
+};
+
 struct GrowthCounts;  // growth_values.h
 
 class HeapSource {
@@ -40,10 +49,11 @@ class HeapSource {
   virtual uint64_t ReturnAddress(uint32_t location) const = 0;
   virtual TableStats Stats() const = 0;
   virtual uint64_t Interval() const = 0;  // the mean interval now in force; 0 = off
-  // At most one of the three; nullptr: the profile tells of now.
+  // At most one of the four; nullptr: the profile tells of now.
   virtual const EarlierCounts* Earlier() const { return nullptr; }
   virtual const PeakCounts* Peak() const { return nullptr; }
   virtual const GrowthCounts* Growth() const { return nullptr; }
+  virtual const SinceCounts* Since() const { return nullptr; }
 
  protected:
   // Sources live on the stack of who writes, and are never deleted through this base.
@@ -76,6 +86,12 @@ inline SampleCounts ReadCounts(const Bucket& bucket) {
 
 // The counts that a profile of `source` has of a bucket.
 inline SampleCounts CountsOf(const HeapSource& source, uint32_t id, const Bucket& bucket) {
+  if (const SinceCounts* since = source.Since()) {
+    const uint64_t before = id <= since->buckets ? since->allocations[id - 1] : 0;
+    const uint64_t allocations = bucket.allocations.load(std::memory_order_relaxed) - before;
+    const uint64_t in_use = id <= since->in_use_buckets ? since->in_use[id - 1] : 0;
+    return {allocations, allocations > in_use ? allocations - in_use : 0};
+  }
   const PeakCounts* peak = source.Peak();
   if (peak == nullptr) return ReadCounts(bucket);
   return {id <= peak->buckets ? peak->in_use[id - 1] : 0, 0};

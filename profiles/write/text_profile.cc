@@ -46,7 +46,7 @@ class Records {
   Records(const Records&) = delete;
   Records& operator=(const Records&) = delete;
 
-  int Collect(const HeapSource& source);
+  int Collect(const HeapSource& source, const TextStyle& style);
   const Record* begin() const { return data_; }
   const Record* end() const { return data_ + count_; }
   uint64_t interval() const { return interval_; }
@@ -58,7 +58,7 @@ class Records {
   uint64_t interval_ = 0;
 };
 
-int Records::Collect(const HeapSource& source) {
+int Records::Collect(const HeapSource& source, const TextStyle& style) {
   uint32_t buckets = source.BucketCount();
   bytes_ = sizeof(Record) * (size_t{buckets} + 1);
   data_ = static_cast<Record*>(RawMap(bytes_));
@@ -76,7 +76,8 @@ int Records::Collect(const HeapSource& source) {
     }
     SampleCounts counts = CountsOf(source, id, *bucket);
     if (counts.allocations == 0) continue;  // its writer has not counted yet, or it had nothing at the peak
-    smallest = std::min(smallest, bucket->interval);
+    if (!style.accumulated && counts.frees == counts.allocations) continue;
+    smallest = std::min<uint64_t>(smallest, bucket->interval);
     data_[count_++] = {0, counts, id};
   }
   interval_ = count_ > 0 ? smallest : source.Interval();
@@ -93,11 +94,16 @@ int Records::Collect(const HeapSource& source) {
   return 0;
 }
 
-// "in use: bytes [allocated: bytes] @"
+// "in use: bytes [allocated: bytes]"
+void WriteBareCounts(uint64_t inuse, uint64_t inuse_bytes, uint64_t allocated, uint64_t allocated_bytes,
+                     TextStream* out) {
+  out->UDec(inuse).Str(": ").UDec(inuse_bytes).Str(" [").UDec(allocated).Str(": ").UDec(allocated_bytes);
+  out->Str("]");
+}
 void WriteCounts(uint64_t inuse, uint64_t inuse_bytes, uint64_t allocated, uint64_t allocated_bytes,
                  TextStream* out) {
-  out->UDec(inuse).Str(": ").UDec(inuse_bytes).Str(" [").UDec(allocated).Str(": ").UDec(allocated_bytes);
-  out->Str("] @");
+  WriteBareCounts(inuse, inuse_bytes, allocated, allocated_bytes, out);
+  out->Str(" @");
 }
 
 // "+4096 +8192 0 -512 [65536] @"
@@ -115,7 +121,7 @@ void WriteGrowth(const GrowthValues& growth, TextStream* out) {
 
 uint64_t SaturatedSum(uint64_t a, uint64_t b) { return std::min<uint64_t>(a + b, INT64_MAX); }
 
-void WriteHeader(const HeapSource& source, const Records& records, TextStream* out) {
+void WriteHeader(const HeapSource& source, const Records& records, const TextStyle& style, TextStream* out) {
   uint64_t inuse = 0, inuse_bytes = 0, allocated = 0, allocated_bytes = 0;
   for (const Record& record : records) {
     inuse += record.counts.allocations - record.counts.frees;
@@ -128,9 +134,50 @@ void WriteHeader(const HeapSource& source, const Records& records, TextStream* o
     out->Str("growth profile: bytes over 1m 10m 1h 1d [in use] @\n");
     return WriteGrowthLines(*source.Growth(), out);
   }
+  if (style.form == TextForm::kJemalloc) {
+    out->Str("heap_v2/").UDec(records.interval()).Str("\n  t*: ");
+    if (!style.accumulated) allocated = allocated_bytes = 0;
+    WriteBareCounts(inuse, inuse_bytes, allocated, allocated_bytes, out);
+    out->Str("\n");
+    return;
+  }
   out->Str("heap profile: ");
   WriteCounts(inuse, inuse_bytes, allocated, allocated_bytes, out);
-  out->Str(" heap/").UDec(2 * records.interval()).Str("\n");
+  if (style.form == TextForm::kPeople) {
+    out->Str(" heap/").UDec(2 * records.interval()).Str("\n");
+  } else if (records.interval() <= 1) {
+    out->Str(" heapprofile\n");
+  } else {
+    out->Str(" heap_v2/").UDec(records.interval()).Str("\n");
+  }
+}
+
+// A record in a peer's form, which has no line for people.
+void WritePeerRecord(const HeapSource& source, const Record& record, const TextStyle& style,
+                     TextStream* out) {
+  const Bucket& bucket = *source.BucketAt(record.bucket);
+  const bool is_jemalloc = style.form == TextForm::kJemalloc;
+  const uint64_t inuse = record.counts.allocations - record.counts.frees;
+  uint64_t allocated = record.counts.allocations;
+  if (is_jemalloc) {
+    out->Str("@");
+  } else {
+    WriteCounts(inuse, record.inuse_bytes, allocated, SaturatedProduct(allocated, bucket.size), out);
+  }
+  if (bucket.stack == kOverflowStack) {
+    out->Str(" ").Hex(kNoCode);
+  } else {
+    const StackView stack = source.StackAt(bucket.stack);
+    for (uint32_t i = 0; i < stack.depth; i++) {
+      out->Str(" ").Hex(source.ReturnAddress(stack.locations[i]));
+    }
+  }
+  out->Str("\n");
+  if (!is_jemalloc) return;
+  if (!style.accumulated) allocated = 0;
+  out->Str("  t*: ");
+  WriteBareCounts(inuse, record.inuse_bytes, allocated, SaturatedProduct(allocated, bucket.size), out);
+  out->Str("\n");
 }
 
 void WriteRecord(const HeapSource& source, const Record& record, const ModuleTable& modules,
@@ -216,6 +263,12 @@ bool CopyFile(const char* path, TextStream* out) {
 
 }  // namespace
 
+int WriteMappedLibraries(TextStream* out) {
+  out->Str("\nMAPPED_LIBRARIES:\n");
+  if (!CopyFile("/proc/self/maps", out)) CopyFile("/proc/thread-self/maps", out);
+  return out->Flush();
+}
+
 void WriteTextFrame(const ModuleTable& modules, const FrameSymbols& symbols, uint64_t return_address,
                     TextStream* out, bool exact) {
   const uint64_t address = return_address - (exact ? 1 : 0);
@@ -237,10 +290,18 @@ void WriteTextFrame(const ModuleTable& modules, const FrameSymbols& symbols, uin
 AllocatorStatsPrinter g_allocator_stats_printer = nullptr;
 
 int WriteHeapTextFrom(const HeapSource& source, ByteSink* sink, HeapTextWorkspace* workspace,
-                      bool in_handler) {
+                      const TextStyle& style) {
   TextStream out(sink, workspace->text);
   Records records;
-  if (int error = records.Collect(source)) return error;
+  if (int error = records.Collect(source, style)) return error;
+  if (style.form != TextForm::kPeople) {
+    WriteHeader(source, records, style, &out);
+    for (const Record& record : records) {
+      if (out.error() != 0) break;
+      WritePeerRecord(source, record, style, &out);
+    }
+    return WriteMappedLibraries(&out);
+  }
   ModuleTable modules(&workspace->modules);
   modules.Read();
   // Locations last, as in the proto form: those of every record are then among them.
@@ -250,15 +311,13 @@ int WriteHeapTextFrom(const HeapSource& source, ByteSink* sink, HeapTextWorkspac
           workspace->scratch)) {
     return error;
   }
-  WriteHeader(source, records, &out);
+  WriteHeader(source, records, style, &out);
   for (const Record& record : records) {
     if (out.error() != 0) break;
     WriteRecord(source, record, modules, symbols, &out);
   }
-  WriteStatistics(source, in_handler, &out);
-  out.Str("\nMAPPED_LIBRARIES:\n");
-  if (!CopyFile("/proc/self/maps", &out)) CopyFile("/proc/thread-self/maps", &out);
-  return out.Flush();
+  WriteStatistics(source, style.in_handler, &out);
+  return WriteMappedLibraries(&out);
 }
 
 }  // namespace heapprof

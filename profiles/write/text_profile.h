@@ -15,6 +15,8 @@
 // others are converted, so that the reader arrives at our estimates; a smaller R never makes counts smaller.
 // Records stand in descending order of bytes in use. `#` lines are for people; readers pass over them.
 //
+// Peers have forms of their own, which their readers insist on (TextForm).
+//
 // Thread-safety: one writer at a time per workspace. Signal-safety: yes, with `in_handler`. Allocates: never
 // from the heap; the order of the records and the names of the frames are kept in memory mapped for the call,
 // in proportion to buckets (32 bytes each) and locations.
@@ -35,9 +37,22 @@ struct HeapTextWorkspace {
   ModuleTable::Workspace modules;
 };
 
+// kPeople: as above. kJemalloc: "heap_v2/R", for each record its stack and "t*: " with its counts; without
+// `accumulated` what is not in use is left out, as jemalloc does. kGperftools: the records alone under a
+// header that ends in "heap_v2/R", or in "heapprofile" where the counts are exact.
+enum class TextForm { kPeople, kJemalloc, kGperftools };
+struct TextStyle {
+  TextForm form = TextForm::kPeople;
+  bool in_handler = false;  // leave out the allocator's statistics
+  bool accumulated = true;  // of kJemalloc: what was allocated, too
+};
+
 // Returns 0 when the profile is complete, or -errno.
 int WriteHeapTextFrom(const HeapSource& source, ByteSink* sink, HeapTextWorkspace* workspace,
-                      bool in_handler);
+                      const TextStyle& style);
+
+// The last part of all of them: the mappings, after a headline. Returns out->Flush().
+int WriteMappedLibraries(TextStream* out);
 
 // One line of a stack: "#", the return address, and as far as they are known the function and the file. With
 // `exact` it is of an address that is executed itself: return_address is one more.

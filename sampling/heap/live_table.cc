@@ -255,6 +255,23 @@ void LiveTable::ForEach(void (*visit)(void* context, uintptr_t address, uint32_t
   }
 }
 
+void LiveTable::CountSince(uint32_t since, uint32_t* counts, uint32_t buckets, bool locked) HP_NOT_ANALYSED {
+  for (Shard& shard : shards_) {
+    if (locked) shard.lock.Lock();
+    // mask before slots, as in Find.
+    const uint32_t mask = shard.mask.load(std::memory_order_acquire);
+    const Slot* slots = shard.slots.load(std::memory_order_acquire);
+    for (uint64_t i = 0; slots != nullptr && i <= mask; ++i) {
+      if (slots[i].address.load(std::memory_order_relaxed) == 0) continue;
+      const uint32_t epoch = slots[i].tag.load(std::memory_order_relaxed) & live::kEpochMask;
+      const uint32_t bucket = slots[i].bucket.load(std::memory_order_relaxed);
+      const bool is_later = ((epoch - since) & live::kEpochMask) <= live::kEpochMask / 2;
+      if (is_later && bucket != 0 && bucket <= buckets) ++counts[bucket - 1];
+    }
+    if (locked) shard.lock.Unlock();
+  }
+}
+
 bool LiveTable::LockForFork() {
   for (Shard& shard : shards_) {
     if (!shard.lock.LockForFork()) return false;

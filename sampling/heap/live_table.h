@@ -66,6 +66,11 @@ class LiveTable {
   void ForEach(void (*visit)(void* context, uintptr_t address, uint32_t bucket, uint32_t tag),
                void* context) const;
 
+  // Adds to counts[bucket - 1] how many entries of the buckets 1..buckets are of epoch `since` or a later
+  // one. `locked`: exactly, with each shard's lock in turn; else, for a handler, what moves meanwhile may be
+  // missed.
+  void CountSince(uint32_t since, uint32_t* counts, uint32_t buckets, bool locked);
+
   bool LockForFork();
   void UnlockAfterFork(bool in_child);
 

@@ -19,6 +19,7 @@ struct ThreadState {
   uint64_t interval;  // R of the current countdown
   bool seeded;
   bool sampling;     // between Decide and RecordAllocation: nested allocations are no samples
+  bool off;          // this thread's allocations are no samples (recorder::SampleThread)
   bool inside;       // holds locks of ours, or asks libc something
   uint32_t ignored;  // depth of recorder::IgnoreAllocations
   uint32_t looks;    // blocks since the start, of those at which it might have looked at the clock

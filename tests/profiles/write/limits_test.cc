@@ -126,7 +126,8 @@ TEST(Limits, TheTextFormNeedsNoHeapEither) {
   DescriptorSink sink(fd);
   g_no_malloc = true;
   double start = Seconds();
-  int error = WriteHeapTextFrom(tables, &sink, static_cast<HeapTextWorkspace*>(workspace), true);
+  int error =
+      WriteHeapTextFrom(tables, &sink, static_cast<HeapTextWorkspace*>(workspace), {TextForm::kPeople, true});
   double seconds = Seconds() - start;
   g_no_malloc = false;
   EXPECT_EQ(error, 0);

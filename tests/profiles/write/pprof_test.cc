@@ -52,7 +52,7 @@ class PprofTest : public testing::Test {
   std::string Legacy() {
     return WriteFile("heap.txt", [](const FakeTables& tables, ByteSink* sink) {
       auto workspace = std::make_unique<HeapTextWorkspace>();
-      return WriteHeapTextFrom(tables, sink, workspace.get(), true);
+      return WriteHeapTextFrom(tables, sink, workspace.get(), {TextForm::kPeople, true});
     });
   }
   std::string Pprof(const std::string& arguments) {

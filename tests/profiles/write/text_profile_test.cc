@@ -39,7 +39,7 @@ class TextProfileTest : public testing::Test {
   ~TextProfileTest() override { g_allocator_stats_printer = nullptr; }
   int Write(ByteSink* sink, bool in_handler = true) {
     auto workspace = std::make_unique<HeapTextWorkspace>();
-    return WriteHeapTextFrom(tables_, sink, workspace.get(), in_handler);
+    return WriteHeapTextFrom(tables_, sink, workspace.get(), {TextForm::kPeople, in_handler});
   }
   std::string Profile(bool in_handler = true) {
     StringSink sink;

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "alloc/backend/profiler_settings.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "alloc/backend/backend.h"
+#include "base/system/raw_syscall.h"
+
+namespace heapprof {
+namespace {
+
+struct Span {
+  const char* data;
+  size_t size;
+  bool Is(const char* text) const { return strlen(text) == size && memcmp(text, data, size) == 0; }
+};
+
+// Those that change what jemalloc's profiler records or how it counts, in a way that ours does not have.
+constexpr const char* kWithoutCounterpart[] = {
+    "prof_log",   "prof_recent_alloc_max", "prof_stats", "prof_sys_thread_name", "prof_time_resolution",
+    "prof_unbias"};
+
+void TakeBool(Span value, bool* out) {
+  if (value.Is("true")) *out = true;
+  if (value.Is("false")) *out = false;
+}
+
+void TakePair(Span key, Span value, ProfilerKeys* keys) {
+  if (key.Is("prof")) TakeBool(value, &keys->prof);
+  if (key.Is("prof_leak")) TakeBool(value, &keys->prof_leak);
+  if (key.Is("prof_leak_error")) TakeBool(value, &keys->prof_leak_error);
+  for (const char* name : kWithoutCounterpart) {
+    const bool is_usual =
+        value.Is(key.Is("prof_unbias") ? "true" : "false") || value.Is("0") || value.Is("default");
+    if (!key.Is(name) || is_usual || strstr(keys->without_counterpart.data(), name) != nullptr) continue;
+    keys->without_counterpart.Str(keys->without_counterpart.size() == 0 ? "" : ", ").Str(name);
+  }
+}
+
+template <typename Value>
+void Ask(const char* name, Value* value) {
+  Value answer;
+  size_t size = sizeof(answer);
+  if (hpje_mallctl(name, &answer, &size, nullptr, 0) == 0 && size == sizeof(answer)) *value = answer;
+}
+
+}  // namespace
+
+void ReadProfilerKeys(const char* settings, ProfilerKeys* keys) {
+  for (const char* at = settings; at != nullptr && *at != '\0';) {
+    const char* end = strchr(at, ',');
+    const size_t size = end != nullptr ? static_cast<size_t>(end - at) : strlen(at);
+    const auto* colon = static_cast<const char*>(memchr(at, ':', size));
+    if (colon != nullptr) {
+      const auto key_size = static_cast<size_t>(colon - at);
+      TakePair({at, key_size}, {colon + 1, size - key_size - 1}, keys);
+    }
+    at += size;
+    if (*at == ',') ++at;
+  }
+}
+
+void ReadMachineProfilerKeys(ProfilerKeys* keys) {
+  char target[4096];
+  const long size = RawSyscall(SYS_readlinkat, AT_FDCWD, reinterpret_cast<long>("/etc/malloc.conf"),
+                               reinterpret_cast<long>(target), sizeof(target) - 1);
+  target[size > 0 ? size : 0] = '\0';
+  ReadProfilerKeys(target, keys);
+}
+
+jemalloc_profiler::Settings ProfilerSettings(const ProfilerKeys& keys) {
+  jemalloc_profiler::Settings settings;
+  settings.prof = keys.prof || keys.prof_leak || keys.prof_leak_error;
+  if (!settings.prof) return settings;
+  settings.prof_leak = keys.prof_leak || keys.prof_leak_error;
+  settings.prof_leak_error = keys.prof_leak_error;
+  Ask("opt.prof_active", &settings.prof_active);
+  Ask("opt.prof_thread_active_init", &settings.prof_thread_active_init);
+  Ask("opt.prof_final", &settings.prof_final);
+  Ask("opt.prof_accum", &settings.prof_accum);
+  Ask("opt.lg_prof_sample", &settings.lg_prof_sample);
+  Ask("opt.prof_prefix", &settings.prof_prefix);
+  // prof_leak alone writes nothing that was not asked for, as jemalloc has it.
+  if (keys.prof) {
+    Ask("opt.prof_gdump", &settings.prof_gdump);
+    Ask("opt.lg_prof_interval", &settings.lg_prof_interval);
+  }
+  if (keys.without_counterpart.size() != 0) {
+    Text<512> line;
+    line.Str("settings of jemalloc that heapprof has no counterpart of are ignored: ");
+    Say(line.Str(keys.without_counterpart.data()));
+  }
+  return settings;
+}
+
+}  // namespace heapprof

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// Programs that use jemalloc's profiler, moved over: the answers of its controls, its files, and its reader.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "tests/support/elf_symbols.h"
+#include "tests/system/programs/hazard.h"
+
+namespace heapprof::test {
+namespace {
+
+constexpr char kExact[] = "prof:true,lg_prof_sample:0,prof_accum:true";
+
+// The program under the library, with these settings of jemalloc.
+class Moved : public ProgramRun {
+ public:
+  Moved(const std::string& what, const std::string& settings, const std::string& options = "")
+      : Moved("jemalloc_user", what, settings, options) {}
+
+ protected:
+  Moved(const std::string& program, const std::string& what, const std::string& settings,
+        const std::string& options)
+      : ProgramRun({Program(program), what}, options) {
+    command().env.push_back({"MALLOC_CONF", settings});
+  }
+};
+
+// Linked with heapprof in place of jemalloc, which is not there at all then.
+class Relinked : public Moved {
+ public:
+  Relinked(const std::string& what, const std::string& settings)
+      : Moved("jemalloc_relinked", what, settings, "") {}
+};
+
+// What jeprof makes of a dump: a line "flat flat% sum% cum cum% name" for each function.
+class Report {
+ public:
+  Report(const std::string& path, const std::string& option) {
+    Command command;
+    command.argv = {"jeprof", "--text", "--show_bytes", option, Program("jemalloc_user"), path};
+    result_ = RunProgram(command);
+  }
+  int64_t Flat(const std::string& function) const {
+    std::istringstream lines(result_.out);
+    for (std::string line; std::getline(lines, line);) {
+      std::istringstream words(line);
+      int64_t flat;
+      std::string word, name;
+      if (words >> flat >> word >> word >> word >> word >> name && name.find(function) != std::string::npos)
+        return flat;
+    }
+    return 0;
+  }
+  std::string Describe() const { return result_.Describe(); }
+
+ private:
+  Result result_;
+};
+
+std::vector<std::string> Heaps(const std::string& folder) {
+  std::vector<std::string> names;
+  for (const std::string& name : ListDir(folder)) {
+    if (name.size() > 5 && name.compare(name.size() - 5, 5, ".heap") == 0) names.push_back(name);
+  }
+  return names;
+}
+
+std::string FirstLine(const std::string& path) {
+  const std::string text = ReadFile(path);
+  return text.substr(0, text.find('\n'));
+}
+
+class Controls : public testing::TestWithParam<const char*> {};
+
+// The very program, under the library that it is linked with.
+TEST_P(Controls, AnswerAsJemallocDoes) {
+  Moved theirs("grid", GetParam()), ours("grid", GetParam());
+  std::vector<std::pair<std::string, std::string>> env = {{"MALLOC_CONF", GetParam()}};
+  theirs.command().env = env;
+  ExpectWell(theirs.Execute());
+  ExpectWell(ours.Execute());
+  EXPECT_EQ(ours.result().out, theirs.result().out);
+  EXPECT_EQ(ours.result().err, "");
+  std::vector<std::string> names[2] = {Heaps(theirs.dir().path()), Heaps(ours.dir().path())};
+  EXPECT_EQ(names[0].size(), names[1].size());
+}
+INSTANTIATE_TEST_SUITE_P(
+    Settings, Controls,
+    testing::Values("", "prof:true", "prof:false,prof_final:true", "prof:true,lg_prof_sample:70",
+                    "prof_leak:true",
+                    "prof:true,prof_active:false,prof_accum:true,lg_prof_sample:16,prof_prefix:abc,"
+                    "lg_prof_interval:30,prof_thread_active_init:false"));
+
+TEST(MovedFromJemalloc, JeprofReadsTheDumpAndTheFiguresAreThoseOfOurOwnProfile) {
+  if (!HaveProgram("jeprof")) GTEST_SKIP() << "no jeprof here";
+  Moved run("dump", kExact);
+  ExpectWell(run.Execute());
+  const Report in_use(run.dir() / "dump.heap", "--inuse_space"),
+      all(run.dir() / "dump.heap", "--alloc_space");
+  EXPECT_EQ(in_use.Flat("HoldBefore"), 300 * 1024) << in_use.Describe();
+  EXPECT_EQ(all.Flat("HoldBefore"), 300 * 1024) << all.Describe();
+  const Totals ours = ReadProfile(run.dir() / "ours.heap.pb.gz").In("HoldAfter");
+  // std::vector's own blocks stand in the same function.
+  EXPECT_GE(in_use.Flat("HoldAfter"), 100 * 100'000);
+  EXPECT_EQ(FirstLine(run.dir() / "dump.heap"), "heap_v2/1");
+  EXPECT_NE(ReadFile(run.dir() / "dump.heap").find("\nMAPPED_LIBRARIES:\n"), std::string::npos);
+  EXPECT_GE(ours.inuse_space, in_use.Flat("HoldAfter"));
+}
+
+TEST(MovedFromJemalloc, SampledFiguresAreEstimatesAndTheHeaderHasTheInterval) {
+  if (!HaveProgram("jeprof")) GTEST_SKIP() << "no jeprof here";
+  Moved run("dump", "prof:true,lg_prof_sample:16", "seed=7");
+  ExpectWell(run.Execute());
+  EXPECT_EQ(FirstLine(run.dir() / "dump.heap"), "heap_v2/65536");
+  const Report report(run.dir() / "dump.heap", "--inuse_space");
+  EXPECT_NEAR(static_cast<double>(report.Flat("HoldAfter")), 1e7, 2.5e6) << report.Describe();
+  const Report nothing(run.dir() / "dump.heap", "--alloc_space");
+  EXPECT_EQ(nothing.Flat("HoldAfter"), 0) << "what was allocated is not kept without prof_accum";
+}
+
+TEST(MovedFromJemalloc, AfterAResetOnlyLaterBlocksAreThere) {
+  if (!HaveProgram("jeprof")) GTEST_SKIP() << "no jeprof here";
+  Moved run("reset", kExact);
+  ExpectWell(run.Execute());
+  const Report reset(run.dir() / "reset.heap", "--inuse_space"),
+      all(run.dir() / "reset.heap", "--alloc_space");
+  EXPECT_EQ(reset.Flat("HoldBefore"), 0) << reset.Describe();
+  EXPECT_EQ(all.Flat("HoldBefore"), 0) << all.Describe();
+  EXPECT_EQ(reset.Flat("HoldAfter"), 100 * 2048) << reset.Describe();
+  EXPECT_EQ(all.Flat("HoldAfter"), 120 * 2048) << all.Describe();
+  // Freed since, allocated before.
+  for (const char* file : {"empty.heap", "again.heap"}) {
+    EXPECT_EQ(Report(run.dir() / file, "--inuse_space").Flat("HoldAfter"), 0) << file;
+    EXPECT_EQ(Report(run.dir() / file, "--alloc_space").Flat("HoldAfter"), 0) << file;
+  }
+}
+
+TEST(MovedFromJemalloc, ResetsAndDumpsWhileThreadsAllocateAndInAChild) {
+  if (!HaveProgram("jeprof")) GTEST_SKIP() << "no jeprof here";
+  Moved run("busy", kExact);
+  ExpectWell(run.Execute());
+  EXPECT_EQ(Report(run.dir() / "busy.heap", "--inuse_space").Flat("HoldAfter"), 20 * 700);
+  EXPECT_EQ(Report(run.dir() / "busy.heap", "--inuse_space").Flat("HoldBefore"), 0);
+  EXPECT_EQ(Report(run.dir() / "child.heap", "--inuse_space").Flat("HoldAfter"), 10 * 700);
+}
+
+TEST(MovedFromJemalloc, ItIsSwitchedOnAndOff) {
+  if (!HaveProgram("jeprof")) GTEST_SKIP() << "no jeprof here";
+  Moved run("active", std::string(kExact) + ",prof_active:false");
+  ExpectWell(run.Execute());
+  const Report report(run.dir() / "active.heap", "--inuse_space");
+  EXPECT_EQ(report.Flat("HoldBefore"), 0) << report.Describe();
+  EXPECT_EQ(report.Flat("HoldAfter"), 100 * 2048) << report.Describe();
+}
+
+TEST(MovedFromJemalloc, ThreadsAreSwitchedOffAndHaveNames) {
+  if (!HaveProgram("jeprof")) GTEST_SKIP() << "no jeprof here";
+  Moved run("threads", kExact, "dump_at_exit=1");
+  ExpectWell(run.Execute());
+  const Report report(run.dir() / "threads.heap", "--inuse_space");
+  EXPECT_EQ(report.Flat("HoldBefore"), 0) << report.Describe();
+  EXPECT_EQ(report.Flat("HoldAfter"), 50 * 2000) << report.Describe();
+  // The name is a label of the thread's samples.
+  const std::vector<HeapProfile> profiles = run.Profiles();
+  ASSERT_EQ(profiles.size(), 1u);
+  bool labelled = false;
+  for (const pb::Sample& sample : profiles[0].proto().sample()) {
+    for (const pb::Label& label : sample.label()) {
+      labelled |= profiles[0].Text(label.key()) == "thread" && profiles[0].Text(label.str()) == "first";
+    }
+  }
+  EXPECT_TRUE(labelled);
+}
+
+// It is not replaced: jemalloc_pprof reads by a descriptor that it has from before.
+TEST(MovedFromJemalloc, AFileThatIsThereIsWrittenTo) {
+  Moved run("own", kExact);
+  ExpectWell(run.Execute());
+  EXPECT_EQ(run.result().out, "heap_v2\nOK\n");
+}
+
+std::string WithoutPid(std::string name) {
+  const size_t dot = name.find('.');
+  return name.erase(dot, name.find('.', dot + 1) - dot);
+}
+
+TEST(MovedFromJemalloc, FilesHaveJemallocsNames) {
+  Relinked run("names", "prof:true,prof_final:true");
+  ExpectWell(run.Execute());
+  std::vector<std::string> names;
+  for (const std::string& name : Heaps(run.dir().path())) names.push_back(WithoutPid(name));
+  EXPECT_EQ(names, (std::vector<std::string>{"jeprof.0.m0.heap", "jeprof.1.m1.heap", "jeprof.2.m2.heap",
+                                             "moved.3.m3.heap", "moved.4.f.heap"}));
+}
+
+TEST(MovedFromJemalloc, DumpsComeByThemselves) {
+  Moved run("pass", "prof:true,lg_prof_sample:0,lg_prof_interval:24,prof_gdump:true");
+  ExpectWell(run.Execute());
+  size_t passing = 0, growing = 0;
+  for (const std::string& name : Heaps(run.dir().path())) {
+    passing += name.find(".i") != std::string::npos;
+    growing += name.find(".u") != std::string::npos;
+  }
+  EXPECT_EQ(passing, 8u) << "128 MiB, one for each 16";
+  EXPECT_NEAR(static_cast<double>(growing), 32, 2) << "64 MiB, one for each 2";
+}
+
+TEST(MovedFromJemalloc, WhatIsLeftIsToldAndIsAnErrorIfThatIsWanted) {
+  Relinked told("leave", "prof_leak:true,lg_prof_sample:0,prof_final:true");
+  ExpectWell(told.Execute());
+  EXPECT_EQ(Heaps(told.dir().path()).size(), 1u);
+  ASSERT_EQ(told.Said().size(), 1u) << told.result().err;
+  EXPECT_EQ(told.Said()[0].rfind("heapprof: prof_leak: about 5", 0), 0u) << told.result().err;
+  Relinked error("leave", "prof_leak_error:true,lg_prof_sample:0,prof_final:true");
+  ExpectWell(error.Execute(), 1);
+}
+
+TEST(MovedFromJemalloc, WhatIsGivenToHeapprofStandsOverIt) {
+  Moved run("dump", "prof:true,prof_active:false,lg_prof_sample:16", "sample_interval=1");
+  ExpectWell(run.Execute());
+  EXPECT_EQ(FirstLine(run.dir() / "dump.heap"), "heap_v2/1");
+}
+
+TEST(MovedFromJemalloc, KeysThatNobodyKnowsAndThoseWithoutCounterpartHaveALine) {
+  Relinked unknown("names", "prof:true,prof_nonsense:1");
+  ExpectWell(unknown.Execute());
+  EXPECT_EQ(unknown.result().err, "<jemalloc>: Invalid conf pair: prof_nonsense:1\n");
+  Relinked without("names", "prof:true,prof_stats:true,prof_recent_alloc_max:100,prof_sys_thread_name:false");
+  ExpectWell(without.Execute());
+  EXPECT_EQ(without.result().err,
+            "heapprof: settings of jemalloc that heapprof has no counterpart of are ignored: prof_stats, "
+            "prof_recent_alloc_max\n");
+}
+
+}  // namespace
+}  // namespace heapprof::test
