@@ -9,19 +9,12 @@
 #include "base/system/raw_syscall.h"
 #include "sampling/counts/named_profiles.h"
 #include "sampling/cpu/thread_clock.h"
+#include "sampling/look/thread_files.h"
 #include "sampling/stop/stop_lock.h"
 #include "sampling/thread/labels.h"
 #include "sampling/thread/thread_state.h"
 
 namespace heapprof {
-
-// Threads that are walked by one request.
-struct ThreadList::Batch {
-  static constexpr size_t kThreads = 64;
-  WalkedThread walked[kThreads];
-  ListedThread* threads[kThreads];
-  uintptr_t pcs[];  // max_frames for each
-};
 
 namespace {
 
@@ -43,25 +36,42 @@ int ThreadList::Collect(const OwnStack& own, ThreadGrouping grouping, bool detai
   if (int error = folder.Open()) return error;
   if (!stacks_.Init()) return -ENOMEM;
   const uint32_t max = GetOptions().max_frames;
-  batch_bytes_ = sizeof(Batch) + Batch::kThreads * max * sizeof(uintptr_t);
-  batch_ = static_cast<Batch*>(RawMap(batch_bytes_));
-  if (batch_ == nullptr) return -ENOMEM;
-  if (int error = List(folder)) return error;
-  ReadFacts(folder, details);
-  WalkOwn(own, grouping, batch_->pcs, max);
+  if (int error = List(&folder)) return error;
+  if (!MapBatch(max)) return -ENOMEM;
+  const int self = RawGetTid();
+  for (size_t i = 0; i < count_; ++i) {
+    if (threads_[i].tid != self) continue;
+    threads_[i].is_caller = true;
+    ReadFacts(folder, details, &threads_[i]);
+  }
+  WalkOwn(own, grouping, max);
   StopLock().Lock();
-  WalkOthers(grouping, folder, max);
+  WalkOthers(grouping, details, folder, max);
   StopLock().Unlock();
   if (details) EnterCreators();
   return 0;
 }
 
+// For all threads, or for many of them: each request waits once for the process that walks.
+bool ThreadList::MapBatch(uint32_t max) {
+  constexpr size_t kMost = 16 << 20;
+  const size_t each = sizeof(WalkedThread) + sizeof(ListedThread*) + max * sizeof(uintptr_t);
+  batch_.capacity = count_ < kMost / each ? count_ : kMost / each;
+  batch_bytes_ = batch_.capacity * each;
+  batch_memory_ = RawMap(batch_bytes_);
+  if (batch_memory_ == nullptr) return false;
+  batch_.walked = static_cast<WalkedThread*>(batch_memory_);
+  batch_.threads = reinterpret_cast<ListedThread**>(batch_.walked + batch_.capacity);
+  batch_.pcs = reinterpret_cast<uintptr_t*>(batch_.threads + batch_.capacity);
+  return true;
+}
+
 void ThreadList::Free() {
   stacks_.Free();
   if (threads_ != nullptr) RawUnmap(threads_, capacity_ * sizeof(ListedThread));
-  if (batch_ != nullptr) RawUnmap(batch_, batch_bytes_);
+  if (batch_memory_ != nullptr) RawUnmap(batch_memory_, batch_bytes_);
   threads_ = nullptr;
-  batch_ = nullptr;
+  batch_memory_ = nullptr;
   capacity_ = count_ = 0;
 }
 
@@ -70,46 +80,55 @@ void ThreadList::ForgetAfterFork() {
   Free();
 }
 
-int ThreadList::List(const TaskFolder& folder) {
-  auto& listed = const_cast<TaskFolder&>(folder);
-  size_t threads = 0;
-  listed.ForEach(
-      [](void* count, int) {
-        ++*static_cast<size_t*>(count);
-        return true;
-      },
-      &threads);
+int ThreadList::List(TaskFolder* folder) {
   // Those that begin meanwhile are left out when there are more of them than this.
   constexpr size_t kMore = 64;
+  const size_t threads = CountThreads(folder->descriptor());
   capacity_ = threads + threads / 4 + kMore;
   threads_ = static_cast<ListedThread*>(RawMap(capacity_ * sizeof(ListedThread)));
   if (threads_ == nullptr) return -ENOMEM;
-  listed.ForEach(
+  folder->ForEach(
       [](void* self, int tid) {
         auto* list = static_cast<ThreadList*>(self);
         if (list->count_ == list->capacity_) return false;
-        list->threads_[list->count_++].tid = tid;
+        ListedThread* thread = &list->threads_[list->count_++];
+        thread->tid = tid;
+        thread->cpu_nanos = thread->idle_nanos = -1;
+        thread->last_ran.store(-1, std::memory_order_relaxed);
+        thread->call = {-1, 0, 0};
         return true;
       },
       this);
   return count_ == 0 ? -ENOENT : 0;
 }
 
-void ThreadList::ReadFacts(const TaskFolder& folder, bool details) {
-  const int self = RawGetTid();
-  for (size_t i = 0; i < count_; ++i) {
-    ListedThread& thread = threads_[i];
-    const bool there = ReadThreadFacts(folder, thread.tid, &thread.facts);
-    thread.is_caller = thread.tid == self;
-    thread.answer = there ? ThreadAnswer::kRefused : ThreadAnswer::kEnded;
-    thread.cpu_nanos = thread.idle_nanos = -1;
-    thread.call = {-1, 0, 0};
-    thread.last_ran = {-1, 0};
-    if (!details || !there) continue;
-    thread.cpu_nanos = cpu::ThreadCpuNanos(thread.tid);
-    if (thread.is_caller || thread.facts.letter == 'R') continue;
-    thread.call = ReadThreadCall(folder, thread.tid);
-    thread.last_ran = ReadLastRan(folder, thread.tid);
+void ThreadList::ReadFacts(const TaskFolder& folder, bool details, ListedThread* thread) {
+  const bool there = ReadThreadFacts(folder, thread->tid, &thread->facts);
+  thread->answer = there ? ThreadAnswer::kRefused : ThreadAnswer::kEnded;
+  if (!details || !there || thread->is_caller || thread->facts.letter == 'R') return;
+  thread->looked_at = RawMonotonicNanos();
+  // release: the other of the two before it.
+  thread->last_ran.store(ReadLastRan(folder, thread->tid), std::memory_order_release);
+}
+
+void ThreadList::ReadFactsOf(void* batch, size_t index) {
+  auto* b = static_cast<Batch*>(batch);
+  ReadFacts(*b->folder, b->details, b->threads[index]);
+}
+
+// In the process that walks: it goes to the processors where the threads ran.
+void ThreadList::FindIdleTimes(void* batch) {
+  auto* b = static_cast<Batch*>(batch);
+  ProcessorClocks clocks;
+  for (size_t i = 0; i < b->size; ++i) {
+    ListedThread* thread = b->threads[i];
+    // acquire: the time of it; what is not there yet is not told.
+    const int64_t last_ran = thread->last_ran.load(std::memory_order_acquire);
+    if (last_ran < 0) continue;
+    const int64_t behind = clocks.Behind(thread->facts.processor);
+    if (behind == ProcessorClocks::kUnknown) continue;
+    const int64_t idle = thread->looked_at - behind - last_ran;
+    thread->idle_nanos = idle > 0 ? idle : 0;
   }
 }
 
@@ -121,11 +140,12 @@ void ThreadList::Enter(ListedThread* thread, ThreadGrouping grouping, const Stac
   stacks_.At(thread->entry)->in.fetch_add(1, std::memory_order_relaxed);
 }
 
-void ThreadList::WalkOwn(const OwnStack& own, ThreadGrouping grouping, uintptr_t* pcs, uint32_t max) {
+void ThreadList::WalkOwn(const OwnStack& own, ThreadGrouping grouping, uint32_t max) {
   for (size_t i = 0; i < count_; ++i) {
     ListedThread& thread = threads_[i];
     if (!thread.is_caller) continue;
     const bool exact = own.context != nullptr;
+    uintptr_t* pcs = batch_.pcs;
     const WalkResult walk =
         exact ? WalkStackFromContext(*own.context, CurrentThread().stack, pcs, max) : own.walk;
     thread.answer = ThreadAnswer::kWalked;
@@ -136,42 +156,51 @@ void ThreadList::WalkOwn(const OwnStack& own, ThreadGrouping grouping, uintptr_t
   }
 }
 
-void ThreadList::WalkOthers(ThreadGrouping grouping, const TaskFolder& folder, uint32_t max) {
-  Batch* batch = batch_;
+void ThreadList::WalkOthers(ThreadGrouping grouping, bool details, const TaskFolder& folder, uint32_t max) {
+  batch_.folder = &folder;
+  batch_.details = details;
+  const WalkCompany company = {ReadFactsOf, details ? FindIdleTimes : nullptr, &batch_};
   for (size_t next = 0; next < count_;) {
     size_t size = 0;
-    for (; next < count_ && size < Batch::kThreads; ++next) {
-      ListedThread* thread = &threads_[next];
-      if (thread->is_caller || thread->answer == ThreadAnswer::kEnded) continue;
-      batch->threads[size] = thread;
-      batch->walked[size] = {};
-      batch->walked[size].tid = thread->tid;
-      batch->walked[size].max = max;
-      batch->walked[size].pcs = batch->pcs + size * max;
+    for (; next < count_ && size < batch_.capacity; ++next) {
+      if (threads_[next].is_caller) continue;
+      batch_.threads[size] = &threads_[next];
+      batch_.walked[size] = {};
+      batch_.walked[size].tid = threads_[next].tid;
+      batch_.walked[size].max = max;
+      batch_.walked[size].pcs = batch_.pcs + size * max;
       ++size;
     }
-    walker_.Walk(batch->walked, size, true);
-    for (size_t i = 0; i < size; ++i) {
-      ListedThread* thread = batch->threads[i];
-      WalkedThread& walked = batch->walked[i];
-      thread->answer = walked.answer;
-      if (walked.answer == ThreadAnswer::kEnded) continue;
-      // To be stopped it has run, just now.
-      if (thread->last_ran.nanos >= 0 && walked.answer == ThreadAnswer::kWalked) {
-        thread->idle_nanos = thread->last_ran.Until(ReadLastRan(folder, thread->tid));
-      }
-      if (walked.answer != ThreadAnswer::kWalked) {
-        // Where it waits is known all the same.
-        walked.walk = {thread->call.pc != 0 ? 1u : 0u, true, false, thread->call.pc};
-        walked.pcs[0] = thread->call.pc;
-      }
-      thread->labels = walked.labels;
-      thread->creator = walked.creator;
-      Enter(thread, grouping,
-            {walked.pcs, walked.walk.depth, walked.walk.truncated, true, walked.walk.hash, walked.labels});
-    }
+    batch_.size = size;
+    walker_.Walk(batch_.walked, size, true, company);
+    EnterWalked(grouping);
   }
   walker_.Stop();
+  for (size_t i = 0; details && i < count_; ++i) {
+    threads_[i].cpu_nanos = cpu::ThreadCpuNanos(threads_[i].tid);
+  }
+}
+
+void ThreadList::EnterWalked(ThreadGrouping grouping) {
+  for (size_t i = 0; i < batch_.size; ++i) {
+    ListedThread* thread = batch_.threads[i];
+    WalkedThread& walked = batch_.walked[i];
+    thread->answer = walked.answer;
+    // Who was to read them has ended.
+    if (thread->facts.letter == '\0') ReadFacts(*batch_.folder, false, thread);
+    if (thread->facts.letter == 'X') thread->answer = ThreadAnswer::kEnded;
+    if (thread->answer == ThreadAnswer::kEnded) continue;
+    if (batch_.details && thread->facts.letter != 'R') thread->call = walked.call;
+    if (walked.answer != ThreadAnswer::kWalked) {
+      // Where it waits is known all the same.
+      walked.walk = {walked.call.pc != 0 ? 1u : 0u, true, false, walked.call.pc};
+      walked.pcs[0] = walked.call.pc;
+    }
+    thread->labels = walked.labels;
+    thread->creator = walked.creator;
+    Enter(thread, grouping,
+          {walked.pcs, walked.walk.depth, walked.walk.truncated, true, walked.walk.hash, walked.labels});
+  }
 }
 
 // The creators' stacks become entries here, whose count is 0, so that one table has all addresses.
@@ -190,11 +219,11 @@ void ThreadList::EnterCreators() {
       const uint32_t max = GetOptions().max_frames;
       const uint32_t depth = entry.depth < max ? entry.depth : max;
       for (uint32_t frame = 0; frame < depth; ++frame) {
-        batch_->pcs[frame] = made->AddressOf(made->LocationsOf(entry)[frame]) + 1;
+        batch_.pcs[frame] = made->AddressOf(made->LocationsOf(entry)[frame]) + 1;
       }
       last = creator;
       last_entry = stacks_.FindOrAdd(
-          {batch_->pcs, depth, entry.truncated, false, MixBits(entry.hash ^ creator), entry.labels});
+          {batch_.pcs, depth, entry.truncated, false, MixBits(entry.hash ^ creator), entry.labels});
     }
     thread.creator = last_entry == StackCounts::kOverflow ? 0 : last_entry;
   }

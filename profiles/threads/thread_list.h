@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// All threads of the process now: what /proc says of each, and its stack, which is taken as
-// sampling/stop/thread_walker.h says, one thread after the other.
+// All threads of the process now: what /proc says of each, and its stack, one thread after the other, by the
+// process that sampling/look/thread_walker.h says.
 //
 //   thread -> name, state, call, times;   its stack -> entry of stacks();   who made it -> entry of stacks()
 //
@@ -13,9 +13,11 @@
 #include <stdint.h>
 #include <ucontext.h>
 
+#include <atomic>
+
 #include "sampling/counts/stack_counts.h"
-#include "sampling/stop/thread_facts.h"
-#include "sampling/stop/thread_walker.h"
+#include "sampling/look/thread_facts.h"
+#include "sampling/look/thread_walker.h"
 #include "sampling/unwind/walk.h"
 
 namespace heapprof {
@@ -24,12 +26,13 @@ struct ListedThread {
   int tid;
   ThreadFacts facts;
   ThreadAnswer answer;
-  bool is_caller;      // who asked for the list: it runs
-  bool exact_leaf;     // the first address of its stack is where it was, not where a call returns to
-  ThreadCall call;     // number -1: none, or not asked for
-  int64_t cpu_nanos;   // -1: not known
-  LastRan last_ran;    // before it was walked
-  int64_t idle_nanos;  // since then; -1: not known, or not asked for
+  bool is_caller;     // who asked for the list: it runs
+  bool exact_leaf;    // the first address of its stack is where it was, not where a call returns to
+  ThreadCall call;    // number -1: none, or not asked for
+  int64_t cpu_nanos;  // -1: not known
+  int64_t looked_at;  // ns of monotonic time
+  std::atomic<int64_t> last_ran;  // then, as ReadLastRan has it
+  int64_t idle_nanos;             // between these two; -1: not known, or not asked for
   uint32_t labels;
   uint32_t entry;    // of its stack
   uint32_t creator;  // of the stack that made it; 0: not known
@@ -61,12 +64,26 @@ class ThreadList {
   StackCounts& stacks() { return stacks_; }
 
  private:
-  struct Batch;
+  // Threads that are walked by one request.
+  struct Batch {
+    size_t capacity;
+    WalkedThread* walked;
+    ListedThread** threads;
+    uintptr_t* pcs;  // max_frames for each
+    // For who walks.
+    const TaskFolder* folder;
+    size_t size;
+    bool details;
+  };
 
-  int List(const TaskFolder& folder);
-  void ReadFacts(const TaskFolder& folder, bool details);
-  void WalkOwn(const OwnStack& own, ThreadGrouping grouping, uintptr_t* pcs, uint32_t max);
-  void WalkOthers(ThreadGrouping grouping, const TaskFolder& folder, uint32_t max);
+  bool MapBatch(uint32_t max);
+  int List(TaskFolder* folder);
+  static void ReadFacts(const TaskFolder& folder, bool details, ListedThread* thread);
+  static void ReadFactsOf(void* batch, size_t index);
+  static void FindIdleTimes(void* batch);
+  void WalkOwn(const OwnStack& own, ThreadGrouping grouping, uint32_t max);
+  void WalkOthers(ThreadGrouping grouping, bool details, const TaskFolder& folder, uint32_t max);
+  void EnterWalked(ThreadGrouping grouping);
   void Enter(ListedThread* thread, ThreadGrouping grouping, const StackCounts::Key& stack);
   void EnterCreators();
 
@@ -74,7 +91,8 @@ class ThreadList {
   StackCounts stacks_;
   ListedThread* threads_ = nullptr;
   size_t capacity_ = 0, count_ = 0;
-  Batch* batch_ = nullptr;
+  Batch batch_ = {};
+  void* batch_memory_ = nullptr;
   size_t batch_bytes_ = 0;
 };
 

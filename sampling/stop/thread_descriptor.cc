@@ -2,6 +2,7 @@
 #include "sampling/stop/thread_descriptor.h"
 
 #include <dlfcn.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 
 #include "base/system/raw_syscall.h"
@@ -14,6 +15,15 @@ size_t g_descriptor_size = 2304;
 size_t g_tid_offset = 720;
 size_t g_static_tls = 0;
 uintptr_t g_first = 0;
+
+// Of a thread, or of the calling one (0). 0: it has none, or the kernel does not tell.
+uintptr_t RobustListOf(int tid) {
+  uintptr_t list = 0;
+  size_t size = 0;
+  const long error =
+      RawSyscall(SYS_get_robust_list, tid, reinterpret_cast<long>(&list), reinterpret_cast<long>(&size));
+  return error == 0 ? list : 0;
+}
 
 }  // namespace
 
@@ -55,6 +65,16 @@ int ThreadIdAt(uintptr_t control_block) {
   int tid = -1;
   RawReadOwnMemory(reinterpret_cast<const void*>(control_block + g_tid_offset), &tid, sizeof(tid));
   return tid;
+}
+
+intptr_t RobustListDistance() {
+  const uintptr_t list = RobustListOf(0);
+  return list == 0 ? 0 : static_cast<intptr_t>(list - ControlBlock());
+}
+
+uintptr_t ControlBlockByList(int tid, intptr_t distance) {
+  const uintptr_t list = distance == 0 ? 0 : RobustListOf(tid);
+  return list == 0 ? 0 : list - static_cast<uintptr_t>(distance);
 }
 
 }  // namespace heapprof

@@ -28,6 +28,12 @@ bool IsControlBlock(uintptr_t control_block);
 // The thread's id as libc notes it: 0 once it has ended, -1 once it was joined or cannot be read.
 int ThreadIdAt(uintptr_t control_block);
 
+// The kernel knows a list for each thread, which libc keeps in the descriptor: how far it lies from the
+// control block in the calling thread, and so in all. 0: not known.
+intptr_t RobustListDistance();
+// The control block of a thread by its list; 0: not known. Reads no memory of the thread's.
+uintptr_t ControlBlockByList(int tid, intptr_t distance);
+
 }  // namespace heapprof
 
 #endif  // HEAPPROF_SAMPLING_STOP_THREAD_DESCRIPTOR_H_

@@ -23,6 +23,9 @@ InterruptedCode ReadTracedCode(const TracedRegisters& registers);
 
 // What a handler in that thread would be given as its context, without the vector registers.
 void MakeContext(const TracedRegisters& registers, ucontext_t* context);
+// Of a thread that waits, and of whose registers only these are known. The others have values that lead
+// nowhere: a walk comes to the stack's end if it needs none of them, and is truncated otherwise.
+TracedRegisters RegistersOfWait(uintptr_t pc, uintptr_t stack_pointer);
 // The number of the system call that it was stopped in; -1: none.
 int SystemCallOf(const TracedRegisters& registers);
 

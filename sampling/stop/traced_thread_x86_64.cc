@@ -3,6 +3,8 @@
 #include <sched.h>
 #include <sys/syscall.h>
 
+#include <initializer_list>
+
 #include "sampling/stop/traced_thread.h"
 
 namespace heapprof {
@@ -61,6 +63,20 @@ void MakeContext(const TracedRegisters& registers, ucontext_t* context) {
   set(REG_RCX, registers.rcx);
   set(REG_RSP, registers.rsp);
   set(REG_RIP, registers.rip);
+}
+
+TracedRegisters RegistersOfWait(uintptr_t pc, uintptr_t stack_pointer) {
+  // Not 0: a return address of that says that there is no caller, and vfork has its own in a register.
+  constexpr unsigned long long kUnknown = 1;
+  TracedRegisters registers = {};
+  for (auto* value : {&registers.rax, &registers.rbx, &registers.rcx, &registers.rdx, &registers.rsi,
+                      &registers.rdi, &registers.rbp, &registers.r8, &registers.r9, &registers.r10,
+                      &registers.r11, &registers.r12, &registers.r13, &registers.r14, &registers.r15}) {
+    *value = kUnknown;
+  }
+  registers.rip = pc;
+  registers.rsp = stack_pointer;
+  return registers;
 }
 
 int SystemCallOf(const TracedRegisters& registers) { return static_cast<int>(registers.orig_rax); }

@@ -70,8 +70,12 @@ void TracerProcess::NameAsTracer() const {
   if (TracersAreNamed()) RawSyscall(SYS_prctl, PR_SET_PTRACER, process_);
 }
 
+void TracerProcess::LetGoOn() const { RawSyscall(SYS_kill, process_, SIGCONT); }
+
 void TracerProcess::Enter(void* self) {
   auto* tracer = static_cast<TracerProcess*>(self);
+  // What stops the program's group does not stop it: it may hold a thread.
+  RawSyscall(SYS_setpgid, 0, 0);
   RawSyscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
   // It may have ended before: by another thread's exec, which would find the old descriptors still open here.
   if (RawSyscall(SYS_tgkill, tracer->starter_process_, tracer->starter_, 0) == -ESRCH) return;

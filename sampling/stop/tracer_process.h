@@ -21,6 +21,9 @@ class TracerProcess {
   void NameAsTracer() const;
   // Waits for its end, which the caller has asked it for. Does nothing if there is none.
   void Join();
+  // Somebody may have stopped it, as those do who stop all processes of a user or of a container, and have
+  // let only the program go on.
+  void LetGoOn() const;
   bool started() const { return stack_ != nullptr; }
   bool alive() const { return alive_.load(std::memory_order_acquire) != 0; }
   // In a forked child, where it is another's.

@@ -13,6 +13,7 @@
 #include "base/system/signals_blocked.h"
 #include "sampling/heap/sampler.h"
 #include "sampling/stop/stop_signal.h"
+#include "sampling/stop/thread_descriptor.h"
 #include "sampling/thread/labels.h"
 #include "sampling/thread/thread_state.h"
 #include "sampling/wall/wall_session.h"
@@ -82,14 +83,7 @@ ThreadLayout LayoutOfThreads() {
   const auto distance = [block](const void* variable) {
     return static_cast<intptr_t>(reinterpret_cast<uintptr_t>(variable) - block);
   };
-  ThreadLayout layout = {distance(&CurrentTags()->labels), distance(&CurrentThread().stack), 0};
-  const void* list = nullptr;
-  size_t size = 0;
-  if (RawSyscall(SYS_get_robust_list, 0, reinterpret_cast<long>(&list), reinterpret_cast<long>(&size)) == 0 &&
-      list != nullptr) {
-    layout.robust_list = distance(list);
-  }
-  return layout;
+  return {distance(&CurrentTags()->labels), distance(&CurrentThread().stack), RobustListDistance()};
 }
 
 void WaitForUsers() {

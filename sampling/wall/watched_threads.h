@@ -18,8 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sampling/look/thread_files.h"
 #include "sampling/unwind/walk.h"
-#include "sampling/wall/thread_files.h"
 #include "sampling/wall/wait_kind.h"
 
 namespace heapprof::wall {

@@ -16,6 +16,7 @@
 #include "base/hash.h"
 #include "base/lock/futex.h"
 #include "base/system/raw_syscall.h"
+#include "sampling/look/fault_guard.h"
 #include "sampling/stop/thread_table.h"
 #include "sampling/stop/tracer_process.h"
 #include "sampling/wall/watcher_process.h"
@@ -183,7 +184,7 @@ bool Watcher::Prepare() {
   const rlim_t files = limit.rlim_cur < kMaxFiles ? limit.rlim_cur : kMaxFiles;
   max_files_ = files > kFilesForOthers ? files - kFilesForOthers : 0;
   Handle(SIGCHLD, OnChild);
-  CatchFaults();
+  FaultGuard<GuardedProcess::kWatcher>::CatchFaults();
   session_->threads.ForEach([](WatchedThread* thread) {
     thread->files = -1;  // another watcher's
     thread->seized = thread->walks_itself = thread->told = false;

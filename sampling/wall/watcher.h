@@ -60,7 +60,6 @@ class Watcher {
   bool HasSameRights();
   uint64_t HashOfRights();
   void Sleep(int64_t until);
-  void CatchFaults();
 
   void Tick(uint64_t n);
   void FindThreads(uint64_t n);

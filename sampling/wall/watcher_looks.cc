@@ -3,46 +3,15 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
-#include <initializer_list>
-
 #include "base/system/raw_syscall.h"
+#include "sampling/look/fault_guard.h"
+#include "sampling/stop/thread_descriptor.h"
 #include "sampling/stop/thread_table.h"
 #include "sampling/wall/watcher.h"
 #include "sampling/wall/watcher_process.h"
 
 namespace heapprof::wall {
 namespace {
-
-long Address(const void* pointer) { return reinterpret_cast<long>(pointer); }
-
-// Where a walk that faults goes on. The watcher has one thread.
-void* g_way_out[5];
-bool g_walking;
-
-void OnFault(int number, siginfo_t*, void*) {
-  if (g_walking) __builtin_longjmp(g_way_out, 1);
-  // Not in a walk: as without a handler.
-  KernelSigaction action = {};
-  RawSyscall(SYS_rt_sigaction, number, Address(&action), 0, sizeof(action.mask));
-}
-
-constexpr uint64_t kFaults = uint64_t{1} << (SIGSEGV - 1) | uint64_t{1} << (SIGBUS - 1);
-
-void LetFaultsIn() { RawSyscall(SYS_rt_sigprocmask, SIG_UNBLOCK, Address(&kFaults), 0, sizeof(kFaults)); }
-
-// __builtin_setjmp wants a function of its own.
-__attribute__((noinline)) bool WalkOrFault(const ucontext_t& context, const StackBounds& bounds,
-                                           uintptr_t* pcs, uint32_t max, WalkResult* result) {
-  if (__builtin_setjmp(g_way_out) != 0) {
-    g_walking = false;
-    LetFaultsIn();  // the handler blocked all signals
-    return false;
-  }
-  g_walking = true;
-  *result = WalkStackFromContext(context, bounds, pcs, max);
-  g_walking = false;
-  return true;
-}
 
 template <typename Value>
 bool ReadAt(uintptr_t address, Value* value) {
@@ -51,15 +20,6 @@ bool ReadAt(uintptr_t address, Value* value) {
 }
 
 }  // namespace
-
-void Watcher::CatchFaults() {
-  for (int number : {SIGSEGV, SIGBUS}) {
-    KernelSigaction action = StopAction(OnFault);
-    action.flags &= ~static_cast<unsigned long>(SA_ONSTACK);
-    RawSyscall(SYS_rt_sigaction, number, Address(&action), 0, sizeof(action.mask));
-  }
-  LetFaultsIn();
-}
 
 // Those that told of their birth, and now and then all: a bare clone() tells of none.
 void Watcher::FindThreads(uint64_t n) {
@@ -174,8 +134,6 @@ void Watcher::Look(WatchedThread* thread, uint64_t n) {
 
 // False: the stack is not to be had like this.
 bool Watcher::WalkWaiting(WatchedThread* thread, const Place& place, const RunStamp& stamp, uint64_t n) {
-  // No register has this value that a frame could be found by.
-  constexpr KeptRegisters kNone = {1, 1, 1, 1, 1, 1};
   FindControlBlock(thread);
   ucontext_t context;
   WalkResult walk = {};
@@ -183,11 +141,11 @@ bool Watcher::WalkWaiting(WatchedThread* thread, const Place& place, const RunSt
   bool good = false;
   if (thread->has_kept && thread->place.where == Place::kWaits && place.call == thread->place.call &&
       place.stack_pointer == thread->place.stack_pointer && place.pc == thread->place.pc) {
-    MakeContext(place, thread->kept, &context);
+    MakeContext(place, &thread->kept, &context);
     good = Walk(context, thread->stack, &walk) && walk.hash == thread->hash;
   }
   if (!good) {
-    MakeContext(place, kNone, &context);
+    MakeContext(place, nullptr, &context);
     good = Walk(context, thread->stack, &walk) && !walk.truncated;
     if (good) thread->has_kept = false;
   }
@@ -210,14 +168,9 @@ WaitKind Watcher::KindAt(const WatchedThread& thread, const Place& place) const 
   return KindOfCall(place.call);
 }
 
-// The kernel knows a list for each thread, which libc keeps in the control block.
 void Watcher::FindControlBlock(WatchedThread* thread) {
-  if (thread->control_block == 0 && session_->layout.robust_list != 0) {
-    uintptr_t head = 0;
-    size_t size = 0;
-    if (RawSyscall(SYS_get_robust_list, thread->tid, Address(&head), Address(&size)) == 0 && head != 0) {
-      thread->control_block = head - static_cast<uintptr_t>(session_->layout.robust_list);
-    }
+  if (thread->control_block == 0) {
+    thread->control_block = ControlBlockByList(thread->tid, session_->layout.robust_list);
   }
   ReadStackBounds(thread);
 }
@@ -240,8 +193,19 @@ uint32_t Watcher::LabelsOf(const WatchedThread& thread) {
 }
 
 bool Watcher::Walk(const ucontext_t& context, const StackBounds& bounds, WalkResult* result) {
+  struct Request {
+    const ucontext_t& context;
+    const StackBounds& bounds;
+    const WallSession& session;
+    WalkResult* result;
+  } request = {context, bounds, *session_, result};
   *result = {};
-  return WalkOrFault(context, bounds, session_->pcs, session_->max_frames, result);
+  return FaultGuard<GuardedProcess::kWatcher>::Call(
+      [](void* argument) {
+        const auto& r = *static_cast<const Request*>(argument);
+        *r.result = WalkStackFromContext(r.context, r.bounds, r.session.pcs, r.session.max_frames);
+      },
+      &request);
 }
 
 void Watcher::Charge(WatchedThread* thread, uint64_t n, bool moved) {

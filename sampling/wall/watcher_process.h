@@ -23,8 +23,9 @@ namespace heapprof::wall {
 int CloneWatcher(void* stack_top, void* thread_pointer, std::atomic<int>* alive, void (*function)(void*),
                  void* argument);
 
-// What the walk of a thread that waits starts from: of its registers only these are known.
-void MakeContext(const Place& place, const KeptRegisters& kept, ucontext_t* context);
+// What the walk of a thread that waits starts from. `kept` are those registers, if it was stopped there
+// before; or nullptr.
+void MakeContext(const Place& place, const KeptRegisters* kept, ucontext_t* context);
 
 // Of a stopped thread.
 KeptRegisters KeptOf(const TracedRegisters& registers);

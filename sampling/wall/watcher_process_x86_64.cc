@@ -9,6 +9,15 @@ namespace {
 
 constexpr long kFlags = CLONE_VM | CLONE_UNTRACED | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_SETTLS;
 
+void Keep(const KeptRegisters& kept, TracedRegisters* registers) {
+  registers->rbx = kept.rbx;
+  registers->rbp = kept.rbp;
+  registers->r12 = kept.r12;
+  registers->r13 = kept.r13;
+  registers->r14 = kept.r14;
+  registers->r15 = kept.r15;
+}
+
 }  // namespace
 
 int CloneWatcher(void* stack_top, void* thread_pointer, std::atomic<int>* alive, void (*function)(void*),
@@ -19,17 +28,10 @@ int CloneWatcher(void* stack_top, void* thread_pointer, std::atomic<int>* alive,
   return CloneOnStack(kFlags, stack_top, thread_pointer, alive, function, argument);
 }
 
-void MakeContext(const Place& place, const KeptRegisters& kept, ucontext_t* context) {
-  TracedRegisters registers = {};
-  registers.rip = place.pc;
-  registers.rsp = place.stack_pointer;
-  registers.rbx = kept.rbx;
-  registers.rbp = kept.rbp;
-  registers.r12 = kept.r12;
-  registers.r13 = kept.r13;
-  registers.r14 = kept.r14;
-  registers.r15 = kept.r15;
+void MakeContext(const Place& place, const KeptRegisters* kept, ucontext_t* context) {
   memset(context, 0, sizeof(*context));
+  TracedRegisters registers = RegistersOfWait(place.pc, place.stack_pointer);
+  if (kept != nullptr) Keep(*kept, &registers);
   heapprof::MakeContext(registers, context);
 }
 
@@ -41,7 +43,7 @@ uintptr_t ControlBlockOf(const TracedRegisters& registers) { return registers.fs
 
 Place PlaceOf(const TracedRegisters& registers) {
   const long call = SystemCallOf(registers);
-  return {call >= 0 ? Place::kWaits : Place::kRunning, call, registers.rsp, registers.rip};
+  return {call >= 0 ? Place::kWaits : Place::kRunning, call, registers.rsp, registers.rip, registers.rdi};
 }
 
 }  // namespace heapprof::wall

@@ -77,7 +77,7 @@ void Watcher::Ask(WatchedThread* thread, const Place& place, const RunStamp& sta
   if (session_->by_signal.load(std::memory_order_relaxed) && AskBySignal(thread, status.letter)) return;
   // A debugger has it, or a leak check just now; or nobody may trace here. What is known is its call.
   ++session_->refused;
-  thread->place = {Place::kUnknown, -1, 0, 0};
+  thread->place = {Place::kUnknown, -1, 0, 0, 0};
   WaitKind kind = status.letter == 'R' ? WaitKind::kRunning : WaitKind::kOther;
   if (place.where == Place::kWaits) kind = thread->asked_kind;
   Record(thread, {0, true, false, 0}, kind, LabelsOf(*thread), n);
@@ -141,7 +141,7 @@ bool Watcher::AskBySignal(WatchedThread* thread, char letter) {
   thread->seized = thread->walks_itself = true;
   thread->slot = slot;
   thread->asked_at = woken_;
-  thread->asked_place = {letter == 'R' ? Place::kRunning : Place::kWaits, -1, 0, 0};
+  thread->asked_place = {letter == 'R' ? Place::kRunning : Place::kWaits, -1, 0, 0, 0};
   ++seized_;
   ++asked_by_signal_;
   ++session_->stops;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// threads SCENARIO WORDS...; "untraced" before the scenario: as in a sandbox that forbids ptrace.
+// threads SCENARIO WORDS...; before the scenario may stand "untraced" (as in a sandbox that forbids ptrace)
+// and "unlooked" (threads that wait cannot be seen without a stop, as where /proc does not tell).
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -49,10 +50,10 @@ void AwaitState(int tid, char letter) {
 
 namespace {
 
-void ForbidPtrace() {
+void Forbid(unsigned call) {
   sock_filter filter[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 0, 1),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
@@ -76,10 +77,14 @@ constexpr Scenario kScenarios[] = {
 
 int main(int argc, char** argv) {
   Words words = {argc - 1, argv + 1};
-  if (words.count > 0 && strcmp(words.at[0], "untraced") == 0) {
-    ForbidPtrace();
-    --words.count;
-    ++words.at;
+  for (; words.count > 0; --words.count, ++words.at) {
+    if (strcmp(words.at[0], "untraced") == 0) {
+      Forbid(SYS_ptrace);
+    } else if (strcmp(words.at[0], "unlooked") == 0) {
+      Forbid(SYS_get_robust_list);
+    } else {
+      break;
+    }
   }
   for (const Scenario& scenario : kScenarios) {
     if (words.count == 0 || strcmp(words.at[0], scenario.name) != 0) continue;

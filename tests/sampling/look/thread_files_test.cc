@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampling/wall/thread_files.h"
+#include "sampling/look/thread_files.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -9,9 +9,7 @@
 #include <atomic>
 #include <thread>
 
-#include "sampling/wall/wait_kind.h"
-
-namespace heapprof::wall {
+namespace heapprof {
 namespace {
 
 TEST(ThreadFiles, RunStamps) {
@@ -28,6 +26,7 @@ TEST(ThreadFiles, Places) {
   const Place waits = ParsePlace("7 0x1 0x2 0xffffffffffffffff 0x0 0x0 0x0 0x7ffc3 0x7f12\n");
   EXPECT_EQ(waits.where, Place::kWaits);
   EXPECT_EQ(waits.call, 7);
+  EXPECT_EQ(waits.argument, 1u);
   EXPECT_EQ(waits.stack_pointer, 0x7ffc3u);
   EXPECT_EQ(waits.pc, 0x7f12u);
   const Place page = ParsePlace("-1 0x7ffc3 0x7f12\n");
@@ -60,7 +59,7 @@ TEST(ThreadFiles, AThreadThatWaitsDoesNotRun) {
     std::this_thread::yield();
   }
   EXPECT_EQ(CountThreads(folder), others + 1);
-  EXPECT_EQ(KindOfCall(ReadPlace(folder, tid).call), WaitKind::kRead);
+  EXPECT_EQ(ReadPlace(folder, tid).argument, static_cast<uint64_t>(ends[0]));
   const int files = OpenThreadFile(folder, tid, "schedstat");
   ASSERT_GE(files, 0);
   RunStamp before, after;
@@ -76,17 +75,5 @@ TEST(ThreadFiles, AThreadThatWaitsDoesNotRun) {
   for (const int fd : {files, folder, ends[0], ends[1]}) close(fd);
 }
 
-TEST(WaitKinds, EachHasAName) {
-  EXPECT_EQ(NameOf(WaitKind::kRunning), nullptr);
-  for (uint8_t kind = 1; kind < kWaitKinds; ++kind) {
-    EXPECT_STRNE(NameOf(static_cast<WaitKind>(kind)), nullptr) << int{kind};
-  }
-  EXPECT_EQ(KindOfCall(-1), WaitKind::kMemory);
-  EXPECT_STREQ(NameOf(WaitKind::kStopped), "stopped");
-  EXPECT_EQ(KindOfCall(SYS_futex), WaitKind::kLock);
-  EXPECT_EQ(KindOfCall(SYS_ppoll), WaitKind::kPoll);
-  EXPECT_EQ(KindOfCall(SYS_getpid), WaitKind::kOther);
-}
-
 }  // namespace
-}  // namespace heapprof::wall
+}  // namespace heapprof

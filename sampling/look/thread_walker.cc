@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampling/stop/thread_walker.h"
+#include "sampling/look/thread_walker.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -15,12 +15,17 @@
 
 #include "base/lock/futex.h"
 #include "base/system/raw_syscall.h"
+#include "sampling/look/fault_guard.h"
+#include "sampling/look/thread_files.h"
+#include "sampling/look/walk_by_signal.h"
 #include "sampling/stop/stop_by_trace.h"
 #include "sampling/stop/stop_signal.h"
-#include "sampling/stop/walk_by_signal.h"
+#include "sampling/stop/thread_descriptor.h"
 
 namespace heapprof {
 namespace {
+
+using Guard = FaultGuard<GuardedProcess::kWalker>;
 
 constexpr int64_t kWatch = 20'000'000;           // ns between two looks whether the tracer is still there
 constexpr int64_t kLook = 1'000'000;             // between two looks at threads that do not stop
@@ -74,17 +79,23 @@ void ThreadWalker::Stop() {
 
 void ThreadWalker::Forget() { process_.Forget(); }
 
-void ThreadWalker::Walk(WalkedThread* threads, size_t count, bool by_signal_too) {
+void ThreadWalker::Walk(WalkedThread* threads, size_t count, bool by_signal_too, const WalkCompany& company) {
   for (size_t i = 0; i < count; ++i) {
     threads[i].answer = ThreadAnswer::kRefused;
-    threads[i].by_signal = false;
+    threads[i].in_place = threads[i].by_signal = false;
+    threads[i].call = {-1, 0, 0};
   }
   if (count == 0) return;
+  company_ = company;
+  next_.store(0, std::memory_order_relaxed);
+  list_distance_ = RobustListDistance();
   TaskFolder folder;
   folder_ = folder.Open() == 0 ? &folder : nullptr;
   threads_ = threads;
   count_ = count;
   if (folder_ != nullptr) WalkByTrace();
+  while (KeepCompany()) {
+  }
   if (!by_signal_too) return;
   int64_t patience = kMuchPatience;
   for (size_t i = 0; i < count; ++i) {
@@ -110,16 +121,34 @@ bool ThreadWalker::HaveTracer() {
   return false;
 }
 
+// False: all is done, or under way.
+bool ThreadWalker::KeepCompany() {
+  if (company_.each == nullptr) return false;
+  const size_t index = next_.fetch_add(1, std::memory_order_relaxed);
+  if (index >= count_) return false;
+  company_.each(company_.argument, index);
+  return true;
+}
+
 void ThreadWalker::WalkByTrace() {
-  if (!HaveTracer()) return;
-  process_.NameAsTracer();
-  FutexWakeAll(&phase_);
-  // acquire: the answers before the word of them.
-  while (process_.alive() && phase_.load(std::memory_order_acquire) == kWalking) {
-    FutexWait(&phase_, kWalking, kWatch);
+  // It may end in the middle, with the thread that started it.
+  constexpr int kTries = 2;
+  for (int i = 0; i < kTries; ++i) {
+    for (size_t k = 0; k < count_; ++k) threads_[k].answer = ThreadAnswer::kRefused;
+    if (!HaveTracer()) return;
+    process_.NameAsTracer();
+    FutexWakeAll(&phase_);
+    while (KeepCompany()) {
+    }
+    // acquire: the answers before the word of them.
+    while (process_.alive() && phase_.load(std::memory_order_acquire) == kWalking) {
+      if (FutexWait(&phase_, kWalking, kWatch) == -ETIMEDOUT) process_.LetGoOn();
+    }
+    const uint32_t phase = phase_.load(std::memory_order_acquire);
+    // A tracer that has given threads up lets go of them by its end.
+    if (phase != kWaiting) Stop();
+    if (phase != kWalking) return;
   }
-  // A tracer that has given threads up lets go of them by its end.
-  if (phase_.load(std::memory_order_acquire) != kWaiting) Stop();
 }
 
 // From here on in the tracer, up to the end of the file.
@@ -130,8 +159,13 @@ void ThreadWalker::Run(void* self) {
   KernelSigaction usual = {};
   RawSyscall(SYS_rt_sigaction, SIGCHLD, reinterpret_cast<long>(&usual), 0, sizeof(usual.mask));
   HurryUp();
+  Guard::CatchFaults();
   while (walker->AwaitRequest()) {
+    walker->LookAtAll();
+    while (walker->KeepCompany()) {
+    }
     walker->WalkAll();
+    if (walker->company_.after != nullptr) walker->company_.after(walker->company_.argument);
     const bool leaves = walker->late_ != 0;
     uint32_t walking = kWalking;
     // release: the answers before the word of them.
@@ -156,11 +190,53 @@ bool ThreadWalker::AwaitRequest() {
   }
 }
 
+void ThreadWalker::LookAtAll() {
+  for (size_t i = 0; i < count_; ++i) {
+    threads_[i].in_place = Look(&threads_[i]);
+    if (!threads_[i].in_place) threads_[i].answer = ThreadAnswer::kRefused;
+  }
+}
+
+// False: its stack is not to be had so.
+bool ThreadWalker::Look(WalkedThread* thread) {
+  const int folder = folder_->descriptor(), listed = folder_->ListedNumberOf(thread->tid);
+  const int runs = OpenThreadFile(folder, listed, "schedstat");
+  RunStamp before, after;
+  // A kernel that does not count says zeros.
+  const bool counts = runs >= 0 && ReadRunStamp(runs, &before) && before.runs != 0;
+  const Place place = ReadPlace(folder, listed);
+  if (place.where == Place::kWaits) thread->call = {static_cast<int>(place.call), place.argument, place.pc};
+  bool walked = false;
+  if (counts && place.where == Place::kWaits && place.call >= 0) {
+    ucontext_t context = {};
+    MakeContext(RegistersOfWait(place.pc, place.stack_pointer), &context);
+    struct Request {
+      const ucontext_t& context;
+      intptr_t list_distance;
+      WalkedThread* thread;
+    } request = {context, list_distance_, thread};
+    const auto walk = [](void* argument) {
+      auto* r = static_cast<Request*>(argument);
+      const uintptr_t block = ControlBlockByList(r->thread->tid, r->list_distance);
+      if (!IsControlBlock(block) || ThreadIdAt(block) != r->thread->tid) return;
+      WalkHeldThread(block, r->context, r->thread);
+    };
+    walked = Guard::Call(walk, &request) && thread->answer == ThreadAnswer::kWalked &&
+             !thread->walk.truncated && ReadRunStamp(runs, &after) && after.runs == before.runs;
+    thread->system_call = thread->call.number;
+  }
+  if (runs >= 0) RawClose(runs);
+  return walked;
+}
+
 void ThreadWalker::WalkAll() {
   waited_ = 0;
   patience_left_ = kPatienceWithOthers;
   for (size_t next = 0;;) {
-    while (next < count_ && asked_count_ < kAtOnce) Ask(&threads_[next++]);
+    while (next < count_ && asked_count_ < kAtOnce) {
+      WalkedThread* thread = &threads_[next++];
+      if (thread->answer != ThreadAnswer::kWalked) Ask(thread);
+    }
     if (asked_count_ == 0) {
       if (next == count_) return;
       continue;

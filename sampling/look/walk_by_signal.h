@@ -3,13 +3,13 @@
 // holds one.
 //
 // Thread-safety: one user at a time (StopLock). Signal-safety: yes. Allocates: mmap only.
-#ifndef HEAPPROF_SAMPLING_STOP_WALK_BY_SIGNAL_H_
-#define HEAPPROF_SAMPLING_STOP_WALK_BY_SIGNAL_H_
+#ifndef HEAPPROF_SAMPLING_LOOK_WALK_BY_SIGNAL_H_
+#define HEAPPROF_SAMPLING_LOOK_WALK_BY_SIGNAL_H_
 
 #include <stdint.h>
 #include <ucontext.h>
 
-#include "sampling/stop/thread_walker.h"
+#include "sampling/look/thread_walker.h"
 
 namespace heapprof {
 
@@ -22,4 +22,4 @@ void WalkBySignal(WalkedThread* thread, const TaskFolder* folder, int64_t patien
 
 }  // namespace heapprof
 
-#endif  // HEAPPROF_SAMPLING_STOP_WALK_BY_SIGNAL_H_
+#endif  // HEAPPROF_SAMPLING_LOOK_WALK_BY_SIGNAL_H_

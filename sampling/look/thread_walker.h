@@ -2,22 +2,27 @@
 // The stacks of other threads now, each thread for itself: it is stopped, walked where it stands, and let go,
 // while the others run.
 //
-// By tracing, which disturbs as few system calls as stop_by_trace.h says, runs nothing in the thread and asks
-// no signal mask; by the signal of stop_by_signal.h where a thread may not be traced, if the caller wants
-// that. A thread is walked while it is held, and not by a copy of its stack: what its code needs to be
-// understood (unwind tables of a library) cannot be unmapped meanwhile.
+// One that waits is not stopped at all: /proc tells its stack pointer and its place, its stack is walked as
+// it lies there, and its count of runs shows that it did not run meanwhile. If the walk needs a register that
+// is not known so, or the thread has run, or runs, it is held: by tracing, which disturbs as few system calls
+// as stop_by_trace.h says, runs nothing in the thread and asks no signal mask; by the signal of
+// stop_by_signal.h where a thread may not be traced, if the caller wants that. It is walked while it is held,
+// and not by a copy of its stack: what its code needs to be understood (unwind tables of a library) cannot be
+// unmapped meanwhile. All of the first kind come before the others, so that a thread that is held waits for
+// nothing else.
 //
 // Callers hold StopLock (stop_lock.h), so that walks and leak checks follow each other, and have all signals
 // blocked. Signal-safety: yes, the lock's holder being another thread. Allocates: mmap only. Zeroed memory is
 // an object.
-#ifndef HEAPPROF_SAMPLING_STOP_THREAD_WALKER_H_
-#define HEAPPROF_SAMPLING_STOP_THREAD_WALKER_H_
+#ifndef HEAPPROF_SAMPLING_LOOK_THREAD_WALKER_H_
+#define HEAPPROF_SAMPLING_LOOK_THREAD_WALKER_H_
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include <atomic>
 
+#include "sampling/look/thread_facts.h"
 #include "sampling/stop/thread_table.h"
 #include "sampling/stop/tracer_process.h"
 #include "sampling/unwind/walk.h"
@@ -40,12 +45,25 @@ struct WalkedThread {
   uintptr_t* pcs;  // pcs[0] becomes the exact address, the others return addresses
 
   ThreadAnswer answer;
+  ThreadCall call;  // that it waited in when it was looked at
   // Of kWalked.
+  bool in_place;  // it was not stopped
   bool by_signal;
   WalkResult walk;
   uint32_t labels, creator;  // as ThreadTags has them
   int system_call;           // the number of the call that it was in; -1: none, or not known
   uintptr_t control_block;   // its pthread_self()
+};
+
+// What is to be done besides. Both functions may be nullptr.
+struct WalkCompany {
+  // Once for each thread, before it may be stopped. By the calling thread, while it waits for the walks, and
+  // by the process that walks, which gets a processor sooner: whoever has nothing else to do takes the next.
+  void (*each)(void* argument, size_t index);
+  // When all have been walked, in that process; not where there is none. What the calling thread has begun
+  // of the above may go on meanwhile.
+  void (*after)(void* argument);
+  void* argument;
 };
 
 class ThreadWalker {
@@ -57,7 +75,8 @@ class ThreadWalker {
   void Stop();
   // Walks them, a few at a time. A thread that does not stop costs some milliseconds if it sleeps
   // uninterruptibly and kPatience otherwise; kMuchPatience for all of these together.
-  void Walk(WalkedThread* threads, size_t count, bool by_signal_too);
+  void Walk(WalkedThread* threads, size_t count, bool by_signal_too,
+            const WalkCompany& company = {nullptr, nullptr, nullptr});
   // In a forked child: the process is the parent's.
   void Forget();
 
@@ -78,6 +97,9 @@ class ThreadWalker {
   // In the tracer.
   static void Run(void* self);
   bool AwaitRequest();
+  bool KeepCompany();
+  void LookAtAll();
+  bool Look(WalkedThread* thread);
   void WalkAll();
   void Ask(WalkedThread* thread);
   bool Seize(WalkedThread* thread);
@@ -93,6 +115,9 @@ class ThreadWalker {
   const TaskFolder* folder_ = nullptr;
   WalkedThread* threads_ = nullptr;
   size_t count_ = 0;
+  WalkCompany company_ = {};
+  intptr_t list_distance_ = 0;   // as RobustListDistance has it
+  std::atomic<size_t> next_{0};  // for company_.each
   // The tracer's.
   Asked asked_[kAtOnce] = {};
   size_t asked_count_ = 0, late_ = 0;  // late: given up, but not let go
@@ -102,4 +127,4 @@ class ThreadWalker {
 
 }  // namespace heapprof
 
-#endif  // HEAPPROF_SAMPLING_STOP_THREAD_WALKER_H_
+#endif  // HEAPPROF_SAMPLING_LOOK_THREAD_WALKER_H_

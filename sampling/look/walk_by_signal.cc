@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampling/stop/walk_by_signal.h"
+#include "sampling/look/walk_by_signal.h"
 
 #include "base/system/raw_syscall.h"
 #include "sampling/stop/stop_by_signal.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampling/wall/thread_files.h"
+#include "sampling/look/thread_files.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "base/system/raw_syscall.h"
 #include "base/text.h"
 
-namespace heapprof::wall {
+namespace heapprof {
 namespace {
 
 // Reads a number, "0x" before a hexadecimal one; nullptr: there is none. Returns what stands behind it.
@@ -62,7 +62,7 @@ bool ReadRunStamp(int fd, RunStamp* stamp) {
 }
 
 Place ParsePlace(const char* text) {
-  if (strncmp(text, "running", 7) == 0) return {Place::kRunning, -1, 0, 0};
+  if (strncmp(text, "running", 7) == 0) return {Place::kRunning, -1, 0, 0, 0};
   // "CALL ARGUMENT{6} SP PC", or "-1 SP PC".
   uint64_t numbers[9];
   size_t count = 0;
@@ -70,17 +70,18 @@ Place ParsePlace(const char* text) {
     at = ReadNumber(at, &numbers[count]);
     if (at == nullptr) break;
   }
-  if (count != 3 && count != 9) return {Place::kUnknown, -1, 0, 0};
-  return {Place::kWaits, static_cast<long>(numbers[0]), numbers[count - 2], numbers[count - 1]};
+  if (count != 3 && count != 9) return {Place::kUnknown, -1, 0, 0, 0};
+  return {Place::kWaits, static_cast<long>(numbers[0]), numbers[count - 2], numbers[count - 1],
+          count == 9 ? numbers[1] : 0};
 }
 
 Place ReadPlace(int folder, int listed) {
   const int fd = OpenThreadFile(folder, listed, "syscall");
-  if (fd < 0) return {Place::kUnknown, -1, 0, 0};
+  if (fd < 0) return {Place::kUnknown, -1, 0, 0, 0};
   char text[256];
   const ssize_t got = RawRead(fd, text, sizeof(text) - 1);
   RawClose(fd);
-  if (got <= 0) return {Place::kUnknown, -1, 0, 0};
+  if (got <= 0) return {Place::kUnknown, -1, 0, 0, 0};
   text[got] = '\0';
   return ParsePlace(text);
 }
@@ -91,4 +92,4 @@ size_t CountThreads(int folder) {
   return status.st_nlink - 2;
 }
 
-}  // namespace heapprof::wall
+}  // namespace heapprof

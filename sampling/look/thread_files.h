@@ -9,13 +9,13 @@
 //
 // Files of /proc are opened by the numbers that /proc has for threads. Thread-safety: yes. Signal-safety:
 // yes. Allocates: never.
-#ifndef HEAPPROF_SAMPLING_WALL_THREAD_FILES_H_
-#define HEAPPROF_SAMPLING_WALL_THREAD_FILES_H_
+#ifndef HEAPPROF_SAMPLING_LOOK_THREAD_FILES_H_
+#define HEAPPROF_SAMPLING_LOOK_THREAD_FILES_H_
 
 #include <stddef.h>
 #include <stdint.h>
 
-namespace heapprof::wall {
+namespace heapprof {
 
 struct RunStamp {
   uint64_t cpu, delay;  // ns
@@ -27,6 +27,7 @@ struct Place {
   Where where;
   long call;  // -1: it waits in none
   uintptr_t stack_pointer, pc;
+  uint64_t argument;  // the call's first
 };
 
 // A descriptor or -errno. `folder` is the process' task folder, `name` a file of the thread's.
@@ -43,6 +44,6 @@ Place ParsePlace(const char* text);
 // How many threads there are: the links of the task folder, less two.
 size_t CountThreads(int folder);
 
-}  // namespace heapprof::wall
+}  // namespace heapprof
 
-#endif  // HEAPPROF_SAMPLING_WALL_THREAD_FILES_H_
+#endif  // HEAPPROF_SAMPLING_LOOK_THREAD_FILES_H_

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampling/stop/thread_facts.h"
+#include "sampling/look/thread_facts.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/syscall.h>
+
+#include "base/system/raw_syscall.h"
 
 namespace heapprof {
 namespace {
@@ -38,7 +41,8 @@ const char* ValueOf(const char* text, const char* key) {
 }  // namespace
 
 bool ReadThreadFacts(const TaskFolder& folder, int tid, ThreadFacts* facts) {
-  *facts = {"", 'X'};
+  constexpr int kFieldsToProcessor = 36;  // from the state on
+  *facts = {"", 'X', -1};
   char line[512];
   if (!folder.Read(tid, "stat", line, sizeof(line))) return false;
   const char* name = strchr(line, '(');
@@ -48,40 +52,67 @@ bool ReadThreadFacts(const TaskFolder& folder, int tid, ThreadFacts* facts) {
   memcpy(facts->name, name, size < kThreadNameSize ? size : kThreadNameSize - 1);
   facts->name[size < kThreadNameSize ? size : kThreadNameSize - 1] = '\0';
   facts->letter = end[2];
+  const char* field = end + 2;
+  for (int i = 0; i < kFieldsToProcessor && field != nullptr; ++i) field = strchr(field + 1, ' ');
+  if (field != nullptr) facts->processor = static_cast<int>(TakeNumber(&++field));
   return true;
 }
 
-ThreadCall ReadThreadCall(const TaskFolder& folder, int tid) {
-  ThreadCall call = {-1, 0, 0};
-  char line[256];
-  // "running", "-1 STACK PC", or "NUMBER SIX ARGUMENTS STACK PC"
-  if (!folder.Read(tid, "syscall", line, sizeof(line))) return call;
-  const char* at = line;
-  if (*at >= '0' && *at <= '9') {
-    call.number = static_cast<int>(TakeNumber(&at));
-    call.argument = TakeNumber(&at);
-  } else if (*at != '-') {
-    return call;
-  }
-  const char* last = strrchr(line, ' ');
-  if (last != nullptr) call.pc = TakeNumber(&++last);
-  return call;
+namespace {
+
+// What the kernel tells of a thread's scheduling: milliseconds, and six digits behind the point. -1: it does
+// not.
+int64_t LastRanIn(const char* text) {
+  constexpr int64_t kNanosPerMilli = 1'000'000;
+  const char* at = ValueOf(text, "\nse.exec_start");
+  if (at == nullptr) return -1;
+  const auto millis = static_cast<int64_t>(TakeNumber(&at));
+  if (*at++ != '.') return -1;
+  return millis * kNanosPerMilli + static_cast<int64_t>(TakeNumber(&at));
 }
 
-LastRan ReadLastRan(const TaskFolder& folder, int tid) {
-  constexpr int64_t kNanosPerMilli = 1'000'000;
-  LastRan last = {-1, 0};
+}  // namespace
+
+int64_t ReadLastRan(const TaskFolder& folder, int tid) {
   char text[1024];
-  if (!folder.Read(tid, "sched", text, sizeof(text))) return last;
-  const char* at = ValueOf(text, "\nse.exec_start");
-  if (at == nullptr) return last;
-  // Milliseconds, and six digits behind the point.
-  const auto millis = static_cast<int64_t>(TakeNumber(&at));
-  if (*at++ != '.') return last;
-  const int64_t nanos = millis * kNanosPerMilli + static_cast<int64_t>(TakeNumber(&at));
-  at = ValueOf(text, "\nse.nr_migrations");
-  if (at == nullptr) return last;
-  return {nanos, TakeNumber(&at)};
+  return folder.Read(tid, "sched", text, sizeof(text)) ? LastRanIn(text) : -1;
+}
+
+ProcessorClocks::ProcessorClocks() : since_(RawMonotonicNanos()) {
+  const long got = RawSyscall(SYS_sched_getaffinity, 0, sizeof(mask_), reinterpret_cast<long>(mask_));
+  mask_bytes_ = got > 0 ? static_cast<size_t>(got) : 0;
+}
+
+ProcessorClocks::~ProcessorClocks() {
+  if (count_ == 0 || mask_bytes_ == 0) return;
+  RawSyscall(SYS_sched_setaffinity, 0, static_cast<long>(mask_bytes_), reinterpret_cast<long>(mask_));
+}
+
+int64_t ProcessorClocks::Behind(int processor) {
+  for (int i = 0; i < count_; ++i) {
+    if (clocks_[i].processor == processor) return clocks_[i].behind;
+  }
+  constexpr int kBits = 64;
+  const bool fits = processor >= 0 && static_cast<size_t>(processor) < mask_bytes_ * 8;
+  if (!fits || count_ == kMax || RawMonotonicNanos() - since_ > kPatience) return kUnknown;
+  Clock* clock = &clocks_[count_++];
+  *clock = {processor, kUnknown};
+  uint64_t only[sizeof(mask_) / sizeof(mask_[0])] = {};
+  only[processor / kBits] = uint64_t{1} << (processor % kBits);
+  if (RawSyscall(SYS_sched_setaffinity, 0, static_cast<long>(mask_bytes_), reinterpret_cast<long>(only)) !=
+      0) {
+    return kUnknown;
+  }
+  // It has just begun to run here.
+  char text[1024];
+  const int fd = RawOpen("/proc/self/sched", O_RDONLY | O_CLOEXEC, 0);
+  const int64_t now = RawMonotonicNanos();
+  const ssize_t got = fd < 0 ? -1 : RawRead(fd, text, sizeof(text) - 1);
+  if (fd >= 0) RawClose(fd);
+  text[got > 0 ? got : 0] = '\0';
+  const int64_t here = LastRanIn(text);
+  if (here >= 0) clock->behind = now - here;
+  return clock->behind;
 }
 
 void AppendCall(const ThreadCall& call, TextWriter* text) {
