@@ -20,7 +20,7 @@
 #include <time.h>
 
 #include "alloc/slots/slots.h"
-#include "base/system/raw_syscall.h"
+#include "base/system/coarse_clock.h"
 #include "sampling/contention/contention.h"
 #include "sampling/contention/waiters.h"
 #include "sampling/unwind/caller_frame.h"
@@ -74,16 +74,51 @@ extern RealWaits g_real;
 const Wrapped* WrappedLocks();
 const Wrapped* WrappedWaits();
 
-inline uint64_t WaitClock() { return static_cast<uint64_t>(RawMonotonicNanos()); }
+inline uint64_t WaitClock() { return static_cast<uint64_t>(FineMonotonicNanos()); }
 
 // Of a function that may block for another reason than the time it is given.
 inline bool IsValidTime(const timespec* time) { return time->tv_nsec >= 0 && time->tv_nsec < 1'000'000'000; }
 inline bool IsWaitableClock(clockid_t clock) { return clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC; }
 
-// The lock is given back by the stack of `caller`: charges it with what others have waited. Returns it, for
-// RecordUnlock once the lock is free.
-inline uint64_t TakeWaited(const void* lock) {
-  return g_waiters.MayHaveWaiters(lock) ? g_waiters.TakeWaited(lock, WaitClock()) : 0;
+// An unlock is charged if it wakes, that is if somebody sleeps: libc's lock says so by its own words, which
+// the unlock reads anyway. While there are sleepers, threads that run may take and give back the lock a
+// thousand times before one of them has its turn; to look at the clock each time was most of what the
+// profiles cost (docs/decisions/0044-who-wakes-is-charged.md).
+
+// The word of a mutex: 0 free, 1 locked, 2 and somebody may sleep; that of other kinds has its owner in it,
+// and is above 1 whenever it is locked. Those who were woken from a condition have yet to come to it.
+inline bool MayHaveWaiters(const pthread_mutex_t* mutex) {
+  const auto word = static_cast<uint32_t>(__atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED));
+  return word > 1 ? g_waiters.MayHaveWaiters(mutex) : g_waiters.MayHaveWoken(mutex);
+}
+
+// glibc's mutexes of C11 are its other ones.
+inline bool MayHaveWaiters(const mtx_t* mutex) {
+  return MayHaveWaiters(reinterpret_cast<const pthread_mutex_t*>(mutex));
+}
+
+// Both of its futexes have a bit that says that somebody sleeps on it.
+inline bool MayHaveWaiters(const pthread_rwlock_t* lock) {
+  constexpr unsigned kUsed = 2;
+  const unsigned words = __atomic_load_n(&lock->__data.__wrphase_futex, __ATOMIC_RELAXED) |
+                         __atomic_load_n(&lock->__data.__writers_futex, __ATOMIC_RELAXED);
+  return (words & kUsed) != 0 && g_waiters.MayHaveWaiters(lock);
+}
+
+// Whether an unlock gives it back: a recursive mutex was locked more often than that.
+inline bool IsReleased(const pthread_mutex_t* mutex) {
+  constexpr int kTypes = 3;
+  return (mutex->__data.__kind & kTypes) != PTHREAD_MUTEX_RECURSIVE_NP || mutex->__data.__count <= 1;
+}
+inline bool IsReleased(const mtx_t* mutex) {
+  return IsReleased(reinterpret_cast<const pthread_mutex_t*>(mutex));
+}
+inline bool IsReleased(const pthread_rwlock_t*) { return true; }
+
+// The lock is given back: what others have waited, for RecordUnlock once it is free.
+template <typename Lock>
+uint64_t TakeWaited(const Lock* lock) {
+  return MayHaveWaiters(lock) && IsReleased(lock) ? g_waiters.TakeWaited(lock, WaitClock()) : 0;
 }
 
 }  // namespace heapprof

@@ -83,7 +83,7 @@ int MutexClockLock(pthread_mutex_t* mutex, clockid_t clock, const timespec* time
 }
 
 int MutexUnlock(pthread_mutex_t* mutex) {
-  return g_waiters.MayHaveWaiters(mutex) ? MutexUnlockSlow(mutex) : g_real.mutex_unlock(mutex);
+  return MayHaveWaiters(mutex) ? MutexUnlockSlow(mutex) : g_real.mutex_unlock(mutex);
 }
 
 __attribute__((noinline)) int ReadLockSlow(pthread_rwlock_t* lock) {
@@ -143,7 +143,7 @@ int ClockWriteLock(pthread_rwlock_t* lock, clockid_t clock, const timespec* time
 }
 
 int ReadWriteUnlock(pthread_rwlock_t* lock) {
-  return g_waiters.MayHaveWaiters(lock) ? ReadWriteUnlockSlow(lock) : g_real.rwlock_unlock(lock);
+  return MayHaveWaiters(lock) ? ReadWriteUnlockSlow(lock) : g_real.rwlock_unlock(lock);
 }
 
 // C11's answers are numbers of their own.
@@ -172,7 +172,7 @@ int MtxTimedLock(mtx_t* mutex, const timespec* time) {
 }
 
 int MtxUnlock(mtx_t* mutex) {
-  return g_waiters.MayHaveWaiters(mutex) ? MtxUnlockSlow(mutex) : g_real.mtx_unlock(mutex);
+  return MayHaveWaiters(mutex) ? MtxUnlockSlow(mutex) : g_real.mtx_unlock(mutex);
 }
 
 template <typename Function>

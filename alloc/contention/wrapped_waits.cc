@@ -30,8 +30,8 @@ void LeaveCondition(void* argument) {
 }
 
 // Waiting for a condition unlocks its mutex. A thread that is cancelled leaves, too.
-template <typename Wait>
-__attribute__((noinline)) int WaitForCondition(const void* condition, const void* lock,
+template <typename Lock, typename Wait>
+__attribute__((noinline)) int WaitForCondition(const void* condition, const Lock* lock,
                                                const CallerFrame& caller, Wait wait) {
   if (const uint64_t waited = TakeWaited(lock)) contention::RecordUnlock(waited, caller);
   if (!g_waiters.EnterCondition(condition, lock)) return TimedWait(caller, wait);

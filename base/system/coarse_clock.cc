@@ -28,5 +28,6 @@ void SetVdsoClock(VdsoClock* clock) { g_clock.store(clock, std::memory_order_rel
 
 int64_t CoarseRealtimeNanos() { return Nanos(CLOCK_REALTIME_COARSE); }
 int64_t CoarseMonotonicNanos() { return Nanos(CLOCK_MONOTONIC_COARSE); }
+int64_t FineMonotonicNanos() { return Nanos(CLOCK_MONOTONIC); }
 
 }  // namespace heapprof

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The time to a tick of the kernel (1 to 10 ms), for code that asks often: a few nanoseconds by the vDSO.
+// The time by the vDSO, for code that asks often: to a tick of the kernel (1 to 10 ms) in a few nanoseconds,
+// or to the nanosecond in some tens.
 //
 // Without the vDSO's function, or before it is set, each look is a system call. Thread-safety: yes.
 // Signal-safety: yes. Allocates: never.
@@ -19,6 +20,8 @@ void SetVdsoClock(VdsoClock* clock);
 // Nanoseconds since the epoch, and of the clock that nobody sets (which stands still in a suspended machine).
 int64_t CoarseRealtimeNanos();
 int64_t CoarseMonotonicNanos();
+// The latter, to the nanosecond.
+int64_t FineMonotonicNanos();
 
 }  // namespace heapprof
 

@@ -143,6 +143,7 @@ void Waiters::LeaveCondition(const void* condition, const void* lock) HP_NOT_ANA
       const uint64_t since = entry->since_sum / entry->woken;
       entry->since_sum -= since;
       --entry->woken;
+      AddWoken(lock, uint64_t{0} - 1);
       if (Entry* waiting = shard->Find(lock, Kind::kLock)) {
         waiting->since_sum -= since;
         shard->Drop(waiting);
@@ -171,6 +172,7 @@ void Waiters::Wake(const void* condition, uint64_t now, bool all) HP_NOT_ANALYSE
   const uint32_t count = all ? entry->count - entry->woken : 1;
   if (now < waiting->taken) now = waiting->taken;
   entry->woken += count;
+  AddWoken(lock, count);
   entry->since_sum += count * now;
   waiting->count += count;
   waiting->since_sum += count * now;
@@ -183,6 +185,9 @@ void Waiters::ForgetAllInChild() HP_NOT_ANALYSED {
     if (shard.lock.IsOwn()) continue;
     for (Entry& entry : shard.entries) entry.kind = Kind::kFree;
     shard.used.store(0, std::memory_order_relaxed);
+  }
+  for (auto& woken : woken_) {
+    if (woken.load(std::memory_order_relaxed) != 0) woken.store(0, std::memory_order_relaxed);
   }
   // Only what another thread held, so that a child writes to no page of the table for nothing.
   for (Shard& shard : shards_) {

@@ -3,14 +3,15 @@
 //
 //   address of a lock -> how many wait for it, and the sum of the times since when
 //
-// A thread enters before it waits and leaves afterwards. Whoever unlocks asks MayHaveWaiters, one load, and
-// if somebody may be there takes what all of them have waited since they entered or since it was taken last.
-// Each nanosecond of waiting is so charged to one unlock at most: to the holder of that time. What a waiter
-// waits after the last unlock, until it runs again, is charged to nobody.
+// A thread enters before it waits and leaves afterwards. Whoever is about to wake somebody by an unlock asks
+// MayHaveWaiters, one load, and if somebody may be there takes what all of them have waited since they
+// entered or since it was taken last. Each nanosecond of waiting is so charged to one unlock at most. What a
+// waiter waits after the last unlock, until it runs again, is charged to nobody.
 //
 // Who waits for a condition waits for its mutex only once it was woken. EnterCondition notes it beside the
 // mutex; Wake counts it among those who wait for the mutex from then on. Which thread it is that was woken is
-// not known: the woken ones of a condition share the mean of their times.
+// not known: the woken ones of a condition share the mean of their times. Until they run they do not sleep
+// where they could be woken by an unlock; so MayHaveWoken tells of them.
 //
 // Thread-safety: yes. Signal-safety: yes: what a handler does that has interrupted this thread in here is
 // left out. Allocates: never. Locks: kWaiters, for a few instructions. Zeros are an empty table. Invariants:
@@ -37,6 +38,8 @@ class Waiters {
     // relaxed: who has just come has waited for next to nothing.
     return shards_[IndexOf(address)].used.load(std::memory_order_relaxed) != 0;
   }
+  // The same of those who were woken from a condition.
+  bool MayHaveWoken(const void* lock) const { return WokenOf(lock).load(std::memory_order_relaxed) != 0; }
   // `now`: monotonic nanoseconds, not 0. Returns what Leave is to be given: since when it waits, or 0 if
   // there was no room.
   uint64_t Enter(const void* lock, uint64_t now);
@@ -87,6 +90,19 @@ class Waiters {
   bool EnterLockOf(const void* condition, const void* lock);
   void LeaveLockOf(const void* condition);
 
+  // Each unlock asks for it: an offset by a mask.
+  const std::atomic<uint64_t>& WokenOf(const void* lock) const {
+    constexpr uintptr_t kOffsets = (kShards - 1) * sizeof(woken_[0]);
+    return *reinterpret_cast<const std::atomic<uint64_t>*>(reinterpret_cast<const char*>(woken_) +
+                                                           (reinterpret_cast<uintptr_t>(lock) & kOffsets));
+  }
+  void AddWoken(const void* lock, uint64_t count) {
+    const_cast<std::atomic<uint64_t>&>(WokenOf(lock)).fetch_add(count, std::memory_order_relaxed);
+  }
+
+  // How many were woken from conditions, by their mutex. Not in the shards, so that who looks at each unlock
+  // does not look at lines that waiters write.
+  std::atomic<uint64_t> woken_[kShards] = {};
   Shard shards_[kShards] = {};
 };
 

@@ -17,6 +17,16 @@ int RealtimeOnly(clockid_t clock, timespec* now) {
   return 0;
 }
 
+TEST(CoarseClockTest, TheFineOneIsTheKernelsWithOrWithoutTheVdso) {
+  for (VdsoClock* clock :
+       {static_cast<VdsoClock*>(&clock_gettime), &RealtimeOnly, static_cast<VdsoClock*>(nullptr)}) {
+    SetVdsoClock(clock);
+    const int64_t before = RawMonotonicNanos(), now = FineMonotonicNanos();
+    EXPECT_LE(before, now);
+    EXPECT_LE(now, RawMonotonicNanos());
+  }
+}
+
 TEST(CoarseClockTest, IsTheTimeToATickWithOrWithoutTheVdso) {
   for (int i = 0; i < 3; ++i) {
     const int64_t real = RawRealtimeNanos(), monotonic = RawMonotonicNanos();

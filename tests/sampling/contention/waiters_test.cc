@@ -52,9 +52,12 @@ TEST_F(WaitersTest, OfAConditionThoseWhoWereWokenWaitForItsMutex) {
   ASSERT_TRUE(waiters_->EnterCondition(&condition_, &lock_));
   ASSERT_TRUE(waiters_->EnterCondition(&condition_, &lock_));
   EXPECT_EQ(waiters_->TakeWaited(&lock_, 1000), 0u);
+  EXPECT_FALSE(waiters_->MayHaveWoken(&lock_));
   waiters_->Wake(&condition_, 1000, false);
+  EXPECT_TRUE(waiters_->MayHaveWoken(&lock_));
   EXPECT_EQ(waiters_->TakeWaited(&lock_, 1100), 100u);
   waiters_->LeaveCondition(&condition_, &lock_);
+  EXPECT_FALSE(waiters_->MayHaveWoken(&lock_));
   EXPECT_EQ(waiters_->TakeWaited(&lock_, 1200), 0u);
   waiters_->Wake(&condition_, 1300, true);
   waiters_->Wake(&condition_, 1350, true);  // nobody is left to wake
@@ -63,6 +66,7 @@ TEST_F(WaitersTest, OfAConditionThoseWhoWereWokenWaitForItsMutex) {
   waiters_->LeaveCondition(&condition_, &lock_);
   EXPECT_FALSE(waiters_->MayHaveWaiters(&lock_));
   EXPECT_FALSE(waiters_->MayHaveWaiters(&condition_));
+  EXPECT_FALSE(waiters_->MayHaveWoken(&lock_));
 }
 
 TEST_F(WaitersTest, WithoutRoomAWaiterIsLeftOutAndNothingIsLeftBehind) {
@@ -82,8 +86,11 @@ TEST_F(WaitersTest, WithoutRoomAWaiterIsLeftOutAndNothingIsLeftBehind) {
 
 TEST_F(WaitersTest, AChildKnowsNoneOfItsParentsWaiters) {
   const uint64_t since = waiters_->Enter(&lock_, 100);
+  ASSERT_TRUE(waiters_->EnterCondition(&condition_, &lock_));
+  waiters_->Wake(&condition_, 150, true);
   waiters_->ForgetAllInChild();
   EXPECT_FALSE(waiters_->MayHaveWaiters(&lock_));
+  EXPECT_FALSE(waiters_->MayHaveWoken(&lock_));
   waiters_->Leave(&lock_, since);
   waiters_->LeaveCondition(&condition_, &lock_);
   EXPECT_FALSE(waiters_->MayHaveWaiters(&lock_));

@@ -109,18 +109,6 @@ NOINLINE void wait_futex() {
 
 std::atomic<bool> g_held{false}, g_timed_out{false};
 
-// Until the thread sleeps, as it does in what it is about to wait in.
-void AwaitSleep(pid_t thread) {
-  const std::string file = "/proc/self/task/" + std::to_string(thread) + "/stat";
-  for (;;) {
-    FILE* stat = fopen(file.c_str(), "r");
-    char state = '?';
-    CHECK(stat != nullptr && fscanf(stat, "%*d %*[^)]) %c", &state) == 1 && fclose(stat) == 0);
-    if (state == 'S') return;
-    Pause(1);
-  }
-}
-
 // Holds all locks until the times of the first thread are over, and each until it waits for it.
 NOINLINE void* hold_all(void*) {
   CHECK(pthread_mutex_lock(&g_mutex) == 0 && pthread_rwlock_wrlock(&g_rwlock) == 0);

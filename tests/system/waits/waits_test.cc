@@ -119,6 +119,21 @@ TEST(Waits, TheMutexProfileBlamesTheHoldersByWhatOthersWaitedForThem) {
   EXPECT_EQ(mutex.In("contentions", "hold_long"), 10);
 }
 
+// While somebody sleeps, others may have the lock a thousand times before it has its turn.
+TEST(Waits, AnUnlockIsChargedThatFreesTheLockAndHasSomebodyToWake) {
+  ProgramRun run({Program("wakes"), "mutex"}, "contention_interval=1");
+  ExpectWell(run.Execute());
+  const TypedProfile mutex = Read(run, "mutex");
+  EXPECT_EQ(mutex.In("contentions", "unlock_and_wake"), 1);
+  EXPECT_EQ(mutex.In("contentions", "unlock_without_waking"), 0);
+  EXPECT_EQ(mutex.In("contentions", "unlock_rwlock_and_wake"), 1);
+  EXPECT_EQ(mutex.In("contentions", "unlock_rwlock_without_waking"), 0);
+  EXPECT_EQ(mutex.In("contentions", "unlock_outer"), 1);
+  EXPECT_EQ(mutex.In("contentions", "unlock_inner"), 0);
+  EXPECT_EQ(mutex.In("contentions", "unlock_after_wake"), 1);
+  EXPECT_GE(mutex.In("delay", "unlock_after_wake"), 5'000'000);
+}
+
 class Switched : public testing::TestWithParam<std::string> {};
 
 TEST_P(Switched, SlotsHoldWhatTheyHeldAndPagesTheirProtection) {

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which unlocks are charged with what others have waited: wakes FILE. The profile "mutex" goes to FILE.
+//
+// A signal keeps the waiter from running once it was woken, as a busy machine does: it is neither asleep, nor
+// has it come to the lock again.
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+
+#include <atomic>
+
+#include "tests/system/programs/program.h"
+#include "tests/system/waits/times.h"
+
+namespace {
+
+pthread_mutex_t g_mutex = PTHREAD_MUTEX_INITIALIZER, g_recursive = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+pthread_rwlock_t g_rwlock = PTHREAD_RWLOCK_INITIALIZER;
+pthread_cond_t g_condition = PTHREAD_COND_INITIALIZER;
+bool g_ready = false;
+
+std::atomic<bool> g_kept{false}, g_released{false};
+
+void Keep(int) {
+  g_kept.store(true);
+  while (!g_released.load()) Pause(1);
+}
+
+std::atomic<pid_t> g_waiter{0};
+
+pthread_t StartWaiter(void* (*wait)(void*)) {
+  g_waiter.store(0);
+  pthread_t thread;
+  CHECK(pthread_create(&thread, nullptr, wait, nullptr) == 0);
+  while (g_waiter.load() == 0) Pause(1);
+  AwaitSleep(g_waiter.load());
+  return thread;
+}
+
+void KeepWaiter(pthread_t thread) {
+  g_kept.store(false);
+  g_released.store(false);
+  CHECK(pthread_kill(thread, SIGUSR1) == 0);
+  while (!g_kept.load()) Pause(1);
+}
+
+void LetGo(pthread_t thread) {
+  g_released.store(true);
+  CHECK(pthread_join(thread, nullptr) == 0);
+}
+
+void NoteWaiter() { g_waiter.store(static_cast<pid_t>(syscall(SYS_gettid))); }
+
+void* WaitForMutex(void*) {
+  NoteWaiter();
+  pthread_mutex_lock(&g_mutex);
+  pthread_mutex_unlock(&g_mutex);
+  return nullptr;
+}
+NOINLINE void unlock_and_wake() { CHECK(pthread_mutex_unlock(&g_mutex) == 0); }
+NOINLINE void unlock_without_waking() { CHECK(pthread_mutex_unlock(&g_mutex) == 0); }
+
+void Mutex() {
+  CHECK(pthread_mutex_lock(&g_mutex) == 0);
+  const pthread_t waiter = StartWaiter(WaitForMutex);
+  KeepWaiter(waiter);
+  unlock_and_wake();
+  for (int i = 0; i < 3; ++i) {
+    CHECK(pthread_mutex_lock(&g_mutex) == 0);
+    Pause(1);
+    unlock_without_waking();
+  }
+  LetGo(waiter);
+}
+
+void* WaitForRwlock(void*) {
+  NoteWaiter();
+  pthread_rwlock_wrlock(&g_rwlock);
+  pthread_rwlock_unlock(&g_rwlock);
+  return nullptr;
+}
+NOINLINE void unlock_rwlock_and_wake() { CHECK(pthread_rwlock_unlock(&g_rwlock) == 0); }
+NOINLINE void unlock_rwlock_without_waking() { CHECK(pthread_rwlock_unlock(&g_rwlock) == 0); }
+
+void Rwlock() {
+  CHECK(pthread_rwlock_wrlock(&g_rwlock) == 0);
+  const pthread_t waiter = StartWaiter(WaitForRwlock);
+  KeepWaiter(waiter);
+  unlock_rwlock_and_wake();
+  for (int i = 0; i < 3; ++i) {
+    CHECK(pthread_rwlock_wrlock(&g_rwlock) == 0);
+    Pause(1);
+    unlock_rwlock_without_waking();
+  }
+  LetGo(waiter);
+}
+
+void* WaitForRecursive(void*) {
+  NoteWaiter();
+  pthread_mutex_lock(&g_recursive);
+  pthread_mutex_unlock(&g_recursive);
+  return nullptr;
+}
+NOINLINE void unlock_inner() { CHECK(pthread_mutex_unlock(&g_recursive) == 0); }
+NOINLINE void unlock_outer() { CHECK(pthread_mutex_unlock(&g_recursive) == 0); }
+
+void Recursive() {
+  CHECK(pthread_mutex_lock(&g_recursive) == 0 && pthread_mutex_lock(&g_recursive) == 0);
+  const pthread_t waiter = StartWaiter(WaitForRecursive);
+  unlock_inner();
+  Pause(1);
+  unlock_outer();
+  CHECK(pthread_join(waiter, nullptr) == 0);
+}
+
+void* WaitForCondition(void*) {
+  pthread_mutex_lock(&g_mutex);
+  NoteWaiter();
+  while (!g_ready) pthread_cond_wait(&g_condition, &g_mutex);
+  pthread_mutex_unlock(&g_mutex);
+  return nullptr;
+}
+NOINLINE void unlock_after_wake() { CHECK(pthread_mutex_unlock(&g_mutex) == 0); }
+
+// Who was woken waits for the mutex before it has come to it.
+void Condition() {
+  const pthread_t waiter = StartWaiter(WaitForCondition);
+  KeepWaiter(waiter);
+  CHECK(pthread_mutex_lock(&g_mutex) == 0);
+  g_ready = true;
+  pthread_cond_signal(&g_condition);
+  Pause(5);
+  unlock_after_wake();
+  LetGo(waiter);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CHECK(argc == 2);
+  struct sigaction action = {};
+  action.sa_handler = Keep;
+  action.sa_flags = SA_RESTART;
+  CHECK(sigaction(SIGUSR1, &action, nullptr) == 0);
+  Mutex();
+  Rwlock();
+  Recursive();
+  Condition();
+  const int fd = open(argv[1], O_CREAT | O_TRUNC | O_WRONLY, 0644);
+  CHECK(fd >= 0 && heapprof_write_profile("mutex", fd, 0) == 0 && close(fd) == 0);
+  puts("OK");
+}
