@@ -20,6 +20,7 @@
 #include "alloc/entry/controls.h"
 #include "alloc/entry/slow_path.h"
 #include "alloc/initial_stack.h"
+#include "alloc/mappings/mappings.h"
 #include "alloc/slots/slots.h"
 #include "alloc/wrappers/children.h"
 #include "alloc/wrappers/fork.h"
@@ -248,6 +249,7 @@ __attribute__((constructor)) void WhenLibcIsUp() {
     leak::TrustCommand(search_path != nullptr ? search_path : "");
   }
   if (GetOptions().contention_interval != 0) SetContentionInterval(GetOptions().contention_interval);
+  if (GetOptions().mapping_stacks) FollowMappings();
   leak::InstallLeakCheck();
   if (!GetOptions().children && !start.secure) LeaveChildrenAlone();
 }

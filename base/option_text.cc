@@ -53,6 +53,7 @@ constexpr struct {
     {"wall_hz", [](const Options& o, TextWriter* t) { t->Dec(o.wall_hz); }},
     {"wall_at_start", [](const Options& o, TextWriter* t) { PutBool(o.wall_at_start, t); }},
     {"contention_interval", [](const Options& o, TextWriter* t) { PutDuration(o.contention_interval, t); }},
+    {"mapping_stacks", [](const Options& o, TextWriter* t) { PutBool(o.mapping_stacks, t); }},
     {"metadata_limit", [](const Options& o, TextWriter* t) { PutSize(o.metadata_limit, t); }},
     {"seed", [](const Options& o, TextWriter* t) { t->UDec(o.seed); }},
     {"children", [](const Options& o, TextWriter* t) { t->Str(o.children ? "all" : "no"); }},

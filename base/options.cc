@@ -195,6 +195,7 @@ Verdict SetOption(Span key, Span value, Options* options) {
     return verdict(
         ReadDuration(value.data, value.size, kMaxContentionInterval, &options->contention_interval));
   }
+  if (key.Is("mapping_stacks")) return verdict(ParseBool(value, &options->mapping_stacks));
   if (key.Is("metadata_limit")) {
     uint64_t limit;
     constexpr uint64_t kMin = 1 << 20, kMax = uint64_t{1} << 40;

@@ -42,6 +42,7 @@ struct Options {
   int wall_hz = 20;
   bool wall_at_start = false;
   uint64_t contention_interval = 0;  // ns; 0: no profiles of waits
+  bool mapping_stacks = true;        // memory that the program maps is known by stack
   uint64_t metadata_limit = 256u << 20;
   uint64_t seed = 0;
   bool children = true;  // programs that this one starts are profiled, too

@@ -15,6 +15,7 @@
 #include "sampling/counts/named_profiles.h"
 #include "sampling/cpu/cpu_sampler.h"
 #include "sampling/heap/heap_tables.h"
+#include "sampling/memory/mapping_stacks.h"
 #include "sampling/modules/modules.h"
 #include "sampling/modules/retired_modules.h"
 #include "sampling/unwind/cfi/cfi.h"
@@ -72,12 +73,14 @@ bool IsStillThere(const Module& module, const ModuleTable& now) {
 }
 
 bool AreAnyStacks() {
-  return HeapBuckets().count() != 0 || ProcessProfiles().HasStacks() || cpu::Running() || wall::Running();
+  return HeapBuckets().count() != 0 || ProcessProfiles().HasStacks() || ProcessMappings().HasStacks() ||
+         cpu::Running() || wall::Running();
 }
 
 bool IsInStacks(uint64_t start, uint64_t limit) {
   return HeapBuckets().HasLocationIn(start, limit) || ProcessProfiles().HasLocationIn(start, limit) ||
-         cpu::HasLocationIn(start, limit) || wall::HasLocationIn(start, limit);
+         ProcessMappings().HasLocationIn(start, limit) || cpu::HasLocationIn(start, limit) ||
+         wall::HasLocationIn(start, limit);
 }
 
 // A module that a walk has met may be one that went before: its stacks are to be those of that time. On a
@@ -119,6 +122,7 @@ void RetireWhatHasGone(const Module* known, uint32_t count, const ModuleTable& n
       unwind::SetModuleWatcher(WatchModule);
       HeapBuckets().MoveLocations(module.start, module.limit, entry->start);
       ProcessProfiles().MoveLocations(module.start, module.limit, entry->start);
+      ProcessMappings().MoveLocations(module.start, module.limit, entry->start);
       cpu::MoveLocations(module.start, module.limit, entry->start);
       wall::MoveLocations(module.start, module.limit, entry->start);
     }

@@ -50,6 +50,11 @@ link_map* ModuleOf(const void* address) {
 // Whether a look-up has found the program's own stub, which is a jump through the program's slot: the program
 // is not position-independent and takes the function's address.
 bool IsStub(const void* function) {
+  // To ask for the symbol takes as long as to look through all of the module's.
+  dl_find_object object;
+  if (_dl_find_object(const_cast<void*>(function), &object) == 0 && object.dlfo_link_map->l_prev != nullptr) {
+    return false;
+  }
   Dl_info info;
   void* symbol = nullptr;
   return dladdr1(function, &info, &symbol, RTLD_DL_SYMENT) != 0 && symbol != nullptr &&
@@ -97,10 +102,10 @@ bool g_has_loader, g_in_library;
 struct KnownGroup {
   std::atomic<const SlotGroup*> group{nullptr};
   // Where its functions are; none until it is first on. Guarded by the lock.
-  size_t first, limit;
+  size_t first = 0, limit = 0;
 };
 constexpr size_t kMaxGroups = 4;
-KnownGroup g_groups[kMaxGroups];
+HP_CONSTINIT KnownGroup g_groups[kMaxGroups];
 size_t g_dlsyms = 0;  // of the first redirections; guarded by the lock
 
 void Know(const SlotGroup& group) {

@@ -24,6 +24,7 @@
 #include "sampling/contention/contention.h"
 #include "sampling/counts/named_profiles.h"
 #include "sampling/cpu/cpu_sampler.h"
+#include "sampling/memory/mapping_stacks.h"
 #include "sampling/module_watch.h"
 #include "sampling/recorder.h"
 #include "sampling/thread/labels.h"
@@ -87,6 +88,7 @@ void LetSignalsIn(uint64_t mask) {
 }
 
 void UnlockTables() {
+  ProcessMappings().UnlockAfterFork(false);
   ProcessProfiles().UnlockAfterFork(false);
   LabelSets().UnlockAfterFork(false);
   UnlockModulesAfterFork(false);
@@ -102,7 +104,7 @@ void UnlockOurs() {
 bool TryLockOurs() {
   if (!LockArenaResetForFork()) return false;
   if (LockSlotsForFork() && LockModulesForFork() && LabelSets().LockForFork() &&
-      ProcessProfiles().LockForFork() && recorder::PrepareFork()) {
+      ProcessProfiles().LockForFork() && ProcessMappings().LockForFork() && recorder::PrepareFork()) {
     return true;
   }
   UnlockTables();
@@ -159,6 +161,7 @@ void Parent() {
 void ForgetParent(bool copied) {
   if (copied || g_beside_threads) NoteForkBesideThreads();
   recorder::ChildAfterFork();
+  ProcessMappings().UnlockAfterFork(true);
   ProcessProfiles().UnlockAfterFork(true);
   LabelSets().UnlockAfterFork(true);
   UnlockModulesAfterFork(true);

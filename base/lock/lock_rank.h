@@ -19,6 +19,7 @@ enum class LockRank : uint8_t {
   kModules,
   kLabels,
   kNamed,
+  kMappings,
   // Those of the recorder: a handler that allocates may have interrupted who holds one of the above.
   kStackInsert,
   kLiveShard,

@@ -5,7 +5,7 @@
 // A lock knows its holder: when a signal handler forks, locks that the interrupted code holds are left to
 // that code. The rank is part of the type, so that zeroed storage is a free lock: tables with a lock in them
 // take no room in the library's file. Thread-safety: yes. Signal-safety: no for Lock (the interrupted code
-// may hold it), yes for TryLock and LockForFork. Allocates: never.
+// may hold it), yes for TryLock, LockWithin and LockForFork. Allocates: never.
 #ifndef HEAPPROF_BASE_LOCK_SPINLOCK_H_
 #define HEAPPROF_BASE_LOCK_SPINLOCK_H_
 
@@ -63,6 +63,10 @@ class SpinLockWord {
   bool IsOwn() const { return (state_.load(std::memory_order_relaxed) & kMarks) == OwnMark(); }
   // False: not within kForkPatience.
   bool AcquireForFork();
+  bool AcquireWithin(int64_t nanos) {
+    const uint32_t mark = OwnMark();
+    return TryAcquire(mark) || AcquireSlow(mark, &nanos);
+  }
   // True: it was AcquireForFork's.
   bool ReleaseAfterFork(bool in_child);
 
@@ -95,6 +99,13 @@ class HP_LOCKABLE SpinLock : private SpinLockWord {
   }
   bool TryLock() HP_TRY_ACQUIRES(true) HP_NOT_ANALYSED {
     if (!TryAcquire()) return false;
+    NoteHeld(kRank, true);
+    return true;
+  }
+  // False: this thread holds it already (a handler has interrupted the holder), or it was not free within
+  // `nanos`, as its holder is stopped. So nobody waits for ever, and any order of locks will do.
+  bool LockWithin(int64_t nanos) HP_TRY_ACQUIRES(true) HP_NOT_ANALYSED {
+    if (IsOwn() || !AcquireWithin(nanos)) return false;
     NoteHeld(kRank, true);
     return true;
   }

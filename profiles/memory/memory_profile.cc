@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include <algorithm>
 #include <new>
 
 #include "base/system/raw_syscall.h"
@@ -38,13 +39,21 @@ const char* SourceName(ResidentPages::Source source) {
                                                      : "mincore";
 }
 
-// Ids in the file: of a name, its number in the rows; then of what is not known; then of code.
+const char* MappedByName(MemoryState::MappedBy mapped_by) {
+  return mapped_by == MemoryState::MappedBy::kKnown  ? "all calls from the start on"
+         : mapped_by == MemoryState::MappedBy::kBusy ? "none, as they were being changed"
+                                                     : "off";
+}
+
+// Ids in the file: of a name, its number in the rows; then of what is not known; then of code, first that of
+// stacks which mapped something.
 class ProtoWriter {
  public:
   ProtoWriter(MemoryReport* report, const HeapSource& source, ByteSink* sink, ProtoWorkspace* workspace)
       : report_(*report),
         source_(source),
         names_(report->rows().name_count()),
+        mapping_locations_(ProcessMappings().stacks().location_count()),
         gzip_(sink, &workspace->gzip),
         builder_(&gzip_, &workspace->builder, AllLabelTexts()),
         modules_(&workspace->modules) {}
@@ -80,6 +89,10 @@ class ProtoWriter {
     return 0;
   }
 
+  uint64_t UnknownFrame(bool overflow) const { return uint64_t{names_} + (overflow ? 1 : 2); }
+  // Ids of the heap's locations are larger.
+  uint32_t FirstCode() const { return names_ + 2 + mapping_locations_; }
+
   void WriteValues(uint64_t resident, uint64_t mapped) {
     const int64_t values[] = {static_cast<int64_t>(resident), static_cast<int64_t>(mapped)};
     builder_.SampleValues(values, 2);
@@ -93,9 +106,26 @@ class ProtoWriter {
       if (row.names[i] != 0) leaf_first[count++] = row.names[i];
     }
     builder_.StartSample();
-    builder_.SampleLocations(nullptr, 0, 0, leaf_first, count);
+    if (row.stack == 0) {
+      builder_.SampleLocations(nullptr, 0, 0, leaf_first, count);
+    } else {
+      WriteMappingStack(row.stack, leaf_first, count);
+    }
     WriteValues(row.resident, row.mapped);
+    if (row.stack != 0) WriteLabels(ProcessMappings().stacks().at(row.stack).labels, &builder_);
     builder_.EndSample();
+  }
+
+  void WriteMappingStack(uint32_t stack, const uint64_t* causes, size_t count) {
+    const StackCounts& stacks = ProcessMappings().stacks();
+    const CountedStack& entry = stacks.at(stack);
+    constexpr size_t kMost = ProfileBuilder::kMaxSampleLocations - ProfileBuilder::kMaxLastLocations;
+    const bool overflow = stack == StackCounts::kOverflow;
+    uint64_t last[1 + MemoryRow::kNames] = {UnknownFrame(overflow)};
+    std::copy(causes, causes + count, last + 1);
+    const bool whole = !overflow && !entry.truncated && entry.depth <= kMost;
+    builder_.SampleLocations(stacks.LocationsOf(entry), std::min<size_t>(entry.depth, kMost), names_ + 2,
+                             whole ? last + 1 : last, whole ? count : count + 1);
   }
 
   void WriteBucket(uint32_t id, const ShareBytes& bytes, const uint64_t causes[2]) {
@@ -106,9 +136,9 @@ class ProtoWriter {
         bucket.stack == kOverflowStack ? StackView{nullptr, 0, false} : source_.StackAt(bucket.stack);
     constexpr size_t kMost = ProfileBuilder::kMaxSampleLocations - ProfileBuilder::kMaxLastLocations;
     const bool whole = bucket.stack != kOverflowStack && !stack.truncated && stack.depth <= kMost;
-    const uint64_t unknown = names_ + (bucket.stack == kOverflowStack ? 1 : 2);
+    const uint64_t unknown = UnknownFrame(bucket.stack == kOverflowStack);
     const uint64_t last[] = {unknown, causes[0], causes[1]};
-    builder_.SampleLocations(stack.locations, stack.depth < kMost ? stack.depth : kMost, names_ + 2,
+    builder_.SampleLocations(stack.locations, stack.depth < kMost ? stack.depth : kMost, FirstCode(),
                              whole ? last + 1 : last, whole ? 2 : 3);
     WriteValues(static_cast<uint64_t>(bytes.resident), static_cast<uint64_t>(bytes.mapped));
     builder_.SampleLabel("bytes", static_cast<int64_t>(bucket.size), "bytes");
@@ -119,13 +149,18 @@ class ProtoWriter {
   // Those of stacks last: every one that a sample names is then in the file.
   void WriteLocations() {
     for (uint32_t i = 1; i <= names_; ++i) WriteUnknownFrame(i, i, report_.rows().NameAt(i), &builder_);
-    WriteUnknownFrame(names_ + 1, names_ + 1, kOverflowFrame, &builder_);
-    WriteUnknownFrame(names_ + 2, names_ + 2, kTruncatedFrame, &builder_);
-    const uint32_t count = source_.LocationCount();
-    for (uint32_t i = 1; i <= count; ++i) {
-      const uint64_t address = source_.ReturnAddress(i) - 1;
-      builder_.AddLocation({uint64_t{i} + names_ + 2, MappingId(modules_, modules_.Find(address)), address});
+    for (const bool overflow : {true, false}) {
+      const uint64_t id = UnknownFrame(overflow);
+      WriteUnknownFrame(id, id, overflow ? kOverflowFrame : kTruncatedFrame, &builder_);
     }
+    const auto add = [&](uint64_t id, uint64_t address) {
+      builder_.AddLocation({id, MappingId(modules_, modules_.Find(address)), address});
+    };
+    for (uint32_t i = 1; i <= mapping_locations_; ++i) {
+      add(uint64_t{i} + names_ + 2, ProcessMappings().stacks().AddressOf(i));
+    }
+    const uint32_t count = source_.LocationCount();
+    for (uint32_t i = 1; i <= count; ++i) add(uint64_t{i} + FirstCode(), source_.ReturnAddress(i) - 1);
   }
 
   void WriteComments() {
@@ -139,6 +174,8 @@ class ProtoWriter {
     WriteComment("swapped", process.swapped, &builder_);
     WriteComment("[kernel: page tables]", process.page_tables, &builder_);
     WriteComment("resident-pages-from", SourceName(report_.state().source()), &builder_);
+    WriteComment("mapping-stacks", MappedByName(report_.state().mapped_by()), &builder_);
+    if (const uint64_t lost = ProcessMappings().lost()) WriteComment("mapping-calls-lost", lost, &builder_);
     WriteComment("sample-interval", source_.Interval(), &builder_);
     // The stacks, and how a block's bytes part in asked and rounding, are known from samples.
     if (source_.Interval() != 1) {
@@ -151,7 +188,7 @@ class ProtoWriter {
 
   MemoryReport& report_;
   const HeapSource& source_;
-  const uint32_t names_;
+  const uint32_t names_, mapping_locations_;
   GzipStream gzip_;
   ProfileBuilder builder_;
   ModuleTable modules_;

@@ -184,6 +184,60 @@ int WriteStacks(const MemoryReport& report, const HeapSource& source, MemoryText
   return error;
 }
 
+void WriteMappingStack(const MemoryRow& row, const MemoryRows& rows, const ModuleTable& modules,
+                       const FrameSymbols& symbols, TextStream* out) {
+  const StackCounts& stacks = ProcessMappings().stacks();
+  const CountedStack& entry = stacks.at(row.stack);
+  out->UDec(row.resident).Str(": ").UDec(row.mapped).Str(" @");
+  const uint32_t* locations = stacks.LocationsOf(entry);
+  for (uint32_t i = 0; i < entry.depth; ++i) out->Str(" ").Hex(stacks.AddressOf(locations[i]) + 1);
+  out->Str("\n");
+  for (uint32_t i = 0; i < entry.depth; ++i) {
+    WriteTextFrame(modules, symbols, stacks.AddressOf(locations[i]) + 1, out);
+  }
+  if (row.stack == StackCounts::kOverflow) {
+    out->Str("#\t").Str(kOverflowFrame).Str("\n");
+  } else if (entry.truncated) {
+    out->Str("#\t").Str(kTruncatedFrame).Str("\n");
+  }
+  for (int i = MemoryRow::kNames - 1; i >= 0; --i) {
+    if (row.names[i] != 0) out->Str("#\t").Str(rows.NameAt(row.names[i])).Str("\n");
+  }
+  out->Str("\n");
+}
+
+// Of what was mapped: the rows that have stacks.
+int WriteMappingStacks(const MemoryRows& rows, MemoryTextWorkspace* workspace, TextStream* out) {
+  const size_t bytes = (size_t{rows.count()} + 1) * sizeof(uint32_t);
+  auto* numbers = static_cast<uint32_t*>(RawMap(bytes));
+  if (numbers == nullptr) return -ENOMEM;
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < rows.count(); ++i) {
+    if (rows.at(i).stack != 0) numbers[count++] = i;
+  }
+  std::sort(numbers, numbers + count, [&](uint32_t a, uint32_t b) {
+    const MemoryRow &left = rows.at(a), &right = rows.at(b);
+    if (left.resident != right.resident) return left.resident > right.resident;
+    return left.mapped != right.mapped ? left.mapped > right.mapped : a < b;
+  });
+  int error = 0;
+  if (count != 0) {
+    const StackCounts& stacks = ProcessMappings().stacks();
+    ModuleTable modules(&workspace->modules);
+    modules.Read();
+    FrameSymbols symbols;
+    error = symbols.Resolve(
+        modules, [&](uint32_t id) { return stacks.AddressOf(id) + 1; }, stacks.location_count(),
+        workspace->scratch);
+    if (error == 0) out->Str("stacks of [mapped by the program] and [shared memory]: resident: mapped\n");
+    for (uint32_t i = 0; error == 0 && i < count && out->error() == 0; ++i) {
+      WriteMappingStack(rows.at(numbers[i]), rows, modules, symbols, out);
+    }
+  }
+  RawUnmap(numbers, bytes);
+  return error;
+}
+
 }  // namespace
 
 int WriteMemoryText(const MemoryReport& report, const HeapSource& source, ByteSink* sink,
@@ -200,6 +254,7 @@ int WriteMemoryText(const MemoryReport& report, const HeapSource& source, ByteSi
   if (source.Interval() != 1) out.Str("# the stacks, and what rounding adds, are estimated from samples\n");
   out.Str("\nstacks of [live blocks] with their [rounding to size classes]: resident: mapped\n");
   if (const int error = WriteStacks(report, source, workspace, &out)) return error;
+  if (const int error = WriteMappingStacks(report.rows(), workspace, &out)) return error;
   return out.Flush();
 }
 

@@ -53,20 +53,22 @@ uint32_t MemoryRows::Name(const char* name) {
 }
 
 void MemoryRows::Add(uint32_t first, uint32_t second, uint32_t third, uint64_t mapped,
-                     const ResidentBytes& resident) {
-  uint64_t hash = MixBits(MixBits(first * uint64_t{31} + second) * 31 + third);
+                     const ResidentBytes& resident, uint32_t stack) {
+  const uint64_t hash = MixBits(MixBits(MixBits(first * uint64_t{31} + second) * 31 + third) * 31 + stack);
   for (uint64_t at = hash % kSlots;; at = (at + 1) % kSlots) {
     uint32_t& slot = space_->row_slots[at];
     if (slot == 0) {
       // The last rows are for the causes themselves.
       constexpr uint32_t kKept = 64;
-      if (row_count_ + kKept >= kMaxRows && second > 1) return Add(first, 1, 0, mapped, resident);
+      if (row_count_ + kKept >= kMaxRows && (second > 1 || stack != 0))
+        return Add(first, 1, 0, mapped, resident);
       if (row_count_ == kMaxRows) return;
-      space_->rows[row_count_++] = {{first, second, third}, 0, 0, 0};
+      space_->rows[row_count_++] = {{first, second, third}, stack, 0, 0, 0};
       slot = row_count_;
     }
     MemoryRow& row = space_->rows[slot - 1];
-    if (row.names[0] != first || row.names[1] != second || row.names[2] != third) continue;
+    if (row.names[0] != first || row.names[1] != second || row.names[2] != third || row.stack != stack)
+      continue;
     row.mapped += mapped;
     row.resident += resident.all();
     row.doubtful += resident.doubtful;

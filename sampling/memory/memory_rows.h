@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes by cause: rows that are known by up to three names, the root of the tree first.
+// Bytes by cause: rows that are known by up to three names, the root of the tree first, and a stack if there
+// is one.
 //
 //   [files] -> /usr/lib/libx.so -> [code]      resident, mapped
 // Thread-safety: an object belongs to one thread. Signal-safety: yes. Allocates: mmap only; memory is touched
@@ -28,6 +29,7 @@ inline constexpr char kHeap[] = "[heap]", kLive[] = "[live blocks]",
 struct MemoryRow {
   static constexpr int kNames = 3;
   uint32_t names[kNames];  // numbers of names; 0: none
+  uint32_t stack;          // of mapping_stacks.h, below the names; 0: none
   uint64_t resident, mapped;
   uint64_t doubtful;  // of `resident`
 };
@@ -50,7 +52,8 @@ class MemoryRows {
   const char* NameAt(uint32_t number) const { return space_->pool + space_->names[number]; }
   uint32_t name_count() const { return name_count_; }  // numbers are 1..name_count()
 
-  void Add(uint32_t first, uint32_t second, uint32_t third, uint64_t mapped, const ResidentBytes& resident);
+  void Add(uint32_t first, uint32_t second, uint32_t third, uint64_t mapped, const ResidentBytes& resident,
+           uint32_t stack = 0);
   void Add(const char* first, const char* second, const char* third, uint64_t mapped, uint64_t resident) {
     ResidentBytes bytes;
     bytes.own = resident;

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sampling/memory/memory_state.h"
 
+#include <elf.h>
 #include <errno.h>
+#include <link.h>
 #include <string.h>
 
 #include <algorithm>
 #include <initializer_list>
 
+#include "base/system/raw_syscall.h"
 #include "base/text.h"
 #include "sampling/heap/heap_tables.h"
 
@@ -14,8 +17,11 @@ namespace heapprof {
 namespace {
 
 constexpr char kCode[] = "[code]", kData[] = "[data]", kCache[] = "[page cache]", kReserved[] = "[no access]",
-               kBreak[] = "[brk]", kLibrary[] = "[library]", kTables[] = "[tables]", kHuge[] = "[hugetlb]",
-               kUnnamed[] = "[without a name]";
+               kRunTimeCode[] = "[code made at run time]", kBreak[] = "[brk]", kLibrary[] = "[library]",
+               kTables[] = "[tables]", kHuge[] = "[hugetlb]", kUnnamed[] = "[without a name]",
+               kUnseen[] = "[before heapprof, or unseen]";
+
+constexpr uintptr_t kPageMask = 4095;
 
 uintptr_t g_image_start = 0, g_image_end = 0;
 
@@ -31,6 +37,27 @@ bool IsSharedMemory(const Area& area) {
     if (StartsWith(area.name, start)) return true;
   }
   return area.shared && StartsWith(area.name, "/dev/zero");
+}
+
+// Where the image ends whose headers are mapped at `start`, with the variables that begin as zeros. 0: none
+// is.
+uintptr_t EndOfImage(uintptr_t start) {
+  ElfW(Ehdr) header;
+  const auto* at = reinterpret_cast<const char*>(start);
+  if (RawReadOwnMemory(at, &header, sizeof(header)) != static_cast<ssize_t>(sizeof(header)) ||
+      memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_phentsize != sizeof(ElfW(Phdr))) {
+    return 0;
+  }
+  uintptr_t first = UINTPTR_MAX, limit = 0;
+  for (size_t i = 0; i < header.e_phnum; ++i) {
+    ElfW(Phdr) segment;
+    const char* from = at + header.e_phoff + i * sizeof(segment);
+    if (RawReadOwnMemory(from, &segment, sizeof(segment)) != static_cast<ssize_t>(sizeof(segment))) return 0;
+    if (segment.p_type != PT_LOAD) continue;
+    first = std::min<uintptr_t>(first, segment.p_vaddr & ~kPageMask);
+    limit = std::max<uintptr_t>(limit, segment.p_vaddr + segment.p_memsz);
+  }
+  return limit == 0 ? 0 : start + ((limit - first + kPageMask) & ~kPageMask);
 }
 
 }  // namespace
@@ -64,17 +91,25 @@ void MemoryState::WalkHeap(uintptr_t start, uintptr_t end) {
 
 void MemoryState::Piece(uintptr_t start, uintptr_t end, const OwnedRange* owned, const Area& area) {
   if (start >= end) return;
-  // The kernel may have joined the library's image to its neighbours.
-  for (const uintptr_t edge : {g_image_start, g_image_end}) {
+  // The kernel may have joined the library's image, or the end of another, to its neighbours.
+  for (const uintptr_t edge : {g_image_start, g_image_end, data_end_}) {
     if (owned != nullptr || start >= edge || edge >= end) continue;
     Piece(start, edge, owned, area);
     return Piece(edge, end, owned, area);
   }
   using Owner = OwnedRange::Owner;
   if (owned != nullptr && owned->owner == Owner::kAllocator) return WalkHeap(start, end);
+  const auto name = [&](const char* text) { return rows_.Name(text); };
+  const bool is_image = start >= g_image_start && end <= g_image_end;
+  if (owned == nullptr && !is_image && start >= data_end_) {
+    const char* shown = area.name;
+    if (strcmp(shown, "[heap]") == 0) shown = kBreak;
+    if (shown[0] == '\0' && !area.readable && !area.writable && !area.executable) shown = kReserved;
+    if (area.executable) shown = kRunTimeCode;
+    return AddByStack(name(cause::kMapped), name(shown), end);
+  }
   const ResidentBytes resident = pages_.Take(end);
   const uint64_t mapped = end - start;
-  const auto name = [&](const char* text) { return rows_.Name(text); };
   if (owned != nullptr) {
     switch (owned->owner) {
       case Owner::kProfiler:
@@ -85,22 +120,53 @@ void MemoryState::Piece(uintptr_t start, uintptr_t end, const OwnedRange* owned,
         return rows_.Add(name(cause::kThreadLocal), 0, 0, mapped, resident);
     }
   }
-  if (start >= g_image_start && end <= g_image_end) {
-    return rows_.Add(name(cause::kOwn), name(kLibrary), 0, mapped, resident);
+  if (is_image) return rows_.Add(name(cause::kOwn), name(kLibrary), 0, mapped, resident);
+  rows_.Add(name(cause::kFiles), data_of_, name(kData), mapped, resident);
+}
+
+void MemoryState::AddByStack(uint32_t first, uint32_t second, uintptr_t end) {
+  for (uintptr_t at = pages_.at(); at < end; at = pages_.at()) {
+    while (next_range_ < range_count_ && ranges_[next_range_].end <= at) ++next_range_;
+    uintptr_t stop = end;
+    uint32_t stack = 0;
+    if (next_range_ < range_count_) {
+      const MappedRange& range = ranges_[next_range_];
+      stop = std::min(end, range.start > at ? range.start : range.end);
+      // Of one that was being written when a handler interrupted it anything may be read.
+      if (range.start <= at && range.stack <= stacks_known_) stack = range.stack;
+    }
+    const ResidentBytes resident = pages_.Take(stop);
+    uint32_t last = 0;
+    if (stack == 0 && mapped_by_ == MappedBy::kKnown) last = rows_.Name(kUnseen);
+    if (stack == 0 && last == 0 && second == 0) last = rows_.Name(kUnnamed);
+    rows_.Add(first, second != 0 ? second : last, second != 0 ? last : 0, stop - at, resident, stack);
   }
-  if (start < data_end_) return rows_.Add(name(cause::kFiles), data_of_, name(kData), mapped, resident);
-  const char* shown = area.name;
-  if (strcmp(shown, "[heap]") == 0) shown = kBreak;
-  if (shown[0] == '\0') shown = area.readable || area.writable || area.executable ? kUnnamed : kReserved;
-  if (area.executable) shown = "[code made at run time]";
-  rows_.Add(name(cause::kMapped), name(shown), 0, mapped, resident);
+}
+
+bool MemoryState::ReadRanges() {
+  MappingStacks& mappings = ProcessMappings();
+  if (!mappings.IsOn()) return true;
+  constexpr size_t kMore = 1024;  // that come meanwhile
+  range_room_ = mappings.range_count() + kMore;
+  ranges_ = static_cast<MappedRange*>(RawMap(range_room_ * sizeof(MappedRange)));
+  if (ranges_ == nullptr) return false;
+  const ptrdiff_t count = mappings.Read(ranges_, range_room_);
+  mapped_by_ = count >= 0 ? MappedBy::kKnown : MappedBy::kBusy;
+  if (count > 0) range_count_ = static_cast<size_t>(count);
+  stacks_known_ = mappings.stacks().count();
+  return true;
+}
+
+MemoryState::~MemoryState() {
+  if (ranges_ != nullptr) RawUnmap(ranges_, range_room_ * sizeof(MappedRange));
 }
 
 void MemoryState::VisitAnonymous(const Area& area) {
   uintptr_t at = area.start;
   if (area.start != data_end_) data_end_ = 0;
   if (data_end_ == area.start && data_of_ != 0 && area.name[0] == '\0' && area.writable) {
-    data_end_ = area.end;  // joined with others' only where these are noted as owned
+    const uintptr_t image_end = image_of_ == data_of_ ? EndOfImage(image_start_) : 0;
+    data_end_ = image_end != 0 ? std::min(image_end, area.end) : area.end;
   } else {
     data_end_ = 0;
   }
@@ -119,17 +185,21 @@ void MemoryState::VisitAnonymous(const Area& area) {
 void MemoryState::VisitFile(const Area& area) {
   const uint64_t mapped = area.end - area.start;
   const uint32_t file = rows_.Name(area.name);
+  if (area.offset == 0) {
+    image_of_ = file;
+    image_start_ = area.start;
+  }
   if (IsDevice(area.name) || IsHugePages(area.name)) {
     const char* which = IsHugePages(area.name) ? kHuge : "";
     return rows_.Add(rows_.Name(cause::kFiles), file, rows_.Name(which), mapped, {});
   }
+  if (IsSharedMemory(area)) return AddByStack(rows_.Name(cause::kShared), file, area.end);
   const ResidentBytes resident = pages_.Take(area.end);
   ResidentBytes own, cache;
   own.own = resident.own;
   cache.file = resident.file;
   // Where pages of files are doubtful none are told as private.
   (resident.own != 0 ? own : cache).doubtful = resident.doubtful;
-  if (IsSharedMemory(area)) return rows_.Add(rows_.Name(cause::kShared), file, 0, mapped, resident);
   if (area.start >= g_image_start && area.end <= g_image_end) {
     return rows_.Add(rows_.Name(cause::kOwn), rows_.Name(kLibrary), 0, mapped, resident);
   }
@@ -157,10 +227,7 @@ void MemoryState::Visit(const Area& area) {
     const ResidentBytes resident = strcmp(area.name, "[vdso]") == 0 ? pages_.Take(area.end) : ResidentBytes{};
     return rows_.Add(rows_.Name(cause::kFiles), rows_.Name(area.name), 0, area.end - area.start, resident);
   }
-  if (area.shared) {
-    return rows_.Add(rows_.Name(cause::kShared), rows_.Name(kUnnamed), 0, area.end - area.start,
-                     pages_.Take(area.end));
-  }
+  if (area.shared) return AddByStack(rows_.Name(cause::kShared), 0, area.end);
   VisitAnonymous(area);
 }
 
@@ -207,7 +274,7 @@ void MemoryState::Correct() {
 
 int MemoryState::Collect(ResidentPages::Source best) {
   if (!rows_.Init() || !pages_.Open(best) || !heap_.Init(HeapBuckets().count()) ||
-      !owners_.Collect(&rows_, &cached_)) {
+      !owners_.Collect(&rows_, &cached_) || !ReadRanges()) {
     return -ENOMEM;
   }
   next_owned_ = owners_.begin();

@@ -46,6 +46,7 @@ class ResidentPages {
 
   // What follows is asked of [start, end), whole pages. `of_file`: pages that mincore tells of are a file's.
   void Begin(uintptr_t start, uintptr_t end, bool of_file);
+  uintptr_t at() const { return at_; }
   // The resident bytes from where the last call ended to `end`.
   ResidentBytes Take(uintptr_t end);
 

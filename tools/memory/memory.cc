@@ -45,6 +45,29 @@ struct Node {
   }
 };
 
+// Frames that stand for no code have no address: causes, names of files, and what is said in place of a stack
+// or of its end.
+bool IsCode(const ProfileLocation& location) { return location.address != 0 || location.mapping != kNone; }
+
+// The causes of a sample and then, where it has a stack, the function that asked: the leaf of what folding
+// left.
+std::vector<std::string> PathOf(const Profile& profile, const FrameTable& frames,
+                                const ProfileSample& sample) {
+  std::vector<std::string> path;
+  const auto stack = profile.stack(sample);
+  bool has_stack = false;
+  for (size_t i = 0; i < stack.size(); ++i) has_stack = has_stack || IsCode(profile.locations[stack[i]]);
+  for (size_t i = stack.size(); i > 0; --i) {
+    const uint32_t location = stack[i - 1];
+    if (IsCode(profile.locations[location])) break;
+    const std::string& name = frames.name(frames.frames_of(location)[0]);
+    const bool is_end_of_stack = has_stack && (name == "[truncated]" || name.rfind("[heapprof: ", 0) == 0);
+    if (!is_end_of_stack) path.push_back(name);
+  }
+  if (has_stack) path.push_back(DisplayName(frames.name(frames.frames_of(stack[0])[0])));
+  return path;
+}
+
 Node TreeOf(const Profile& profile) {
   if (profile.type_count() != 2 || profile.type_name(0) != "resident" || profile.type_name(1) != "mapped") {
     throw Failure(
@@ -54,23 +77,11 @@ Node TreeOf(const Profile& profile) {
   Node root;
   for (size_t i = 0; i < profile.samples.size(); ++i) {
     const auto values = profile.values_of(i);
-    std::vector<std::string> names;  // the leaf first
-    size_t causes = 0;
-    for (const uint32_t location : profile.stack(profile.samples[i])) {
-      for (const uint32_t frame : frames.frames_of(location)) names.push_back(frames.name(frame));
-    }
-    // Causes have brackets, and below [files] the file's name none.
-    while (causes < names.size() && !names[names.size() - 1 - causes].empty() &&
-           names[names.size() - 1 - causes][0] == '[') {
-      ++causes;
-    }
-    const bool has_stack = causes == 2 && names.size() > 2 && names.back() == "[heap]";
     root.resident += values[0];
     root.mapped += values[1];
     Node* node = &root;
-    for (size_t k = names.size(); k > 0; --k) {
-      if (has_stack && k <= names.size() - causes && k > 1) continue;
-      node = node->Add(has_stack && k == 1 ? DisplayName(names[0]) : names[k - 1], values[0], values[1]);
+    for (const std::string& name : PathOf(profile, frames, profile.samples[i])) {
+      node = node->Add(name, values[0], values[1]);
     }
   }
   return root;

@@ -47,6 +47,7 @@ pb::Profile MemoryOf(const std::string& caller) {
     pb::Location* location = profile.add_location();
     location->set_id(id);
     location->add_line()->set_function_id(id);
+    if (name[0] != '[') location->set_address(0x1000 + id);
     sample->add_location_id(id);
   }
   sample->add_value(3 << 20);
