@@ -38,19 +38,19 @@ class Waiters::Hold {
   Shard* shard_;
 };
 
-Waiters::Entry* Waiters::Shard::Find(const void* address, Kind kind) {
+Waiters::Entry* Waiters::Shard::Find(Kind kind, const void* address, const void* with) {
   for (Entry& entry : entries) {
-    if (entry.kind == kind && entry.address == address) return &entry;
+    if (entry.kind == kind && entry.address == address && entry.lock == with) return &entry;
   }
   return nullptr;
 }
 
 // nullptr: there is no room.
-Waiters::Entry* Waiters::Shard::FindOrAdd(const void* address, Kind kind) {
-  if (Entry* entry = Find(address, kind)) return entry;
+Waiters::Entry* Waiters::Shard::FindOrAdd(Kind kind, const void* address, const void* with) {
+  if (Entry* entry = Find(kind, address, with)) return entry;
   for (Entry& entry : entries) {
     if (entry.kind != Kind::kFree) continue;
-    entry = {address, nullptr, kind, 0, 0, 0, 0};
+    entry = {address, with, kind, 0, 0, 0, 0};
     used.store(used.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     return &entry;
   }
@@ -67,7 +67,7 @@ uint64_t Waiters::Enter(const void* lock, uint64_t now) HP_NOT_ANALYSED {
   Shard* shard = Of(lock);
   Hold hold(shard);
   if (!hold) return 0;
-  Entry* entry = shard->FindOrAdd(lock, Kind::kLock);
+  Entry* entry = shard->FindOrAdd(Kind::kLock, lock);
   if (entry == nullptr) return 0;
   // Whoever unlocked since the clock was read has taken up to that moment.
   if (now < entry->taken) now = entry->taken;
@@ -80,7 +80,7 @@ void Waiters::Leave(const void* lock, uint64_t since) HP_NOT_ANALYSED {
   if (since == 0) return;
   Shard* shard = Of(lock);
   Hold hold(shard);
-  Entry* entry = hold ? shard->Find(lock, Kind::kLock) : nullptr;
+  Entry* entry = hold ? shard->Find(Kind::kLock, lock) : nullptr;
   if (entry == nullptr) return;  // a child, whose parent's thread began to wait
   entry->since_sum -= since > entry->taken ? since : entry->taken;
   shard->Drop(entry);
@@ -89,7 +89,7 @@ void Waiters::Leave(const void* lock, uint64_t since) HP_NOT_ANALYSED {
 uint64_t Waiters::TakeWaited(const void* lock, uint64_t now) HP_NOT_ANALYSED {
   Shard* shard = Of(lock);
   Hold hold(shard);
-  Entry* entry = hold ? shard->Find(lock, Kind::kLock) : nullptr;
+  Entry* entry = hold ? shard->Find(Kind::kLock, lock) : nullptr;
   if (entry == nullptr) return 0;
   const auto waited = static_cast<int64_t>(entry->count * now - entry->since_sum);
   if (waited <= 0 || now <= entry->taken) return 0;
@@ -104,17 +104,16 @@ uint64_t Waiters::TakeWaited(const void* lock, uint64_t now) HP_NOT_ANALYSED {
 bool Waiters::EnterLockOf(const void* condition, const void* lock) HP_NOT_ANALYSED {
   Shard* shard = Of(condition);
   Hold hold(shard);
-  Entry* entry = hold ? shard->FindOrAdd(condition, Kind::kLockOf) : nullptr;
+  Entry* entry = hold ? shard->FindOrAdd(Kind::kLockOf, condition, lock) : nullptr;
   if (entry == nullptr) return false;
-  entry->lock = lock;
   ++entry->count;
   return true;
 }
 
-void Waiters::LeaveLockOf(const void* condition) HP_NOT_ANALYSED {
+void Waiters::LeaveLockOf(const void* condition, const void* lock) HP_NOT_ANALYSED {
   Shard* shard = Of(condition);
   Hold hold(shard);
-  if (Entry* entry = hold ? shard->Find(condition, Kind::kLockOf) : nullptr) shard->Drop(entry);
+  if (Entry* entry = hold ? shard->Find(Kind::kLockOf, condition, lock) : nullptr) shard->Drop(entry);
 }
 
 bool Waiters::EnterCondition(const void* condition, const void* lock) HP_NOT_ANALYSED {
@@ -122,13 +121,12 @@ bool Waiters::EnterCondition(const void* condition, const void* lock) HP_NOT_ANA
   {
     Shard* shard = Of(lock);
     Hold hold(shard);
-    if (Entry* entry = hold ? shard->FindOrAdd(condition, Kind::kCondition) : nullptr) {
-      entry->lock = lock;
+    if (Entry* entry = hold ? shard->FindOrAdd(Kind::kCondition, condition, lock) : nullptr) {
       ++entry->count;
       return true;
     }
   }
-  LeaveLockOf(condition);
+  LeaveLockOf(condition, lock);
   return false;
 }
 
@@ -136,7 +134,7 @@ void Waiters::LeaveCondition(const void* condition, const void* lock) HP_NOT_ANA
   {
     Shard* shard = Of(lock);
     Hold hold(shard);
-    Entry* entry = hold ? shard->Find(condition, Kind::kCondition) : nullptr;
+    Entry* entry = hold ? shard->Find(Kind::kCondition, condition, lock) : nullptr;
     if (entry == nullptr) return;
     // Who comes first counts as woken, as long as anybody was: of two, one may have run into its time.
     if (entry->woken != 0) {
@@ -144,31 +142,40 @@ void Waiters::LeaveCondition(const void* condition, const void* lock) HP_NOT_ANA
       entry->since_sum -= since;
       --entry->woken;
       AddWoken(lock, uint64_t{0} - 1);
-      if (Entry* waiting = shard->Find(lock, Kind::kLock)) {
+      if (Entry* waiting = shard->Find(Kind::kLock, lock)) {
         waiting->since_sum -= since;
         shard->Drop(waiting);
       }
     }
     shard->Drop(entry);
   }
-  LeaveLockOf(condition);
+  LeaveLockOf(condition, lock);
 }
 
 void Waiters::Wake(const void* condition, uint64_t now, bool all) HP_NOT_ANALYSED {
-  const void* lock = nullptr;
+  const void* locks[kEntries];
+  size_t count = 0;
   {
     Shard* shard = Of(condition);
     Hold hold(shard);
-    Entry* entry = hold ? shard->Find(condition, Kind::kLockOf) : nullptr;
-    if (entry == nullptr) return;
-    lock = entry->lock;
+    if (!hold) return;
+    for (const Entry& entry : shard->entries) {
+      if (entry.kind == Kind::kLockOf && entry.address == condition) locks[count++] = entry.lock;
+    }
   }
+  for (size_t i = 0; i < count; ++i) {
+    if (WakeWith(condition, locks[i], now, all) && !all) return;
+  }
+}
+
+// False: none of those who wait with that lock has yet to be woken.
+bool Waiters::WakeWith(const void* condition, const void* lock, uint64_t now, bool all) HP_NOT_ANALYSED {
   Shard* shard = Of(lock);
   Hold hold(shard);
-  Entry* entry = hold ? shard->Find(condition, Kind::kCondition) : nullptr;
-  if (entry == nullptr || entry->woken == entry->count) return;
-  Entry* waiting = shard->FindOrAdd(lock, Kind::kLock);
-  if (waiting == nullptr) return;
+  Entry* entry = hold ? shard->Find(Kind::kCondition, condition, lock) : nullptr;
+  if (entry == nullptr || entry->woken == entry->count) return false;
+  Entry* waiting = shard->FindOrAdd(Kind::kLock, lock);
+  if (waiting == nullptr) return true;
   const uint32_t count = all ? entry->count - entry->woken : 1;
   if (now < waiting->taken) now = waiting->taken;
   entry->woken += count;
@@ -176,6 +183,7 @@ void Waiters::Wake(const void* condition, uint64_t now, bool all) HP_NOT_ANALYSE
   entry->since_sum += count * now;
   waiting->count += count;
   waiting->since_sum += count * now;
+  return true;
 }
 
 void Waiters::ForgetAllInChild() HP_NOT_ANALYSED {

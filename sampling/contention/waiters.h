@@ -58,12 +58,13 @@ class Waiters {
 
  private:
   // kLock: who waits for the lock at `address`. kCondition: who waits for the condition at `address` with
-  // that lock; in the lock's shard. kLockOf: how many have `lock` with the condition at `address`; in the
-  // condition's shard.
+  // `lock`; in the lock's shard. kLockOf: how many of them there are; in the condition's shard. A condition
+  // has several of these while those who were woken with one mutex have not left, and others wait with
+  // another.
   enum class Kind : uint32_t { kFree, kLock, kCondition, kLockOf };
   struct Entry {
     const void* address;
-    const void* lock;  // of kCondition and kLockOf
+    const void* lock;  // of kCondition and kLockOf; nullptr
     Kind kind;
     uint32_t count;
     uint32_t woken;      // of kCondition: among them, those that are in the lock's entry too
@@ -75,8 +76,8 @@ class Waiters {
     SpinLock<LockRank::kWaiters> lock;
     Entry entries[kEntries] = {};
 
-    Entry* Find(const void* address, Kind kind) HP_REQUIRES(lock);
-    Entry* FindOrAdd(const void* address, Kind kind) HP_REQUIRES(lock);
+    Entry* Find(Kind kind, const void* address, const void* with = nullptr) HP_REQUIRES(lock);
+    Entry* FindOrAdd(Kind kind, const void* address, const void* with = nullptr) HP_REQUIRES(lock);
     void Drop(Entry* entry) HP_REQUIRES(lock);  // one less
   };
   class Hold;
@@ -88,7 +89,8 @@ class Waiters {
   static_assert(kShards == size_t{1} << 10, "IndexOf gives 10 bits");
   Shard* Of(const void* address) { return &shards_[IndexOf(address)]; }
   bool EnterLockOf(const void* condition, const void* lock);
-  void LeaveLockOf(const void* condition);
+  void LeaveLockOf(const void* condition, const void* lock);
+  bool WakeWith(const void* condition, const void* lock, uint64_t now, bool all);
 
   // Each unlock asks for it: an offset by a mask.
   const std::atomic<uint64_t>& WokenOf(const void* lock) const {

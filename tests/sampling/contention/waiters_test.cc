@@ -69,6 +69,28 @@ TEST_F(WaitersTest, OfAConditionThoseWhoWereWokenWaitForItsMutex) {
   EXPECT_FALSE(waiters_->MayHaveWoken(&lock_));
 }
 
+// Who was woken with one mutex has not left yet when others wait with another; here both are in one shard.
+TEST_F(WaitersTest, AConditionMayBeUsedWithAnotherMutexWhileSomeAreOnTheirWay) {
+  std::vector<char> places(100'000);
+  waiters_->Enter(&lock_, 1);
+  const char* second = places.data();
+  while (!waiters_->MayHaveWaiters(second)) ++second;
+  waiters_->Leave(&lock_, 1);
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(waiters_->EnterCondition(&condition_, &lock_));
+  waiters_->Wake(&condition_, 1000, true);
+  ASSERT_TRUE(waiters_->EnterCondition(&condition_, second));
+  EXPECT_EQ(waiters_->TakeWaited(second, 1100), 0u);
+  waiters_->Wake(&condition_, 1200, false);
+  EXPECT_EQ(waiters_->TakeWaited(second, 1300), 100u);
+  waiters_->LeaveCondition(&condition_, &lock_);
+  EXPECT_EQ(waiters_->TakeWaited(&lock_, 1400), 400u);
+  EXPECT_EQ(waiters_->TakeWaited(second, 1400), 100u);
+  waiters_->LeaveCondition(&condition_, &lock_);
+  waiters_->LeaveCondition(&condition_, second);
+  EXPECT_FALSE(waiters_->MayHaveWaiters(&lock_));
+  EXPECT_FALSE(waiters_->MayHaveWaiters(&condition_));
+}
+
 TEST_F(WaitersTest, WithoutRoomAWaiterIsLeftOutAndNothingIsLeftBehind) {
   std::vector<char> locks(Waiters::kShards * 100);
   std::vector<std::pair<const void*, uint64_t>> entered;
