@@ -9,13 +9,21 @@
 namespace heapprof {
 namespace {
 
-// Waits by wait(), and tells of it whatever the answer: a time that is over, or EINTR, was waited for, too. A
-// thread that is cancelled in there never comes back, and tells of nothing.
-template <typename Wait>
-__attribute__((always_inline)) inline auto TimedWait(const CallerFrame& caller, Wait wait) {
+// Whether a call has waited, by its answer: a time that is over, or EINTR, was waited for, too; who asks for
+// what cannot be is refused at once.
+bool HasWaited(int result) { return result == 0 || result == ETIMEDOUT || result == EOWNERDEAD; }
+bool HasWaitedInC11(int result) { return result == thrd_success || result == thrd_timedout; }
+bool HasWaitedByErrno(long result) { return result != -1 || errno == ETIMEDOUT || errno == EINTR; }
+bool HasWaitedAtBarrier(int result) { return result == 0 || result == PTHREAD_BARRIER_SERIAL_THREAD; }
+
+// Waits by wait(), and tells of it. A thread that is cancelled in there never comes back, and tells of
+// nothing.
+template <typename Wait, typename Result>
+__attribute__((always_inline)) inline auto TimedWait(const CallerFrame& caller, bool (*has_waited)(Result),
+                                                     Wait wait) {
   const uint64_t begin = WaitClock();
   const auto result = wait();
-  contention::RecordBlock(WaitClock() - begin, caller);
+  if (has_waited(result)) contention::RecordBlock(WaitClock() - begin, caller);
   return result;
 }
 
@@ -32,39 +40,46 @@ void LeaveCondition(void* argument) {
 // Waiting for a condition unlocks its mutex. A thread that is cancelled leaves, too.
 template <typename Lock, typename Wait>
 __attribute__((noinline)) int WaitForCondition(const void* condition, const Lock* lock,
-                                               const CallerFrame& caller, Wait wait) {
+                                               const CallerFrame& caller, bool (*has_waited)(int),
+                                               Wait wait) {
   if (const uint64_t waited = TakeWaited(lock)) contention::RecordUnlock(waited, caller);
-  if (!g_waiters.EnterCondition(condition, lock)) return TimedWait(caller, wait);
+  if (!g_waiters.EnterCondition(condition, lock)) return TimedWait(caller, has_waited, wait);
   ConditionAndLock waiting = {condition, lock};
   int result;
   pthread_cleanup_push(LeaveCondition, &waiting);
-  result = TimedWait(caller, wait);
+  result = TimedWait(caller, has_waited, wait);
   pthread_cleanup_pop(1);
   return result;
 }
 
 int CondWait(pthread_cond_t* condition, pthread_mutex_t* mutex) {
-  return WaitForCondition(condition, mutex, HEAPPROF_CALLER_FRAME(),
+  return WaitForCondition(condition, mutex, HEAPPROF_CALLER_FRAME(), HasWaited,
                           [=] { return g_real.cond_wait(condition, mutex); });
 }
 
+// Those that are refused do not unlock the mutex.
 int CondTimedWait(pthread_cond_t* condition, pthread_mutex_t* mutex, const timespec* time) {
-  return WaitForCondition(condition, mutex, HEAPPROF_CALLER_FRAME(),
+  if (!IsValidTime(time)) return g_real.cond_timedwait(condition, mutex, time);
+  return WaitForCondition(condition, mutex, HEAPPROF_CALLER_FRAME(), HasWaited,
                           [=] { return g_real.cond_timedwait(condition, mutex, time); });
 }
 
 int CondClockWait(pthread_cond_t* condition, pthread_mutex_t* mutex, clockid_t clock, const timespec* time) {
-  return WaitForCondition(condition, mutex, HEAPPROF_CALLER_FRAME(),
+  if (!IsWaitableClock(clock) || !IsValidTime(time)) {
+    return g_real.cond_clockwait(condition, mutex, clock, time);
+  }
+  return WaitForCondition(condition, mutex, HEAPPROF_CALLER_FRAME(), HasWaited,
                           [=] { return g_real.cond_clockwait(condition, mutex, clock, time); });
 }
 
 int CndWait(cnd_t* condition, mtx_t* mutex) {
-  return WaitForCondition(condition, mutex, HEAPPROF_CALLER_FRAME(),
+  return WaitForCondition(condition, mutex, HEAPPROF_CALLER_FRAME(), HasWaitedInC11,
                           [=] { return g_real.cnd_wait(condition, mutex); });
 }
 
 int CndTimedWait(cnd_t* condition, mtx_t* mutex, const timespec* time) {
-  return WaitForCondition(condition, mutex, HEAPPROF_CALLER_FRAME(),
+  if (!IsValidTime(time)) return g_real.cnd_timedwait(condition, mutex, time);
+  return WaitForCondition(condition, mutex, HEAPPROF_CALLER_FRAME(), HasWaitedInC11,
                           [=] { return g_real.cnd_timedwait(condition, mutex, time); });
 }
 
@@ -103,15 +118,17 @@ inline bool TrySemaphore(sem_t* semaphore) {
 }
 
 __attribute__((noinline)) int SemWaitSlow(sem_t* semaphore) {
-  return TimedWait(HEAPPROF_CALLER_FRAME(), [=] { return g_real.sem_wait(semaphore); });
+  return TimedWait(HEAPPROF_CALLER_FRAME(), HasWaitedByErrno, [=] { return g_real.sem_wait(semaphore); });
 }
 
 __attribute__((noinline)) int SemTimedWaitSlow(sem_t* semaphore, const timespec* time) {
-  return TimedWait(HEAPPROF_CALLER_FRAME(), [=] { return g_real.sem_timedwait(semaphore, time); });
+  return TimedWait(HEAPPROF_CALLER_FRAME(), HasWaitedByErrno,
+                   [=] { return g_real.sem_timedwait(semaphore, time); });
 }
 
 __attribute__((noinline)) int SemClockWaitSlow(sem_t* semaphore, clockid_t clock, const timespec* time) {
-  return TimedWait(HEAPPROF_CALLER_FRAME(), [=] { return g_real.sem_clockwait(semaphore, clock, time); });
+  return TimedWait(HEAPPROF_CALLER_FRAME(), HasWaitedByErrno,
+                   [=] { return g_real.sem_clockwait(semaphore, clock, time); });
 }
 
 int SemWait(sem_t* semaphore) { return TrySemaphore(semaphore) ? 0 : SemWaitSlow(semaphore); }
@@ -127,23 +144,24 @@ int SemClockWait(sem_t* semaphore, clockid_t clock, const timespec* time) {
 }
 
 int BarrierWait(pthread_barrier_t* barrier) {
-  return TimedWait(HEAPPROF_CALLER_FRAME(), [=] { return g_real.barrier_wait(barrier); });
+  return TimedWait(HEAPPROF_CALLER_FRAME(), HasWaitedAtBarrier, [=] { return g_real.barrier_wait(barrier); });
 }
 
 int Join(pthread_t thread, void** value) {
-  return TimedWait(HEAPPROF_CALLER_FRAME(), [=] { return g_real.join(thread, value); });
+  return TimedWait(HEAPPROF_CALLER_FRAME(), HasWaited, [=] { return g_real.join(thread, value); });
 }
 
 int TimedJoin(pthread_t thread, void** value, const timespec* time) {
-  return TimedWait(HEAPPROF_CALLER_FRAME(), [=] { return g_real.timedjoin(thread, value, time); });
+  return TimedWait(HEAPPROF_CALLER_FRAME(), HasWaited, [=] { return g_real.timedjoin(thread, value, time); });
 }
 
 int ClockJoin(pthread_t thread, void** value, clockid_t clock, const timespec* time) {
-  return TimedWait(HEAPPROF_CALLER_FRAME(), [=] { return g_real.clockjoin(thread, value, clock, time); });
+  return TimedWait(HEAPPROF_CALLER_FRAME(), HasWaited,
+                   [=] { return g_real.clockjoin(thread, value, clock, time); });
 }
 
 int ThrdJoin(thrd_t thread, int* value) {
-  return TimedWait(HEAPPROF_CALLER_FRAME(), [=] { return g_real.thrd_join(thread, value); });
+  return TimedWait(HEAPPROF_CALLER_FRAME(), HasWaitedInC11, [=] { return g_real.thrd_join(thread, value); });
 }
 
 #ifndef SYS_futex_waitv
@@ -167,7 +185,8 @@ bool IsFutexWait(long number, long operation) {
 }
 
 __attribute__((noinline)) long FutexWait(long number, long a, long b, long c, long d, long e, long f) {
-  return TimedWait(HEAPPROF_CALLER_FRAME(), [=] { return g_real.syscall(number, a, b, c, d, e, f); });
+  return TimedWait(HEAPPROF_CALLER_FRAME(), HasWaitedByErrno,
+                   [=] { return g_real.syscall(number, a, b, c, d, e, f); });
 }
 
 // Has the arguments where syscall() has them, the last one on the stack. A jump for all but waits: calls that

@@ -121,9 +121,9 @@ TEST(Waits, TheMutexProfileBlamesTheHoldersByWhatOthersWaitedForThem) {
 
 // While somebody sleeps, others may have the lock a thousand times before it has its turn.
 TEST(Waits, AnUnlockIsChargedThatFreesTheLockAndHasSomebodyToWake) {
-  ProgramRun run({Program("wakes"), "mutex"}, "contention_interval=1");
+  ProgramRun run({Program("wakes"), "."}, "contention_interval=1");
   ExpectWell(run.Execute());
-  const TypedProfile mutex = Read(run, "mutex");
+  const TypedProfile block = Read(run, "block"), mutex = Read(run, "mutex");
   EXPECT_EQ(mutex.In("contentions", "unlock_and_wake"), 1);
   EXPECT_EQ(mutex.In("contentions", "unlock_without_waking"), 0);
   EXPECT_EQ(mutex.In("contentions", "unlock_rwlock_and_wake"), 1);
@@ -132,6 +132,9 @@ TEST(Waits, AnUnlockIsChargedThatFreesTheLockAndHasSomebodyToWake) {
   EXPECT_EQ(mutex.In("contentions", "unlock_inner"), 0);
   EXPECT_EQ(mutex.In("contentions", "unlock_after_wake"), 1);
   EXPECT_GE(mutex.In("delay", "unlock_after_wake"), 5'000'000);
+  // What was refused at once has neither waited nor unlocked.
+  EXPECT_EQ(block.In("contentions", "ask_in_vain"), 0);
+  EXPECT_EQ(mutex.In("contentions", "ask_in_vain"), 0);
 }
 
 class Switched : public testing::TestWithParam<std::string> {};

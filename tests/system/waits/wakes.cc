@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which unlocks are charged with what others have waited: wakes FILE. The profile "mutex" goes to FILE.
+// Which unlocks are charged with what others have waited, and which calls have waited: wakes FOLDER. The
+// profiles go to FOLDER.
 //
 // A signal keeps the waiter from running once it was woken, as a busy machine does: it is neither asleep, nor
 // has it come to the lock again.
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <threads.h>
 
 #include <atomic>
+#include <string>
 
 #include "tests/system/programs/program.h"
 #include "tests/system/waits/times.h"
@@ -135,6 +140,36 @@ void Condition() {
   LetGo(waiter);
 }
 
+// Calls that are refused at once, while somebody waits for the mutex that one of them would have unlocked.
+NOINLINE void ask_in_vain() {
+  timespec invalid = {0, -1}, soon = In(CLOCK_REALTIME, 1);
+  constexpr clockid_t kNoClock = 77;
+  sem_t none;
+  cnd_t cnd;
+  mtx_t mtx;
+  CHECK(sem_init(&none, 0, 0) == 0 && cnd_init(&cnd) == thrd_success &&
+        mtx_init(&mtx, mtx_timed) == thrd_success);
+  CHECK(pthread_cond_timedwait(&g_condition, &g_mutex, &invalid) == EINVAL);
+  CHECK(pthread_cond_clockwait(&g_condition, &g_mutex, kNoClock, &soon) == EINVAL);
+  CHECK(mtx_lock(&mtx) == thrd_success && cnd_timedwait(&cnd, &mtx, &invalid) == thrd_error);
+  CHECK(pthread_mutex_timedlock(&g_mutex, &invalid) == EINVAL);
+  CHECK(pthread_rwlock_timedrdlock(&g_rwlock, &invalid) == EINVAL);
+  CHECK(sem_timedwait(&none, &invalid) == -1 && errno == EINVAL);
+  CHECK(sem_clockwait(&none, kNoClock, &soon) == -1 && errno == EINVAL);
+  CHECK(pthread_join(pthread_self(), nullptr) == EDEADLK && thrd_join(pthread_self(), nullptr) == thrd_error);
+  CHECK(pthread_clockjoin_np(pthread_self(), nullptr, kNoClock, &soon) == EINVAL);
+  int word = 0;
+  CHECK(syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 1, nullptr) == -1 && errno == EAGAIN);
+}
+
+void Refused() {
+  CHECK(pthread_mutex_lock(&g_mutex) == 0);
+  const pthread_t waiter = StartWaiter(WaitForMutex);
+  ask_in_vain();
+  CHECK(pthread_mutex_unlock(&g_mutex) == 0);
+  CHECK(pthread_join(waiter, nullptr) == 0);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -147,7 +182,10 @@ int main(int argc, char** argv) {
   Rwlock();
   Recursive();
   Condition();
-  const int fd = open(argv[1], O_CREAT | O_TRUNC | O_WRONLY, 0644);
-  CHECK(fd >= 0 && heapprof_write_profile("mutex", fd, 0) == 0 && close(fd) == 0);
+  Refused();
+  for (const char* name : {"block", "mutex"}) {
+    const int fd = open((std::string(argv[1]) + "/" + name).c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0644);
+    CHECK(fd >= 0 && heapprof_write_profile(name, fd, 0) == 0 && close(fd) == 0);
+  }
   puts("OK");
 }
