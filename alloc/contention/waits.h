@@ -22,6 +22,7 @@
 #include "alloc/slots/slots.h"
 #include "base/system/coarse_clock.h"
 #include "sampling/contention/contention.h"
+#include "sampling/contention/own_waits.h"
 #include "sampling/contention/waiters.h"
 #include "sampling/unwind/caller_frame.h"
 

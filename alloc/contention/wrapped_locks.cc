@@ -14,9 +14,9 @@ template <int kTimedOut = ETIMEDOUT, typename Wait>
 __attribute__((always_inline)) inline int WaitForLock(const void* lock, const CallerFrame& caller,
                                                       Wait wait) {
   const uint64_t begin = WaitClock();
-  const uint64_t since = g_waiters.Enter(lock, begin);
+  OwnWaits::Wait* const own = t_own_waits.EnterLock(&g_waiters, lock, begin, caller);
   const int result = wait();
-  g_waiters.Leave(lock, since);
+  OwnWaits::Leave(&g_waiters, own, caller.sp);
   if (result == 0 || result == EOWNERDEAD || result == kTimedOut) {
     contention::RecordBlock(WaitClock() - begin, caller);
   }

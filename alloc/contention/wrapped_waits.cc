@@ -27,14 +27,14 @@ __attribute__((always_inline)) inline auto TimedWait(const CallerFrame& caller, 
   return result;
 }
 
-struct ConditionAndLock {
-  const void* condition;
-  const void* lock;
+struct OwnWait {
+  OwnWaits::Wait* wait;
+  uintptr_t sp;
 };
 
 void LeaveCondition(void* argument) {
-  const auto* waiting = static_cast<ConditionAndLock*>(argument);
-  g_waiters.LeaveCondition(waiting->condition, waiting->lock);
+  const auto* own = static_cast<OwnWait*>(argument);
+  OwnWaits::Leave(&g_waiters, own->wait, own->sp);
 }
 
 // Waiting for a condition unlocks its mutex. A thread that is cancelled leaves, too.
@@ -43,10 +43,10 @@ __attribute__((noinline)) int WaitForCondition(const void* condition, const Lock
                                                const CallerFrame& caller, bool (*has_waited)(int),
                                                Wait wait) {
   if (const uint64_t waited = TakeWaited(lock)) contention::RecordUnlock(waited, caller);
-  if (!g_waiters.EnterCondition(condition, lock)) return TimedWait(caller, has_waited, wait);
-  ConditionAndLock waiting = {condition, lock};
+  OwnWait own = {t_own_waits.EnterCondition(&g_waiters, condition, lock, caller), caller.sp};
+  if (own.wait == nullptr) return TimedWait(caller, has_waited, wait);
   int result;
-  pthread_cleanup_push(LeaveCondition, &waiting);
+  pthread_cleanup_push(LeaveCondition, &own);
   result = TimedWait(caller, has_waited, wait);
   pthread_cleanup_pop(1);
   return result;

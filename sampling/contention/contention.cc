@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/options.h"
+#include "sampling/contention/own_waits.h"
 #include "sampling/contention/wait_sampler.h"
 #include "sampling/contention/waiters.h"
 #include "sampling/counts/named_profiles.h"
@@ -54,6 +55,7 @@ void RecordUnlock(uint64_t nanos, const CallerFrame& caller) { Record(ProfileKin
 void AfterForkInChild() {
   if (!g_used.load(std::memory_order_relaxed)) return;
   t_waits.seeded = false;
+  t_own_waits.ForgetAllInChild();
   g_waiters.ForgetAllInChild();
 }
 

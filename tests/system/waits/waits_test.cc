@@ -132,6 +132,9 @@ TEST(Waits, AnUnlockIsChargedThatFreesTheLockAndHasSomebodyToWake) {
   EXPECT_EQ(mutex.In("contentions", "unlock_inner"), 0);
   EXPECT_EQ(mutex.In("contentions", "unlock_after_wake"), 1);
   EXPECT_GE(mutex.In("delay", "unlock_after_wake"), 5'000'000);
+  // Who left its wait by a jump is not among those who waited.
+  EXPECT_EQ(mutex.In("contentions", "unlock_for_one"), 1);
+  EXPECT_LE(mutex.In("delay", "unlock_for_one"), std::stol(run.result().out));
   // What was refused at once has neither waited nor unlocked.
   EXPECT_EQ(block.In("contentions", "ask_in_vain"), 0);
   EXPECT_EQ(mutex.In("contentions", "ask_in_vain"), 0);

@@ -8,6 +8,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <threads.h>
@@ -140,6 +141,41 @@ void Condition() {
   LetGo(waiter);
 }
 
+sigjmp_buf g_back;
+std::atomic<bool> g_jumped{false};
+
+void JumpBack(int) { siglongjmp(g_back, 1); }
+
+void* JumpOutAndWaitForAnother(void*) {
+  NoteWaiter();
+  if (sigsetjmp(g_back, 1) == 0) {
+    pthread_mutex_lock(&g_mutex);
+    CHECK(!"was held");
+  }
+  g_jumped.store(true);
+  return WaitForRwlock(nullptr);
+}
+NOINLINE void unlock_for_one() { CHECK(pthread_mutex_unlock(&g_mutex) == 0); }
+
+// A wait that was left by a jump, and is over. Returns for how long the one waiter of the last unlock can
+// have waited.
+int64_t Jumped() {
+  CHECK(pthread_mutex_lock(&g_mutex) == 0 && pthread_rwlock_wrlock(&g_rwlock) == 0);
+  const pthread_t jumper = StartWaiter(JumpOutAndWaitForAnother);
+  Pause(20);
+  CHECK(pthread_kill(jumper, SIGALRM) == 0);
+  while (!g_jumped.load()) Pause(1);
+  AwaitSleep(g_waiter.load());
+  CHECK(pthread_rwlock_unlock(&g_rwlock) == 0);
+  CHECK(pthread_join(jumper, nullptr) == 0);
+  const timespec begin = In(CLOCK_MONOTONIC, 0);
+  const pthread_t waiter = StartWaiter(WaitForMutex);
+  unlock_for_one();
+  const timespec end = In(CLOCK_MONOTONIC, 0);
+  CHECK(pthread_join(waiter, nullptr) == 0);
+  return (end.tv_sec - begin.tv_sec) * 1'000'000'000 + end.tv_nsec - begin.tv_nsec;
+}
+
 // Calls that are refused at once, while somebody waits for the mutex that one of them would have unlocked.
 NOINLINE void ask_in_vain() {
   timespec invalid = {0, -1}, soon = In(CLOCK_REALTIME, 1);
@@ -178,11 +214,14 @@ int main(int argc, char** argv) {
   action.sa_handler = Keep;
   action.sa_flags = SA_RESTART;
   CHECK(sigaction(SIGUSR1, &action, nullptr) == 0);
+  action.sa_handler = JumpBack;
+  CHECK(sigaction(SIGALRM, &action, nullptr) == 0);
   Mutex();
   Rwlock();
   Recursive();
   Condition();
   Refused();
+  printf("%ld\n", Jumped());
   for (const char* name : {"block", "mutex"}) {
     const int fd = open((std::string(argv[1]) + "/" + name).c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0644);
     CHECK(fd >= 0 && heapprof_write_profile(name, fd, 0) == 0 && close(fd) == 0);
