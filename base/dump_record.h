@@ -35,9 +35,10 @@ enum DumpSignalRequest : int32_t {
   kMemoryRequest = 0x68707402,
   kPeakRequest = 0x68707403,
   kGrowthRequest = 0x68707404,
+  kLifetimesRequest = 0x68707405,
 };
 inline constexpr uint64_t kThreadsRequestBit = 1, kMemoryRequestBit = 2, kPeakRequestBit = 4,
-                          kGrowthRequestBit = 8;
+                          kGrowthRequestBit = 8, kLifetimesRequestBit = 16;
 
 }  // namespace heapprof
 

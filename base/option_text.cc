@@ -57,6 +57,7 @@ constexpr struct {
     {"metadata_limit", [](const Options& o, TextWriter* t) { PutSize(o.metadata_limit, t); }},
     {"seed", [](const Options& o, TextWriter* t) { t->UDec(o.seed); }},
     {"children", [](const Options& o, TextWriter* t) { t->Str(o.children ? "all" : "no"); }},
+    {"lifetimes", [](const Options& o, TextWriter* t) { PutBool(o.lifetimes, t); }},
     {"verbose", [](const Options& o, TextWriter* t) { PutBool(o.verbose, t); }},
     {"leak_check", PutLeakCheck},
     {"exitcode", [](const Options& o, TextWriter* t) { t->Dec(o.exitcode); }},

@@ -206,6 +206,7 @@ Verdict SetOption(Span key, Span value, Options* options) {
   }
   if (key.Is("seed")) return verdict(ParseSize(value, UINT64_MAX, &options->seed));
   if (key.Is("children")) return verdict(ParseChildren(value, &options->children));
+  if (key.Is("lifetimes")) return verdict(ParseBool(value, &options->lifetimes));
   if (key.Is("verbose")) return verdict(ParseBool(value, &options->verbose));
   if (key.Is("leak_check")) return verdict(ParseLeakCheck(value, &options->leak_check));
   if (key.Is("exitcode")) return verdict(ParseExitCode(value, &options->exitcode));

@@ -46,6 +46,7 @@ struct Options {
   uint64_t metadata_limit = 256u << 20;
   uint64_t seed = 0;
   bool children = true;  // programs that this one starts are profiled, too
+  bool lifetimes = false;
   bool verbose = false;
   LeakCheck leak_check = LeakCheck::kOff;
   int exitcode = 23;

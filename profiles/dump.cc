@@ -81,10 +81,11 @@ struct FileDump {
   }
 
   const char* ProfileName() const {
-    return kind == SignalDump::kMemory   ? "memory"
-           : kind == SignalDump::kPeak   ? "peak"
-           : kind == SignalDump::kGrowth ? "growth"
-                                         : "heap";
+    return kind == SignalDump::kMemory      ? "memory"
+           : kind == SignalDump::kPeak      ? "peak"
+           : kind == SignalDump::kGrowth    ? "growth"
+           : kind == SignalDump::kLifetimes ? "lifetimes"
+                                            : "heap";
   }
 
   int Write() HP_REQUIRES(g_dump_lock) {
@@ -118,9 +119,10 @@ struct FileDump {
   }
   int WriteTo(int fd) const {
     if (kind != SignalDump::kMemory) {
-      return WriteHeapProto(kind == SignalDump::kPeak     ? HeapProfileKind::kPeak
-                            : kind == SignalDump::kGrowth ? HeapProfileKind::kGrowth
-                                                          : HeapProfileKind::kHeap,
+      return WriteHeapProto(kind == SignalDump::kPeak        ? HeapProfileKind::kPeak
+                            : kind == SignalDump::kGrowth    ? HeapProfileKind::kGrowth
+                            : kind == SignalDump::kLifetimes ? HeapProfileKind::kLifetimes
+                                                             : HeapProfileKind::kHeap,
                             fd, workspace);
     }
     DescriptorSink sink(fd);
@@ -190,6 +192,8 @@ struct DescriptorDump {
         return WriteThreads(*caller, debug, fd, workspace);
       case ProfileKind::kGrowth:
         return WriteHeap(HeapProfileKind::kGrowth);
+      case ProfileKind::kLifetimes:
+        return WriteHeap(HeapProfileKind::kLifetimes);
       default:
         return WriteNamedProfile(*profile, debug, &sink, workspace);
     }
@@ -272,8 +276,9 @@ void Serve(SignalDump kind, const OwnStack& caller) HP_REQUIRES(g_dump_lock) {
 void ServePendingSignals(const OwnStack& caller) {
   while (g_signal_pending.load(std::memory_order_acquire) != 0 && g_dump_lock.TryLock()) {
     const uint32_t pending = g_signal_pending.exchange(0, std::memory_order_acq_rel);
-    constexpr SignalDump kKinds[] = {SignalDump::kHeap,   SignalDump::kThreadText, SignalDump::kThreadFile,
-                                     SignalDump::kMemory, SignalDump::kPeak,       SignalDump::kGrowth};
+    constexpr SignalDump kKinds[] = {SignalDump::kHeap,     SignalDump::kThreadText, SignalDump::kThreadFile,
+                                     SignalDump::kMemory,   SignalDump::kPeak,       SignalDump::kGrowth,
+                                     SignalDump::kLifetimes};
     for (SignalDump kind : kKinds) {
       if ((pending & static_cast<uint32_t>(kind)) != 0) Serve(kind, caller);
     }
@@ -340,6 +345,11 @@ void DumpsAfterForkInChild() HP_NOT_ANALYSED {
 
 int DumpHeap(const char* path) {
   FileDump dump = {path, SignalDump::kHeap, nullptr, 0};
+  return RunDump(&dump);
+}
+
+int DumpLifetimes() {
+  FileDump dump = {nullptr, SignalDump::kLifetimes, nullptr, 0};
   return RunDump(&dump);
 }
 

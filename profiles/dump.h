@@ -15,10 +15,12 @@ void MapDumpMemory();
 // Writes the heap profile to `path`, or to the next name of the pattern `output` when path is null.
 // Returns 0 or -errno; says on stderr what went wrong.
 int DumpHeap(const char* path);
+// The same of the profile `lifetimes`, by the pattern.
+int DumpLifetimes();
 
 // What a signal may ask for: the heap profile to the next name of the pattern, the threads' stacks as text to
-// where thread_dump_signal says, or to a file with details; or the profiles `memory`, `peak` or `growth` to a
-// file.
+// where thread_dump_signal says, or to a file with details; or the profiles `memory`, `peak`, `growth` or
+// `lifetimes` to a file.
 enum class SignalDump : uint32_t {
   kHeap = 1,
   kThreadText = 2,
@@ -26,6 +28,7 @@ enum class SignalDump : uint32_t {
   kMemory = 8,
   kPeak = 16,
   kGrowth = 32,
+  kLifetimes = 64,
 };
 // From a signal's handler; `context` is its third argument. When a dump is under way, whoever writes it
 // writes this one after it.

@@ -8,16 +8,16 @@
 
 extern "C" {
 // Named by the note. Hidden, so that the distance is known when the module is linked.
-__attribute__((visibility("hidden"), used))
-heapprof::DumpRecord hp_dump_record = {sizeof(heapprof::DumpRecord),
-                                       -1,
-                                       0,
-                                       0,
-                                       0,
-                                       {},
-                                       0,
-                                       heapprof::kThreadsRequestBit | heapprof::kMemoryRequestBit |
-                                           heapprof::kPeakRequestBit | heapprof::kGrowthRequestBit};
+__attribute__((visibility("hidden"), used)) heapprof::DumpRecord hp_dump_record = {
+    sizeof(heapprof::DumpRecord),
+    -1,
+    0,
+    0,
+    0,
+    {},
+    0,
+    heapprof::kThreadsRequestBit | heapprof::kMemoryRequestBit | heapprof::kPeakRequestBit |
+        heapprof::kGrowthRequestBit | heapprof::kLifetimesRequestBit};
 }
 
 // Sizes of the owner's name and of the word, the type, the name padded to words, the word.

@@ -22,11 +22,12 @@ namespace {
 
 void OnDumpSignal(int, siginfo_t* info, void* context) {
   const int request = info->si_code == SI_QUEUE ? info->si_value.sival_int : 0;
-  DumpOnSignal(request == kThreadsRequest  ? SignalDump::kThreadFile
-               : request == kMemoryRequest ? SignalDump::kMemory
-               : request == kPeakRequest   ? SignalDump::kPeak
-               : request == kGrowthRequest ? SignalDump::kGrowth
-                                           : SignalDump::kHeap,
+  DumpOnSignal(request == kThreadsRequest     ? SignalDump::kThreadFile
+               : request == kMemoryRequest    ? SignalDump::kMemory
+               : request == kPeakRequest      ? SignalDump::kPeak
+               : request == kGrowthRequest    ? SignalDump::kGrowth
+               : request == kLifetimesRequest ? SignalDump::kLifetimes
+                                              : SignalDump::kHeap,
                context);
 }
 void OnThreadDumpSignal(int, siginfo_t*, void* context) { DumpOnSignal(SignalDump::kThreadText, context); }
@@ -34,7 +35,9 @@ void OnThreadDumpSignal(int, siginfo_t*, void* context) { DumpOnSignal(SignalDum
 void DumpAtExit() {
   StopWallProfileAtExit();
   StopCpuProfileAtExit();
-  if (GetOptions().dump_at_exit) DumpHeap(nullptr);
+  if (!GetOptions().dump_at_exit) return;
+  DumpHeap(nullptr);
+  if (GetOptions().lifetimes) DumpLifetimes();
 }
 
 __attribute__((destructor)) void AtExit() { WriteAtExit(DumpAtExit); }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sampling/recorder.h"
 
-#include <alloca.h>
 #include <sys/resource.h>
 
 #include "base/constinit.h"
@@ -12,11 +11,9 @@
 #include "base/system/coarse_clock.h"
 #include "base/system/signals_blocked.h"
 #include "sampling/heap/heap_tables.h"
-#include "sampling/heap/sample_filter.h"
 #include "sampling/heap/sampler.h"
-#include "sampling/thread/labels.h"
+#include "sampling/recorder_tables.h"
 #include "sampling/thread/thread_state.h"
-#include "sampling/unwind/walk.h"
 
 // glibc: where the kernel put argc; everything of the main thread's stack that a walk visits lies below.
 extern "C" void* __libc_stack_end;
@@ -29,12 +26,6 @@ IntervalStamp g_interval_stamp = {};
 
 namespace {
 
-// The tables of this process. Others ask for them (heap/heap_tables.h).
-HP_CONSTINIT BucketTable g_buckets;
-HP_CONSTINIT LiveTable g_live;
-HP_CONSTINIT HeapPeak g_peak;
-HP_CONSTINIT HeapGrowth g_growth;
-
 // Written before the stamp. A thread that reads them the other way round has an interval at least as new as
 // the stamp; is it newer, the thread will find its stamp old, and draw once more.
 std::atomic<uint64_t> g_interval{0};
@@ -42,13 +33,6 @@ std::atomic<bool> g_new_threads_off{false};
 std::atomic<bool> g_started{false};
 std::atomic<uint32_t> g_thread_number{0};
 std::atomic<uint32_t> g_forks{0};
-
-// Of the leak check's scopes: the blocks born since a scope began are those of its epoch or a later one.
-std::atomic<uint32_t> g_leak_epoch{0};
-// No block went unrecorded.
-std::atomic<bool> g_exact{false};
-
-std::atomic<uint64_t> g_lost_samples{0}, g_truncated_stacks{0};
 
 constexpr uint64_t kMinAlignment = kMinSampleMask + 1, kMaxAlignment = 4096, kIntervalsPerAlignment = 64;
 constexpr uint64_t kNever = uint64_t{1} << 62;  // a countdown that no program uses up
@@ -109,34 +93,19 @@ void EndFork() {
   t_fork.on = false;
 }
 
-// Before a bucket changes, inside: a handler's allocations and frees are not counted meanwhile.
-inline void NoteTick(uint32_t id, const Bucket& bucket) {
-  if (__builtin_expect(bucket.tick.load(std::memory_order_relaxed) != g_buckets.tick(), 0)) g_growth.Roll(id);
-}
-
-inline void CountAllocation(uint32_t id, Bucket* bucket) {
-  NoteTick(id, *bucket);
-  g_peak.CountAllocation(bucket);
-}
-
-inline void CountFree(uint32_t id) {
-  Bucket* bucket = g_buckets.At(id);
-  NoteTick(id, *bucket);
-  g_peak.CountFree(bucket);
-}
-
-// Inside. Where every block is recorded, at each large one and at each 64th of a thread.
-inline void LookAtClock(ThreadState* thread, size_t size, uint64_t interval) {
-  constexpr uint32_t kBlocks = 64;
-  constexpr size_t kLarge = 4096;
-  if (interval == 1 && size < kLarge && ++thread->looks % kBlocks != 0) return;
-  const int64_t now = CoarseMonotonicNanos();
-  if (now >= g_growth.NextTick()) g_growth.Advance(now);
-}
-
 }  // namespace
 
 namespace recorder {
+
+// The tables of this process. Others ask for them (heap/heap_tables.h).
+HP_CONSTINIT BucketTable g_buckets;
+HP_CONSTINIT LiveTable g_live;
+HP_CONSTINIT HeapPeak g_peak;
+HP_CONSTINIT HeapGrowth g_growth;
+HP_CONSTINIT HeapLifetimes g_lifetimes;
+std::atomic<uint32_t> g_leak_epoch{0};
+std::atomic<bool> g_exact{false};
+std::atomic<uint64_t> g_lost_samples{0}, g_truncated_stacks{0};
 
 void Start() {
   const Options& options = GetOptions();
@@ -146,6 +115,11 @@ void Start() {
   __atomic_store_n(&g_interval_stamp.value, kStampStep, __ATOMIC_RELAXED);
   __atomic_store_n(&g_sample_mask, MaskFor(options.sample_interval), __ATOMIC_RELAXED);
   g_growth.Start(&g_buckets, CoarseMonotonicNanos());
+  if (options.lifetimes) {
+    g_live.KeepBirths();
+    g_lifetimes.Start();
+  }
+  g_recording = options.lifetimes ? kWithLifetimes : kPlain;
   // release: all of the above before the first sample.
   g_started.store(true, std::memory_order_release);
 }
@@ -162,6 +136,7 @@ uint64_t Decide(size_t size) {
     // From within: drawing anew without sampling keeps the law for what follows, while firing on the next
     // allocation instead would always blame the same stack.
     t_countdown.countdown = NewCountdown(&thread);
+    thread.newest.block = nullptr;
     return 0;
   }
   if (__builtin_expect(!IsDrawnOfPresentInterval(t_countdown), 0)) {
@@ -185,91 +160,6 @@ void Forget() { CurrentThread().sampling = false; }
 void Postpone() {
   Forget();
   t_countdown.countdown = 0;
-}
-
-void RecordAllocation(const void* block, size_t size, uint64_t interval, const CallerFrame& caller,
-                      int lg_alignment) {
-  ThreadState& thread = CurrentThread();
-  g_live.Prefetch(reinterpret_cast<uintptr_t>(block));  // there by the end of the walk
-  uint32_t max = GetOptions().max_frames;
-  auto* pcs = static_cast<uintptr_t*>(alloca(max * sizeof(uintptr_t)));
-  WalkResult walk = WalkStack(caller, thread.stack, pcs, max);
-  if (walk.truncated) g_truncated_stacks.fetch_add(1, std::memory_order_relaxed);
-
-  thread.inside = true;
-  LookAtClock(&thread, size, interval);
-  uint32_t id =
-      g_buckets.FindOrAdd({{pcs, walk.depth, walk.truncated, walk.hash}, size, interval, CurrentLabels()});
-  bool lost = id == 0;
-  if (id != 0) {
-    Bucket* bucket = g_buckets.At(id);
-    lost = bucket->stack == kOverflowStack;
-    uint32_t stale;
-    uint32_t lg = static_cast<uint32_t>(lg_alignment < kMaxLgAlignment ? lg_alignment : kMaxLgAlignment);
-    uint32_t tag = g_leak_epoch.load(std::memory_order_relaxed) | lg << live::kAlignmentShift |
-                   (thread.ignored != 0 ? live::kIgnoredTag : 0);
-    const auto address = reinterpret_cast<uintptr_t>(block);
-    const bool filtered = FilterInUse();
-    if (filtered) sample_filter::Add(address);
-    const bool inserted = g_live.Insert(address, id, tag, &stale);
-    if (filtered && (!inserted || stale != 0)) sample_filter::Remove(address);
-    if (inserted) {
-      // First what the block was before: it never was both.
-      if (stale != 0) CountFree(stale);
-      CountAllocation(id, bucket);
-    } else {
-      // Not followed: it counts as allocated, not as in use.
-      NoteTick(id, *bucket);
-      CountUp(&bucket->allocations);
-      CountUp(&bucket->frees);
-      g_exact.store(false, std::memory_order_relaxed);
-      lost = true;
-    }
-  }
-  thread.inside = false;
-  if (id == 0) g_exact.store(false, std::memory_order_relaxed);
-  if (lost) g_lost_samples.fetch_add(1, std::memory_order_relaxed);
-  thread.sampling = false;
-}
-
-bool RecordFree(const void* block) {
-  ThreadState& thread = CurrentThread();
-  // A handler that frees while the code it interrupted holds our locks: the entry stays, and is counted as
-  // freed when its address is handed out again.
-  if (thread.inside) return false;
-  thread.inside = true;
-  uint32_t id = g_live.Remove(reinterpret_cast<uintptr_t>(block), g_exact.load(std::memory_order_relaxed));
-  if (id == 0) {
-    thread.inside = false;
-    return false;
-  }
-  CountFree(id);
-  if (FilterInUse()) sample_filter::Remove(reinterpret_cast<uintptr_t>(block));
-  thread.inside = false;
-  return true;
-}
-
-bool IsSample(const void* block, Sample* sample) {
-  if (CurrentThread().inside) return false;
-  uint32_t tag;
-  uint32_t id = g_live.Find(reinterpret_cast<uintptr_t>(block), &tag);
-  if (id == 0) return false;
-  const Bucket* bucket = g_buckets.At(id);
-  auto lg = static_cast<int>(tag >> live::kAlignmentShift & live::kAlignmentMask);
-  *sample = {bucket->size, bucket->interval, lg};
-  return true;
-}
-
-void RecordResize(const void* block, const Sample& sample, size_t size, const CallerFrame& caller) {
-  ThreadState& thread = CurrentThread();
-  if (thread.sampling || thread.inside) return;
-  if (size < sample.size && sample.interval > 1 &&
-      !thread.sampler.StaysSample(sample.size, size, sample.interval)) {
-    RecordFree(block);
-    return;
-  }
-  thread.sampling = true;
-  RecordAllocation(block, size, sample.interval, caller, sample.lg_alignment);
 }
 
 uint64_t Interval() { return g_interval.load(std::memory_order_relaxed); }
@@ -336,12 +226,15 @@ bool IgnoreBlock(const void* block) {
 bool PrepareFork() {
   t_fork = {true, CurrentThread().inside};
   CurrentThread().inside = true;
-  if (g_buckets.LockForFork() && g_live.LockForFork() && g_growth.LockForFork()) return true;
+  if (g_buckets.LockForFork() && g_live.LockForFork() && g_growth.LockForFork() &&
+      g_lifetimes.LockForFork(g_buckets.count()))
+    return true;
   ParentAfterFork();
   return false;
 }
 
 void ParentAfterFork() {
+  g_lifetimes.UnlockAfterFork(false);
   g_growth.UnlockAfterFork(false, 0);
   g_live.UnlockAfterFork(false);
   g_buckets.UnlockAfterFork(false);
@@ -349,6 +242,7 @@ void ParentAfterFork() {
 }
 
 void ChildAfterFork() {
+  g_lifetimes.UnlockAfterFork(true);
   g_growth.UnlockAfterFork(true, CoarseMonotonicNanos());
   g_live.UnlockAfterFork(true);
   g_buckets.UnlockAfterFork(true);
@@ -368,12 +262,14 @@ void ThreadBegins(uintptr_t stack_low, uintptr_t stack_high) {
 
 }  // namespace recorder
 
-BucketTable& HeapBuckets() { return g_buckets; }
-LiveTable& LiveSamples() { return g_live; }
-HeapPeak& PeakOfHeap() { return g_peak; }
-HeapGrowth& GrowthOfHeap() { return g_growth; }
+BucketTable& HeapBuckets() { return recorder::g_buckets; }
+LiveTable& LiveSamples() { return recorder::g_live; }
+HeapPeak& PeakOfHeap() { return recorder::g_peak; }
+HeapGrowth& GrowthOfHeap() { return recorder::g_growth; }
+HeapLifetimes& LifetimesOfHeap() { return recorder::g_lifetimes; }
 
 TableStats GetTableStats() {
+  using namespace recorder;
   uint64_t samples = 0;
   uint32_t buckets = g_buckets.count();
   for (uint32_t id = 1; id <= buckets; ++id)

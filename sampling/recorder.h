@@ -31,13 +31,24 @@ bool Started();
 // of RecordAllocation, Forget and Postpone.
 uint64_t Decide(size_t size);
 
+// What records, as Start chose it: with lifetimes or without. Two calls through a pointer cost no instruction
+// more than two calls.
+struct Recording {
+  void (*allocation)(const void* block, size_t size, uint64_t interval, const CallerFrame& caller,
+                     int lg_alignment);
+  bool (*free)(const void* block);
+};
+extern Recording g_recording;
+
 // The alignment A that a block sampled now must have; a power of two, 16..4096.
 size_t SampleAlignment();
 
 // Records a block of `size` bytes at `block`, an answer of Decide. `lg_alignment`: what was asked for, as its
 // binary logarithm.
-void RecordAllocation(const void* block, size_t size, uint64_t interval, const CallerFrame& caller,
-                      int lg_alignment = 0);
+inline void RecordAllocation(const void* block, size_t size, uint64_t interval, const CallerFrame& caller,
+                             int lg_alignment = 0) {
+  g_recording.allocation(block, size, interval, caller, lg_alignment);
+}
 // The allocation that Decide took failed.
 void Forget();
 // The next allocation of this thread is to be the sample that Decide took, as this one cannot be.
@@ -45,7 +56,7 @@ void Postpone();
 
 // If `block` is a sample, takes it out of the live table and counts its free; true then.
 // Must be called before the block goes back to the allocator. A miss takes no lock.
-bool RecordFree(const void* block);
+inline bool RecordFree(const void* block) { return g_recording.free(block); }
 // A live sample: what it was recorded with.
 struct Sample {
   size_t size;

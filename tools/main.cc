@@ -17,6 +17,7 @@
 #include "tools/convert/convert.h"
 #include "tools/dump/dump.h"
 #include "tools/flame/flame.h"
+#include "tools/lifetimes/lifetimes.h"
 #include "tools/memory/memory.h"
 #include "tools/process/check.h"
 #include "tools/process/run.h"
@@ -121,7 +122,8 @@ CLI::App* AddDump(CLI::App* app, CommandLine* line) {
   constexpr double kMaxSeconds = 1e6;
   CLI::App* dump = app->add_subcommand("dump", "Have a running program write its heap profile");
   dump->add_option("PID", line->dump.pid, "The process")->required()->check(CheckPid);
-  dump->add_option("--profile", line->dump.profile, "Which: heap, or peak, growth, memory, threads")
+  dump->add_option("--profile", line->dump.profile,
+                   "Which: heap, or peak, growth, lifetimes, memory, threads")
       ->option_text("NAME");
   dump->add_option("--timeout", line->dump.timeout_seconds, "Seconds to wait for the file")
       ->check(DecimalNumber(0, kMaxSeconds))
@@ -199,6 +201,7 @@ int Main(std::vector<std::string> words) {
   AddConvertCommand(&app);
   AddThreadsCommand(&app);
   AddMemoryCommand(&app);
+  AddLifetimesCommand(&app);
   AddAddresses(&app);
   const std::vector<std::string> program = CutProgram(app, &words);
   CheckWords(app, &words);

@@ -34,11 +34,6 @@ extern unsigned char hp_delete_replaced;
 
 namespace heapprof {
 
-// A second name for t_countdown of countdown.h. That one is an `extern thread_local`: at each use the
-// compiler tests whether its constructor has run. It has none, and `extern __thread` says so.
-extern __thread ThreadCountdown t_plain_countdown __asm__("hp_countdown")
-    __attribute__((tls_model("initial-exec"), visibility("hidden")));
-
 // Counts `size` bytes down. False: the countdown ran out or is an old interval's, and the slow path is due.
 inline bool Spend(size_t size) {
   uint64_t before = t_plain_countdown.countdown;

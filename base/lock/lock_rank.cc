@@ -11,11 +11,11 @@ namespace {
 thread_local uint32_t t_held_ranks __attribute__((tls_model("initial-exec"))) = 0;
 
 const char* RankName(int rank) {
-  constexpr const char* kNames[] = {"none",        "arena reset",    "import slots", "modules",
-                                    "labels",      "named profiles", "mappings",     "stack insert",
-                                    "live shard",  "growth",         "leak turn",    "dump",
-                                    "CPU profile", "wall profile",   "stop",         "signals",
-                                    "CPU clocks",  "CPU stacks",     "wall watcher", "waiters"};
+  constexpr const char* kNames[] = {
+      "none",       "arena reset",  "import slots", "modules", "labels",    "named profiles",
+      "mappings",   "stack insert", "live shard",   "growth",  "lifetimes", "leak turn",
+      "dump",       "CPU profile",  "wall profile", "stop",    "signals",   "CPU clocks",
+      "CPU stacks", "wall watcher", "waiters"};
   static_assert(sizeof(kNames) / sizeof(kNames[0]) == static_cast<int>(LockRank::kWaiters) + 1);
   return kNames[rank];
 }

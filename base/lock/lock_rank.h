@@ -24,6 +24,7 @@ enum class LockRank : uint8_t {
   kStackInsert,
   kLiveShard,
   kGrowth,
+  kLifetimes,
   // Those that a handler may take, whatever it interrupted. Who holds one has all signals blocked.
   kLeakTurn,
   kDump,

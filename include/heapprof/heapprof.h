@@ -27,9 +27,10 @@ int heapprof_dump_heap(const char* path);
 
 /* Writes a profile to the descriptor `fd`. `name` is "heap", "allocs", "peak" (what was in use when the
  * bytes in use were highest), "growth" (what was gained over the last minute, ten minutes, hour and day),
- * "memory" (resident memory, whole, by cause and stack), "threadcreate", "threads", "block" and "mutex" (what
- * threads waited for each other, by who waited and by who unlocked; see heapprof_set_contention_interval), or
- * the name of a profile that the program has made. debug 0: gzip'd profile.proto. debug 1: text with symbols.
+ * "lifetimes" (how long blocks lived, if the option of that name is set), "memory" (resident memory, whole,
+ * by cause and stack), "threadcreate", "threads", "block" and "mutex" (what threads waited for each other, by
+ * who waited and by who unlocked; see heapprof_set_contention_interval), or the name of a profile that the
+ * program has made. debug 0: gzip'd profile.proto. debug 1: text with symbols.
  * The heap's text has the allocator's statistics, but not when a signal handler makes the call. debug 2: of
  * "threads" only: text, a paragraph for each thread. "threads" (or "goroutine", its name in Go) is where all
  * threads are now. Each is stopped for some ten microseconds, by tracing, and goes on with the call that it

@@ -8,6 +8,7 @@
 #include "profiles/write/growth_values.h"
 #include "profiles/write/heap_proto.h"
 #include "profiles/write/heap_source.h"
+#include "profiles/write/lifetime_values.h"
 #include "profiles/write/text_profile.h"
 #include "proto/descriptor_sink.h"
 #include "sampling/recorder.h"
@@ -97,10 +98,27 @@ class GrowthTables final : public RecorderTables {
   GrowthCounts counts_;
 };
 
+// The recorder's tables with the lifetimes of what was freed, and the ages of what lives.
+class LifetimeTables final : public RecorderTables {
+ public:
+  // 0 or -ENOMEM.
+  int Read() { return live_.Read(LiveSamples(), HeapBuckets().count(), FineMonotonicNanos()); }
+  const LifetimeCounts* Lifetimes() const override { return &counts_; }
+
+ private:
+  LiveAges live_;
+  LifetimeCounts counts_ = {&LifetimesOfHeap(), &live_};
+};
+
 // Calls write(source) for the tables as `kind` sees them.
 template <typename Write>
 int WithSource(HeapProfileKind kind, Write write) {
   if (kind == HeapProfileKind::kGrowth) return write(GrowthTables());
+  if (kind == HeapProfileKind::kLifetimes) {
+    LifetimeTables tables;
+    if (int error = tables.Read()) return error;
+    return write(tables);
+  }
   if (kind != HeapProfileKind::kPeak) return write(RecorderTables());
   PeakTables tables;
   if (int error = tables.Read()) return error;

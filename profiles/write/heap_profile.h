@@ -15,14 +15,15 @@ namespace heapprof {
 class ByteSink;
 
 // Heap and allocs are the same data, with another default sample type; peak is what was in use at the peak,
-// growth what changed over the last minute to day (growth_values.h).
-enum class HeapProfileKind { kHeap, kAllocs, kPeak, kGrowth };
+// growth what changed over the last minute to day (growth_values.h), lifetimes how long blocks lived
+// (lifetime_values.h).
+enum class HeapProfileKind { kHeap, kAllocs, kPeak, kGrowth, kLifetimes };
 
 // Bytes of workspace that the functions below need; at most 2 MiB. Zeroed memory, 64-byte aligned.
 size_t HeapProfileWorkspaceSize();
 
-// gzip'd profile.proto. Returns 0 when the profile is complete, or -errno of the write. kPeak maps 4 bytes a
-// bucket for the call: -ENOMEM.
+// gzip'd profile.proto. Returns 0 when the profile is complete, or -errno of the write. kPeak and
+// kLifetimes map memory for the call, 4 bytes a bucket and more (sampling/heap/live_ages.h): -ENOMEM.
 int WriteHeapProto(HeapProfileKind kind, int fd, void* workspace);
 
 // The same of what was allocated since `earlier`.

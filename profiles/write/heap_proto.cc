@@ -4,6 +4,7 @@
 #include "base/system/raw_syscall.h"
 #include "base/text.h"
 #include "profiles/write/growth_values.h"
+#include "profiles/write/lifetime_values.h"
 #include "profiles/write/process_start.h"
 #include "profiles/write/proto_parts.h"
 
@@ -14,8 +15,9 @@ constexpr uint64_t kOverflowLocation = 1, kTruncatedLocation = 2, kFirstLocation
 constexpr uint64_t kOverflowFunction = 1, kTruncatedFunction = 2;
 
 void WriteHeader(const HeapSource& source, HeapProfileKind kind, ProfileBuilder* builder) {
-  if (source.Growth() != nullptr) {
-    AddGrowthTypes(builder);
+  if (source.Growth() != nullptr || source.Lifetimes() != nullptr) {
+    if (source.Growth() != nullptr) AddGrowthTypes(builder);
+    if (source.Lifetimes() != nullptr) AddLifetimeTypes(builder);
     builder->SetPeriod("space", "bytes", static_cast<int64_t>(source.Interval()));
     builder->SetDropFrames(kDropFrames);
     return builder->SetTimeNanos(RawRealtimeNanos());
@@ -38,8 +40,8 @@ void WriteHeader(const HeapSource& source, HeapProfileKind kind, ProfileBuilder*
   builder->SetDurationNanos(now > source.Earlier()->time_nanos ? now - source.Earlier()->time_nanos : 0);
 }
 
-void WriteSample(const HeapSource& source, const Bucket& bucket, const int64_t* values, size_t count,
-                 ProfileBuilder* builder) {
+// Its values come next.
+void StartSample(const HeapSource& source, const Bucket& bucket, ProfileBuilder* builder) {
   builder->StartSample();
   if (bucket.stack == kOverflowStack) {
     builder->SampleLocations(nullptr, 0, 0, kOverflowLocation);
@@ -49,16 +51,42 @@ void WriteSample(const HeapSource& source, const Bucket& bucket, const int64_t* 
     builder->SampleLocations(stack.locations, stack.depth, kFirstLocation - 1,
                              whole ? 0 : kTruncatedLocation);
   }
-  builder->SampleValues(values, count);
+}
+
+void EndSample(const Bucket& bucket, ProfileBuilder* builder) {
   builder->SampleLabel("bytes", static_cast<int64_t>(bucket.size), "bytes");
   WriteLabels(bucket.labels, builder);
   builder->EndSample();
+}
+
+void WriteSample(const HeapSource& source, const Bucket& bucket, const int64_t* values, size_t count,
+                 ProfileBuilder* builder) {
+  StartSample(source, bucket, builder);
+  builder->SampleValues(values, count);
+  EndSample(bucket, builder);
+}
+
+void WriteLostLifetimes(const LifetimeCounts& counts, ProfileBuilder* builder) {
+  for (const LifetimeSample& sample : LostSamples(counts)) {
+    builder->StartSample();
+    builder->SampleLocations(nullptr, 0, 0, kOverflowLocation);
+    WriteLifetime(sample, builder);
+    builder->EndSample();
+  }
 }
 
 void WriteBucket(const HeapSource& source, uint32_t id, const Bucket& bucket, ProfileBuilder* builder) {
   if (source.Growth() != nullptr) {
     const GrowthValues growth = ValuesOfGrowth(*source.Growth(), id, bucket);
     if (!growth.IsZero()) WriteSample(source, bucket, growth.values, GrowthValues::kCount, builder);
+    return;
+  }
+  if (source.Lifetimes() != nullptr) {
+    for (const LifetimeSample& sample : SamplesOf(*source.Lifetimes(), id, bucket)) {
+      StartSample(source, bucket, builder);
+      WriteLifetime(sample, builder);
+      EndSample(bucket, builder);
+    }
     return;
   }
   SampleCounts counts = CountsOf(source, id, bucket);
@@ -89,6 +117,7 @@ void WriteTimeComment(const char* key, int64_t nanos, ProfileBuilder* builder) {
 void WriteComments(const HeapSource& source, const ModuleTable& modules, ProfileBuilder* builder) {
   WriteProcessComments(builder);
   if (source.Growth() != nullptr) WriteGrowthComments(*source.Growth(), builder);
+  if (source.Lifetimes() != nullptr) WriteLifetimeComment(*source.Lifetimes(), builder);
   if (source.Peak() != nullptr) {
     WriteTimeComment("peak-time", source.Peak()->time_nanos, builder);
     if (source.Peak()->since_nanos != 0) WriteTimeComment("peak-since", source.Peak()->since_nanos, builder);
@@ -117,6 +146,7 @@ int WriteHeapProtoFrom(const HeapSource& source, HeapProfileKind kind, ByteSink*
   for (uint32_t id = 1; id <= buckets && builder.error() == 0; id++) {
     if (const Bucket* bucket = source.BucketAt(id)) WriteBucket(source, id, *bucket, &builder);
   }
+  if (source.Lifetimes() != nullptr) WriteLostLifetimes(*source.Lifetimes(), &builder);
   // Without /proc the table is empty and locations stay bare addresses: still a profile.
   modules.Read();
   WriteMappings(modules, &builder);

@@ -38,7 +38,8 @@ struct SinceCounts {
   uint32_t in_use_buckets;
 };
 
-struct GrowthCounts;  // growth_values.h
+struct GrowthCounts;    // growth_values.h
+struct LifetimeCounts;  // lifetime_values.h
 
 class HeapSource {
  public:
@@ -49,11 +50,12 @@ class HeapSource {
   virtual uint64_t ReturnAddress(uint32_t location) const = 0;
   virtual TableStats Stats() const = 0;
   virtual uint64_t Interval() const = 0;  // the mean interval now in force; 0 = off
-  // At most one of the four; nullptr: the profile tells of now.
+  // At most one of the five; nullptr: the profile tells of now.
   virtual const EarlierCounts* Earlier() const { return nullptr; }
   virtual const PeakCounts* Peak() const { return nullptr; }
   virtual const GrowthCounts* Growth() const { return nullptr; }
   virtual const SinceCounts* Since() const { return nullptr; }
+  virtual const LifetimeCounts* Lifetimes() const { return nullptr; }
 
  protected:
   // Sources live on the stack of who writes, and are never deleted through this base.

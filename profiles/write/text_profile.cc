@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "profiles/write/frame_symbols.h"
 #include "profiles/write/growth_values.h"
+#include "profiles/write/lifetime_values.h"
 #include "profiles/write/process_start.h"
 
 namespace heapprof {
@@ -74,6 +75,13 @@ int Records::Collect(const HeapSource& source, const TextStyle& style) {
       if (!growth.IsZero()) data_[count_++] = {key, {0, 0}, id};
       continue;
     }
+    if (source.Lifetimes() != nullptr) {
+      const LifetimeSamples lifetimes = SamplesOf(*source.Lifetimes(), id, *bucket);
+      const uint64_t key = static_cast<uint64_t>(lifetimes.Bytes(false)) +  // both are below 2^63
+                           static_cast<uint64_t>(lifetimes.Bytes(true));
+      if (lifetimes.count != 0) data_[count_++] = {key, {0, 0}, id};
+      continue;
+    }
     SampleCounts counts = CountsOf(source, id, *bucket);
     if (counts.allocations == 0) continue;  // its writer has not counted yet, or it had nothing at the peak
     if (!style.accumulated && counts.frees == counts.allocations) continue;
@@ -81,7 +89,8 @@ int Records::Collect(const HeapSource& source, const TextStyle& style) {
     data_[count_++] = {0, counts, id};
   }
   interval_ = count_ > 0 ? smallest : source.Interval();
-  for (size_t i = 0; i < count_ && source.Growth() == nullptr; i++) {
+  const bool by_samples = source.Growth() == nullptr && source.Lifetimes() == nullptr;
+  for (size_t i = 0; i < count_ && by_samples; i++) {
     Record& record = data_[i];
     const Bucket& bucket = *source.BucketAt(record.bucket);
     record.counts = CountsAtInterval(record.counts, bucket.size, bucket.interval, interval_,
@@ -134,6 +143,11 @@ void WriteHeader(const HeapSource& source, const Records& records, const TextSty
     out->Str("growth profile: bytes over 1m 10m 1h 1d [in use] @\n");
     return WriteGrowthLines(*source.Growth(), out);
   }
+  if (source.Lifetimes() != nullptr) {
+    out->Str("lifetimes profile: freed: bytes [live: bytes] @\n# ");
+    out->Str(source.Lifetimes()->freed->started() ? "" : "not ").Str("collected\n");
+    return WriteLifetimeLines(LostSamples(*source.Lifetimes()), out);
+  }
   if (style.form == TextForm::kJemalloc) {
     out->Str("heap_v2/").UDec(records.interval()).Str("\n  t*: ");
     if (!style.accumulated) allocated = allocated_bytes = 0;
@@ -183,21 +197,30 @@ void WritePeerRecord(const HeapSource& source, const Record& record, const TextS
 void WriteRecord(const HeapSource& source, const Record& record, const ModuleTable& modules,
                  const FrameSymbols& symbols, TextStream* out) {
   const Bucket& bucket = *source.BucketAt(record.bucket);
-  if (source.Growth() != nullptr) {
+  if (source.Lifetimes() != nullptr) {
+    WriteLifetimeSums(SamplesOf(*source.Lifetimes(), record.bucket, bucket), out);
+  } else if (source.Growth() != nullptr) {
     WriteGrowth(ValuesOfGrowth(*source.Growth(), record.bucket, bucket), out);
   } else {
     WriteCounts(record.counts.allocations - record.counts.frees, record.inuse_bytes,
                 record.counts.allocations, SaturatedProduct(record.counts.allocations, bucket.size), out);
   }
+  const auto end_line = [&] {
+    out->Str("\n");
+    if (source.Lifetimes() != nullptr)
+      WriteLifetimeLines(SamplesOf(*source.Lifetimes(), record.bucket, bucket), out);
+  };
   if (bucket.stack == kOverflowStack) {
-    out->Str(" ").Hex(kNoCode).Str("\n#\t").Hex(kNoCode).Str("\t").Str(kOverflowFrame).Str("\n\n");
+    out->Str(" ").Hex(kNoCode);
+    end_line();
+    out->Str("#\t").Hex(kNoCode).Str("\t").Str(kOverflowFrame).Str("\n\n");
     return;
   }
   StackView stack = source.StackAt(bucket.stack);
   for (uint32_t i = 0; i < stack.depth; i++) {
     out->Str(" ").Hex(source.ReturnAddress(stack.locations[i]));
   }
-  out->Str("\n");
+  end_line();
   for (uint32_t i = 0; i < stack.depth; i++) {
     WriteTextFrame(modules, symbols, source.ReturnAddress(stack.locations[i]), out);
   }

@@ -57,8 +57,8 @@ NamedProfiles& ProcessProfiles() { return g_profiles; }
 
 NamedProfile* NamedProfiles::At(size_t i) {
   if (i >= kBuiltIns) return custom_[i - kBuiltIns].load(std::memory_order_relaxed);
-  NamedProfile* const built_in[kBuiltIns] = {&allocs_, &block_, &growth_,        &heap_,   &memory_,
-                                             &mutex_,  &peak_,  &thread_create_, &threads_};
+  NamedProfile* const built_in[kBuiltIns] = {&allocs_, &block_, &growth_, &heap_,          &lifetimes_,
+                                             &memory_, &mutex_, &peak_,   &thread_create_, &threads_};
   return built_in[i];
 }
 

@@ -33,6 +33,7 @@ enum class ProfileKind {
   kMemory,
   kPeak,
   kGrowth,
+  kLifetimes,
   kThreadCreate,
   kThreads,
   kBlock,
@@ -101,7 +102,7 @@ class NamedProfiles {
 
  private:
   struct CallerStack;
-  static constexpr size_t kBuiltIns = 9;
+  static constexpr size_t kBuiltIns = 10;
 
   // The i-th of all.
   NamedProfile* At(size_t i);
@@ -118,6 +119,7 @@ class NamedProfiles {
   NamedProfile allocs_ = {"allocs", ProfileKind::kAllocs};
   NamedProfile block_ = {"block", ProfileKind::kBlock};
   NamedProfile growth_ = {"growth", ProfileKind::kGrowth};
+  NamedProfile lifetimes_ = {"lifetimes", ProfileKind::kLifetimes};
   NamedProfile heap_ = {"heap", ProfileKind::kHeap};
   NamedProfile memory_ = {"memory", ProfileKind::kMemory};
   NamedProfile mutex_ = {"mutex", ProfileKind::kMutex};

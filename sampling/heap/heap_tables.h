@@ -10,6 +10,7 @@
 
 #include "sampling/heap/bucket_table.h"
 #include "sampling/heap/heap_growth.h"
+#include "sampling/heap/heap_lifetimes.h"
 #include "sampling/heap/heap_peak.h"
 #include "sampling/heap/live_table.h"
 #include "sampling/heap/stack_table.h"
@@ -21,6 +22,7 @@ BucketTable& HeapBuckets();
 LiveTable& LiveSamples();
 HeapPeak& PeakOfHeap();
 HeapGrowth& GrowthOfHeap();
+HeapLifetimes& LifetimesOfHeap();
 inline const StackTable& HeapStacks() { return HeapBuckets().stacks(); }
 
 struct TableStats {

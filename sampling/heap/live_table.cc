@@ -16,6 +16,10 @@ uint64_t Hash(uintptr_t address) { return address * kGoldenRatio; }
 // full table.
 uint64_t MostEntries(uint64_t size) { return size - size / 16 * 3; }
 
+void MoveBirth(const std::atomic<int64_t>& from, std::atomic<int64_t>& to) {
+  to.store(from.load(std::memory_order_relaxed), std::memory_order_relaxed);
+}
+
 }  // namespace
 
 // The bits below the shard's, so that a growing table uses ever lower ones.
@@ -43,13 +47,14 @@ inline void LiveTable::Shard::EndMove() {
   version.store(before + 1, std::memory_order_release);
 }
 
-bool LiveTable::Shard::Grow() {
+bool LiveTable::Shard::Grow(bool with_births) {
   Slot* old_slots = slots.load(std::memory_order_relaxed);
   uint64_t old_size = old_slots == nullptr ? 0 : uint64_t{mask.load(std::memory_order_relaxed)} + 1;
   uint64_t size = old_size == 0 ? kFirstSlots : old_size * 2;
   if (size > (uint64_t{1} << 31)) return false;
-  auto* fresh = static_cast<Slot*>(MapMetadata(size * sizeof(Slot)));
-  if (fresh == nullptr) return false;
+  auto* room = static_cast<char*>(MapMetadata(BytesOf(size, with_births)));
+  if (room == nullptr) return false;
+  auto* fresh = reinterpret_cast<Slot*>(room + BytesOf(size, with_births) - size * sizeof(Slot));
   uint32_t fresh_mask = static_cast<uint32_t>(size - 1);
   for (uint64_t i = 0; i < old_size; ++i) {
     uint64_t address = old_slots[i].address.load(std::memory_order_relaxed);
@@ -58,6 +63,7 @@ bool LiveTable::Shard::Grow() {
     slot->address.store(address, std::memory_order_relaxed);
     slot->bucket.store(old_slots[i].bucket.load(std::memory_order_relaxed), std::memory_order_relaxed);
     slot->tag.store(old_slots[i].tag.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    if (with_births) MoveBirth(BirthOf(old_slots, i), BirthOf(fresh, static_cast<uint64_t>(slot - fresh)));
   }
   BeginMove();
   slots.store(fresh, std::memory_order_relaxed);
@@ -65,12 +71,16 @@ bool LiveTable::Shard::Grow() {
   mask.store(fresh_mask, std::memory_order_release);
   EndMove();
   // The addresses stay mapped: a reader that is still there reads zeros and then sees the version.
-  if (old_slots != nullptr) RetireMetadata(old_slots, old_size * sizeof(Slot));
+  if (old_slots != nullptr) {
+    const uint64_t bytes = BytesOf(old_size, with_births);
+    RetireMetadata(reinterpret_cast<char*>(old_slots + old_size) - bytes, bytes);
+  }
   return true;
 }
 
 // Closes the gap at `hole`: entries behind it that it cut off from their home move up (Knuth, 6.4, algorithm
 // R).
+template <bool kBirths>
 inline void LiveTable::CloseGap(Slot* slots, uint32_t mask, uint32_t hole) {
   for (uint32_t at = (hole + 1) & mask;; at = (at + 1) & mask) {
     uint64_t address = slots[at].address.load(std::memory_order_relaxed);
@@ -79,13 +89,17 @@ inline void LiveTable::CloseGap(Slot* slots, uint32_t mask, uint32_t hole) {
     if (((at - home) & mask) < ((at - hole) & mask)) continue;  // its home lies behind the hole
     slots[hole].bucket.store(slots[at].bucket.load(std::memory_order_relaxed), std::memory_order_relaxed);
     slots[hole].tag.store(slots[at].tag.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    if (kBirths) MoveBirth(BirthOf(slots, at), BirthOf(slots, hole));
     slots[hole].address.store(address, std::memory_order_relaxed);
     hole = at;
   }
   slots[hole].address.store(0, std::memory_order_relaxed);
 }
 
-bool LiveTable::Insert(uintptr_t address, uint32_t bucket, uint32_t tag, uint32_t* stale) {
+template <bool kBirths>
+__attribute__((always_inline)) inline bool LiveTable::Insert(uintptr_t address, uint32_t bucket, uint32_t tag,
+                                                             int64_t birth, uint32_t* stale,
+                                                             int64_t* stale_birth) {
   *stale = 0;
   uint64_t hash = Hash(address);
   Shard& shard = ShardOf(hash);
@@ -95,7 +109,7 @@ bool LiveTable::Insert(uintptr_t address, uint32_t bucket, uint32_t tag, uint32_
   uint64_t size = slots == nullptr ? 0 : uint64_t{shard.mask.load(std::memory_order_relaxed)} + 1;
   const bool tight = (count + 1) * uint64_t{4} > size * 3;
   if (__builtin_expect(tight, 0) && (count >= shard.grow_at || count >= MostEntries(size))) {
-    if (shard.Grow()) {
+    if (shard.Grow(kBirths)) {
       slots = shard.slots.load(std::memory_order_relaxed);
       shard.grow_at = 0;
     } else {
@@ -105,8 +119,10 @@ bool LiveTable::Insert(uintptr_t address, uint32_t bucket, uint32_t tag, uint32_
     }
   }
   Slot* slot = Probe(slots, shard.mask.load(std::memory_order_relaxed), hash, address);
+  const auto at = static_cast<uint64_t>(slot - slots);
   if (slot->address.load(std::memory_order_relaxed) == address) {
     *stale = slot->bucket.load(std::memory_order_relaxed);
+    if (kBirths) *stale_birth = BirthOf(slots, at).load(std::memory_order_relaxed);
   } else {
     if (__builtin_expect(tight, 0) &&
         count >= MostEntries(uint64_t{shard.mask.load(std::memory_order_relaxed)} + 1)) {
@@ -116,8 +132,18 @@ bool LiveTable::Insert(uintptr_t address, uint32_t bucket, uint32_t tag, uint32_
   }
   slot->bucket.store(bucket, std::memory_order_relaxed);
   slot->tag.store(tag, std::memory_order_relaxed);
+  if (kBirths) BirthOf(slots, at).store(birth, std::memory_order_relaxed);
   slot->address.store(address, std::memory_order_relaxed);
   return true;
+}
+
+bool LiveTable::Insert(uintptr_t address, uint32_t bucket, uint32_t tag, uint32_t* stale) {
+  return Insert<false>(address, bucket, tag, 0, stale, nullptr);
+}
+
+bool LiveTable::InsertBorn(uintptr_t address, uint32_t bucket, uint32_t tag, int64_t birth, uint32_t* stale,
+                           int64_t* stale_birth) {
+  return Insert<true>(address, bucket, tag, birth, stale, stale_birth);
 }
 
 void LiveTable::Prefetch(uintptr_t address) const {
@@ -197,7 +223,9 @@ uint32_t LiveTable::Peek(uintptr_t address) const {
   return 0;
 }
 
-uint32_t LiveTable::Remove(uintptr_t address, bool expected) {
+template <bool kBirths>
+__attribute__((always_inline)) inline uint32_t LiveTable::Remove(uintptr_t address, bool expected,
+                                                                 int64_t* birth) {
   // A miss needs no lock, and a thread that is alone no search before its own.
   if (!expected && !IsOnlyThread() && Find(address) == 0) return 0;
   uint64_t hash = Hash(address);
@@ -209,11 +237,55 @@ uint32_t LiveTable::Remove(uintptr_t address, bool expected) {
   Slot* slot = Probe(slots, mask, hash, address);
   if (slot->address.load(std::memory_order_relaxed) != address) return 0;
   uint32_t bucket = slot->bucket.load(std::memory_order_relaxed);
+  const auto at = static_cast<uint32_t>(slot - slots);
+  if (kBirths) *birth = BirthOf(slots, at).load(std::memory_order_relaxed);
   shard.BeginMove();
-  CloseGap(slots, mask, static_cast<uint32_t>(slot - slots));
+  CloseGap<kBirths>(slots, mask, at);
   shard.EndMove();
   shard.count.store(shard.count.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
   return bucket;
+}
+
+uint32_t LiveTable::Remove(uintptr_t address, bool expected) {
+  return Remove<false>(address, expected, nullptr);
+}
+
+uint32_t LiveTable::RemoveBorn(uintptr_t address, bool expected, int64_t* birth) {
+  return Remove<true>(address, expected, birth);
+}
+
+uint64_t LiveTable::SlotsOf(uint32_t shard) const {
+  // acquire: as in Find.
+  if (shards_[shard].slots.load(std::memory_order_acquire) == nullptr) return 0;
+  return uint64_t{shards_[shard].mask.load(std::memory_order_acquire)} + 1;
+}
+
+uint64_t LiveTable::CopyBirths(uint32_t shard, Born* out, uint64_t capacity) const {
+  const Shard& from = shards_[shard];
+  uint64_t count = 0;
+  // A table that was left meanwhile reads as zeros. A shard that doubles as often as that has little in it.
+  constexpr int kTries = 8;
+  for (int tries = 0; tries < kTries; ++tries) {
+    // mask before slots, as in Find.
+    const uint32_t mask = from.mask.load(std::memory_order_acquire);
+    Slot* slots = from.slots.load(std::memory_order_acquire);
+    if (slots == nullptr || !has_births_) return 0;
+    count = 0;
+    for (uint64_t i = 0; i <= mask; ++i) {
+      // acquire: the address before what belongs to it.
+      if (slots[i].address.load(std::memory_order_acquire) == 0) continue;
+      if (count < capacity)
+        out[count] = {BirthOf(slots, i).load(std::memory_order_relaxed),
+                      slots[i].bucket.load(std::memory_order_relaxed)};
+      ++count;
+    }
+    // The reads above before the look whether it is the table still.
+    std::atomic_thread_fence(std::memory_order_acquire);
+    if (from.slots.load(std::memory_order_relaxed) == slots &&
+        from.mask.load(std::memory_order_relaxed) == mask)
+      break;
+  }
+  return count;
 }
 
 uint64_t LiveTable::Count() const {

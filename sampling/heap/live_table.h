@@ -8,7 +8,8 @@
 //
 // Thread-safety: yes. Signal-safety: not while the interrupted code is inside (the recorder's guard sees to
 // that). Allocates: mmap only. Locks: kLiveShard. Zeroed memory is an empty table. Memory: 16 bytes a slot,
-// load between 3/8 and 3/4; up to 13/16 where metadata_limit, or the kernel, lets a shard grow no more.
+// load between 3/8 and 3/4; up to 13/16 where metadata_limit, or the kernel, lets a shard grow no more. With
+// births 8 bytes more a slot, before the shard's slots.
 #ifndef HEAPPROF_SAMPLING_HEAP_LIVE_TABLE_H_
 #define HEAPPROF_SAMPLING_HEAP_LIVE_TABLE_H_
 
@@ -41,6 +42,26 @@ class LiveTable {
 
   // Takes the entry out. 0: there is none. `expected`: most likely there is one.
   uint32_t Remove(uintptr_t address, bool expected = false);
+
+  // From now on each entry has the time of its birth, in ns of a clock that only goes forward. Once, before
+  // the first entry; then the two below take the place of Insert and Remove.
+  void KeepBirths() { has_births_ = true; }
+  bool InsertBorn(uintptr_t address, uint32_t bucket, uint32_t tag, int64_t birth, uint32_t* stale,
+                  int64_t* stale_birth);
+  uint32_t RemoveBorn(uintptr_t address, bool expected, int64_t* birth);
+
+  // Copies the births of one shard's entries, at most `capacity`; returns how many there are, or were when
+  // the room for them ended. Never waits, for a handler too: an entry that moves meanwhile may be missed, or
+  // copied twice.
+  struct Born {
+    int64_t birth;
+    uint32_t bucket;
+  };
+  static constexpr int kShardBits = 6;
+  static constexpr uint32_t kShards = 1u << kShardBits;
+  uint64_t CopyBirths(uint32_t shard, Born* out, uint64_t capacity) const;
+  // Entries that a shard has room for.
+  uint64_t SlotsOf(uint32_t shard) const;
 
   // `address` will be inserted soon.
   void Prefetch(uintptr_t address) const;
@@ -94,19 +115,30 @@ class LiveTable {
     void BeginMove() HP_REQUIRES(lock);
     void EndMove() HP_REQUIRES(lock);
     // False: no memory, or the largest size.
-    bool Grow() HP_REQUIRES(lock);
+    bool Grow(bool with_births) HP_REQUIRES(lock);
   };
-
-  static constexpr int kShardBits = 6;
-  static constexpr uint32_t kShards = 1u << kShardBits;
+  static uint64_t BytesOf(uint64_t slots, bool with_births) {
+    return slots * (sizeof(Slot) + (with_births ? sizeof(int64_t) : 0));
+  }
+  // Backwards from the slots, so that a reader need not know how many there are.
+  static std::atomic<int64_t>& BirthOf(Slot* slots, uint64_t at) {
+    return *(reinterpret_cast<std::atomic<int64_t>*>(slots) - 1 - at);
+  }
 
   static uint32_t HomeOf(uint64_t hash, uint32_t mask);
   static Slot* Probe(Slot* slots, uint32_t mask, uint64_t hash, uintptr_t address);
+  template <bool kBirths>
   static void CloseGap(Slot* slots, uint32_t mask, uint32_t hole);
+  template <bool kBirths>
+  bool Insert(uintptr_t address, uint32_t bucket, uint32_t tag, int64_t birth, uint32_t* stale,
+              int64_t* stale_birth);
+  template <bool kBirths>
+  uint32_t Remove(uintptr_t address, bool expected, int64_t* birth);
   Shard& ShardOf(uint64_t hash) { return shards_[hash >> (64 - kShardBits)]; }
   const Shard& ShardOf(uint64_t hash) const { return shards_[hash >> (64 - kShardBits)]; }
 
   Shard shards_[kShards];
+  bool has_births_ = false;
 };
 
 }  // namespace heapprof

@@ -25,6 +25,11 @@ struct ThreadCountdown {
 extern thread_local ThreadCountdown t_countdown __asm__("hp_countdown")
     __attribute__((tls_model("initial-exec")));
 
+// A second name for it. The first is an `extern thread_local`: at each use the compiler tests whether its
+// constructor has run. It has none, and `extern __thread` says so.
+extern __thread ThreadCountdown t_plain_countdown __asm__("hp_countdown")
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
 // Changes with the interval, by kStampStep; written by SetInterval only. 0: before Start. On a line of its
 // own, as every allocation reads it.
 struct alignas(64) IntervalStamp {

@@ -14,6 +14,13 @@
 
 namespace heapprof {
 
+// What a thread recorded last, and what its countdown was then; where lifetimes are collected.
+struct NewestBlock {
+  const void* block;
+  uint64_t countdown;
+  int64_t birth;
+};
+
 struct ThreadState {
   Sampler sampler;
   uint64_t interval;  // R of the current countdown
@@ -25,6 +32,7 @@ struct ThreadState {
   uint32_t looks;    // blocks since the start, of those at which it might have looked at the clock
   int tid;           // of the thread whose TLS this is; 0: it has not allocated yet
   StackBounds stack;
+  NewestBlock newest;
 };
 
 // `extern __thread`, as for an `extern thread_local` the compiler asks at each use whether its constructor

@@ -84,12 +84,13 @@ TEST_F(OptionsTest, EachIsToldAsItIsRead) {
       "sample_interval=96k,max_frames=7,output=a.%n,dump_signal=USR1,dump_every=90m,dump_every_allocated=3g,"
       "dump_on_growth=5,dump_at_memory=80%,keep_dumps=4,thread_dump_signal=12,dump_at_exit=1,cpu_hz=99,"
       "cpu_at_start=1,cpu_signal=10,cpu_clock=event,wall_hz=5,wall_at_start=1,contention_interval=1500us,"
-      "mapping_stacks=0,metadata_limit=1m,seed=8,children=no,verbose=1,leak_check=live,exitcode=3,"
+      "mapping_stacks=0,metadata_limit=1m,seed=8,children=no,lifetimes=1,verbose=1,leak_check=live,exitcode="
+      "3,"
       "suppressions=s,log_path=l");
   EXPECT_TRUE(g_complaints.empty());
-  const char* const kValues[] = {"96k", "7",  "a.%n", "10", "90m", "3g",    "5", "80%", "4",
-                                 "12",  "1",  "99",   "1",  "10",  "event", "5", "1",   "1500us",
-                                 "0",   "1m", "8",    "no", "1",   "live",  "3", "s",   "l"};
+  const char* const kValues[] = {"96k", "7",  "a.%n", "10", "90m",   "3g", "5", "80%",    "4", "12",
+                                 "1",   "99", "1",    "10", "event", "5",  "1", "1500us", "0", "1m",
+                                 "8",   "no", "1",    "1",  "live",  "3",  "s", "l"};
   ASSERT_EQ(count, std::size(kValues));
   for (size_t i = 0; i < count; ++i) EXPECT_EQ(TextOf(OptionName(i), options_), kValues[i]) << OptionName(i);
 }
@@ -169,7 +170,8 @@ TEST_F(OptionsTest, EachBadValueIsNamedOnceAndTheOldValueStays) {
                           "dump_at_memory=101%",
                           "dump_at_memory=%",
                           "wall_hz=4001",
-                          "wall_at_start=2"}) {
+                          "wall_at_start=2",
+                          "lifetimes=2"}) {
     Options before = options_;
     Parse(bad);
     ASSERT_EQ(g_complaints.size(), 1u) << bad;

@@ -32,9 +32,11 @@ class FakeTables final : public HeapSource {
   uint64_t ReturnAddress(uint32_t location) const override { return locations_.at(location - 1); }
   TableStats Stats() const override { return stats; }
   uint64_t Interval() const override { return interval; }
+  const LifetimeCounts* Lifetimes() const override { return lifetimes; }
 
   TableStats stats = {};
   uint64_t interval = 512 << 10;
+  const LifetimeCounts* lifetimes = nullptr;
 
  private:
   struct Stack {

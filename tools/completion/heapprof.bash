@@ -2,7 +2,7 @@
 # Completion of heapprof(1) for bash.
 _heapprof() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} i
-  local commands='run dump threads memory check top tree peek folded list flame convert diff growth merge symbolize info'
+  local commands='run dump threads memory check top tree peek folded list flame convert diff growth lifetimes merge symbolize info'
   local view='--type --focus --ignore --hide --show --prune-from --unfold --tag --max-size --json --no-symbolize --debug-path --no-debuginfod'
   local names='--by --long --mangled'
   local run='--interval --output --exit-dump --cpu --wall --max-frames --dump-signal --children --option --library --no-symbolize --quiet --verbose'
@@ -59,7 +59,7 @@ _heapprof() {
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       return ;;
     --context | --cpu | --wall | --exitcode | --fail-on-growth | --focus | --ignore | --interval | --limit | --max-frames | --max-size | --min-percent | \
-      --option | --source-link | --source-map | --tag | --timeout)
+      --callers | --option | --source-link | --source-map | --tag | --timeout)
       [[ $word == -* || ($before == --cpu || $before == --wall || $before == --fail-on-growth) && ${COMP_WORDS[COMP_CWORD-1]} != = ]] || return ;;
   esac
   case $command in
@@ -77,6 +77,7 @@ _heapprof() {
     convert) options="${view/ --json/} --to --output" ;;
     diff) options="$view --by --color --limit --cum --fail-on-growth" ;;
     growth) options="$view --by --color --limit --fail-on-growth" ;;
+    lifetimes) options="$view --by --color --limit --callers --keep --timeout" ;;
     merge) options='--output --max-size --symbolize --debug-path --no-debuginfod' ;;
     symbolize) options='--output --debug-path --no-debuginfod --quiet --max-size' ;;
     info) options='--limit --max-size' ;;

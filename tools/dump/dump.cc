@@ -207,14 +207,15 @@ constexpr Asked kAsked[] = {{"heap", 0, 0, kHeapSuffix},
                             {"threads", kThreadsRequest, kThreadsRequestBit, kThreadsSuffix},
                             {"memory", kMemoryRequest, kMemoryRequestBit, kMemorySuffix},
                             {"peak", kPeakRequest, kPeakRequestBit, kPeakSuffix},
-                            {"growth", kGrowthRequest, kGrowthRequestBit, kGrowthSuffix}};
+                            {"growth", kGrowthRequest, kGrowthRequestBit, kGrowthSuffix},
+                            {"lifetimes", kLifetimesRequest, kLifetimesRequestBit, kLifetimesSuffix}};
 
 const Asked& AskedOf(const std::string& profile) {
   for (const Asked& asked : kAsked) {
     if (profile == asked.profile) return asked;
   }
   throw Failure("there is no profile " + Printable(profile) +
-                ": it is heap, peak, growth, memory or threads");
+                ": it is heap, peak, growth, lifetimes, memory or threads");
 }
 
 // Errors: Failure: the library there knows of no such request.

@@ -13,7 +13,7 @@ struct DumpRequest {
   std::string output;            // the pattern of the program's files; empty: read out of its environment
   std::string signal;            // likewise
   bool force = false;            // take the program's word for it that it carries the library
-  std::string profile = "heap";  // or threads (with details), memory, peak, growth
+  std::string profile = "heap";  // or threads (with details), memory, peak, growth, lifetimes
 };
 
 // Sends the signal, waits for the file, and returns its name. Never sends a signal that the process does not

@@ -109,7 +109,7 @@ bool OutputPattern::MatchesFrom(std::string_view pattern, std::string_view name,
   }
   return name == suffix_ || (any && (name == kCpuSuffix || name == kWallSuffix || name == kLeakSuffix ||
                                      name == kThreadsSuffix || name == kMemorySuffix || name == kPeakSuffix ||
-                                     name == kGrowthSuffix));
+                                     name == kGrowthSuffix || name == kLifetimesSuffix));
 }
 
 }  // namespace heapprof::tools

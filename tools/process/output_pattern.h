@@ -24,6 +24,7 @@ inline constexpr char kLeakSuffix[] = ".leak.pb.gz";
 inline constexpr char kMemorySuffix[] = ".memory.pb.gz";
 inline constexpr char kPeakSuffix[] = ".peak.pb.gz";
 inline constexpr char kGrowthSuffix[] = ".growth.pb.gz";
+inline constexpr char kLifetimesSuffix[] = ".lifetimes.pb.gz";
 inline constexpr char kThreadsSuffix[] = ".threads.pb.gz";
 
 class OutputPattern {

@@ -52,8 +52,8 @@ TEST_F(NamedProfilesTest, NamesAreNotEmptyNotTooLongAndNotTaken) {
   EXPECT_EQ(profiles_.Make("", &profile), -EINVAL);
   EXPECT_EQ(profiles_.Make(nullptr, &profile), -EINVAL);
   EXPECT_EQ(profiles_.Make(std::string(64, 'x').c_str(), &profile), -EINVAL);
-  for (const char* taken :
-       {"heap", "allocs", "memory", "peak", "growth", "threadcreate", "threads", "goroutine", "cpu"})
+  for (const char* taken : {"heap", "allocs", "memory", "peak", "growth", "lifetimes", "threadcreate",
+                            "threads", "goroutine", "cpu"})
     EXPECT_EQ(profiles_.Make(taken, &profile), -EEXIST);
   EXPECT_EQ(profile, nullptr);
   NamedProfile* made = Make("names.made");
@@ -69,7 +69,7 @@ TEST_F(NamedProfilesTest, TheListIsSortedAndTellsItsLength) {
   Make("list.a");
   NamedProfile* all[kMaxProfiles];
   size_t count = profiles_.List(all, kMaxProfiles);
-  ASSERT_EQ(count, 11u);
+  ASSERT_EQ(count, 12u);
   for (size_t i = 1; i < count; ++i) EXPECT_LT(std::string(all[i - 1]->name), all[i]->name);
   NamedProfile* some[2] = {nullptr, nullptr};
   EXPECT_EQ(profiles_.List(some, 1), count);
@@ -93,7 +93,8 @@ TEST_F(NamedProfilesTest, KeysAreInOnceAndTakenOutByName) {
 }
 
 TEST_F(NamedProfilesTest, BuiltInOnesTakeNoKeys) {
-  for (const char* name : {"heap", "allocs", "memory", "peak", "growth", "threadcreate", "threads"}) {
+  for (const char* name :
+       {"heap", "allocs", "memory", "peak", "growth", "lifetimes", "threadcreate", "threads"}) {
     EXPECT_EQ(AddHere(profiles_.Lookup(name), Key(1)), -EPERM);
     EXPECT_EQ(profiles_.Remove(profiles_.Lookup(name), Key(1)), -EPERM);
   }

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <random>
+#include <set>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -44,6 +45,43 @@ TEST_F(LiveTableTest, BehavesLikeAMapOverRandomInsertsAndRemoves) {
   }
   for (auto [address, bucket] : model) EXPECT_EQ(table_.Remove(address), bucket);
   EXPECT_EQ(table_.Count(), 0u);
+}
+
+TEST_F(LiveTableTest, BirthsStayWithTheirEntriesOverMovesAndGrowth) {
+  table_.KeepBirths();
+  std::mt19937_64 random(2);
+  std::unordered_map<uintptr_t, int64_t> model;
+  int64_t now = 0;
+  for (int i = 0; i < 200000; ++i) {
+    const uintptr_t address = 0x10000000 + (random() % 50000) * 16;
+    const auto found = model.find(address);
+    if (random() % 2 == 0) {
+      uint32_t stale = 0;
+      int64_t stale_birth = 0;
+      ASSERT_TRUE(table_.InsertBorn(address, 7, 0, ++now, &stale, &stale_birth));
+      ASSERT_EQ(stale, found == model.end() ? 0u : 7u);
+      ASSERT_EQ(stale_birth, found == model.end() ? 0 : found->second);
+      model[address] = now;
+    } else if (found != model.end()) {
+      int64_t birth = 0;
+      ASSERT_EQ(table_.RemoveBorn(address, random() % 2 == 0, &birth), 7u);
+      ASSERT_EQ(birth, found->second);
+      model.erase(found);
+    }
+  }
+  std::multiset<int64_t> expected, copied;
+  for (const auto& [address, birth] : model) expected.insert(birth);
+  for (uint32_t shard = 0; shard < LiveTable::kShards; ++shard) {
+    std::vector<LiveTable::Born> births(table_.SlotsOf(shard));
+    const uint64_t count = table_.CopyBirths(shard, births.data(), births.size());
+    ASSERT_LE(count, births.size());
+    EXPECT_EQ(table_.CopyBirths(shard, nullptr, 0), count);
+    for (uint64_t i = 0; i < count; ++i) {
+      EXPECT_EQ(births[i].bucket, 7u);
+      copied.insert(births[i].birth);
+    }
+  }
+  EXPECT_EQ(copied, expected);
 }
 
 TEST_F(LiveTableTest, OwnEntriesAreAlwaysFoundWhileOthersMoveThem) {

@@ -59,16 +59,16 @@ int main(int argc, char** argv) {
   CHECK(heapprof_profile_lookup("app.connections") != nullptr);
   CHECK(heapprof_profile_lookup("no such") == nullptr);
   heapprof_profile* all[16];
-  CHECK(heapprof::Profile::List(all, 16) == 10);
-  const char* names[] = {"allocs", "app.connections", "block", "growth",       "heap",
+  CHECK(heapprof::Profile::List(all, 16) == 11);
+  const char* names[] = {"allocs", "app.connections", "block", "growth",       "heap",   "lifetimes",
                          "memory", "mutex",           "peak",  "threadcreate", "threads"};
-  for (int i = 0; i < 10; ++i) CHECK(strcmp(heapprof_profile_name(all[i]), names[i]) == 0);
+  for (int i = 0; i < 11; ++i) CHECK(strcmp(heapprof_profile_name(all[i]), names[i]) == 0);
   CHECK(heapprof_profile_add(all[4], &argc, 0) == -EPERM);
   CHECK(heapprof_profile_add(all[1], &argc, -1) == -EINVAL);
   CHECK(heapprof_profile_add(nullptr, &argc, 0) == -EINVAL);
 
   MakeThreads();
-  CHECK(heapprof_profile_count(all[8]) == 3);
+  CHECK(heapprof_profile_count(all[9]) == 3);
   WriteTo(argv[1], "app.connections", heapprof::Format::kProto);
   WriteTo(argv[2], "app.connections", heapprof::Format::kText);
   WriteTo(argv[3], "threadcreate", heapprof::Format::kProto);

@@ -71,10 +71,12 @@ TEST_F(DumpReal, WritesTheOtherProfilesToo) {
   EXPECT_EQ(access((dir_ / "p.0001.heap.pb.gz").c_str(), F_OK), 0) << "keep_dumps is for heap dumps";
   EXPECT_THAT(RunCommand({"top", dir_ / "p.0001.peak.pb.gz"}).out, HasSubstr("inuse_space"));
   EXPECT_EQ(RunCommand({"growth", dir_ / "p.0002.growth.pb.gz"}).exit_status, 0);
+  EXPECT_EQ(RunCommand({"dump", "--profile", "lifetimes", Pid()}).out, dir_ / "p.0004.lifetimes.pb.gz\n");
   const Result unknown = RunCommand({"dump", "--profile", "goroutines", Pid()});
   EXPECT_EQ(unknown.exit_status, 2);
-  EXPECT_EQ(unknown.err,
-            "heapprof: there is no profile goroutines: it is heap, peak, growth, memory or threads\n");
+  EXPECT_EQ(
+      unknown.err,
+      "heapprof: there is no profile goroutines: it is heap, peak, growth, lifetimes, memory or threads\n");
   End();
 }
 

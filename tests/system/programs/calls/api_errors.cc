@@ -30,8 +30,8 @@ void Writes() {
   CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) == 0 && close(sockets[0]) == 0);
   CHECK(heapprof_write_profile(nullptr, 1, 0) == -EINVAL);
   for (const char* none : {"", "nope", "cpu", "heap2"}) CHECK(heapprof_write_profile(none, 1, 0) == -ENOENT);
-  for (const char* name :
-       {"heap", "allocs", "memory", "peak", "growth", "threadcreate", "threads", "block", "mutex"}) {
+  for (const char* name : {"heap", "allocs", "memory", "peak", "growth", "lifetimes", "threadcreate",
+                           "threads", "block", "mutex"}) {
     CHECK(heapprof_write_profile(name, 1, strcmp(name, "threads") == 0 ? 3 : 2) == -EINVAL);
     CHECK(heapprof_write_profile(name, 1, -1) == -EINVAL);
     for (int debug : {0, 1}) {

@@ -35,8 +35,8 @@ void WriteAll() {
   Dump();
   DumpBySignal();
   const int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-  for (const char* name :
-       {"heap", "allocs", "memory", "peak", "growth", "threadcreate", "threads", "block", "mutex"}) {
+  for (const char* name : {"heap", "allocs", "memory", "peak", "growth", "lifetimes", "threadcreate",
+                           "threads", "block", "mutex"}) {
     for (int debug : {0, 1}) CHECK(heapprof_write_profile(name, null, debug) == 0);
   }
   CHECK(heapprof_start_cpu_profile(null, 1000) == 0);
