@@ -21,6 +21,7 @@
 #include "alloc/entry/slow_path.h"
 #include "alloc/initial_stack.h"
 #include "alloc/mappings/mappings.h"
+#include "alloc/peers/gperftools_api.h"
 #include "alloc/slots/slots.h"
 #include "alloc/wrappers/children.h"
 #include "alloc/wrappers/fork.h"
@@ -36,6 +37,7 @@
 #include "leak/report/source_lines.h"
 #include "leak/search/roots.h"
 #include "profiles/live_options.h"
+#include "profiles/peers/gperftools.h"
 #include "profiles/peers/peers.h"
 #include "profiles/triggers.h"
 #include "profiles/write/heap_profile.h"
@@ -180,6 +182,18 @@ void ConfigureJemalloc(const InitialStack& start) {
   jemalloc_profiler::Configure(ProfilerSettings(keys));
 }
 
+void ConfigureGperftools(const InitialStack& start) {
+  if (start.secure) return;
+  const auto find = [&](const char* name) {
+    return const_cast<char*>(FindVariable(start.environment, name));
+  };
+  gperftools::Configure({find("HEAPPROFILE="), find("HEAP_PROFILE_ALLOCATION_INTERVAL="),
+                         find("HEAP_PROFILE_INUSE_INTERVAL="), find("HEAP_PROFILE_TIME_INTERVAL="),
+                         find("HEAPPROFILESIGNAL="), find("TCMALLOC_SAMPLE_PARAMETER="), find("CPUPROFILE="),
+                         find("CPUPROFILE_FREQUENCY="), find("CPUPROFILESIGNAL="),
+                         find("CPUPROFILE_REALTIME=")});
+}
+
 void PrintStatistics(void (*write)(void*, const char*), void* arg) {
   hpje_malloc_stats_print(write, arg, nullptr);
 }
@@ -189,6 +203,7 @@ void Start() {
   InitOptions(heapprof_default_options != nullptr ? heapprof_default_options() : nullptr, start.environment,
               start.secure);
   ConfigureJemalloc(start);
+  ConfigureGperftools(start);
   InitControls();
   void (*plain)(void*) = &::operator delete;
   void (*array)(void*) = &::operator delete[];
@@ -238,7 +253,7 @@ __attribute__((constructor)) void WhenLibcIsUp() {
   unwind::OpenUnwindTables();
   InstallTriggers();
   SetContentionSwitch(SetContentionInterval);
-  InstallPeers(leak::EndWithStatus);
+  InstallPeers(leak::EndWithStatus, gperftools::WantsCpuProfile() && HasOwnCpuProfiler());
   auto thread_data = reinterpret_cast<uintptr_t>(&hpje_je_tsd_tls);
   InitThreadDescriptors();
   ShowHeapPages();

@@ -27,14 +27,15 @@
 namespace heapprof {
 namespace {
 
-constexpr int kToFile = -1;
+constexpr int kToFile = -1, kToPeer = -2;
 
 // Taken with all signals blocked for each start and stop.
 OwnerLock<LockRank::kCpuProfile> g_lock;
 // Guarded by the lock.
 DumpMemory g_memory;
 int g_fd = kToFile;
-struct stat g_fd_file = {};  // what g_fd was when the profile began
+struct stat g_fd_file = {};         // what g_fd was when the profile began
+CpuProfileWriter g_peer = nullptr;  // of kToPeer
 uint64_t g_files_written = 0;
 bool g_taken_past_libc = false;  // of the profile that is being stopped
 
@@ -88,7 +89,7 @@ int WriteToFile(const cpu::CpuProfile& profile) {
 
 int Start(int fd, int hz) {
   struct stat file = {};
-  if (fd != kToFile && RawSyscall(SYS_fstat, fd, reinterpret_cast<long>(&file)) != 0) return -EBADF;
+  if (fd >= 0 && RawSyscall(SYS_fstat, fd, reinterpret_cast<long>(&file)) != 0) return -EBADF;
   int error = cpu::Start(hz);
   if (error != 0) return error;
   g_fd = fd;
@@ -99,7 +100,9 @@ int Start(int fd, int hz) {
 int Stop() {
   int result = 0;
   auto write = [](const cpu::CpuProfile& profile, void* result) {
-    int error = g_fd == kToFile ? WriteToFile(profile) : WriteTo(g_fd, profile);
+    int error = g_fd == kToFile   ? WriteToFile(profile)
+                : g_fd == kToPeer ? g_peer(profile, g_memory.workspace())
+                                  : WriteTo(g_fd, profile);
     CountDump(error);
     g_taken_past_libc = profile.signal_taken;
     *static_cast<int*>(result) = error;
@@ -117,7 +120,7 @@ int Stop() {
 // At exit nobody is left to stop a profile that goes to a descriptor. That may have been closed, and another
 // file may have its number now.
 int StopAtExit() {
-  if (g_fd == kToFile) return Stop();
+  if (g_fd < 0) return Stop();
   struct stat file = {};
   Text<160> line;
   line.Str("the CPU profile that descriptor ").Dec(g_fd).Str(" was to get is not written: ");
@@ -136,6 +139,7 @@ struct Work {
   int (*function)(const Work& work);
   int fd, hz;
   int result;
+  CpuProfileWriter peer = nullptr;
 
   static void Run(void* argument) {
     auto* work = static_cast<Work*>(argument);
@@ -190,6 +194,17 @@ int StartCpuProfile(int fd, int hz) {
   return Perform({[](const Work& work) { return Start(work.fd, work.hz); }, fd, hz, 0});
 }
 
+int StartCpuProfileFor(CpuProfileWriter write, int hz) {
+  Work work = {[](const Work& work) {
+                 const int error = Start(kToPeer, work.hz);
+                 if (error == 0) g_peer = work.peer;
+                 return error;
+               },
+               kToPeer, hz, 0};
+  work.peer = write;
+  return Perform(work);
+}
+
 int StopCpuProfile() {
   return Perform({[](const Work&) { return Stop(); }, kToFile, 0, 0});
 }
@@ -200,7 +215,7 @@ void CpuProfileLosesItsSignal(const char* what) {
   Say(line.Str(what).Str(": the CPU profile ends here"));
   Perform({[](const Work&) {
              cpu::Halt();
-             return g_fd == kToFile ? Stop() : 0;
+             return g_fd < 0 ? Stop() : 0;
            },
            kToFile, 0, 0});
 }

@@ -15,6 +15,14 @@ namespace heapprof {
 int StartCpuProfile(int fd, int hz);
 int StopCpuProfile();
 
+// For peers: the same, but the profile is handed to `write` when it is stopped, at exit at the latest. That
+// writes it, by means of 64 KiB at `workspace`, and returns 0 or -errno.
+namespace cpu {
+struct CpuProfile;
+}
+using CpuProfileWriter = int (*)(const cpu::CpuProfile& profile, void* workspace);
+int StartCpuProfileFor(CpuProfileWriter write, int hz);
+
 // Does what the options cpu_at_start and cpu_signal ask for. Called once, when libc can be called.
 void InstallCpuTriggers();
 // Stops the profile that runs and writes it; to a descriptor only if that is still the file that it was.

@@ -14,7 +14,7 @@ namespace {
 struct Span {
   const char* data;
   size_t size;
-  bool Is(const char* text) const { return strlen(text) == size && memcmp(text, data, size) == 0; }
+  bool Is(const char* text) const { return strncmp(text, data, size) == 0 && text[size] == '\0'; }
 };
 
 // Those that change what jemalloc's profiler records or how it counts, in a way that ours does not have.
@@ -52,8 +52,8 @@ void ReadProfilerKeys(const char* settings, ProfilerKeys* keys) {
   for (const char* at = settings; at != nullptr && *at != '\0';) {
     const char* end = strchr(at, ',');
     const size_t size = end != nullptr ? static_cast<size_t>(end - at) : strlen(at);
-    const auto* colon = static_cast<const char*>(memchr(at, ':', size));
-    if (colon != nullptr) {
+    const char* colon = strchr(at, ':');
+    if (colon != nullptr && colon < at + size) {
       const auto key_size = static_cast<size_t>(colon - at);
       TakePair({at, key_size}, {colon + 1, size - key_size - 1}, keys);
     }

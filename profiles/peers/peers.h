@@ -8,8 +8,9 @@
 
 namespace heapprof {
 
-// When libc can be called. `end` ends the process with a status at exit.
-void InstallPeers(void (*end)(int status));
+// When libc can be called. `end` ends the process with a status at exit. `has_own_cpu_profiler`: the program
+// has gperftools' libprofiler.
+void InstallPeers(void (*end)(int status), bool has_own_cpu_profiler);
 // What comes by itself is looked for from now on.
 void InstallPeerTriggers();
 void PeersAfterForkInChild();

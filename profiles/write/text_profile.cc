@@ -286,9 +286,13 @@ bool CopyFile(const char* path, TextStream* out) {
 
 }  // namespace
 
+void WriteMappings(TextStream* out) {
+  if (!CopyFile("/proc/self/maps", out)) CopyFile("/proc/thread-self/maps", out);
+}
+
 int WriteMappedLibraries(TextStream* out) {
   out->Str("\nMAPPED_LIBRARIES:\n");
-  if (!CopyFile("/proc/self/maps", out)) CopyFile("/proc/thread-self/maps", out);
+  WriteMappings(out);
   return out->Flush();
 }
 

@@ -53,6 +53,8 @@ int WriteHeapTextFrom(const HeapSource& source, ByteSink* sink, HeapTextWorkspac
 
 // The last part of all of them: the mappings, after a headline. Returns out->Flush().
 int WriteMappedLibraries(TextStream* out);
+// The lines alone.
+void WriteMappings(TextStream* out);
 
 // One line of a stack: "#", the return address, and as far as they are known the function and the file. With
 // `exact` it is of an address that is executed itself: return_address is one more.

@@ -23,12 +23,14 @@ void Free(const Blocks& blocks) {
 
 NOINLINE Blocks HoldBefore(size_t count, size_t size) {
   Blocks blocks;
+  blocks.reserve(count);
   for (size_t i = 0; i < count; ++i) blocks.push_back(malloc(size));
   return blocks;
 }
 
 NOINLINE Blocks HoldAfter(size_t count, size_t size) {
   Blocks blocks;
+  blocks.reserve(count);
   for (size_t i = 0; i < count; ++i) blocks.push_back(malloc(size));
   return blocks;
 }
