@@ -36,9 +36,8 @@ namespace {
 OwnerLock<LockRank::kDump> g_dump_lock;
 // What signals asked for, of SignalDump. Whoever holds the lock sees to it before or after letting go.
 std::atomic<uint32_t> g_signal_pending{0};
-// By the pattern. The other profiles have a count of their own, so that keep_dumps counts heap dumps only.
-uint64_t g_files_written HP_GUARDED_BY(g_dump_lock) = 0, g_other_files_written HP_GUARDED_BY(g_dump_lock) = 0;
-uint64_t g_files_removed HP_GUARDED_BY(g_dump_lock) = 0;  // the oldest, as keep_dumps has it
+// By the bit of SignalDump.
+NumberedFiles g_files[7] HP_GUARDED_BY(g_dump_lock) = {};
 std::atomic<uint64_t> g_keep_dumps{0};
 
 std::atomic<uint64_t> g_dumps{0}, g_failed_dumps{0};
@@ -62,24 +61,6 @@ struct FileDump {
     dump->result = dump->Write();
   }
 
-  // The newest keep_dumps of the files that this process has written by the pattern stay. What is gone
-  // already is no error; without %n there is one file only.
-  void RemoveOldest() HP_REQUIRES(g_dump_lock) {
-    const uint64_t keep = KeptDumps();
-    if (keep == 0) return;
-    Text<kPathCapacity> newest;
-    if (!ExpandPattern(GetOptions().output, g_files_written, ".heap.pb.gz", &newest)) return;
-    for (; g_files_removed + keep < g_files_written; ++g_files_removed) {
-      // Those of waits beside it.
-      for (const char* suffix : {".heap.pb.gz", ".block.pb.gz", ".mutex.pb.gz"}) {
-        Text<kPathCapacity> oldest;
-        if (!ExpandPattern(GetOptions().output, g_files_removed + 1, suffix, &oldest)) continue;
-        if (strcmp(oldest.data(), newest.data()) == 0) return;
-        RawUnlink(oldest.data());
-      }
-    }
-  }
-
   const char* ProfileName() const {
     return kind == SignalDump::kMemory      ? "memory"
            : kind == SignalDump::kPeak      ? "peak"
@@ -89,23 +70,27 @@ struct FileDump {
   }
 
   int Write() HP_REQUIRES(g_dump_lock) {
-    uint64_t& written = kind == SignalDump::kHeap ? g_files_written : g_other_files_written;
+    NumberedFiles& files = g_files[__builtin_ctz(static_cast<uint32_t>(kind))];
     Text<kPathCapacity> name;
+    Text<32> suffix;
+    suffix.Str(".").Str(ProfileName()).Str(".pb.gz");
     bool fits = true;
     if (path != nullptr) {
       fits = !name.Str(path).cut();
     } else {
-      Text<32> suffix;
-      suffix.Str(".").Str(ProfileName()).Str(".pb.gz");
-      fits = ExpandPattern(GetOptions().output, written + 1, suffix.data(), &name);
+      fits = ExpandPattern(GetOptions().output, files.written + 1, suffix.data(), &name);
     }
     DumpFile file;
     int error = fits ? file.Open(name.data()) : -ENAMETOOLONG;
     if (error == 0) error = file.Close(WriteTo(file.fd()));
     if (error == 0 && path == nullptr) {
-      if (kind == SignalDump::kHeap) WriteWaits();
-      ++written;  // a failure leaves no gap in the numbers
-      if (kind == SignalDump::kHeap) RemoveOldest();
+      ++files.written;  // a failure leaves no gap in the numbers
+      if (kind == SignalDump::kHeap) {
+        WriteWaits(files.written);
+        RemoveOldest(KeptDumps(), {suffix.data(), ".block.pb.gz", ".mutex.pb.gz"}, &files);
+      } else {
+        RemoveOldest(KeptDumps(), {suffix.data()}, &files);
+      }
     }
     if (error != 0) {
       Text<kPathCapacity + 128> line;
@@ -130,14 +115,14 @@ struct FileDump {
   }
 
   // Beside the heap's, with the same number, if waits are or were recorded.
-  void WriteWaits() HP_REQUIRES(g_dump_lock) {
+  void WriteWaits(uint64_t number) HP_REQUIRES(g_dump_lock) {
     for (const char* name : {"block", "mutex"}) {
       const NamedProfile* profile = ProcessProfiles().Lookup(name);
       if (contention::Interval() == 0 && ProfileCount(*profile) == 0) continue;
       Text<32> suffix;
       suffix.Str(".").Str(name).Str(".pb.gz");
       Text<kPathCapacity> file_name;
-      const bool fits = ExpandPattern(GetOptions().output, g_files_written + 1, suffix.data(), &file_name);
+      const bool fits = ExpandPattern(GetOptions().output, number, suffix.data(), &file_name);
       DumpFile file;
       int error = fits ? file.Open(file_name.data()) : -ENAMETOOLONG;
       if (error == 0) {
@@ -338,8 +323,7 @@ void DumpsAfterForkInChild() HP_NOT_ANALYSED {
   g_dump_lock.ResetAfterFork();
   g_signal_pending.store(0, std::memory_order_relaxed);
   g_memory.GiveBack();  // a dump that another thread of the parent had under way left it half used
-  g_files_written = g_files_removed = 0;
-  g_other_files_written = 0;
+  for (NumberedFiles& files : g_files) files = {};
   ThreadDumpsAfterForkInChild();
 }
 

@@ -53,6 +53,19 @@ bool ExpandPattern(const char* pattern, uint64_t number, const char* suffix, Tex
   return !name->cut();
 }
 
+void RemoveOldest(uint64_t keep, std::initializer_list<const char*> suffixes, NumberedFiles* files) {
+  if (keep == 0) return;
+  for (; files->removed + keep < files->written; ++files->removed) {
+    for (const char* suffix : suffixes) {
+      Text<kPathCapacity> newest, oldest;
+      if (!ExpandPattern(GetOptions().output, files->written, suffix, &newest)) return;
+      if (!ExpandPattern(GetOptions().output, files->removed + 1, suffix, &oldest)) continue;
+      if (strcmp(oldest.data(), newest.data()) == 0) return;
+      RawUnlink(oldest.data());
+    }
+  }
+}
+
 int DumpFile::Open(const char* path) {
   path_ = path;
   constexpr int kFlags = O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;

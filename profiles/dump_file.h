@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#include <initializer_list>
+
 #include "base/options.h"
 #include "base/text.h"
 
@@ -19,6 +21,15 @@ void KeepProgramName();
 // Puts the pattern's fields in: %p the pid, %n `number` with four digits or more, %e the program's name, %% a
 // percent sign; then appends `suffix` (".heap.pb.gz"). False: the name does not fit.
 bool ExpandPattern(const char* pattern, uint64_t number, const char* suffix, TextWriter* name);
+
+// The files of one kind that this process has written by the pattern: numbers 1..written, of which
+// 1..removed are gone.
+struct NumberedFiles {
+  uint64_t written, removed;
+};
+// Removes the oldest, so that the newest `keep` stay; 0: all do. A number may have several files. What is
+// gone already is no error; without %n there is one file only.
+void RemoveOldest(uint64_t keep, std::initializer_list<const char*> suffixes, NumberedFiles* files);
 
 // A file under a temporary name in the same folder as `path`; it takes its name when it is complete. A path
 // that names a device is written to as it is. What stands at `path` (an older dump, a planted link) is

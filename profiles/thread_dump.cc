@@ -11,6 +11,7 @@
 #include "base/system/kept_stderr.h"
 #include "base/system/raw_syscall.h"
 #include "base/text.h"
+#include "profiles/dump.h"
 #include "profiles/dump_file.h"
 #include "profiles/threads/thread_proto.h"
 #include "profiles/threads/thread_text.h"
@@ -21,7 +22,7 @@ namespace {
 
 // Guarded by the dump lock.
 ThreadList g_list;
-uint64_t g_files_written = 0;
+NumberedFiles g_files = {};
 
 union Workspace {
   CountProtoWorkspace proto;
@@ -57,12 +58,13 @@ int AppendToLog(const OwnStack& own, void* workspace) {
 
 int WriteFile(const OwnStack& own, int debug, const char* suffix, void* workspace) {
   Text<kPathCapacity> name;
-  const bool fits = ExpandPattern(GetOptions().output, g_files_written + 1, suffix, &name);
+  const bool fits = ExpandPattern(GetOptions().output, g_files.written + 1, suffix, &name);
   DumpFile file;
   int error = fits ? file.Open(name.data()) : -ENAMETOOLONG;
   if (error == 0) error = file.Close(WriteThreads(own, debug, file.fd(), workspace));
   if (error != 0) return SayFailed(error, name.data());
-  ++g_files_written;
+  ++g_files.written;
+  RemoveOldest(KeptDumps(), {".threads.txt", ".threads.pb.gz"}, &g_files);
   if (GetOptions().verbose) {
     Text<kPathCapacity + 128> line;
     Say(line.Str("wrote ").Str(name.data()));
@@ -101,7 +103,7 @@ int DumpThreadFile(const OwnStack& own, void* workspace) {
 
 void ThreadDumpsAfterForkInChild() {
   g_list.ForgetAfterFork();
-  g_files_written = 0;
+  g_files = {};
 }
 
 }  // namespace heapprof

@@ -66,17 +66,34 @@ TEST_F(DumpReal, WritesTheOtherProfilesToo) {
   const Result heap = RunCommand({"dump", Pid()});
   EXPECT_EQ(heap.out, dir_ / "p.0001.heap.pb.gz\n") << heap.Describe();
   EXPECT_EQ(RunCommand({"dump", "--profile", "peak", Pid()}).out, dir_ / "p.0001.peak.pb.gz\n");
-  EXPECT_EQ(RunCommand({"dump", "--profile", "growth", Pid()}).out, dir_ / "p.0002.growth.pb.gz\n");
+  EXPECT_EQ(RunCommand({"dump", "--profile", "growth", Pid()}).out, dir_ / "p.0001.growth.pb.gz\n");
   EXPECT_EQ(RunCommand({"memory", Pid()}).exit_status, 0);
-  EXPECT_EQ(access((dir_ / "p.0001.heap.pb.gz").c_str(), F_OK), 0) << "keep_dumps is for heap dumps";
+  EXPECT_EQ(access((dir_ / "p.0001.heap.pb.gz").c_str(), F_OK), 0) << "each kind is counted for itself";
   EXPECT_THAT(RunCommand({"top", dir_ / "p.0001.peak.pb.gz"}).out, HasSubstr("inuse_space"));
-  EXPECT_EQ(RunCommand({"growth", dir_ / "p.0002.growth.pb.gz"}).exit_status, 0);
-  EXPECT_EQ(RunCommand({"dump", "--profile", "lifetimes", Pid()}).out, dir_ / "p.0004.lifetimes.pb.gz\n");
+  EXPECT_EQ(RunCommand({"growth", dir_ / "p.0001.growth.pb.gz"}).exit_status, 0);
+  EXPECT_EQ(RunCommand({"dump", "--profile", "lifetimes", Pid()}).out, dir_ / "p.0001.lifetimes.pb.gz\n");
   const Result unknown = RunCommand({"dump", "--profile", "goroutines", Pid()});
   EXPECT_EQ(unknown.exit_status, 2);
   EXPECT_EQ(
       unknown.err,
       "heapprof: there is no profile goroutines: it is heap, peak, growth, lifetimes, memory or threads\n");
+  End();
+}
+
+TEST_F(DumpReal, TheNewestOfEachKindAreKept) {
+  Start({PROGRAMS_DIR "/dump_subject"}, "output=p.%n:keep_dumps=2", true, "ready");
+  for (const char* kind : {"heap", "peak", "growth", "memory", "threads"}) {
+    for (const char* number : {"1", "2", "3"}) {
+      const std::string file = dir_ / ("p.000" + std::string(number) + "." + kind + ".pb.gz");
+      EXPECT_EQ(RunCommand({"dump", "--profile", kind, Pid()}).out, file + "\n");
+    }
+  }
+  for (const char* kind : {"heap", "peak", "growth", "memory", "threads"}) {
+    const std::string end = "." + std::string(kind) + ".pb.gz";
+    EXPECT_NE(access((dir_ / ("p.0001" + end)).c_str(), F_OK), 0) << kind;
+    EXPECT_EQ(access((dir_ / ("p.0002" + end)).c_str(), F_OK), 0) << kind;
+    EXPECT_EQ(access((dir_ / ("p.0003" + end)).c_str(), F_OK), 0) << kind;
+  }
   End();
 }
 
