@@ -166,7 +166,15 @@ class ProtoWriter {
   void WriteComments() {
     WriteProcessComments(&builder_);
     const ProcessMemory& process = report_.state().process();
-    WriteComment("vm-rss", process.resident, &builder_);
+    if (process.resident == 0) {
+      WriteComment("vm-rss", "not known, as /proc/self/status cannot be read", &builder_);
+    } else {
+      WriteComment("vm-rss", process.resident, &builder_);
+    }
+    if (report_.counted_above() != 0) WriteComment("counted-above-rss", report_.counted_above(), &builder_);
+    if (!report_.state().heap_known()) {
+      WriteComment("heap", "a row alone, as jemalloc's records are not laid out as known", &builder_);
+    }
     WriteComment("vm-size", process.size, &builder_);
     WriteComment("rss-anonymous", process.anonymous, &builder_);
     WriteComment("rss-file", process.file, &builder_);

@@ -12,8 +12,9 @@ uint64_t Missing(uint64_t whole, uint64_t part) { return whole > part ? whole - 
 
 }  // namespace
 
-int MemoryReport::Collect(const HeapSource& source, ResidentPages::Source best) {
-  if (const int error = state_.Collect(best)) return error;
+int MemoryReport::Collect(const HeapSource& source, ResidentPages::Source best,
+                          bool (*read)(ProcessMemory*)) {
+  if (const int error = state_.Collect(best, read)) return error;
   MemoryRows* rows = state_.rows();
   ShareBytes given;
   if (const HeapView* view = GetHeapView()) {
@@ -28,7 +29,9 @@ int MemoryReport::Collect(const HeapSource& source, ResidentPages::Source best) 
     given = shares_.total();
   }
   const ProcessMemory& process = state_.process();
-  not_explained_ = Missing(process.resident, rows->Resident() + static_cast<uint64_t>(given.resident));
+  const uint64_t counted = rows->Resident() + static_cast<uint64_t>(given.resident);
+  not_explained_ = Missing(process.resident, counted);
+  if (process.resident != 0) counted_above_ = Missing(counted, process.resident);
   const uint64_t mapped = Missing(process.size, rows->Mapped() + static_cast<uint64_t>(given.mapped));
   rows->Add(cause::kNotExplained, "", "", mapped, not_explained_);
   return 0;

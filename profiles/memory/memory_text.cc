@@ -18,6 +18,11 @@ struct Line {
   const char* names[MemoryRow::kNames];
   int depth;
   uint64_t resident, mapped;
+  // What stands above it, and itself: how much each has, and which of them it is.
+  struct {
+    uint64_t resident;
+    size_t number;
+  } path[MemoryRow::kNames];
 };
 
 // Of lines that are told apart at all levels; rows and the two sums of the stacks.
@@ -67,7 +72,7 @@ class Lines {
   }
   void AddAll(const char* const* names, uint64_t resident, uint64_t mapped) {
     for (int depth = 1; depth <= MemoryRow::kNames && names[depth - 1] != nullptr; ++depth) {
-      Line line = {{}, depth, resident, mapped};
+      Line line = {{}, depth, resident, mapped, {}};
       for (int k = 0; k < depth; ++k) line.names[k] = names[k];
       lines_[count_++] = line;
     }
@@ -91,24 +96,20 @@ class Lines {
       }
     }
     count_ = kept;
-    SortLevel(0, count_, 1);
-  }
-  // The lines [from, to) are trees of this depth, one behind the other.
-  void SortLevel(size_t from, size_t to, int depth) {
-    // Few trees have many rows, and the rows stand in order: the largest of the rest is moved to the front.
-    for (size_t at = from; at < to; at = TreeEnd(at, to)) {
-      size_t best = at;
-      for (size_t i = at; i < to; i = TreeEnd(i, to)) {
-        if (lines_[i].resident > lines_[best].resident) best = i;
-      }
-      std::rotate(lines_ + at, lines_ + best, lines_ + TreeEnd(best, to));
-      if (depth < MemoryRow::kNames) SortLevel(at + 1, TreeEnd(at, to), depth + 1);
+    size_t above[MemoryRow::kNames] = {};
+    for (size_t i = 0; i < count_; ++i) {
+      above[lines_[i].depth - 1] = i;
+      for (int k = 0; k < lines_[i].depth; ++k) lines_[i].path[k] = {lines_[above[k]].resident, above[k]};
     }
+    std::sort(lines_, lines_ + count_, IsBefore);
   }
-  size_t TreeEnd(size_t at, size_t to) const {
-    size_t end = at + 1;
-    while (end < to && lines_[end].depth > lines_[at].depth) ++end;
-    return end;
+  static bool IsBefore(const Line& a, const Line& b) {
+    for (int k = 0; k < a.depth && k < b.depth; ++k) {
+      if (a.path[k].number == b.path[k].number) continue;
+      if (a.path[k].resident != b.path[k].resident) return a.path[k].resident > b.path[k].resident;
+      return a.path[k].number < b.path[k].number;
+    }
+    return a.depth < b.depth;
   }
 
   Line* lines_ = nullptr;
@@ -246,10 +247,17 @@ int WriteMemoryText(const MemoryReport& report, const HeapSource& source, ByteSi
   Lines lines;
   if (!lines.Collect(report)) return -ENOMEM;
   out.Str("memory of ").UDec(static_cast<uint64_t>(RawGetPid()));
-  out.Str(": RSS ").UDec(report.resident()).Str(", in bytes\n");
+  if (report.resident() != 0) {
+    out.Str(": RSS ").UDec(report.resident()).Str(", in bytes\n");
+  } else {
+    out.Str(": RSS not known, in bytes\n");
+  }
   out.Str("      resident    share          mapped\n");
   for (const Line& line : lines) WriteLine(line, report.resident(), &out);
   out.Str("# [kernel: page tables] ").UDec(report.state().process().page_tables).Str(", in no RSS\n");
+  if (report.counted_above() != 0) {
+    out.Str("# counted above RSS ").UDec(report.counted_above()).Str("\n");
+  }
   out.Str("# swapped out ").UDec(report.state().process().swapped).Str("\n");
   if (source.Interval() != 1) out.Str("# the stacks, and what rounding adds, are estimated from samples\n");
   out.Str("\nstacks of [live blocks] with their [rounding to size classes]: resident: mapped\n");

@@ -34,9 +34,8 @@ bool ParseArea(const char* line, Area* area) {
 
 }  // namespace
 
-int ForEachArea(char* text, void (*visit)(void* context, const Area& area), void* context) {
-  // Once the main thread has ended /proc/self is empty, while thread-self still answers.
-  const int fd = RawOpen("/proc/thread-self/maps", O_RDONLY | O_CLOEXEC, 0);
+int ForEachLine(const char* path, char* text, void (*visit)(void* context, const char* line), void* context) {
+  const int fd = RawOpen(path, O_RDONLY | O_CLOEXEC, 0);
   if (fd < 0) return fd;
   int error = 0;
   size_t held = 0;
@@ -50,8 +49,7 @@ int ForEachArea(char* text, void (*visit)(void* context, const Area& area), void
     char* line = text;
     while (auto* end = static_cast<char*>(memchr(line, '\n', held - static_cast<size_t>(line - text)))) {
       *end = '\0';
-      Area area;
-      if (ParseArea(line, &area)) visit(context, area);
+      visit(context, line);
       any = true;
       line = end + 1;
     }
@@ -63,17 +61,36 @@ int ForEachArea(char* text, void (*visit)(void* context, const Area& area), void
   return error != 0 || any ? error : -ENODATA;
 }
 
+int ForEachArea(char* text, void (*visit)(void* context, const Area& area), void* context) {
+  struct Visitor {
+    void (*visit)(void* context, const Area& area);
+    void* context;
+  } visitor = {visit, context};
+  // Once the main thread has ended /proc/self is empty, while thread-self still answers.
+  return ForEachLine(
+      "/proc/thread-self/maps", text,
+      [](void* of, const char* line) {
+        Area area;
+        const auto* to = static_cast<const Visitor*>(of);
+        if (ParseArea(line, &area)) to->visit(to->context, area);
+      },
+      &visitor);
+}
+
 namespace {
 
-// The number behind "\nKey:", in bytes; 0: there is none.
-uint64_t KibibytesOf(const char* text, const char* key) {
-  const char* at = strstr(text, key);
-  if (at == nullptr) return 0;
-  at += strlen(key);
+// The number of KiB there, in bytes.
+uint64_t ReadKibibytes(const char* at) {
   while (*at == ' ' || *at == '\t') ++at;
   uint64_t value = 0;
   for (; *at >= '0' && *at <= '9'; ++at) value = value * 10 + static_cast<uint64_t>(*at - '0');
   return value << 10;
+}
+
+// Behind "\nKey:"; 0: there is none.
+uint64_t KibibytesOf(const char* text, const char* key) {
+  const char* at = strstr(text, key);
+  return at == nullptr ? 0 : ReadKibibytes(at + strlen(key));
 }
 
 }  // namespace
@@ -91,6 +108,40 @@ bool ReadProcessMemory(ProcessMemory* memory) {
              KibibytesOf(text, "\nRssShmem:"), KibibytesOf(text, "\nVmSwap:"),
              KibibytesOf(text, "\nVmPTE:")};
   return memory->resident != 0;
+}
+
+void LargeAreas::Read(uintptr_t least, char* text) {
+  least_ = least;
+  count_ = 0;
+  is_large_ = false;
+  ForEachLine(
+      "/proc/thread-self/smaps", text,
+      [](void* self, const char* line) { static_cast<LargeAreas*>(self)->Take(line); }, this);
+}
+
+// Lines of an area follow that which begins as in maps.
+void LargeAreas::Take(const char* line) {
+  if (line[0] < 'A' || line[0] > 'Z') {
+    Area area;
+    if (!ParseArea(line, &area)) return;
+    is_large_ = area.end - area.start >= least_ && count_ < kMost;
+    if (is_large_) areas_[count_++] = {area.start, area.end, 0, 0};
+    return;
+  }
+  if (!is_large_) return;
+  constexpr char kResident[] = "Rss:", kOwn[] = "Anonymous:";
+  if (strncmp(line, kResident, sizeof(kResident) - 1) == 0) {
+    areas_[count_ - 1].resident = ReadKibibytes(line + sizeof(kResident) - 1);
+  } else if (strncmp(line, kOwn, sizeof(kOwn) - 1) == 0) {
+    areas_[count_ - 1].own = ReadKibibytes(line + sizeof(kOwn) - 1);
+  }
+}
+
+const LargeAreas::Resident* LargeAreas::Find(uintptr_t start, uintptr_t end) const {
+  for (size_t i = 0; i < count_; ++i) {
+    if (areas_[i].start == start && areas_[i].end == end) return &areas_[i];
+  }
+  return nullptr;
 }
 
 }  // namespace heapprof

@@ -272,7 +272,7 @@ void MemoryState::Correct() {
   if (counted > process_.resident) rows_.TakeDoubtful(counted - process_.resident);
 }
 
-int MemoryState::Collect(ResidentPages::Source best) {
+int MemoryState::Collect(ResidentPages::Source best, bool (*read)(ProcessMemory*)) {
   if (!rows_.Init() || !pages_.Open(best) || !heap_.Init(HeapBuckets().count()) ||
       !owners_.Collect(&rows_, &cached_) || !ReadRanges()) {
     return -ENOMEM;
@@ -283,8 +283,11 @@ int MemoryState::Collect(ResidentPages::Source best) {
   if (error != 0) return error;
   AddHeapRows();
   AddOwnTables();
-  ReadProcessMemory(&process_);
-  Correct();
+  if (read(&process_)) {
+    Correct();
+  } else {
+    process_ = {};
+  }
   return 0;
 }
 

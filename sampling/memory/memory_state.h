@@ -33,12 +33,14 @@ class MemoryState {
   MemoryState(const MemoryState&) = delete;
   MemoryState& operator=(const MemoryState&) = delete;
 
-  // `best`: where resident pages are asked for first. 0, or -errno.
-  int Collect(ResidentPages::Source best = ResidentPages::Source::kScan);
+  // `best`: where resident pages are asked for first; `read`: what tells the kernel's sums. 0, or -errno.
+  int Collect(ResidentPages::Source best = ResidentPages::Source::kScan,
+              bool (*read)(ProcessMemory*) = ReadProcessMemory);
 
   MemoryRows* rows() { return &rows_; }
   const MemoryRows& rows() const { return rows_; }
   const HeapAccount& heap() const { return heap_; }
+  // All 0 where they cannot be read.
   const ProcessMemory& process() const { return process_; }
   ResidentPages::Source source() const { return pages_.source(); }
   MappedBy mapped_by() const { return mapped_by_; }

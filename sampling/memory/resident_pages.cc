@@ -30,6 +30,8 @@ constexpr unsigned long kPageMapScan = _IOWR('f', 16, ScanArguments);
 constexpr uint64_t kEntryPresent = uint64_t{1} << 63, kEntryOfFile = uint64_t{1} << 61,
                    kEntryExclusive = uint64_t{1} << 56;
 
+uint64_t AtLeastNothing(uint64_t whole, uint64_t part) { return whole > part ? whole - part : 0; }
+
 }  // namespace
 
 ResidentPages::~ResidentPages() {
@@ -61,6 +63,16 @@ void ResidentPages::Begin(uintptr_t start, uintptr_t end, bool of_file) {
   end_ = end;
   of_file_ = of_file;
   runs_ = next_run_ = 0;
+  is_sum_known_ = false;
+  if (source_ == Source::kScan || end - start < kLarge) return;
+  if (!large_read_) buffers_->large.Read(kLarge, buffers_->text);
+  large_read_ = true;
+  if (const LargeAreas::Resident* area = buffers_->large.Find(start, end)) {
+    is_sum_known_ = true;
+    sum_ = {};
+    sum_.own = area->own;
+    sum_.file = AtLeastNothing(area->resident, area->own);
+  }
 }
 
 // Runs that are present and not the page of zeros.
@@ -141,8 +153,29 @@ void ResidentPages::Fill() {
 }
 
 ResidentBytes ResidentPages::Take(uintptr_t end) {
-  ResidentBytes sum;
   end = std::min(end, end_);
+  if (!is_sum_known_) return TakePages(end);
+  ResidentBytes taken;
+  if (end - std::min(at_, end) >= kLarge && end_ - end < kLarge) {
+    // All but what is behind it.
+    const uintptr_t whole_end = end_;
+    at_ = known_end_ = end;
+    runs_ = next_run_ = 0;
+    const ResidentBytes rest = TakePages(whole_end);
+    taken.own = AtLeastNothing(sum_.own, rest.own);
+    taken.file = AtLeastNothing(sum_.file, rest.file);
+    at_ = known_end_ = end;
+    runs_ = next_run_ = 0;
+  } else {
+    taken = TakePages(end);
+  }
+  sum_.own = AtLeastNothing(sum_.own, taken.own);
+  sum_.file = AtLeastNothing(sum_.file, taken.file);
+  return taken;
+}
+
+ResidentBytes ResidentPages::TakePages(uintptr_t end) {
+  ResidentBytes sum;
   while (at_ < end) {
     if (at_ >= known_end_) Fill();
     const uintptr_t stop = std::min(end, known_end_);

@@ -7,12 +7,16 @@
 // - /proc/self/pagemap, 64 bits a page; the page of zeros looks like one that is shared with a child.
 // - mincore(2), where neither may be read (a program that gave up privileges): of files it tells what is in
 //   the page cache, whether this process has it or not.
+// The latter two look at each page; where an area is very large its sum comes from /proc/self/smaps, and only
+// the rest of what was asked for is looked at.
 // Thread-safety: an object belongs to one reader. Signal-safety: yes. Allocates: mmap only.
 #ifndef HEAPPROF_SAMPLING_MEMORY_RESIDENT_PAGES_H_
 #define HEAPPROF_SAMPLING_MEMORY_RESIDENT_PAGES_H_
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "sampling/memory/areas.h"
 
 namespace heapprof {
 
@@ -60,9 +64,13 @@ class ResidentPages {
     Run runs[kRuns];
     uint64_t entries[kPagesAtOnce];
     uint8_t core[kPagesAtOnce];
+    LargeAreas large;
+    char text[kAreaTextBytes];
   };
+  static constexpr uintptr_t kLarge = uintptr_t{4} << 30;
 
   void Fill();
+  ResidentBytes TakePages(uintptr_t end);
   bool Scan(uintptr_t end);
   bool ReadPageMap(size_t pages);
   void AskCore(size_t pages);
@@ -73,6 +81,9 @@ class ResidentPages {
   Source source_ = Source::kCore;
   uintptr_t at_ = 0, end_ = 0;
   bool of_file_ = false;
+  // Of [at_, end_), where it is known as a whole.
+  bool is_sum_known_ = false, large_read_ = false;
+  ResidentBytes sum_;
   // What runs_ tells of ends here.
   uintptr_t known_end_ = 0;
   size_t runs_ = 0, next_run_ = 0;

@@ -2,11 +2,15 @@
 // Whatever tells of resident pages, the sums of memory of a known shape are the same.
 #include "sampling/memory/memory_state.h"
 
+#include <elf.h>
 #include <gtest/gtest.h>
+#include <link.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -141,6 +145,62 @@ TEST_P(MemoryStateFrom, TellsTheLibrarysImageFromItsNeighbours) {
   EXPECT_NEAR(static_cast<double>(Of(rows(*before), cause::kMapped).resident) -
                   static_cast<double>(Of(rows(*state), cause::kMapped).resident),
               kPart, 256 << 10);
+}
+
+// As runtimes reserve it, and sanitizers. Page by page this takes minutes.
+TEST_P(MemoryStateFrom, LooksIntoTerabytesThatAreReserved) {
+  constexpr size_t kReserved = size_t{16} << 40, kSparse = size_t{4} << 40;
+  const auto before = Collect();
+  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  void* reserved = mmap(nullptr, kReserved, PROT_NONE, kFlags, -1, 0);
+  void* sparse = mmap(nullptr, kSparse, PROT_READ | PROT_WRITE, kFlags, -1, 0);
+  if (reserved == MAP_FAILED || sparse == MAP_FAILED) GTEST_SKIP() << "no terabytes may be reserved here";
+  madvise(sparse, kSparse, MADV_NOHUGEPAGE);
+  for (size_t i = 0; i < 256; ++i) static_cast<char*>(sparse)[i * (kSparse / 256)] = 1;
+  const auto begin = std::chrono::steady_clock::now();
+  const auto state = Collect();
+  const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  munmap(reserved, kReserved);
+  munmap(sparse, kSparse);
+  EXPECT_LT(seconds, 5);
+  EXPECT_NEAR(static_cast<double>(Of(rows(*state), cause::kMapped).resident) -
+                  static_cast<double>(Of(rows(*before), cause::kMapped).resident),
+              256 * 4096, 128 << 10);
+}
+
+// The kernel joins what is mapped behind the variables of an image to them: one page of a file, two of
+// variables that begin as zeros.
+TEST_P(MemoryStateFrom, TellsWhereTheVariablesOfAnImageEnd) {
+  constexpr size_t kPage = 4096, kBehind = 4 * kMiB;
+  ElfW(Ehdr) header = {};
+  memcpy(header.e_ident, ELFMAG, SELFMAG);
+  header.e_phoff = sizeof(header);
+  header.e_phentsize = sizeof(ElfW(Phdr));
+  header.e_phnum = 1;
+  ElfW(Phdr) segment = {};
+  segment.p_type = PT_LOAD;
+  segment.p_filesz = kPage;
+  segment.p_memsz = 3 * kPage;
+  char path[] = "/tmp/heapprof_image_XXXXXX";
+  const int fd = mkstemp(path);
+  ASSERT_GE(fd, 0);
+  ASSERT_EQ(write(fd, &header, sizeof(header)), static_cast<ssize_t>(sizeof(header)));
+  ASSERT_EQ(write(fd, &segment, sizeof(segment)), static_cast<ssize_t>(sizeof(segment)));
+  ASSERT_EQ(ftruncate(fd, kPage), 0);
+  constexpr int kAnonymous = MAP_PRIVATE | MAP_ANONYMOUS, kAccess = PROT_READ | PROT_WRITE;
+  auto* at = static_cast<char*>(mmap(nullptr, 3 * kPage + kBehind, PROT_NONE, kAnonymous, -1, 0));
+  ASSERT_NE(at, MAP_FAILED);
+  ASSERT_EQ(mmap(at, kPage, kAccess, MAP_PRIVATE | MAP_FIXED, fd, 0), at);
+  ASSERT_EQ(mmap(at + kPage, 2 * kPage, kAccess, kAnonymous | MAP_FIXED, -1, 0), at + kPage);
+  ASSERT_EQ(mmap(at + 3 * kPage, kBehind, kAccess, kAnonymous | MAP_FIXED, -1, 0), at + 3 * kPage);
+  madvise(at, 3 * kPage + kBehind, MADV_NOHUGEPAGE);
+  memset(at + kPage, 1, 2 * kPage + kBehind);
+  const auto state = Collect();
+  munmap(at, 3 * kPage + kBehind);
+  close(fd);
+  unlink(path);
+  EXPECT_EQ(Of(rows(*state), cause::kFiles, path, "[data]").mapped, 3 * kPage);
+  EXPECT_GE(Of(rows(*state), cause::kMapped).resident, kBehind);
 }
 
 INSTANTIATE_TEST_SUITE_P(Sources, MemoryStateFrom,

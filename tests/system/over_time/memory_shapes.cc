@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Programs whose memory is known by cause: memory_shapes SHAPE FILE writes the profile `memory` to FILE.
+#include <errno.h>
 #include <fcntl.h>
 #include <heapprof/heapprof.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -155,6 +161,27 @@ int GivenStack() {
   return result;
 }
 
+// Filters as sandboxes have them: one way to ask for pages after the other is refused.
+int Filtered() {
+  constexpr int kRefused[] = {SYS_ioctl, SYS_pread64};
+  Map(8 * kMiB)[0] = 1;
+  const std::vector<char*> small = AllocateSmall(100'000);
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return 1;
+  for (int i = 0; i < 2; ++i) {
+    sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<uint32_t>(kRefused[i]), 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0) return 1;
+    const int result = Write((std::string(g_path) + std::to_string(i)).c_str());
+    if (result != 0) return result;
+  }
+  return small.empty() ? 1 : Write(g_path);
+}
+
 volatile sig_atomic_t g_result = 1;
 void Handler(int) { g_result = Write(g_path); }
 // A timer's signal comes wherever the allocator is.
@@ -209,6 +236,7 @@ int main(int argc, char** argv) {
                      : shape == "given"       ? GivenStack()
                      : shape == "handler"     ? InHandler()
                      : shape == "child"       ? Child()
+                     : shape == "filtered"    ? Filtered()
                      : shape == "text"        ? Text()
                                               : 2;
   if (result == 0) puts("OK");

@@ -94,6 +94,24 @@ TEST_F(Memory, IsWrittenInAChildOfFork) {
   EXPECT_GT(MiB(profile.In({"[heap]", "[live blocks]"}, "AllocateSmall").resident), 7);
 }
 
+TEST_F(Memory, UnderAFilterAsksInTheNextWay) {
+  const char* const ways[] = {"pagemap", "mincore"};
+  Run("filtered");
+  for (int i = 0; i < 2; ++i) {
+    const MemoryProfile profile(ReadFile(dir_ / ("memory" + std::to_string(i))));
+    profile.ExpectWhole();
+    EXPECT_NE(profile.Comments().find(std::string("resident-pages-from: ") + ways[i] + "\n"),
+              std::string::npos)
+        << profile.Comments();
+    EXPECT_GT(MiB(profile.In({"[heap]", "[live blocks]"}, "AllocateSmall").resident), 7);
+  }
+}
+
+TEST_F(Memory, WithoutMemoryForStacksTheSumsStay) {
+  const MemoryProfile profile = Run("blocks", "1:metadata_limit=1m");
+  EXPECT_GT(MiB(profile.Of({"[heap]", "[live blocks]"}).resident), 50);
+}
+
 TEST_F(Memory, IsShownByTheCommand) {
   Run("blocks");
   const Result shown = RunProgram({{HEAPPROF_COMMAND, "memory", dir_ / "memory"}, {}, "", 60, nullptr});
