@@ -66,7 +66,7 @@ _heapprof() {
     run) options=$run ;;
     dump) options='--profile --timeout --output --signal --force' ;;
     threads) options='--group --json --keep --timeout --no-symbolize --debug-path --no-debuginfod --max-size' ;;
-    memory) options='--limit --unfold --keep --timeout --no-symbolize --debug-path --no-debuginfod --max-size' ;;
+    memory) options='--json --limit --unfold --keep --timeout --no-symbolize --debug-path --no-debuginfod --max-size' ;;
     check) options='--suppressions --live --log --exitcode --output --children --library' ;;
     top) options="$view $names --color --limit --cum" ;;
     tree) options="$view $names --color --limit --min-percent" ;;

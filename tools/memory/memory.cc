@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <memory>
 
@@ -29,6 +30,7 @@ struct MemoryRequest {
   AskedProfile asked;
   size_t limit = 8;
   bool unfold = false;
+  bool json = false;
 };
 
 // A cause with what it consists of. Below the causes come the functions that allocated, the leaves of stacks
@@ -109,23 +111,66 @@ void PrintRow(const std::string& name, const Node& node, const Node& whole, size
               std::string(2 * depth, ' ').c_str(), Fitting(name, depth).c_str());
 }
 
-void PrintParts(const Node& node, const Node& whole, size_t depth, size_t limit) {
+// The parts of a cause that are shown, those with the most resident bytes first, and the sum of the rest.
+struct ShownParts {
   std::vector<std::pair<std::string, const Node*>> parts;
-  for (const auto& [name, part] : node.parts) parts.emplace_back(name, &part);
-  std::stable_sort(parts.begin(), parts.end(),
-                   [](const auto& a, const auto& b) { return a.second->resident > b.second->resident; });
-  const size_t shown = depth == 0 || limit == 0 ? parts.size() : std::min(limit, parts.size());
-  for (size_t i = 0; i < shown; ++i) {
-    PrintRow(parts[i].first, *parts[i].second, whole, depth);
-    PrintParts(*parts[i].second, whole, depth + 1, limit);
-  }
-  if (shown == parts.size()) return;
+  size_t more = 0;
   Node rest;
-  for (size_t i = shown; i < parts.size(); ++i) {
-    rest.resident += parts[i].second->resident;
-    rest.mapped += parts[i].second->mapped;
+
+  ShownParts(const Node& node, size_t depth, size_t limit) {
+    for (const auto& [name, part] : node.parts) parts.emplace_back(name, &part);
+    std::stable_sort(parts.begin(), parts.end(),
+                     [](const auto& a, const auto& b) { return a.second->resident > b.second->resident; });
+    if (depth == 0 || limit == 0 || parts.size() <= limit) return;
+    more = parts.size() - limit;
+    for (size_t i = limit; i < parts.size(); ++i) {
+      rest.resident += parts[i].second->resident;
+      rest.mapped += parts[i].second->mapped;
+    }
+    parts.resize(limit);
   }
-  PrintRow("(" + std::to_string(parts.size() - shown) + " more)", rest, whole, depth);
+};
+
+void PrintParts(const Node& node, const Node& whole, size_t depth, size_t limit) {
+  const ShownParts shown(node, depth, limit);
+  for (const auto& [name, part] : shown.parts) {
+    PrintRow(name, *part, whole, depth);
+    PrintParts(*part, whole, depth + 1, limit);
+  }
+  if (shown.more != 0) PrintRow("(" + std::to_string(shown.more) + " more)", shown.rest, whole, depth);
+}
+
+std::string JsonBytes(const Node& node) {
+  return "\"resident\": " + std::to_string(static_cast<int64_t>(node.resident)) +
+         ", \"mapped\": " + std::to_string(static_cast<int64_t>(node.mapped));
+}
+
+std::string JsonRows(const Node& node, size_t depth, size_t limit) {
+  const ShownParts shown(node, depth, limit);
+  const std::string line = "\n" + std::string(2 * depth + 2, ' ');
+  std::string text = "\"rows\": [";
+  for (const auto& [name, part] : shown.parts) {
+    if (part != shown.parts.front().second) text += ",";
+    text += line + "{\"name\": " + JsonString(name) + ", " + JsonBytes(*part);
+    if (!part->parts.empty()) text += ", " + JsonRows(*part, depth + 1, limit);
+    text += "}";
+  }
+  text += "]";
+  if (shown.more != 0) {
+    text += ", \"more\": {\"count\": " + std::to_string(shown.more) + ", " + JsonBytes(shown.rest) + "}";
+  }
+  return text;
+}
+
+void PrintJson(const Profile& profile, const std::string& file, const Folded& folded, const Node& root,
+               size_t limit) {
+  std::string names;
+  for (const std::string& name : folded.names) names += (names.empty() ? "" : ", ") + JsonString(name);
+  const std::string pid(CommentValue(profile, "pid"));
+  std::printf("{\"file\": %s, \"pid\": %lld, %s, \"estimated\": %s, \"folded\": [%s], %s\n}\n",
+              JsonString(file).c_str(), std::atoll(pid.c_str()), JsonBytes(root).c_str(),
+              CommentValue(profile, "estimated").empty() ? "false" : "true", names.c_str(),
+              JsonRows(root, 0, limit).c_str());
 }
 
 void RunMemory(const MemoryRequest& request) {
@@ -140,6 +185,7 @@ void RunMemory(const MemoryRequest& request) {
   } catch (const Failure& failure) {
     throw Failure(Printable(file) + " " + failure.what());
   }
+  if (request.json) return PrintJson(profile, file, folded, root, request.limit);
   std::printf("memory of process %s: RSS %s, mapped %s\n", Printable(CommentValue(profile, "pid")).c_str(),
               HumanBytes(static_cast<double>(root.resident)).c_str(),
               HumanBytes(static_cast<double>(root.mapped)).c_str());
@@ -160,6 +206,7 @@ void AddMemoryCommand(CLI::App* app) {
   CLI::App* command = app->add_subcommand("memory", "Where the memory of a running program is, by cause");
   command->add_option("PID", request->asked.what, "The process; or a file, .memory.pb.gz")->required();
   AddNumberOption(command, "--limit", &request->limit, "Lines of each cause; 0 = all");
+  command->add_flag("--json", request->json, "JSON instead of text");
   command->add_flag("--keep", request->asked.keep,
                     "Leave the file that the process has written, and say its name");
   command->add_flag("--unfold", request->unfold,

@@ -17,7 +17,8 @@ using testing::HasSubstr;
 using testing::Not;
 
 // One stack of live blocks: a vector's growth in `caller`, called by main.
-pb::Profile MemoryOf(const std::string& caller) {
+pb::Profile MemoryOf(const std::string& caller,
+                     const std::vector<std::string>& causes = {"[live blocks]", "[heap]"}) {
   pb::Profile profile = MakeProfile();
   profile.clear_sample_type();
   profile.clear_default_sample_type();
@@ -33,14 +34,16 @@ pb::Profile MemoryOf(const std::string& caller) {
   profile.add_comment(Intern(&profile, "pid: 7"));
   pb::Sample* sample = profile.add_sample();
   uint64_t id = 0;
-  for (const std::string& name :
-       {std::string("std::__new_allocator<char>::allocate(unsigned long, void const*)"),
-        std::string(
-            "std::vector<std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >, "
-            "std::allocator<std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> > "
-            "> "
-            ">::reserve(unsigned long)"),
-        caller, std::string("main"), std::string("[live blocks]"), std::string("[heap]")}) {
+  std::vector<std::string> frames = {
+      std::string("std::__new_allocator<char>::allocate(unsigned long, void const*)"),
+      std::string(
+          "std::vector<std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >, "
+          "std::allocator<std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> > "
+          "> "
+          ">::reserve(unsigned long)"),
+      caller, std::string("main")};
+  frames.insert(frames.end(), causes.begin(), causes.end());
+  for (const std::string& name : frames) {
     pb::Function* function = profile.add_function();
     function->set_id(++id);
     function->set_name(Intern(&profile, name));
@@ -79,6 +82,20 @@ TEST(MemoryCommand, LiveBlocksStandAtTheFunctionThatAPersonCanChange) {
   EXPECT_THAT(result.out, Not(HasSubstr("reserve")));
   EXPECT_THAT(Command(profile, {"memory", "--unfold"}).out,
               HasSubstr("std::__new_allocator<char>::allocate\n"));
+}
+
+TEST(MemoryCommand, WhatWasMappedStandsAtItsFunctionHoweverItsStackEnds) {
+  const std::vector<std::string> causes[] = {{"[mapped by the program]"},
+                                             {"[truncated]", "[mapped by the program]"},
+                                             {"[no access]", "[mapped by the program]"}};
+  for (const auto& outermost : causes) {
+    const Result result = Command(MemoryOf("Pool::Grow()", outermost), {"memory"});
+    EXPECT_EQ(result.exit_status, 0) << result.Describe();
+    const std::string indent(outermost[0] == "[no access]" ? 4 : 2, ' ');
+    EXPECT_THAT(result.out, HasSubstr("  " + indent + "Pool::Grow\n"));
+    EXPECT_THAT(result.out, Not(HasSubstr("main")));
+    EXPECT_THAT(result.out, Not(HasSubstr("[truncated]")));
+  }
 }
 
 TEST(MemoryCommand, LinesFitThePage) {
