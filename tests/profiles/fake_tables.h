@@ -33,10 +33,12 @@ class FakeTables final : public HeapSource {
   TableStats Stats() const override { return stats; }
   uint64_t Interval() const override { return interval; }
   const LifetimeCounts* Lifetimes() const override { return lifetimes; }
+  const SinceCounts* Since() const override { return since; }
 
   TableStats stats = {};
   uint64_t interval = 512 << 10;
   const LifetimeCounts* lifetimes = nullptr;
+  const SinceCounts* since = nullptr;
 
  private:
   struct Stack {

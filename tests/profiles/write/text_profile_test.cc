@@ -128,6 +128,61 @@ TEST_F(TextProfileTest, StatisticsStandBeforeTheMappings) {
   EXPECT_EQ(Profile(true).find("first line"), std::string::npos) << "left out in a handler";
 }
 
+// What jeprof and google-pprof insist on.
+class PeerTextTest : public TextProfileTest {
+ protected:
+  std::string Written(TextForm form, bool accumulated = true) {
+    TextStyle style;
+    style.form = form;
+    style.accumulated = accumulated;
+    auto workspace = std::make_unique<HeapTextWorkspace>();
+    StringSink sink;
+    EXPECT_EQ(WriteHeapTextFrom(tables_, &sink, workspace.get(), style), 0);
+    const size_t maps = sink.data.find("\nMAPPED_LIBRARIES:\n");
+    EXPECT_NE(sink.data.find("libc.so", maps), std::string::npos);
+    return sink.data.substr(0, maps);
+  }
+};
+
+TEST_F(PeerTextTest, FormsOfJemallocAndGperftools) {
+  tables_.AddBucket(tables_.AddStack({0x1000, 0x2000}), 10, kRate, 4, 1);
+  tables_.AddBucket(tables_.AddStack({0x3000}), 1000, kRate, 5, 5);
+  tables_.AddBucket(kOverflowStack, 1, kRate, 1, 0);
+  EXPECT_EQ(Written(TextForm::kJemalloc),
+            "heap_v2/524288\n  t*: 4: 31 [10: 5041]\n"
+            "@ 0x1000 0x2000\n  t*: 3: 30 [4: 40]\n"
+            "@ 0x1\n  t*: 1: 1 [1: 1]\n"
+            "@ 0x3000\n  t*: 0: 0 [5: 5000]\n");
+  EXPECT_EQ(Written(TextForm::kJemalloc, false),
+            "heap_v2/524288\n  t*: 4: 31 [0: 0]\n"
+            "@ 0x1000 0x2000\n  t*: 3: 30 [0: 0]\n"
+            "@ 0x1\n  t*: 1: 1 [0: 0]\n");
+  EXPECT_EQ(Written(TextForm::kGperftools),
+            "heap profile: 4: 31 [10: 5041] @ heap_v2/524288\n"
+            "3: 30 [4: 40] @ 0x1000 0x2000\n1: 1 [1: 1] @ 0x1\n0: 0 [5: 5000] @ 0x3000\n");
+}
+
+TEST_F(PeerTextTest, ExactCountsAndNone) {
+  EXPECT_EQ(Written(TextForm::kJemalloc), "heap_v2/524288\n  t*: 0: 0 [0: 0]\n");
+  tables_.AddBucket(tables_.AddStack({0x1000}), 10, 1, 4, 1);
+  EXPECT_EQ(Written(TextForm::kGperftools),
+            "heap profile: 3: 30 [4: 40] @ heapprofile\n3: 30 [4: 40] @ 0x1000\n");
+}
+
+// In use: what was allocated since; frees of earlier blocks do not count.
+TEST_F(PeerTextTest, SinceAMoment) {
+  tables_.AddBucket(tables_.AddStack({0x1000}), 10, 1, 40, 30);
+  tables_.AddBucket(tables_.AddStack({0x2000}), 10, 1, 7, 7);
+  tables_.AddBucket(tables_.AddStack({0x3000}), 10, 1, 5, 1);  // made since
+  const uint64_t before[] = {25, 7};
+  const uint32_t in_use[] = {9, 0, 4};
+  const SinceCounts since = {before, 2, in_use, 3};
+  tables_.since = &since;
+  EXPECT_EQ(Written(TextForm::kJemalloc),
+            "heap_v2/1\n  t*: 13: 130 [20: 200]\n"
+            "@ 0x1000\n  t*: 9: 90 [15: 150]\n@ 0x3000\n  t*: 4: 40 [5: 50]\n");
+}
+
 TEST_F(TextProfileTest, NoSamples) {
   EXPECT_EQ(Lines(Profile())[0], "heap profile: 0: 0 [0: 0] @ heap/1048576");
 }

@@ -84,6 +84,23 @@ TEST_F(LiveTableTest, BirthsStayWithTheirEntriesOverMovesAndGrowth) {
   EXPECT_EQ(copied, expected);
 }
 
+TEST_F(LiveTableTest, EntriesAreCountedByBucketFromAnEpochOn) {
+  uint32_t stale;
+  const uint32_t last = live::kEpochMask, wrapped = 0;  // the epoch after the last is the first again
+  const uint32_t epochs[] = {last - 1, last, last, wrapped, wrapped + 1};
+  for (uint32_t i = 0; i < 5; ++i) {
+    ASSERT_TRUE(table_.Insert(0x1000 + i * 16, i < 3 ? 1 : 3, epochs[i] | live::kIgnoredTag, &stale));
+  }
+  ASSERT_TRUE(table_.Insert(0x2000, 4, last, &stale));  // a bucket that is not asked for
+  for (const bool locked : {false, true}) {
+    uint32_t counts[3] = {};
+    table_.CountSince(last, counts, 3, locked);
+    EXPECT_EQ(counts[0], 2u);
+    EXPECT_EQ(counts[1], 0u);
+    EXPECT_EQ(counts[2], 2u);
+  }
+}
+
 TEST_F(LiveTableTest, OwnEntriesAreAlwaysFoundWhileOthersMoveThem) {
   // Each thread looks up its own entries without a lock while the others insert and remove in the same
   // shards.

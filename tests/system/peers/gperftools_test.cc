@@ -124,11 +124,26 @@ TEST_P(MovedFromGperftools, CpuProfilesByFunctions) {
   EXPECT_NEAR(static_cast<double>(cpu.In("Spin")), 30, 20);
 }
 
+TEST_P(MovedFromGperftools, ASignalStartsAndStopsCpuProfiles) {
+  Run({"toggle"}, {{"CPUPROFILE", "mine.prof"}, {"CPUPROFILESIGNAL", std::to_string(SIGUSR1)}});
+  for (const char* name : {"mine.prof.0", "mine.prof.1"}) EXPECT_TRUE(PeerCpu(Path(name)).good()) << name;
+}
+
+TEST_P(MovedFromGperftools, AProfileWithOptions) {
+  Run({"options"}, {});
+  for (const char* name : {"plain.prof", "filtered.prof"}) EXPECT_TRUE(PeerCpu(Path(name)).good()) << name;
+}
+
 TEST_P(MovedFromGperftools, TheExtensionAnswersForOurHeap) { Run({"extension"}, {}); }
 
-// Those of the program that is linked with ours: the others' are the same.
-using ReadersOfGperftools = MovedFromGperftools;
-TEST_P(ReadersOfGperftools, OldOnesAndTodaysReadTheFiles) {
+// Of the program that is linked with ours: the others' are the same.
+using AsLinked = MovedFromGperftools;
+TEST_P(AsLinked, FilesComeByTime) {
+  Run({"time"}, {{"HEAPPROFILE", "mine"}, {"HEAP_PROFILE_TIME_INTERVAL", "1"}});
+  EXPECT_GE(Heaps().size(), 2u);
+}
+
+TEST_P(AsLinked, OldOnesAndTodaysReadTheFiles) {
   Run({"hold"}, {{"HEAPPROFILE", "mine"}});
   const std::string program = Program(GetParam()), heap = Path("mine.0001.heap");
   const auto read = [&](const std::vector<std::string>& argv) {
@@ -156,7 +171,7 @@ INSTANTIATE_TEST_SUITE_P(Forms, MovedFromGperftools,
                          testing::Values("gperftools_user", "gperftools_relinked", "gperftools_archives"),
                          [](const auto& info) { return std::string(info.param); });
 
-INSTANTIATE_TEST_SUITE_P(Forms, ReadersOfGperftools, testing::Values("gperftools_relinked"));
+INSTANTIATE_TEST_SUITE_P(Forms, AsLinked, testing::Values("gperftools_relinked"));
 
 }  // namespace
 }  // namespace heapprof::test

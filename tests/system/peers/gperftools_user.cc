@@ -152,6 +152,22 @@ int main(int argc, char** argv) {
     int status;
     CHECK(waitpid(child, &status, 0) == child && status == 0);
     Free(blocks);
+  } else if (what == "time") {
+    while (access("mine.0001.heap", F_OK) != 0) Free(HoldBefore(1, 1 << 20));
+  } else if (what == "toggle") {
+    for (int i = 0; i < 4; ++i) {
+      CHECK(raise(SIGUSR1) == 0);
+      Spin(0.05);
+    }
+  } else if (what == "options") {
+    ProfilerOptions options = {};
+    CHECK(ProfilerStartWithOptions("plain.prof", &options) != 0);
+    Spin(0.05);
+    ProfilerStop();
+    options.filter_in_thread = [](void*) { return 1; };
+    CHECK(ProfilerStartWithOptions("filtered.prof", &options) != 0);
+    Spin(0.05);
+    ProfilerStop();
   } else if (what == "cpu") {
     Cpu();
   } else if (what == "extension") {
