@@ -27,6 +27,7 @@ struct DumpRecord {
   uint64_t answer[4];    // room for the kernel's answer to rt_sigaction, which nothing else uses
   uint64_t failure;      // of the dumps on the signal: how many failed << 32 | the errno value of the last
   uint64_t requests;     // what else the signal may ask for: a bit for each DumpSignalRequest
+  uint64_t place;        // the address of kPlaceSize bytes: for kLookRequest, written by who asks
 };
 
 // The value that a dump signal is queued with (sigqueue) to ask for something else than a heap profile.
@@ -36,9 +37,14 @@ enum DumpSignalRequest : int32_t {
   kPeakRequest = 0x68707403,
   kGrowthRequest = 0x68707404,
   kLifetimesRequest = 0x68707405,
+  // The profiles `memory` and `heap`, in this order, as PLACE.memory.pb.gz and PLACE.heap.pb.gz: for who
+  // looks again and again, whose files are nothing to those that gather the process' own. PLACE is a text
+  // that has been written to `place`.
+  kLookRequest = 0x68707406,
 };
+inline constexpr uint64_t kPlaceSize = 256;
 inline constexpr uint64_t kThreadsRequestBit = 1, kMemoryRequestBit = 2, kPeakRequestBit = 4,
-                          kGrowthRequestBit = 8, kLifetimesRequestBit = 16;
+                          kGrowthRequestBit = 8, kLifetimesRequestBit = 16, kLookRequestBit = 32;
 
 }  // namespace heapprof
 

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <initializer_list>
 
+#include "base/dump_record.h"
 #include "base/lock/owner_lock.h"
 #include "base/options.h"
 #include "base/system/call_on_stack.h"
@@ -244,9 +245,23 @@ int RunLocked(Dump* dump) HP_REQUIRES(g_dump_lock) {
   return dump->result;
 }
 
+int ServeLook() HP_REQUIRES(g_dump_lock) {
+  char place[kPlaceSize];
+  if (!ReadPlace(place)) return -EINVAL;
+  for (const SignalDump kind : {SignalDump::kMemory, SignalDump::kHeap}) {
+    Text<kPlaceSize + 32> path;
+    path.Str(place).Str(kind == SignalDump::kMemory ? ".memory" : ".heap");
+    FileDump dump = {path.Str(".pb.gz").data(), kind, nullptr, 0};
+    if (const int error = RunLocked(&dump); error != 0) return error;
+  }
+  return 0;
+}
+
 void Serve(SignalDump kind, const OwnStack& caller) HP_REQUIRES(g_dump_lock) {
   int error;
-  if (kind != SignalDump::kThreadText && kind != SignalDump::kThreadFile) {
+  if (kind == SignalDump::kLook) {
+    error = ServeLook();
+  } else if (kind != SignalDump::kThreadText && kind != SignalDump::kThreadFile) {
     FileDump dump = {nullptr, kind, nullptr, 0};
     error = RunLocked(&dump);
   } else {
@@ -260,13 +275,8 @@ void Serve(SignalDump kind, const OwnStack& caller) HP_REQUIRES(g_dump_lock) {
 // set it and gone away in between.
 void ServePendingSignals(const OwnStack& caller) {
   while (g_signal_pending.load(std::memory_order_acquire) != 0 && g_dump_lock.TryLock()) {
-    const uint32_t pending = g_signal_pending.exchange(0, std::memory_order_acq_rel);
-    constexpr SignalDump kKinds[] = {SignalDump::kHeap,     SignalDump::kThreadText, SignalDump::kThreadFile,
-                                     SignalDump::kMemory,   SignalDump::kPeak,       SignalDump::kGrowth,
-                                     SignalDump::kLifetimes};
-    for (SignalDump kind : kKinds) {
-      if ((pending & static_cast<uint32_t>(kind)) != 0) Serve(kind, caller);
-    }
+    uint32_t pending = g_signal_pending.exchange(0, std::memory_order_acq_rel);
+    for (; pending != 0; pending &= pending - 1) Serve(static_cast<SignalDump>(pending & -pending), caller);
     g_dump_lock.Unlock();
   }
 }

@@ -29,6 +29,7 @@ enum class SignalDump : uint32_t {
   kPeak = 16,
   kGrowth = 32,
   kLifetimes = 64,
+  kLook = 128,  // memory and heap, to where the record says (base/dump_record.h)
 };
 // From a signal's handler; `context` is its third argument. When a dump is under way, whoever writes it
 // writes this one after it.

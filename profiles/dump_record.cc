@@ -6,6 +6,10 @@
 #include "base/dump_record.h"
 #include "base/system/raw_syscall.h"
 
+namespace {
+char g_place[heapprof::kPlaceSize];
+}
+
 extern "C" {
 // Named by the note. Hidden, so that the distance is known when the module is linked.
 __attribute__((visibility("hidden"), used)) heapprof::DumpRecord hp_dump_record = {
@@ -17,7 +21,8 @@ __attribute__((visibility("hidden"), used)) heapprof::DumpRecord hp_dump_record 
     {},
     0,
     heapprof::kThreadsRequestBit | heapprof::kMemoryRequestBit | heapprof::kPeakRequestBit |
-        heapprof::kGrowthRequestBit | heapprof::kLifetimesRequestBit};
+        heapprof::kGrowthRequestBit | heapprof::kLifetimesRequestBit | heapprof::kLookRequestBit,
+    0};
 }
 
 // Sizes of the owner's name and of the word, the type, the name padded to words, the word.
@@ -38,9 +43,20 @@ static_assert(sizeof(HEAPPROF_DUMP_RECORD_OWNER) == 9, "the size in the note abo
 void PublishDumpSignal(int signal, uintptr_t handler, const char* output) {
   hp_dump_record.handler = handler;
   hp_dump_record.output = reinterpret_cast<uint64_t>(output);
+  hp_dump_record.place = reinterpret_cast<uint64_t>(g_place);
   hp_dump_record.system_call = reinterpret_cast<uint64_t>(&RawSyscall);
   // release: whoever reads the signal in another process finds the fields before it.
   __atomic_store_n(&hp_dump_record.signal, signal, __ATOMIC_RELEASE);
+}
+
+bool ReadPlace(char (&place)[kPlaceSize]) {
+  // Another process may write there now.
+  const volatile char* from = g_place;
+  for (char& c : place) {
+    c = *from++;
+    if (c == '\0') return place[0] == '/';
+  }
+  return false;
 }
 
 void PublishDumpFailure(int error) {

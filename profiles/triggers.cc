@@ -27,6 +27,7 @@ void OnDumpSignal(int, siginfo_t* info, void* context) {
                : request == kPeakRequest      ? SignalDump::kPeak
                : request == kGrowthRequest    ? SignalDump::kGrowth
                : request == kLifetimesRequest ? SignalDump::kLifetimes
+               : request == kLookRequest      ? SignalDump::kLook
                                               : SignalDump::kHeap,
                context);
 }

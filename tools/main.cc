@@ -28,6 +28,7 @@
 #include "tools/source/list.h"
 #include "tools/symbols/naming/addresses.h"
 #include "tools/threads/threads.h"
+#include "tools/watch/watch.h"
 
 namespace heapprof::tools {
 namespace {
@@ -45,16 +46,12 @@ constexpr char kFirstSteps[] =
     "Heap profiles of running programs, sampled at the speed of malloc.\n\n"
     "  heapprof run --exit-dump -- PROGRAM   run a program, and write a profile when it ends\n"
     "  heapprof dump PID                     have a running one write a profile now\n"
+    "  heapprof watch PID                    its memory, live on the terminal\n"
     "  heapprof threads PID                  where the threads of a running one are now\n"
     "  heapprof top FILE                     the functions that hold the memory\n"
     "  heapprof flame FILE                   the same as a flame graph, one HTML page\n"
     "  heapprof check -- PROGRAM             look for leaks when it ends\n\n"
     "heapprof --help lists all commands, heapprof COMMAND --help the options of one.\n";
-
-std::string CheckPid(const std::string& text) {
-  constexpr uint64_t kMaxPid = 1 << 22;  // the kernel's
-  return WholeNumber(1, kMaxPid)(text).empty() ? "" : "'" + Printable(text) + "' is no process id, a number";
-}
 
 std::string CheckSignal(const std::string& text) try {
   SignalNumber(text);
@@ -202,6 +199,7 @@ int Main(std::vector<std::string> words) {
   AddThreadsCommand(&app);
   AddMemoryCommand(&app);
   AddLifetimesCommand(&app);
+  AddWatchCommand(&app);
   AddAddresses(&app);
   const std::vector<std::string> program = CutProgram(app, &words);
   CheckWords(app, &words);

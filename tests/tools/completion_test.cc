@@ -15,9 +15,9 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kCommands[] = {"run",    "dump",      "check", "top",       "tree",    "peek",
-                                     "folded", "list",      "flame", "convert",   "diff",    "growth",
-                                     "memory", "lifetimes", "merge", "symbolize", "threads", "info"};
+constexpr const char* kCommands[] = {"run",   "dump",      "check",   "top",  "tree",   "peek",   "folded",
+                                     "list",  "flame",     "convert", "diff", "growth", "memory", "lifetimes",
+                                     "merge", "symbolize", "threads", "info", "watch"};
 
 // The long options that `heapprof COMMAND --help` lists.
 std::set<std::string> OptionsOf(const std::string& command) {

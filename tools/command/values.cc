@@ -31,6 +31,13 @@ ValueCheck WholeNumber(uint64_t min, uint64_t max, const std::string& what) {
   };
 }
 
+std::string CheckPid(const std::string& text) {
+  constexpr uint64_t kMaxPid = 1 << 22;  // the kernel's
+  uint64_t number;
+  if (IsNumber(text, &number) && number >= 1 && number <= kMaxPid) return "";
+  return Quoted(text) + " is no process id, a number";
+}
+
 ValueCheck AnyNumber() {
   return [](const std::string& text) -> std::string {
     uint64_t number;

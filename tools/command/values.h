@@ -21,6 +21,7 @@ ValueCheck AnyNumber();
 // A decimal number of `min` to `max`.
 ValueCheck DecimalNumber(double min, double max);
 ValueCheck OneOf(const std::vector<std::string>& words);
+std::string CheckPid(const std::string& text);
 // KEY=VALUE.
 std::string IsPair(const std::string& text);
 // What AnyNumber has passed.

@@ -2,7 +2,7 @@
 # Completion of heapprof(1) for bash.
 _heapprof() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} i
-  local commands='run dump threads memory check top tree peek folded list flame convert diff growth lifetimes merge symbolize info'
+  local commands='run dump threads memory watch check top tree peek folded list flame convert diff growth lifetimes merge symbolize info'
   local view='--type --focus --ignore --hide --show --prune-from --unfold --tag --max-size --json --no-symbolize --debug-path --no-debuginfod'
   local names='--by --long --mangled'
   local run='--interval --output --exit-dump --cpu --wall --max-frames --dump-signal --children --option --library --no-symbolize --quiet --verbose'
@@ -43,6 +43,9 @@ _heapprof() {
     --color)
       mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$word")
       return ;;
+    --sort)
+      mapfile -t COMPREPLY < <(compgen -W 'growth live allocated' -- "$word")
+      return ;;
     --children)
       mapfile -t COMPREPLY < <(compgen -W 'all no' -- "$word")
       return ;;
@@ -59,7 +62,7 @@ _heapprof() {
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       return ;;
     --context | --cpu | --wall | --exitcode | --fail-on-growth | --focus | --ignore | --interval | --limit | --max-frames | --max-size | --min-percent | \
-      --callers | --option | --source-link | --source-map | --tag | --timeout)
+      --callers | --option | --source-link | --source-map | --tag | --timeout | --window)
       [[ $word == -* || ($before == --cpu || $before == --wall || $before == --fail-on-growth) && ${COMP_WORDS[COMP_CWORD-1]} != = ]] || return ;;
   esac
   case $command in
@@ -67,6 +70,7 @@ _heapprof() {
     dump) options='--profile --timeout --output --signal --force' ;;
     threads) options='--group --json --keep --timeout --no-symbolize --debug-path --no-debuginfod --max-size' ;;
     memory) options='--json --limit --unfold --keep --timeout --no-symbolize --debug-path --no-debuginfod --max-size' ;;
+    watch) options='--interval --window --sort --timeout --no-symbolize --debug-path --no-debuginfod --max-size' ;;
     check) options='--suppressions --live --log --exitcode --output --children --library' ;;
     top) options="$view $names --color --limit --cum" ;;
     tree) options="$view $names --color --limit --min-percent" ;;
@@ -82,7 +86,7 @@ _heapprof() {
     symbolize) options='--output --debug-path --no-debuginfod --quiet --max-size' ;;
     info) options='--limit --max-size' ;;
   esac
-  if [[ $command = dump || $command = threads || $command = memory ]] && [[ $word != -* ]]; then
+  if [[ $command = dump || $command = threads || $command = memory || $command = watch ]] && [[ $word != -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$(command ps -eo pid= 2> /dev/null)" -- "$word")
   elif [[ $word == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$options --help" -- "$word")

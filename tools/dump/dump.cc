@@ -220,7 +220,7 @@ const Asked& AskedOf(const std::string& profile) {
 
 // Errors: Failure: the library there knows of no such request.
 void CheckRequest(const Process& process, const PublishedRecord* published, uint64_t bit, const char* what) {
-  const bool knows = published != nullptr && published->record.size >= sizeof published->record &&
+  const bool knows = published != nullptr && published->record.size >= offsetof(DumpRecord, place) &&
                      (published->record.requests & bit) != 0;
   if (!knows) {
     throw Failure(ProcessName(process) + " has a libheapprof that cannot be asked for its " + what +

@@ -77,6 +77,13 @@ size_t ReadMemory(pid_t pid, uint64_t address, void* to, size_t size) {
   return got < 0 ? 0 : static_cast<size_t>(got);
 }
 
+size_t WriteMemory(pid_t pid, uint64_t address, const void* from, size_t size) {
+  iovec local = {const_cast<void*>(from), size};
+  iovec remote = {reinterpret_cast<void*>(address), size};
+  const ssize_t put = process_vm_writev(pid, &local, 1, &remote, 1, 0);
+  return put < 0 ? 0 : static_cast<size_t>(put);
+}
+
 // No read goes over the end of a page, so that a string at the end of a mapping is read whole.
 std::string ReadString(pid_t pid, uint64_t address) {
   std::string text;

@@ -18,6 +18,8 @@ namespace heapprof::tools {
 
 // Copies memory of the thread or process `pid`. Returns the bytes copied, 0 where it may not be read.
 size_t ReadMemory(pid_t pid, uint64_t address, void* to, size_t size);
+// Likewise to it.
+size_t WriteMemory(pid_t pid, uint64_t address, const void* from, size_t size);
 // The text at `address` up to its zero byte; "" where there is none.
 std::string ReadString(pid_t pid, uint64_t address);
 

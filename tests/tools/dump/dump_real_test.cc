@@ -9,6 +9,8 @@
 #include "tests/support/files.h"
 #include "tests/support/under.h"
 #include "tests/tools/made_profile.h"
+#include "tools/base/failure.h"
+#include "tools/dump/look.h"
 
 namespace heapprof::test {
 namespace {
@@ -49,6 +51,58 @@ class DumpReal : public testing::Test {
   std::unique_ptr<Process> program_;
   int writer_ = -1;
 };
+
+// A look goes to a folder of its own, and the process' own files are as they were.
+TEST_F(DumpReal, LooksGoToAPrivateFolder) {
+  Start({PROGRAMS_DIR "/dump_subject"}, "output=p.%n:keep_dumps=1", true, "ready");
+  EXPECT_EQ(RunCommand({"dump", Pid()}).out, dir_ / "p.0001.heap.pb.gz\n");
+  std::string folder;
+  {
+    tools::Looker looker(program_->pid(), 10, -1);
+    folder = looker.heap_file().substr(0, looker.heap_file().rfind('/'));
+    struct stat status = {};
+    ASSERT_EQ(stat(folder.c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777, 0700u);
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_EQ(looker.Look(), tools::Looker::Outcome::kSeen);
+      EXPECT_THAT(RunCommand({"top", looker.heap_file()}).out, HasSubstr("inuse_space"));
+      EXPECT_EQ(RunCommand({"memory", looker.memory_file()}).exit_status, 0);
+    }
+    // Somebody clears up in /tmp: the process says why it cannot write.
+    looker.RemoveFolder();
+    try {
+      looker.Look();
+      ADD_FAILURE() << "there is no folder";
+    } catch (const tools::Failure& failure) {
+      EXPECT_THAT(failure.what(), HasSubstr("could not write its profiles: No such file or directory"));
+    }
+  }
+  EXPECT_NE(access(folder.c_str(), F_OK), 0);
+  EXPECT_EQ(RunCommand({"dump", Pid()}).out, dir_ / "p.0002.heap.pb.gz\n");
+  EXPECT_EQ(FindProfiles(dir_.path()).size(), 1u);
+  // Nobody waits for an answer any more, and the process has gone.
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  close(ends[1]);
+  tools::Looker looker(program_->pid(), 10, ends[0]);
+  EXPECT_EQ(looker.Look(), tools::Looker::Outcome::kCancelled);
+  End();
+  EXPECT_EQ(looker.Look(), tools::Looker::Outcome::kEnded);
+  close(ends[0]);
+}
+
+// A process of another user writes there, too.
+TEST_F(DumpReal, LooksAtAProcessOfAnotherUser) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root may look at others";
+  if (!HaveProgram("setpriv")) GTEST_SKIP() << "there is no setpriv";
+  ASSERT_EQ(chmod(dir_.path().c_str(), 0777), 0);
+  ASSERT_EQ(chmod(in_.path().c_str(), 0777), 0);
+  Start({"setpriv", "--reuid=65534", "--clear-groups", PROGRAMS_DIR "/dump_subject"}, "output=p.%n", true,
+        "ready");
+  tools::Looker looker(program_->pid(), 10, -1);
+  EXPECT_EQ(looker.Look(), tools::Looker::Outcome::kSeen);
+  End();
+}
 
 // The options that stand in the program itself are known.
 TEST_F(DumpReal, TheProgramsOwnOptions) {
