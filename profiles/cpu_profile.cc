@@ -59,6 +59,7 @@ void WriteCpuComments(const void* argument, ProfileBuilder* builder) {
   WriteComment("effective-samples", profile.effective, builder);
   WriteComment("lost-samples", profile.lost, builder);
   WriteComment("truncated-stacks", profile.truncated, builder);
+  WriteComment("truncated-in-bare-code", profile.in_bare_code, builder);
   WriteComment("periods-at-thread-ends", profile.ended, builder);
   WriteComment("stacks", profile.stacks->count() - 1, builder);
 }

@@ -44,6 +44,7 @@ void WriteWallComments(const void* argument, ProfileBuilder* builder) {
   WriteComment("lost-samples", profile.lost, builder);
   WriteComment("walks", profile.stacks, builder);
   WriteComment("truncated-stacks", profile.truncated, builder);
+  WriteComment("truncated-in-bare-code", profile.in_bare_code, builder);
   WriteComment("stops", profile.stops, builder);
   WriteComment("refused-stops", profile.refused, builder);
   WriteComment("late-ticks", profile.late, builder);
@@ -118,7 +119,8 @@ void SayIfCutShort(const wall::WallProfile& profile) {
             .Str(ErrnoText(-profile.not_resumed)));
   } else if (profile.killed) {
     Say("the process that watched the threads was killed: the wall-clock profile ends there");
-  } else if (profile.refused >= profile.stops && profile.truncated * 2 > profile.stacks) {
+  } else if (profile.refused >= profile.stops &&
+             (profile.truncated - profile.in_bare_code) * 2 > profile.stacks) {
     Say("the threads may not be stopped (ptrace is forbidden here, or a debugger has them): the wall-clock "
         "profile lacks stacks");
   }

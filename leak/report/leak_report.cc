@@ -61,7 +61,7 @@ void WriteFinding(const Finding& finding, const FrameNames& names, TextStream* o
     StackView stack = HeapStacks().At(finding.stack);
     FrameWriter frames(names, out);
     for (uint32_t i = 0; i < stack.depth; ++i) frames.Write(HeapStacks().ReturnAddress(stack.locations[i]));
-    if (stack.truncated) out->Str("    ").Str(kTruncatedFrame).Str("\n");
+    if (stack.truncated) out->Str("    ").Str(TruncatedFrame(stack.truncated)).Str("\n");
   }
   out->Str("\n");
 }

@@ -89,9 +89,11 @@ class ProtoWriter {
     return 0;
   }
 
-  uint64_t UnknownFrame(bool overflow) const { return uint64_t{names_} + (overflow ? 1 : 2); }
+  uint64_t UnknownFrame(bool overflow, Truncation::Kind truncated) const {
+    return uint64_t{names_} + (overflow ? 1 : truncated == Truncation::kInBareCode ? 3 : 2);
+  }
   // Ids of the heap's locations are larger.
-  uint32_t FirstCode() const { return names_ + 2 + mapping_locations_; }
+  uint32_t FirstCode() const { return names_ + 3 + mapping_locations_; }
 
   void WriteValues(uint64_t resident, uint64_t mapped) {
     const int64_t values[] = {static_cast<int64_t>(resident), static_cast<int64_t>(mapped)};
@@ -121,10 +123,10 @@ class ProtoWriter {
     const CountedStack& entry = stacks.at(stack);
     constexpr size_t kMost = ProfileBuilder::kMaxSampleLocations - ProfileBuilder::kMaxLastLocations;
     const bool overflow = stack == StackCounts::kOverflow;
-    uint64_t last[1 + MemoryRow::kNames] = {UnknownFrame(overflow)};
+    uint64_t last[1 + MemoryRow::kNames] = {UnknownFrame(overflow, entry.truncated)};
     std::copy(causes, causes + count, last + 1);
     const bool whole = !overflow && !entry.truncated && entry.depth <= kMost;
-    builder_.SampleLocations(stacks.LocationsOf(entry), std::min<size_t>(entry.depth, kMost), names_ + 2,
+    builder_.SampleLocations(stacks.LocationsOf(entry), std::min<size_t>(entry.depth, kMost), names_ + 3,
                              whole ? last + 1 : last, whole ? count : count + 1);
   }
 
@@ -132,11 +134,11 @@ class ProtoWriter {
     if (bytes.resident == 0 && bytes.mapped == 0) return;
     const Bucket& bucket = *source_.BucketAt(id);
     builder_.StartSample();
-    const StackView stack =
-        bucket.stack == kOverflowStack ? StackView{nullptr, 0, false} : source_.StackAt(bucket.stack);
+    const StackView stack = bucket.stack == kOverflowStack ? StackView{nullptr, 0, Truncation::kNone}
+                                                           : source_.StackAt(bucket.stack);
     constexpr size_t kMost = ProfileBuilder::kMaxSampleLocations - ProfileBuilder::kMaxLastLocations;
     const bool whole = bucket.stack != kOverflowStack && !stack.truncated && stack.depth <= kMost;
-    const uint64_t unknown = UnknownFrame(bucket.stack == kOverflowStack);
+    const uint64_t unknown = UnknownFrame(bucket.stack == kOverflowStack, stack.truncated);
     const uint64_t last[] = {unknown, causes[0], causes[1]};
     builder_.SampleLocations(stack.locations, stack.depth < kMost ? stack.depth : kMost, FirstCode(),
                              whole ? last + 1 : last, whole ? 2 : 3);
@@ -149,15 +151,14 @@ class ProtoWriter {
   // Those of stacks last: every one that a sample names is then in the file.
   void WriteLocations() {
     for (uint32_t i = 1; i <= names_; ++i) WriteUnknownFrame(i, i, report_.rows().NameAt(i), &builder_);
-    for (const bool overflow : {true, false}) {
-      const uint64_t id = UnknownFrame(overflow);
-      WriteUnknownFrame(id, id, overflow ? kOverflowFrame : kTruncatedFrame, &builder_);
-    }
+    WriteUnknownFrame(names_ + 1, names_ + 1, kOverflowFrame, &builder_);
+    WriteUnknownFrame(names_ + 2, names_ + 2, kTruncatedFrame, &builder_);
+    WriteUnknownFrame(names_ + 3, names_ + 3, kBareCodeFrame, &builder_);
     const auto add = [&](uint64_t id, uint64_t address) {
       builder_.AddLocation({id, MappingId(modules_, modules_.Find(address)), address});
     };
     for (uint32_t i = 1; i <= mapping_locations_; ++i) {
-      add(uint64_t{i} + names_ + 2, ProcessMappings().stacks().AddressOf(i));
+      add(uint64_t{i} + names_ + 3, ProcessMappings().stacks().AddressOf(i));
     }
     const uint32_t count = source_.LocationCount();
     for (uint32_t i = 1; i <= count; ++i) add(uint64_t{i} + FirstCode(), source_.ReturnAddress(i) - 1);

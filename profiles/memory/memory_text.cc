@@ -152,7 +152,7 @@ void WriteStack(const HeapSource& source, uint32_t id, const MemoryShare& share,
   for (uint32_t i = 0; i < stack.depth; ++i) {
     WriteTextFrame(modules, symbols, source.ReturnAddress(stack.locations[i]), out);
   }
-  if (stack.truncated) out->Str("#\t").Str(kTruncatedFrame).Str("\n");
+  if (stack.truncated) out->Str("#\t").Str(TruncatedFrame(stack.truncated)).Str("\n");
   out->Str("\n");
 }
 
@@ -199,7 +199,7 @@ void WriteMappingStack(const MemoryRow& row, const MemoryRows& rows, const Modul
   if (row.stack == StackCounts::kOverflow) {
     out->Str("#\t").Str(kOverflowFrame).Str("\n");
   } else if (entry.truncated) {
-    out->Str("#\t").Str(kTruncatedFrame).Str("\n");
+    out->Str("#\t").Str(TruncatedFrame(entry.truncated)).Str("\n");
   }
   for (int i = MemoryRow::kNames - 1; i >= 0; --i) {
     if (row.names[i] != 0) out->Str("#\t").Str(rows.NameAt(row.names[i])).Str("\n");

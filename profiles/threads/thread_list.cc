@@ -193,7 +193,7 @@ void ThreadList::EnterWalked(ThreadGrouping grouping) {
     if (batch_.details && thread->facts.letter != 'R') thread->call = walked.call;
     if (walked.answer != ThreadAnswer::kWalked) {
       // Where it waits is known all the same.
-      walked.walk = {walked.call.pc != 0 ? 1u : 0u, true, false, walked.call.pc};
+      walked.walk = {walked.call.pc != 0 ? 1u : 0u, Truncation::kLost, false, walked.call.pc};
       walked.pcs[0] = walked.call.pc;
     }
     thread->labels = walked.labels;

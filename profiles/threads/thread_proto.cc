@@ -11,13 +11,14 @@
 namespace heapprof {
 namespace {
 
-constexpr uint64_t kOverflowLocation = 1, kTruncatedLocation = 2, kNoStackLocation = 3;
+constexpr uint64_t kOverflowLocation = 1, kTruncatedLocation = 2, kBareCodeLocation = 3, kNoStackLocation = 4;
 constexpr uint64_t kFirstLocation = kNoStackLocation + kNoStackKinds;
 
 // The frame that stands for what is missing of a thread's stack; 0: nothing is.
 uint64_t LastLocation(const ListedThread& thread, const CountedStack& entry) {
   const NoStack why = WhyNoStack(thread);
   if (why != NoStack::kThereIsOne) return kNoStackLocation + static_cast<uint64_t>(why);
+  if (entry.truncated == Truncation::kInBareCode) return kBareCodeLocation;
   const bool whole = !entry.truncated && entry.depth <= ProfileBuilder::kMaxSampleLocations;
   return whole ? 0 : kTruncatedLocation;
 }
@@ -62,6 +63,7 @@ class Writer {
   void WriteLocations(const ModuleTable& modules) {
     WriteUnknownFrame(kOverflowLocation, kOverflowLocation, kOverflowFrame, builder_);
     WriteUnknownFrame(kTruncatedLocation, kTruncatedLocation, kTruncatedFrame, builder_);
+    WriteUnknownFrame(kBareCodeLocation, kBareCodeLocation, kBareCodeFrame, builder_);
     for (int why = 1; why < kNoStackKinds; ++why) {
       const uint64_t id = kNoStackLocation + static_cast<uint64_t>(why);
       WriteUnknownFrame(id, id, NoStackFrame(static_cast<NoStack>(why)), builder_);

@@ -146,7 +146,7 @@ class Writer {
     if (why != NoStack::kThereIsOne) {
       out_->Str("#\t").Str(NoStackFrame(why)).Str("\n");
     } else if (entry.truncated) {
-      out_->Str("#\t").Str(kTruncatedFrame).Str("\n");
+      out_->Str("#\t").Str(TruncatedFrame(entry.truncated)).Str("\n");
     }
   }
 

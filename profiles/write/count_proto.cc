@@ -8,9 +8,9 @@ namespace heapprof {
 namespace {
 
 constexpr uint64_t kOverflowLocation = 1, kTruncatedLocation = 2, kLostLocation = 3, kOutsideLocation = 4,
-                   kNoTickLocation = 5, kFirstLocation = 6;
+                   kNoTickLocation = 5, kBareCodeLocation = 6, kFirstLocation = 7;
 constexpr uint64_t kOverflowFunction = 1, kTruncatedFunction = 2, kLostFunction = 3, kOutsideFunction = 4,
-                   kNoTickFunction = 5;
+                   kNoTickFunction = 5, kBareCodeFunction = 6;
 
 void WriteHeader(const CountProfile& profile, ProfileBuilder* builder) {
   builder->AddSampleType(profile.type, "count");
@@ -47,7 +47,10 @@ void WriteEntry(const CountProfile& profile, uint32_t i, ProfileBuilder* builder
     builder->SampleLocations(nullptr, 0, 0, kOverflowLocation);
   } else {
     bool whole = !entry.truncated && entry.depth <= ProfileBuilder::kMaxSampleLocations;
-    const uint64_t last = !whole ? kTruncatedLocation : entry.depth == 0 ? kNoTickLocation : 0;
+    const uint64_t last = entry.truncated == Truncation::kInBareCode ? kBareCodeLocation
+                          : !whole                                   ? kTruncatedLocation
+                          : entry.depth == 0                         ? kNoTickLocation
+                                                                     : 0;
     builder->SampleLocations(profile.counts->LocationsOf(entry), entry.depth, kFirstLocation - 1, last);
   }
   WriteValues(profile, value, builder);
@@ -69,6 +72,7 @@ void WriteLocations(const StackCounts& counts, const ModuleTable& modules, Profi
   WriteUnknownFrame(kLostLocation, kLostFunction, kLostFrame, builder);
   WriteUnknownFrame(kOutsideLocation, kOutsideFunction, kOutsideFrame, builder);
   WriteUnknownFrame(kNoTickLocation, kNoTickFunction, kNoTickFrame, builder);
+  WriteUnknownFrame(kBareCodeLocation, kBareCodeFunction, kBareCodeFrame, builder);
   uint32_t count = counts.location_count();
   for (uint32_t i = 1; i <= count; i++) {
     uint64_t address = counts.AddressOf(i);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The proto form of a profile that counts stacks: CPU time, thread creation, custom profiles.
 //
-// Ids in the file: location = id in the StackCounts + 4, after those that stand for what is not known.
+// Ids in the file: location = id in the StackCounts + 6, after those that stand for what is not known.
 // Entries stand in the order in which their stacks were first seen. Entries grow while they are read, so
 // locations come last: each that a sample names is then in the file.
 //

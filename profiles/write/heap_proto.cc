@@ -11,8 +11,8 @@
 namespace heapprof {
 namespace {
 
-constexpr uint64_t kOverflowLocation = 1, kTruncatedLocation = 2, kFirstLocation = 3;
-constexpr uint64_t kOverflowFunction = 1, kTruncatedFunction = 2;
+constexpr uint64_t kOverflowLocation = 1, kTruncatedLocation = 2, kBareCodeLocation = 3, kFirstLocation = 4;
+constexpr uint64_t kOverflowFunction = 1, kTruncatedFunction = 2, kBareCodeFunction = 3;
 
 void WriteHeader(const HeapSource& source, HeapProfileKind kind, ProfileBuilder* builder) {
   if (source.Growth() != nullptr || source.Lifetimes() != nullptr) {
@@ -48,8 +48,10 @@ void StartSample(const HeapSource& source, const Bucket& bucket, ProfileBuilder*
   } else {
     StackView stack = source.StackAt(bucket.stack);
     bool whole = !stack.truncated && stack.depth <= ProfileBuilder::kMaxSampleLocations;
-    builder->SampleLocations(stack.locations, stack.depth, kFirstLocation - 1,
-                             whole ? 0 : kTruncatedLocation);
+    const uint64_t last = stack.truncated == Truncation::kInBareCode ? kBareCodeLocation
+                          : whole                                    ? 0
+                                                                     : kTruncatedLocation;
+    builder->SampleLocations(stack.locations, stack.depth, kFirstLocation - 1, last);
   }
 }
 
@@ -152,6 +154,7 @@ int WriteHeapProtoFrom(const HeapSource& source, HeapProfileKind kind, ByteSink*
   WriteMappings(modules, &builder);
   WriteUnknownFrame(kOverflowLocation, kOverflowFunction, kOverflowFrame, &builder);
   WriteUnknownFrame(kTruncatedLocation, kTruncatedFunction, kTruncatedFrame, &builder);
+  WriteUnknownFrame(kBareCodeLocation, kBareCodeFunction, kBareCodeFrame, &builder);
   WriteLocations(source, modules, &builder);
   WriteComments(source, modules, &builder);
   int error = builder.Finish();

@@ -77,6 +77,10 @@ class RecorderTables : public HeapSource {
 // The names of the frames that stand for what is not known.
 inline constexpr char kOverflowFrame[] = "[heapprof: metadata limit reached]";
 inline constexpr char kTruncatedFrame[] = "[truncated]";
+inline constexpr char kBareCodeFrame[] = "[truncated: code without unwind tables]";
+inline const char* TruncatedFrame(Truncation::Kind why) {
+  return why == Truncation::kInBareCode ? kBareCodeFrame : kTruncatedFrame;
+}
 
 // Both counters of a bucket as of one moment, as far as that can be had without a lock.
 inline SampleCounts ReadCounts(const Bucket& bucket) {

@@ -175,7 +175,7 @@ void WriteEntry(const StackCounts& counts, const Order::Place& place, ValueForm 
   for (uint32_t i = 0; i < entry.depth; ++i) {
     WriteTextFrame(modules, symbols, ReturnAddressOf(counts, locations[i]), out);
   }
-  if (entry.truncated) out->Str("#\t").Str(kTruncatedFrame).Str("\n");
+  if (entry.truncated) out->Str("#\t").Str(TruncatedFrame(entry.truncated)).Str("\n");
   out->Str("\n");
 }
 

@@ -224,7 +224,7 @@ void WriteRecord(const HeapSource& source, const Record& record, const ModuleTab
   for (uint32_t i = 0; i < stack.depth; i++) {
     WriteTextFrame(modules, symbols, source.ReturnAddress(stack.locations[i]), out);
   }
-  if (stack.truncated) out->Str("#\t").Str(kTruncatedFrame).Str("\n");
+  if (stack.truncated) out->Str("#\t").Str(TruncatedFrame(stack.truncated)).Str("\n");
   out->Str("\n");
 }
 

@@ -80,7 +80,7 @@ StackCounts* NamedProfiles::CountsOf(NamedProfile* profile) {
 struct NamedProfiles::CallerStack {
   uintptr_t* pcs;
   uint32_t depth;
-  bool truncated;
+  Truncation::Kind truncated;
   uint64_t hash;
 
   CallerStack(const CallerFrame& caller, size_t skip, uintptr_t* walked);
@@ -91,7 +91,7 @@ NamedProfiles::CallerStack::CallerStack(const CallerFrame& caller, size_t skip, 
   uint32_t left_out = skip < walk.depth ? static_cast<uint32_t>(skip) : walk.depth;
   pcs = walked + left_out;
   depth = walk.depth - left_out;
-  truncated = walk.truncated || depth == 0;
+  truncated = depth == 0 ? Truncation::kLost : walk.truncated;
   hash = depth;
   for (uint32_t i = 0; i < depth; ++i) hash = MixBits(hash * 31 + pcs[i]);
 }

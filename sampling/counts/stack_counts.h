@@ -19,6 +19,7 @@
 
 #include "base/memory/arena.h"
 #include "base/memory/id_index.h"
+#include "sampling/unwind/walk.h"
 
 namespace heapprof {
 
@@ -28,7 +29,7 @@ struct CountedStack {
   uint32_t depth;
   uint32_t labels;
   uint32_t next;  // the writer's chain
-  bool truncated;
+  Truncation::Kind truncated;
   std::atomic<uint64_t> in, out;  // both only grow; `out` stays 0 where nothing is taken away
 };
 
@@ -49,7 +50,7 @@ class StackCounts {
   struct Key {
     const uintptr_t* pcs;
     uint32_t depth;
-    bool truncated;
+    Truncation::Kind truncated;
     bool exact_leaf;
     uint64_t hash;
     uint32_t labels;

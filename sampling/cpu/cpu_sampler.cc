@@ -244,8 +244,8 @@ int Stop(void (*use)(const CpuProfile&, void*), void* argument) {
   g_samples.fetch_add(session->samples(), std::memory_order_relaxed);
   g_lost.fetch_add(lost, std::memory_order_relaxed);
   use({&session->stacks(), g_clocks.kind(), session->hz, session->period, session->start, session->duration,
-       session->samples(), lost, session->truncated(), session->outside, session->ended(),
-       session->effective_samples(), session->signal_taken},
+       session->samples(), lost, session->truncated(), session->in_bare_code(), session->outside,
+       session->ended(), session->effective_samples(), session->signal_taken},
       argument);
   End(session);
   return 0;

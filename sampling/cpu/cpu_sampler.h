@@ -38,7 +38,7 @@ struct CpuProfile {
   int64_t duration;  // nanoseconds
   uint64_t samples;  // ticks recorded
   uint64_t lost;     // periods that found no room in the buffer
-  uint64_t truncated;
+  uint64_t truncated, in_bare_code;
   uint64_t outside;    // periods of the kernel's work at threads' ends, which no clock tells of
   uint64_t ended;      // periods told of by the ends of threads, and by that of the profile
   uint64_t effective;  // samples of equal weight that would scatter as much

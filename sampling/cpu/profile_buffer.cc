@@ -21,7 +21,7 @@ bool ProfileBuffer::Write(const Record& record) {
     At(at + kHeaderWords + i).store(record.pcs[i], std::memory_order_relaxed);
   }
   // release: the record before the word that says it is there.
-  uint64_t flags = kReady | (record.truncated ? kTruncated : 0) | (record.end ? kEnd : 0);
+  uint64_t flags = kReady | uint64_t{record.truncated} << kTruncatedShift | (record.end ? kEnd : 0);
   At(at).store(flags | record.depth, std::memory_order_release);
   return true;
 }
@@ -38,7 +38,7 @@ bool ProfileBuffer::Read(Record* record, uintptr_t* pcs, uint32_t max) {
   record->weight = static_cast<uint32_t>(labels_weight);
   record->hash = At(at + 3).load(std::memory_order_relaxed);
   record->clock = At(at + 4).load(std::memory_order_relaxed);
-  record->truncated = (first & kTruncated) != 0;
+  record->truncated = static_cast<Truncation::Kind>(first >> kTruncatedShift & kTruncatedMask);
   record->end = (first & kEnd) != 0;
   record->depth = depth < max ? depth : max;
   record->pcs = pcs;

@@ -21,6 +21,8 @@
 
 #include <atomic>
 
+#include "sampling/unwind/walk.h"
+
 namespace heapprof::cpu {
 
 struct Record {
@@ -28,7 +30,7 @@ struct Record {
   uint32_t labels;  // a label set's id
   uint32_t weight;  // the periods of CPU time that it stands for
   uint32_t depth;
-  bool truncated;
+  Truncation::Kind truncated;
   bool end;        // what no tick told of when the thread ended; the stack is the function it began with
   uint64_t hash;   // of the PCs
   uint64_t clock;  // ThreadClock::id of the thread's; 0: it has none
@@ -61,8 +63,9 @@ class ProfileBuffer {
   uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
 
  private:
-  static constexpr uint64_t kReady = uint64_t{1} << 63, kTruncated = uint64_t{1} << 62,
-                            kEnd = uint64_t{1} << 61;
+  static constexpr uint64_t kReady = uint64_t{1} << 63, kEnd = uint64_t{1} << 62;
+  static constexpr int kTruncatedShift = 60;
+  static constexpr uint64_t kTruncatedMask = 3;
   static constexpr uint32_t kHeaderWords = 5;
 
   Word& At(uint64_t position) { return words_[position & mask_]; }

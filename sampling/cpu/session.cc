@@ -127,8 +127,8 @@ void Session::RecordTick(const ucontext_t& context, uint32_t weight, uint64_t cl
 }
 
 void Session::RecordEnd(uintptr_t function, uint32_t weight, uint64_t clock) {
-  buffer_.Write({RawMonotonicNanos(), CurrentLabels(), weight, function == 0 ? 0u : 1u, false, true,
-                 MixBits(function), clock, &function});
+  buffer_.Write({RawMonotonicNanos(), CurrentLabels(), weight, function == 0 ? 0u : 1u, Truncation::kNone,
+                 true, MixBits(function), clock, &function});
   // Where many threads live for less than a period there are no ticks.
   Scratch* scratch = TakeScratch();
   if (scratch == nullptr) return;
@@ -154,6 +154,7 @@ void Session::Charge(const Record& record) {
     entry = stacks_.FindOrAdd({record.pcs, record.depth, record.truncated, true, record.hash, record.labels});
     ++samples_;
     if (record.truncated) ++truncated_;
+    if (record.truncated == Truncation::kInBareCode) ++in_bare_code_;
   }
   if (record.end) {
     ended_ += record.weight;
@@ -166,8 +167,8 @@ void Session::Charge(const Record& record) {
 }
 
 void Session::ChargeRest(uintptr_t function, uint64_t weight, uint64_t clock) {
-  Charge({0, 0, static_cast<uint32_t>(weight), function == 0 ? 0u : 1u, false, true, MixBits(function), clock,
-          &function});
+  Charge({0, 0, static_cast<uint32_t>(weight), function == 0 ? 0u : 1u, Truncation::kNone, true,
+          MixBits(function), clock, &function});
 }
 
 void Session::ChargeRestOfProcess(uint64_t weight) {

@@ -50,6 +50,7 @@ class Session {
   uint64_t lost() const { return buffer_.lost(); }
   uint64_t samples() const { return samples_; }
   uint64_t truncated() const { return truncated_; }
+  uint64_t in_bare_code() const { return in_bare_code_; }
   uint64_t ended() const { return ended_; }
   // As many samples of equal weight would scatter as much as those of this profile.
   uint64_t effective_samples() const {
@@ -75,7 +76,7 @@ class Session {
   // Held by who reads the buffer and writes what follows.
   SpinLock<LockRank::kCpuStacks> lock_;
   StackCounts stacks_;
-  uint64_t samples_, truncated_, ended_;
+  uint64_t samples_, truncated_, in_bare_code_, ended_;
   uint64_t periods_, squares_;  // the sums of all weights and of their squares
   // For each number of a clock, where its last tick was: the clock's count, and the entry of stacks_.
   struct Last {

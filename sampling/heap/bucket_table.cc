@@ -16,7 +16,7 @@ constexpr uint32_t kExactOverflows = 512, kRoundedOverflows = 512;
 // Once for every block at interval 1, as Find is.
 __attribute__((always_inline)) inline uint64_t KeyHash(const BucketKey& key) {
   // Keys that differ in one of the four have different sums: the factors are odd.
-  const uint64_t rest = (uint64_t{key.labels} << 1) | (key.stack.truncated ? 1 : 0);
+  const uint64_t rest = (uint64_t{key.labels} << 1) | (key.stack.truncated != 0 ? 1 : 0);
   return MixBits(key.stack.hash + key.size * kGoldenRatio + key.interval * 0xc2b2ae3d27d4eb4f +
                  rest * 0x165667b19e3779f9);
 }
@@ -121,7 +121,7 @@ bool BucketTable::HasRoomBeside(uint32_t reserve) {
 
 uint32_t BucketTable::AddOverflow(const BucketKey& key) {
   BucketKey overflow = key;
-  overflow.stack = {nullptr, 0, false, 0};
+  overflow.stack = {nullptr, 0, Truncation::kNone, 0};
   overflow.labels = 0;
   if (overflows_ >= kExactOverflows) overflow.size = RoundUpSize(key.size);
   uint64_t hash = KeyHash(overflow);
@@ -133,7 +133,7 @@ uint32_t BucketTable::AddOverflow(const BucketKey& key) {
 
 uint32_t BucketTable::FindExactOverflow(const BucketKey& key) const {
   BucketKey overflow = key;
-  overflow.stack = {nullptr, 0, false, 0};
+  overflow.stack = {nullptr, 0, Truncation::kNone, 0};
   overflow.labels = 0;
   return Find(overflow, KeyHash(overflow));
 }

@@ -4,10 +4,10 @@
 namespace heapprof {
 namespace {
 
-constexpr uint32_t kTruncatedFlag = 1u << 31;
-constexpr uint32_t kRetiredFlag = 1u << 30;  // its PCs are no more; see RetireIn
-constexpr uint32_t kDepthMask = kRetiredFlag - 1;
-constexpr uint32_t kHeaderWords = 4;  // depth and flag, next in chain, hash in two halves
+constexpr uint32_t kRetiredFlag = 1u << 31;  // its PCs are no more; see RetireIn
+constexpr int kTruncatedShift = 29;
+constexpr uint32_t kTruncatedMask = 3, kDepthMask = (1u << kTruncatedShift) - 1;
+constexpr uint32_t kHeaderWords = 4;  // depth and flags, next in chain, hash in two halves
 
 uint64_t HashOf(const uint32_t* record) { return record[2] | (uint64_t{record[3]} << 32); }
 
@@ -39,7 +39,7 @@ uint32_t StackTable::Intern(const RawStack& stack) {
   uint32_t count = count_.load(std::memory_order_relaxed);
   if (count >= index_.size) Grow();
   if (index_.size == 0) return kOverflowStack;
-  uint32_t shape = stack.depth | (stack.truncated ? kTruncatedFlag : 0);
+  uint32_t shape = stack.depth | uint32_t{stack.truncated} << kTruncatedShift;
   uint32_t* head = index_.At(stack.hash);
   for (uint32_t id = *head; id != 0;) {
     uint32_t* record = words_.At(id);
@@ -69,10 +69,11 @@ uint32_t StackTable::Intern(const RawStack& stack) {
 }
 
 StackView StackTable::At(uint32_t stack) const {
-  if (stack == kOverflowStack) return {nullptr, 0, false};
+  if (stack == kOverflowStack) return {nullptr, 0, Truncation::kNone};
   // The bucket that names the stack was published after the stack (release in bucket_table): it is complete.
   const uint32_t* record = words_.At(stack);
-  return {record + kHeaderWords, record[0] & kDepthMask, (record[0] & kTruncatedFlag) != 0};
+  return {record + kHeaderWords, record[0] & kDepthMask,
+          static_cast<Truncation::Kind>(record[0] >> kTruncatedShift & kTruncatedMask)};
 }
 
 bool StackTable::HasLocationIn(uint64_t start, uint64_t limit) const {

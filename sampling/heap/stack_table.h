@@ -19,13 +19,14 @@
 
 #include "base/memory/arena.h"
 #include "base/memory/id_index.h"
+#include "sampling/unwind/walk.h"
 
 namespace heapprof {
 
 struct RawStack {
   const uintptr_t* pcs;
   uint32_t depth;
-  bool truncated;
+  Truncation::Kind truncated;
   uint64_t hash;
 };
 
@@ -33,7 +34,7 @@ struct RawStack {
 struct StackView {
   const uint32_t* locations;
   uint32_t depth;
-  bool truncated;  // the walk ended before the stack's end, max_frames apart
+  Truncation::Kind truncated;  // the walk ended before the stack's end, max_frames apart
 };
 
 // The stack of this id is empty: a dump shows its buckets as one frame "[heapprof: metadata limit reached]".

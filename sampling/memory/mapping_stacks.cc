@@ -58,8 +58,8 @@ void MappingStacks::Map(uintptr_t start, size_t size, const CallerFrame& caller,
   const WalkResult walk = WalkStack(caller, CurrentThread().stack, pcs, max);
   const uint32_t labels = CurrentLabels();
   if (!Lock()) return;
-  const uint32_t stack =
-      stacks_.FindOrAdd({pcs, walk.depth, walk.truncated || walk.depth == 0, false, walk.hash, labels});
+  const uint32_t stack = stacks_.FindOrAdd(
+      {pcs, walk.depth, walk.depth == 0 ? Truncation::kLost : walk.truncated, false, walk.hash, labels});
   Put({start, EndOf(start, size), stack, alone});
   lock_.Unlock();
 }

@@ -21,9 +21,18 @@ struct StackBounds {
   uintptr_t low, high;
 };
 
+// Whether a walk met something it could not follow; more than `max` frames is not that.
+struct Truncation {
+  enum Kind : uint8_t {
+    kNone,
+    kLost,
+    kInBareCode,  // code without unwind tables, from which the frame pointer led nowhere: most JITs'
+  };
+};
+
 struct WalkResult {
   uint32_t depth;
-  bool truncated;   // the walk met something it could not follow; more than `max` frames is not that
+  Truncation::Kind truncated;
   bool in_handler;  // a signal frame was met: the walk began in a handler
   uint64_t hash;    // of the PCs in their order
 };

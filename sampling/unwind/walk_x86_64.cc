@@ -205,6 +205,10 @@ __attribute__((noinline)) Step StepRarely(Rule rule, Registers* registers, Known
   return step;
 }
 
+Truncation::Kind WhyLost(Rule rule) {
+  return rule.kind() == Rule::kNoCfi ? Truncation::kInBareCode : Truncation::kLost;
+}
+
 // The PCs that were written so far, and their hash: each frame multiplies it.
 struct Written {
   uintptr_t* next;
@@ -248,7 +252,7 @@ class PcWriter {
     next_ = now.next;
     hash_ = now.hash;
   }
-  WalkResult Result(bool truncated, bool in_handler) const {
+  WalkResult Result(Truncation::Kind truncated, bool in_handler) const {
     // The high bits, which the multiplications made good, come down.
     return {static_cast<uint32_t>(next_ - begin_), truncated, in_handler, hash_ ^ (hash_ >> 32)};
   }
@@ -274,9 +278,9 @@ inline WalkResult Walk(const Registers& start, uintptr_t context, const StackBou
   KnownFrame known;
   known.context = context;
   PcWriter out(pcs, max);
-  if (out.full()) return out.Result(false, false);
+  if (out.full()) return out.Result(Truncation::kNone, false);
   out.Add(start.pc);
-  if (!IsStack(start.sp)) return out.Result(true, false);
+  if (!IsStack(start.sp)) return out.Result(Truncation::kLost, false);
 
   const uint64_t generation = unwind::CacheGeneration();
   StackWindow window(start.sp, bounds);
@@ -289,8 +293,8 @@ inline WalkResult Walk(const Registers& start, uintptr_t context, const StackBou
     // A call through a null pointer: there is no frame yet, and the return address is on top.
     Registers r = start;
     if (StepRarely(Rule::Of(Rule::kSp, kWord), &r, &known, &window) != Step::kCalled)
-      return out.Result(true, false);
-    if (out.full()) return out.Result(false, false);
+      return out.Result(Truncation::kLost, false);
+    if (out.full()) return out.Result(Truncation::kNone, false);
     out.Add(pc = r.pc);
     sp = r.sp;
   }
@@ -313,13 +317,13 @@ inline WalkResult Walk(const Registers& start, uintptr_t context, const StackBou
       if (__builtin_expect(cfa > end, 0)) goto rarely;
       fp = LoadWord(cfa + static_cast<uintptr_t>(rule.framed_sp_b()));
     } else if (rule.kind() == Rule::kEnd) {
-      return out.Result(false, in_handler);
+      return out.Result(Truncation::kNone, in_handler);
     } else {
     rarely:
       HEAPPROF_COLD_LABEL;
       if (__builtin_expect(!rule.is_set(), 0)) {
         if (pc == 0) out.TakeBack();
-        return out.Result(pc != 0, in_handler);
+        return out.Result(pc != 0 ? Truncation::kLost : Truncation::kNone, in_handler);
       }
       if (__builtin_expect(rule.is_marked(), 0)) {
         if constexpr (!kCorrects) return WalkCorrecting(start, context, bounds, pcs, max);
@@ -328,7 +332,7 @@ inline WalkResult Walk(const Registers& start, uintptr_t context, const StackBou
       Registers r = {pc, sp, fp};
       Step step = StepRarely(rule, &r, &known, &window);
       if (step == Step::kEnd || step == Step::kLost || out.full()) {
-        return out.Result(step == Step::kLost, in_handler);
+        return out.Result(step == Step::kLost ? WhyLost(rule) : Truncation::kNone, in_handler);
       }
       in_handler |= step == Step::kInterrupted;
       out.Add(r.pc);
@@ -340,7 +344,7 @@ inline WalkResult Walk(const Registers& start, uintptr_t context, const StackBou
     }
     pc = LoadWord(cfa - kWord);
     sp = cfa;
-    if (out.full()) return out.Result(false, in_handler);
+    if (out.full()) return out.Result(Truncation::kNone, in_handler);
     out.Add(pc);
 
   next:

@@ -150,8 +150,9 @@ int Stop(void (*use)(const WallProfile& profile, void* argument), void* argument
   session->duration = now - session->start_monotonic;
   session->Finish(killed ? session->last_tick : session->ticks.Due(now));
   use({&session->counts, session->hz, session->ticks.period(), session->start, session->duration,
-       session->samples, session->lost, session->stacks, session->truncated, session->stops, session->refused,
-       session->unwatched, session->late, rights_changed, session->given_up, session->not_resumed,
+       session->samples, session->lost, session->stacks, session->truncated, session->in_bare_code,
+       session->stops, session->refused, session->unwatched, session->late, rights_changed, session->given_up,
+       session->not_resumed,
        killed && !rights_changed && session->given_up == GivenUp::kNo && session->not_resumed == 0},
       argument);
   session->Free();

@@ -24,7 +24,7 @@ struct WallProfile {
   const StackCounts* counts;
   int hz;
   int64_t period, start, duration;
-  uint64_t samples, lost, stacks, truncated, stops, refused, unwatched, late;
+  uint64_t samples, lost, stacks, truncated, in_bare_code, stops, refused, unwatched, late;
   bool rights_changed;  // past libc, where the profile ended
   GivenUp given_up;     // likewise
   int not_resumed;      // the error for which none watched after a change of rights

@@ -111,14 +111,15 @@ struct WallSession {
   StackCounts counts;
   WatchedThreads threads;
   uint64_t last_tick;
-  uint64_t samples;    // ticks charged
-  uint64_t lost;       // ticks of threads of which no stack could be had
-  uint64_t stacks;     // walks that were recorded
-  uint64_t truncated;  // of them
-  uint64_t stops;      // of threads
-  uint64_t refused;    // stops that were not allowed
-  uint64_t unwatched;  // threads that found no room
-  uint64_t late;       // ticks at which the watcher had no processor, told of by the next look
+  uint64_t samples;       // ticks charged
+  uint64_t lost;          // ticks of threads of which no stack could be had
+  uint64_t stacks;        // walks that were recorded
+  uint64_t truncated;     // of them
+  uint64_t in_bare_code;  // of those
+  uint64_t stops;         // of threads
+  uint64_t refused;       // stops that were not allowed
+  uint64_t unwatched;     // threads that found no room
+  uint64_t late;          // ticks at which the watcher had no processor, told of by the next look
 
   // The profile ends at tick n.
   void Finish(uint64_t n);

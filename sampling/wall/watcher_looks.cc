@@ -229,6 +229,7 @@ void Watcher::Record(WatchedThread* thread, const WalkResult& walk, WaitKind kin
   session_->gate.Leave();
   ++session_->stacks;
   if (walk.truncated) ++session_->truncated;
+  if (walk.truncated == Truncation::kInBareCode) ++session_->in_bare_code;
   Charge(thread, n, true);
 }
 

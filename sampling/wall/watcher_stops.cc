@@ -80,7 +80,7 @@ void Watcher::Ask(WatchedThread* thread, const Place& place, const RunStamp& sta
   thread->place = {Place::kUnknown, -1, 0, 0, 0};
   WaitKind kind = status.letter == 'R' ? WaitKind::kRunning : WaitKind::kOther;
   if (place.where == Place::kWaits) kind = thread->asked_kind;
-  Record(thread, {0, true, false, 0}, kind, LabelsOf(*thread), n);
+  Record(thread, {0, Truncation::kLost, false, 0}, kind, LabelsOf(*thread), n);
 }
 
 // Who has stopped, or ended.
@@ -186,7 +186,7 @@ void Watcher::OnStopped(WatchedThread* thread, int status, uint64_t n) {
   ucontext_t context = {};
   heapprof::MakeContext(registers, &context);
   WalkResult walk = {};
-  if (!Walk(context, thread->stack, &walk)) walk = {0, true, false, 0};
+  if (!Walk(context, thread->stack, &walk)) walk = {0, Truncation::kLost, false, 0};
   const uint32_t labels = LabelsOf(*thread);
   const Place place = PlaceOf(registers);
   thread->kept = KeptOf(registers);

@@ -6,7 +6,7 @@
 namespace heapprof {
 
 StackView FakeTables::StackAt(uint32_t id) const {
-  if (id == kOverflowStack) return {nullptr, 0, false};
+  if (id == kOverflowStack) return {nullptr, 0, Truncation::kNone};
   const Stack& stack = stacks_.at(id - 1);
   return {stack.locations.data(), static_cast<uint32_t>(stack.locations.size()), stack.truncated};
 }
@@ -16,12 +16,12 @@ uint32_t FakeTables::AddLocation(uint64_t return_address) {
   return static_cast<uint32_t>(locations_.size());
 }
 
-uint32_t FakeTables::AddStackOfIds(const std::vector<uint32_t>& ids, bool truncated) {
+uint32_t FakeTables::AddStackOfIds(const std::vector<uint32_t>& ids, Truncation::Kind truncated) {
   stacks_.push_back({ids, truncated});
   return static_cast<uint32_t>(stacks_.size());
 }
 
-uint32_t FakeTables::AddStack(const std::vector<uint64_t>& return_addresses, bool truncated) {
+uint32_t FakeTables::AddStack(const std::vector<uint64_t>& return_addresses, Truncation::Kind truncated) {
   std::vector<uint32_t> ids;
   for (uint64_t address : return_addresses) {
     auto found = std::find(locations_.begin(), locations_.end(), address);

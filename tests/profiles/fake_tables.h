@@ -15,9 +15,10 @@ namespace heapprof {
 class FakeTables final : public HeapSource {
  public:
   // The id of a stack of return addresses, the leaf first.
-  uint32_t AddStack(const std::vector<uint64_t>& return_addresses, bool truncated = false);
+  uint32_t AddStack(const std::vector<uint64_t>& return_addresses,
+                    Truncation::Kind truncated = Truncation::kNone);
   // A stack of location ids that AddLocation gave.
-  uint32_t AddStackOfIds(const std::vector<uint32_t>& ids, bool truncated = false);
+  uint32_t AddStackOfIds(const std::vector<uint32_t>& ids, Truncation::Kind truncated = Truncation::kNone);
   uint32_t AddLocation(uint64_t return_address);
   // `hash` of 0 rounds down.
   void AddBucket(uint32_t stack, uint64_t size, uint64_t interval, uint64_t allocations, uint64_t frees,
@@ -43,7 +44,7 @@ class FakeTables final : public HeapSource {
  private:
   struct Stack {
     std::vector<uint32_t> locations;
-    bool truncated;
+    Truncation::Kind truncated;
   };
   std::deque<Bucket> buckets_;
   std::vector<Bucket*> by_id_;

@@ -17,7 +17,9 @@ namespace heapprof {
 namespace {
 
 // A bucket of its own for each call, as an allocation of a size that was not seen yet has it.
-void AddBucket(uintptr_t pc, size_t size) { HeapBuckets().FindOrAdd({{&pc, 1, false, pc}, size, 1, 0}); }
+void AddBucket(uintptr_t pc, size_t size) {
+  HeapBuckets().FindOrAdd({{&pc, 1, Truncation::kNone, pc}, size, 1, 0});
+}
 
 std::atomic<size_t> g_in_handlers{0};
 void Allocate(int) { AddBucket(0x1234, 1 + g_in_handlers.fetch_add(1)); }

@@ -27,7 +27,7 @@ class CountProtoTest : public testing::Test {
   // A stack as the CPU sampler has it: what was executed, then return addresses. The hash is that of the
   // test.
   uint32_t Add(const std::vector<uintptr_t>& pcs, uint64_t count, uint32_t labels = 0,
-               bool truncated = false) {
+               Truncation::Kind truncated = Truncation::kNone) {
     uint64_t hash = 1;
     for (uintptr_t pc : pcs) hash = hash * 31 + pc;
     uint32_t id =
@@ -142,15 +142,17 @@ TEST_F(CountProtoTest, LossesAreASampleOfTheirOwn) {
 }
 
 TEST_F(CountProtoTest, ATruncatedStackSaysSoAtItsRoot) {
-  Add({kOurs, kLibcs + 1}, 1, 0, true);
+  Add({kOurs, kLibcs + 1}, 1, 0, Truncation::kLost);
+  Add({kOurs, kLibcs + 2}, 1, 0, Truncation::kInBareCode);
   pb::Profile p = Write(Cpu(1));
-  ASSERT_EQ(p.sample_size(), 1);
+  ASSERT_EQ(p.sample_size(), 2);
   EXPECT_EQ(Frames(p, p.sample(0)).back(), "[truncated]");
+  EXPECT_EQ(Frames(p, p.sample(1)).back(), "[truncated: code without unwind tables]");
 }
 
 TEST_F(CountProtoTest, TimeThatNoTickFoundIsNoTruncatedStack) {
   Add({}, 1);
-  Add({}, 2, 0, true);
+  Add({}, 2, 0, Truncation::kLost);
   pb::Profile p = Write(Cpu(1));
   ASSERT_EQ(p.sample_size(), 2);
   EXPECT_EQ(Frames(p, p.sample(0)), (std::vector<std::string>{"[no tick]"}));

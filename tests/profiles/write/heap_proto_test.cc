@@ -177,10 +177,11 @@ TEST_F(HeapProtoTest, CommentsSayWhoAndWhatWasLost) {
 
 TEST_F(HeapProtoTest, WhatIsNotKnownHasNamedFrames) {
   tables_.AddBucket(kOverflowStack, 100, 1, 5, 2);
-  tables_.AddBucket(tables_.AddStack({kOurs}, true), 100, 1, 1, 0);
-  tables_.AddBucket(tables_.AddStack({}, true), 100, 1, 1, 0);
+  tables_.AddBucket(tables_.AddStack({kOurs}, Truncation::kLost), 100, 1, 1, 0);
+  tables_.AddBucket(tables_.AddStack({}, Truncation::kLost), 100, 1, 1, 0);
+  tables_.AddBucket(tables_.AddStack({kOurs}, Truncation::kInBareCode), 100, 1, 1, 0);
   pb::Profile p = Profile();
-  ASSERT_EQ(p.sample_size(), 3);
+  ASSERT_EQ(p.sample_size(), 4);
   auto locations = LocationsById(p);
   auto name_of_last = [&](const pb::Sample& s) {
     const pb::Location* last = locations[s.location_id(s.location_id_size() - 1)];
@@ -197,6 +198,7 @@ TEST_F(HeapProtoTest, WhatIsNotKnownHasNamedFrames) {
   EXPECT_EQ(name_of_last(p.sample(1)), "[truncated]");
   EXPECT_EQ(p.sample(2).location_id_size(), 1);
   EXPECT_EQ(name_of_last(p.sample(2)), "[truncated]");
+  EXPECT_EQ(name_of_last(p.sample(3)), "[truncated: code without unwind tables]");
 }
 
 TEST_F(HeapProtoTest, StackDeeperThanASampleHolds) {

@@ -90,7 +90,7 @@ TEST_F(TextProfileTest, FramesHaveSymbolsAndOffsets) {
 
 TEST_F(TextProfileTest, OverflowAndTruncatedStacksAreNamed) {
   tables_.AddBucket(kOverflowStack, 10, 1, 4, 1);
-  tables_.AddBucket(tables_.AddStack({0x5000}, true), 1, 1, 1, 0);
+  tables_.AddBucket(tables_.AddStack({0x5000}, Truncation::kLost), 1, 1, 1, 0);
   std::string text = Profile();
   EXPECT_NE(text.find("\n3: 30 [4: 40] @ 0x1\n#\t0x1\t[heapprof: metadata limit reached]\n"),
             std::string::npos);

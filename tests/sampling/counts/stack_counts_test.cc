@@ -24,7 +24,7 @@ class StackCountsTest : public testing::Test {
     uint64_t hash = 7;
     for (uintptr_t pc : pcs) hash = hash * 1000003 + pc;
     return counts_->FindOrAdd(
-        {pcs.data(), static_cast<uint32_t>(pcs.size()), false, exact_leaf, hash, labels});
+        {pcs.data(), static_cast<uint32_t>(pcs.size()), Truncation::kNone, exact_leaf, hash, labels});
   }
   std::vector<uint64_t> Addresses(uint32_t id) {
     const CountedStack& entry = counts_->at(id);

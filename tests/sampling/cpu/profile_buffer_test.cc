@@ -22,13 +22,13 @@ struct Ring {
 
 bool Write(ProfileBuffer* buffer, const std::vector<uintptr_t>& pcs, uint32_t weight = 1) {
   return buffer->Write(
-      {12345, 7, weight, static_cast<uint32_t>(pcs.size()), false, false, 99, 0, pcs.data()});
+      {12345, 7, weight, static_cast<uint32_t>(pcs.size()), Truncation::kNone, false, 99, 0, pcs.data()});
 }
 
 TEST(ProfileBuffer, RecordsComeOutAsTheyWentIn) {
   Ring ring(64);
   uintptr_t stack[] = {1, 2, 3};
-  ASSERT_TRUE(ring.buffer.Write({-5, 6, 7, 3, true, true, 8, 11, stack}));
+  ASSERT_TRUE(ring.buffer.Write({-5, 6, 7, 3, Truncation::kInBareCode, true, 8, 11, stack}));
   ASSERT_TRUE(Write(&ring.buffer, {}));
   Record record;
   uintptr_t pcs[kMaxFrames];
@@ -38,12 +38,12 @@ TEST(ProfileBuffer, RecordsComeOutAsTheyWentIn) {
   EXPECT_EQ(record.weight, 7u);
   EXPECT_EQ(record.hash, 8u);
   EXPECT_EQ(record.clock, 11u);
-  EXPECT_TRUE(record.truncated);
+  EXPECT_EQ(record.truncated, Truncation::kInBareCode);
   EXPECT_TRUE(record.end);
   EXPECT_EQ(std::vector<uintptr_t>(pcs, pcs + record.depth), (std::vector<uintptr_t>{1, 2, 3}));
   ASSERT_TRUE(ring.buffer.Read(&record, pcs, kMaxFrames));
   EXPECT_EQ(record.depth, 0u);
-  EXPECT_FALSE(record.truncated);
+  EXPECT_EQ(record.truncated, Truncation::kNone);
   EXPECT_FALSE(record.end);
   EXPECT_FALSE(ring.buffer.Read(&record, pcs, kMaxFrames));
 }

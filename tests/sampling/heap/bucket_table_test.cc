@@ -18,7 +18,7 @@ class BucketTableTest : public testing::Test {
   static BucketKey KeyOf(const std::vector<uintptr_t>& pcs, uint64_t size, uint64_t interval) {
     uint64_t hash = 1;
     for (uintptr_t pc : pcs) hash = MixBits(hash ^ pc);
-    return {{pcs.data(), static_cast<uint32_t>(pcs.size()), false, hash}, size, interval, 0};
+    return {{pcs.data(), static_cast<uint32_t>(pcs.size()), Truncation::kNone, hash}, size, interval, 0};
   }
   uint32_t Add(const std::vector<uintptr_t>& pcs, uint64_t size, uint64_t interval) {
     return table_->FindOrAdd(KeyOf(pcs, size, interval));

@@ -19,7 +19,7 @@ class HeapGrowthTest : public testing::Test {
   void SetUp() override { growth_->Start(table_.get(), now_); }
 
   uint32_t Add(uintptr_t pc) {
-    return table_->FindOrAdd({{&pc, 1, false, pc * 0x9e3779b97f4a7c15}, 16, 1, 0});
+    return table_->FindOrAdd({{&pc, 1, Truncation::kNone, pc * 0x9e3779b97f4a7c15}, 16, 1, 0});
   }
   // What the recorder does.
   Bucket* BeforeChange(uint32_t id) {

@@ -19,7 +19,8 @@ class HeapPeakTest : public testing::Test {
  protected:
   // A bucket of its own stack.
   Bucket* Add(uintptr_t pc, uint64_t size, uint64_t interval) {
-    const uint32_t id = table_->FindOrAdd({{&pc, 1, false, pc * 0x9e3779b97f4a7c15}, size, interval, 0});
+    const uint32_t id =
+        table_->FindOrAdd({{&pc, 1, Truncation::kNone, pc * 0x9e3779b97f4a7c15}, size, interval, 0});
     return table_->At(id);
   }
   std::map<uint64_t, uint32_t> AtPeak() const {

@@ -21,7 +21,7 @@ class HeapAccountTest : public testing::Test {
 // reader's look at the count and that at the bits.
 TEST_F(HeapAccountTest, ASlabWhoseBlocksAreTakenMeanwhileIsNoDivisionByZero) {
   const uintptr_t pcs[] = {0x1000, 0x2000};
-  const uint32_t bucket = HeapBuckets().FindOrAdd({{pcs, 2, false, 77}, 8000, 1, 0});
+  const uint32_t bucket = HeapBuckets().FindOrAdd({{pcs, 2, Truncation::kNone, 77}, 8000, 1, 0});
   ASSERT_NE(bucket, 0u);
   constexpr uintptr_t kStart = uintptr_t{0x12345} << 20;
   uint32_t stale = 0;
