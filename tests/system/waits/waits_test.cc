@@ -218,15 +218,19 @@ TEST(Waits, KeepDumpsRemovesThemToo) {
 }
 
 // Instructions of a lock and its unlock, by callgrind: what a long run has more than a short one.
-double InstructionsOfAPair(bool with_library, const std::string& options) {
+double InstructionsOfAPair(bool with_library, const std::string& options, const std::string& threads) {
   constexpr long kPairs = 200'000;  // the start takes some thousands more or less
   double counts[2] = {};
   for (int i = 0; i < 2; ++i) {
     TempDir dir;
     Command command;
     if (with_library) command = Under(dir, {}, options);
-    command.argv = {"valgrind", "--tool=callgrind", "--callgrind-out-file=" + dir.path() + "/out",
-                    Program("lock_pairs"), i == 0 ? "0" : std::to_string(kPairs)};
+    command.argv = {"valgrind",
+                    "--tool=callgrind",
+                    "--callgrind-out-file=" + dir.path() + "/out",
+                    Program("lock_pairs"),
+                    i == 0 ? "0" : std::to_string(kPairs),
+                    threads};
     const Result result = RunProgram(command);
     EXPECT_EQ(result.exit_status, 0) << result.Describe();
     const std::string file = ReadFile(dir.path() + "/out");
@@ -239,12 +243,23 @@ double InstructionsOfAPair(bool with_library, const std::string& options) {
 
 TEST(Waits, OffAPairCostsWhatItCostWithoutTheLibrary) {
   ASSERT_TRUE(HaveProgram("valgrind"));
-  const double bare = InstructionsOfAPair(false, "");
-  EXPECT_NEAR(InstructionsOfAPair(true, ""), bare, 0.1);
-  const double on = InstructionsOfAPair(true, "contention_interval=1ms");
+  const double bare = InstructionsOfAPair(false, "", "0");
+  EXPECT_NEAR(InstructionsOfAPair(true, "", "0"), bare, 0.1);
+  const double on = InstructionsOfAPair(true, "contention_interval=1ms", "0");
   RecordProperty("pair", std::to_string(bare) + ", on " + std::to_string(on));
   EXPECT_GT(on, bare);
   EXPECT_LE(on, bare + 22);
+}
+
+// While seven sleep, the eighth unlocks a thousand times before the scheduler gives another a turn: it pays
+// no more than if it were alone.
+TEST(Waits, AnUnlockThatWakesNobodyCostsWhatOneCostsForWhichNobodyWaits) {
+  ASSERT_TRUE(HaveProgram("valgrind"));
+  const double bare = InstructionsOfAPair(false, "", "8");
+  const double on = InstructionsOfAPair(true, "contention_interval=1", "8");
+  RecordProperty("pair", std::to_string(bare) + ", on " + std::to_string(on));
+  EXPECT_GT(on, bare);
+  EXPECT_LE(on, bare + 35);
 }
 
 }  // namespace
