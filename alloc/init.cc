@@ -33,6 +33,7 @@
 #include "base/system/raw_syscall.h"
 #include "base/system/vdso.h"
 #include "base/text.h"
+#include "http/server.h"
 #include "leak/at_exit.h"
 #include "leak/report/source_lines.h"
 #include "leak/search/roots.h"
@@ -266,6 +267,7 @@ __attribute__((constructor)) void WhenLibcIsUp() {
   if (GetOptions().contention_interval != 0) SetContentionInterval(GetOptions().contention_interval);
   if (GetOptions().mapping_stacks) FollowMappings();
   leak::InstallLeakCheck();
+  http::StartServer();
   if (!GetOptions().children && !start.secure) LeaveChildrenAlone();
 }
 

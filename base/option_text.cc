@@ -54,6 +54,7 @@ constexpr struct {
     {"wall_at_start", [](const Options& o, TextWriter* t) { PutBool(o.wall_at_start, t); }},
     {"contention_interval", [](const Options& o, TextWriter* t) { PutDuration(o.contention_interval, t); }},
     {"mapping_stacks", [](const Options& o, TextWriter* t) { PutBool(o.mapping_stacks, t); }},
+    {"http", [](const Options& o, TextWriter* t) { t->Str(o.http); }},
     {"metadata_limit", [](const Options& o, TextWriter* t) { PutSize(o.metadata_limit, t); }},
     {"seed", [](const Options& o, TextWriter* t) { t->UDec(o.seed); }},
     {"children", [](const Options& o, TextWriter* t) { t->Str(o.children ? "all" : "no"); }},

@@ -82,12 +82,14 @@ bool ParseSignal(Span text, int* value) {
   return true;
 }
 
-bool CopyPath(Span value, char* path) {
-  if (value.size >= kPathCapacity) return false;
-  memcpy(path, value.data, value.size);
-  path[value.size] = '\0';
+bool CopyText(Span value, char* to, size_t capacity) {
+  if (value.size >= capacity) return false;
+  memcpy(to, value.data, value.size);
+  to[value.size] = '\0';
   return true;
 }
+
+bool CopyPath(Span value, char* path) { return CopyText(value, path, kPathCapacity); }
 
 // "stderr" is what there is without: the empty path.
 bool CopyLogPath(Span value, char* path) {
@@ -196,6 +198,7 @@ Verdict SetOption(Span key, Span value, Options* options) {
         ReadDuration(value.data, value.size, kMaxContentionInterval, &options->contention_interval));
   }
   if (key.Is("mapping_stacks")) return verdict(ParseBool(value, &options->mapping_stacks));
+  if (key.Is("http")) return verdict(CopyText(value, options->http, sizeof(options->http)));
   if (key.Is("metadata_limit")) {
     uint64_t limit;
     constexpr uint64_t kMin = 1 << 20, kMax = uint64_t{1} << 40;
@@ -213,6 +216,21 @@ Verdict SetOption(Span key, Span value, Options* options) {
   if (key.Is("suppressions")) return verdict(CopyPath(value, options->suppressions));
   if (key.Is("log_path")) return verdict(CopyLogPath(value, options->log_path));
   return Verdict::kUnknown;
+}
+
+// Colons are a part of addresses ("127.0.0.1:6060", "[::1]:6060", "unix:/run/x.sock"), as long as no "key="
+// follows.
+const char* EndOfAddress(const char* at) {
+  const bool in_brackets = *at == '[';
+  while (in_brackets && *at != '\0' && *at != ']' && (*at == ':' || !IsSeparator(*at))) ++at;
+  while (*at != '\0' && !IsSeparator(*at)) ++at;
+  while (*at == ':') {
+    const char* next = at + 1;
+    while (*next != '\0' && *next != '=' && !IsSeparator(*next)) ++next;
+    if (*next == '=' || next == at + 1) break;
+    at = next;
+  }
+  return at;
 }
 
 // Cuts the next "key=value" off `*text`. The value's quotes are taken off; `*closed` tells whether both are
@@ -239,6 +257,7 @@ bool NextPair(const char** text, Span* key, Span* value, bool* has_value, bool* 
     } else {
       value->data = at;
       while (*at != '\0' && !IsSeparator(*at)) ++at;
+      if (key->Is("http")) at = EndOfAddress(value->data);
       value->size = static_cast<size_t>(at - value->data);
     }
   }

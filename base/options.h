@@ -14,6 +14,7 @@ namespace heapprof {
 
 inline constexpr size_t kPathCapacity = 4096;
 inline constexpr size_t kRunCapacity = 48;
+inline constexpr size_t kAddressCapacity = 256;
 
 // What the check at exit reports: blocks that nothing points to any more, or all that are left.
 enum class LeakCheck : uint8_t { kOff, kUnreachable, kLive };
@@ -43,6 +44,7 @@ struct Options {
   bool wall_at_start = false;
   uint64_t contention_interval = 0;  // ns; 0: no profiles of waits
   bool mapping_stacks = true;        // memory that the program maps is known by stack
+  char http[kAddressCapacity] = "";  // "": none
   uint64_t metadata_limit = 256u << 20;
   uint64_t seed = 0;
   bool children = true;  // programs that this one starts are profiled, too

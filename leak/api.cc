@@ -37,7 +37,7 @@ int CheckNow(void*, const heapprof::SavedRegisters* caller) { return leak::Check
 
 int CheckLeaks(uint32_t since, unsigned flags, struct heapprof_leaks* leaks, heapprof_text_writer write,
                void* argument, const heapprof::SavedRegisters& caller) {
-  leak::MemorySink text;
+  heapprof::MemorySink text;
   leak::CheckRequest request;
   request.since = since;
   request.whole_report = false;

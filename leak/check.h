@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #include "leak/report/findings.h"
-#include "leak/report/memory_sink.h"
 #include "leak/report/suppressions.h"
+#include "proto/memory_sink.h"
 #include "sampling/stop/stop_signal.h"
 
 namespace heapprof::leak {

@@ -27,7 +27,7 @@
 namespace heapprof {
 namespace {
 
-constexpr int kToFile = -1, kToPeer = -2;
+constexpr int kToFile = -1, kToPeer = -2, kToCaller = -3;
 
 // Taken with all signals blocked for each start and stop.
 OwnerLock<LockRank::kCpuProfile> g_lock;
@@ -64,12 +64,11 @@ void WriteCpuComments(const void* argument, ProfileBuilder* builder) {
   WriteComment("stacks", profile.stacks->count() - 1, builder);
 }
 
-int WriteTo(int fd, const cpu::CpuProfile& profile) {
-  DescriptorSink sink(fd);
+int WriteTo(ByteSink* sink, const cpu::CpuProfile& profile) {
   return WriteCountProto(
       {profile.stacks, "samples", "cpu", "nanoseconds", profile.period, profile.start, profile.duration,
        profile.lost, profile.outside, nullptr, 0, WriteCpuComments, &profile},
-      &sink, static_cast<CountProtoWorkspace*>(g_memory.workspace()));
+      sink, static_cast<CountProtoWorkspace*>(g_memory.workspace()));
 }
 
 int WriteToFile(const cpu::CpuProfile& profile) {
@@ -77,7 +76,8 @@ int WriteToFile(const cpu::CpuProfile& profile) {
   bool fits = ExpandPattern(GetOptions().output, g_files_written + 1, ".cpu.pb.gz", &name);
   DumpFile file;
   int error = fits ? file.Open(name.data()) : -ENAMETOOLONG;
-  if (error == 0) error = file.Close(WriteTo(file.fd(), profile));
+  DescriptorSink sink(file.fd());
+  if (error == 0) error = file.Close(WriteTo(&sink, profile));
   if (error == 0) ++g_files_written;
   Text<kPathCapacity + 128> line;
   if (error != 0) {
@@ -88,40 +88,55 @@ int WriteToFile(const cpu::CpuProfile& profile) {
   return error;
 }
 
-int Start(int fd, int hz) {
+int Start(int fd, int hz, bool only_timers) {
   struct stat file = {};
   if (fd >= 0 && RawSyscall(SYS_fstat, fd, reinterpret_cast<long>(&file)) != 0) return -EBADF;
-  int error = cpu::Start(hz);
+  int error = cpu::Start(hz, only_timers);
   if (error != 0) return error;
   g_fd = fd;
   g_fd_file = file;
   return 0;
 }
 
-int Stop() {
-  int result = 0;
-  auto write = [](const cpu::CpuProfile& profile, void* result) {
-    int error = g_fd == kToFile   ? WriteToFile(profile)
-                : g_fd == kToPeer ? g_peer(profile, g_memory.workspace())
-                                  : WriteTo(g_fd, profile);
-    CountDump(error);
+// What the end of a profile is given.
+struct End {
+  ByteSink* caller;  // of a profile for a caller; nullptr: it is thrown away
+  int result;
+
+  int Write(const cpu::CpuProfile& profile) const {
+    if (g_fd == kToFile) return WriteToFile(profile);
+    if (g_fd == kToPeer) return g_peer(profile, g_memory.workspace());
+    if (g_fd == kToCaller) return caller == nullptr ? 0 : WriteTo(caller, profile);
+    DescriptorSink sink(g_fd);
+    return WriteTo(&sink, profile);
+  }
+};
+
+int EndProfile(ByteSink* caller) {
+  End end = {caller, 0};
+  auto write = [](const cpu::CpuProfile& profile, void* argument) {
+    auto* end = static_cast<End*>(argument);
+    end->result = end->Write(profile);
+    CountDump(end->result);
     g_taken_past_libc = profile.signal_taken;
-    *static_cast<int*>(result) = error;
   };
-  int error = cpu::Stop(write, &result);
+  int error = cpu::Stop(write, &end);
   if (g_taken_past_libc) {
     Say("the program took SIGPROF past libc, by a raw system call: the CPU profile has the time since then "
         "in "
         "[lost samples]");
   }
   g_taken_past_libc = false;
-  return error != 0 ? error : result;
+  return error != 0 ? error : end.result;
 }
+
+// By anybody but who is to have it.
+int Stop() { return cpu::HasProfile() && g_fd == kToCaller ? -EBUSY : EndProfile(nullptr); }
 
 // At exit nobody is left to stop a profile that goes to a descriptor. That may have been closed, and another
 // file may have its number now.
 int StopAtExit() {
-  if (g_fd < 0) return Stop();
+  if (g_fd < 0) return EndProfile(nullptr);
   struct stat file = {};
   Text<160> line;
   line.Str("the CPU profile that descriptor ").Dec(g_fd).Str(" was to get is not written: ");
@@ -139,7 +154,9 @@ int StopAtExit() {
 struct Work {
   int (*function)(const Work& work);
   int fd, hz;
-  int result;
+  bool only_timers = false;
+  ByteSink* sink = nullptr;
+  int result = 0;
   CpuProfileWriter peer = nullptr;
 
   static void Run(void* argument) {
@@ -176,14 +193,14 @@ void SayNotStarted(int error) {
 }
 
 int StartToFile(const Work& work) {
-  int error = Start(kToFile, work.hz);
+  int error = Start(kToFile, work.hz, false);
   if (error != 0) SayNotStarted(error);
   return error;
 }
 
 void OnCpuSignal(int, siginfo_t*, void*) {
   Perform({[](const Work& work) { return cpu::HasProfile() ? Stop() : StartToFile(work); }, kToFile,
-           GetOptions().cpu_hz, 0});
+           GetOptions().cpu_hz});
 }
 
 }  // namespace
@@ -192,22 +209,34 @@ int StartCpuProfile(int fd, int hz) {
   long flags = RawSyscall(SYS_fcntl, fd, F_GETFL);
   if (hz < kMinCpuHz || hz > kMaxCpuHz) return -EINVAL;
   if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) return -EBADF;
-  return Perform({[](const Work& work) { return Start(work.fd, work.hz); }, fd, hz, 0});
+  return Perform({[](const Work& work) { return Start(work.fd, work.hz, work.only_timers); }, fd, hz});
 }
 
 int StartCpuProfileFor(CpuProfileWriter write, int hz) {
   Work work = {[](const Work& work) {
-                 const int error = Start(kToPeer, work.hz);
+                 const int error = Start(kToPeer, work.hz, false);
                  if (error == 0) g_peer = work.peer;
                  return error;
                },
-               kToPeer, hz, 0};
+               kToPeer, hz};
   work.peer = write;
   return Perform(work);
 }
 
 int StopCpuProfile() {
-  return Perform({[](const Work&) { return Stop(); }, kToFile, 0, 0});
+  return Perform({[](const Work&) { return Stop(); }, kToFile, 0});
+}
+
+int StartCpuProfileForCaller(int hz, bool only_timers) {
+  return Perform({[](const Work& work) { return Start(work.fd, work.hz, work.only_timers); }, kToCaller, hz,
+                  only_timers});
+}
+
+int StopCpuProfileForCaller(ByteSink* sink) {
+  auto stop = [](const Work& work) {
+    return cpu::HasProfile() && g_fd == kToCaller ? EndProfile(work.sink) : -ENOENT;
+  };
+  return Perform({stop, kToCaller, 0, false, sink});
 }
 
 void CpuProfileLosesItsSignal(const char* what) {
@@ -218,18 +247,18 @@ void CpuProfileLosesItsSignal(const char* what) {
              cpu::Halt();
              return g_fd < 0 ? Stop() : 0;
            },
-           kToFile, 0, 0});
+           kToFile, 0});
 }
 
 void InstallCpuTriggers() {
   const Options& options = GetOptions();
   if (options.cpu_signal > 0) InstallHandler(options.cpu_signal, OnCpuSignal);
-  if (options.cpu_at_start) Perform({StartToFile, kToFile, options.cpu_hz, 0});
+  if (options.cpu_at_start) Perform({StartToFile, kToFile, options.cpu_hz});
 }
 
 void StopCpuProfileAtExit() {
   if (!cpu::HasProfile()) return;
-  Perform({[](const Work&) { return StopAtExit(); }, kToFile, 0, 0});
+  Perform({[](const Work&) { return StopAtExit(); }, kToFile, 0});
 }
 
 void CpuProfileAfterForkInChild(bool copied) {
@@ -238,7 +267,7 @@ void CpuProfileAfterForkInChild(bool copied) {
   g_files_written = 0;
   bool whole_life = cpu::ChildAfterFork() && g_fd == kToFile && GetOptions().cpu_at_start;
   // A copy is found out when it asks for something, at its end at the latest.
-  if (whole_life && !copied) Perform({StartToFile, kToFile, GetOptions().cpu_hz, 0});
+  if (whole_life && !copied) Perform({StartToFile, kToFile, GetOptions().cpu_hz});
 }
 
 }  // namespace heapprof

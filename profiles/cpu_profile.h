@@ -9,6 +9,8 @@
 #ifndef HEAPPROF_PROFILES_CPU_PROFILE_H_
 #define HEAPPROF_PROFILES_CPU_PROFILE_H_
 
+#include "proto/byte_sink.h"
+
 namespace heapprof {
 
 // For the C interface. 0 or -errno; see include/heapprof/heapprof.h.
@@ -22,6 +24,10 @@ struct CpuProfile;
 }
 using CpuProfileWriter = int (*)(const cpu::CpuProfile& profile, void* workspace);
 int StartCpuProfileFor(CpuProfileWriter write, int hz);
+// For who takes the profile himself, when he ends it: for any other its end is -EBUSY meanwhile. At the end
+// of the program it is thrown away. `only_timers`: the caller's descriptors are not the program's.
+int StartCpuProfileForCaller(int hz, bool only_timers);
+int StopCpuProfileForCaller(ByteSink* sink);
 
 // Does what the options cpu_at_start and cpu_signal ask for. Called once, when libc can be called.
 void InstallCpuTriggers();

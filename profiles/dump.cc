@@ -104,14 +104,14 @@ struct FileDump {
     return error;
   }
   int WriteTo(int fd) const {
+    DescriptorSink sink(fd);
     if (kind != SignalDump::kMemory) {
       return WriteHeapProto(kind == SignalDump::kPeak        ? HeapProfileKind::kPeak
                             : kind == SignalDump::kGrowth    ? HeapProfileKind::kGrowth
                             : kind == SignalDump::kLifetimes ? HeapProfileKind::kLifetimes
                                                              : HeapProfileKind::kHeap,
-                            fd, workspace);
+                            &sink, workspace);
     }
-    DescriptorSink sink(fd);
     return WriteMemoryProfile(0, &sink, workspace);
   }
 
@@ -148,23 +148,22 @@ struct FileDump {
   }
 };
 
-// Writes a named profile to a descriptor.
-struct DescriptorDump {
+// Writes a named profile to a sink.
+struct SinkDump {
   const NamedProfile* profile;
-  int fd;
+  ByteSink* sink;
   int debug;
   bool in_handler;
   const OwnStack* caller;
-  void* workspace;
-  int result;
+  void* workspace = nullptr;
+  int result = 0;
 
   static void Run(void* argument) {
-    auto* dump = static_cast<DescriptorDump*>(argument);
+    auto* dump = static_cast<SinkDump*>(argument);
     dump->result = dump->Write();
   }
 
   int Write() {
-    DescriptorSink sink(fd);
     switch (profile->kind) {
       case ProfileKind::kAllocs:
         return WriteHeap(HeapProfileKind::kAllocs);
@@ -173,19 +172,20 @@ struct DescriptorDump {
       case ProfileKind::kPeak:
         return WriteHeap(HeapProfileKind::kPeak);
       case ProfileKind::kMemory:
-        return WriteMemoryProfile(debug, &sink, workspace);
+        return WriteMemoryProfile(debug, sink, workspace);
       case ProfileKind::kThreads:
-        return WriteThreads(*caller, debug, fd, workspace);
+        return WriteThreads(*caller, debug, sink, workspace);
       case ProfileKind::kGrowth:
         return WriteHeap(HeapProfileKind::kGrowth);
       case ProfileKind::kLifetimes:
         return WriteHeap(HeapProfileKind::kLifetimes);
       default:
-        return WriteNamedProfile(*profile, debug, &sink, workspace);
+        return WriteNamedProfile(*profile, debug, sink, workspace);
     }
   }
   int WriteHeap(HeapProfileKind kind) {
-    return debug == 0 ? WriteHeapProto(kind, fd, workspace) : WriteHeapText(kind, fd, workspace, in_handler);
+    return debug == 0 ? WriteHeapProto(kind, sink, workspace)
+                      : WriteHeapText(kind, sink, workspace, in_handler);
   }
 };
 
@@ -198,7 +198,8 @@ struct IntervalDump {
 
   static void Run(void* argument) {
     auto* dump = static_cast<IntervalDump*>(argument);
-    dump->result = WriteIntervalProto(*dump->earlier, dump->fd, dump->workspace);
+    DescriptorSink sink(dump->fd);
+    dump->result = WriteIntervalProto(*dump->earlier, &sink, dump->workspace);
   }
 };
 
@@ -348,8 +349,13 @@ int DumpLifetimes() {
 }
 
 int WriteProfile(const char* name, int fd, int debug) {
+  DescriptorSink sink(fd);
+  return WriteProfileTo(name, &sink, debug, HEAPPROF_CALLER_FRAME());
+}
+
+int WriteProfileTo(const char* name, ByteSink* sink, int debug, const CallerFrame& frame) {
   if (name == nullptr || debug < 0 || debug > 2) return -EINVAL;
-  DescriptorDump dump = {ProcessProfiles().Lookup(name), fd, debug, false, nullptr, nullptr, 0};
+  SinkDump dump = {ProcessProfiles().Lookup(name), sink, debug, false, nullptr};
   if (dump.profile == nullptr) return -ENOENT;
   const bool threads = dump.profile->kind == ProfileKind::kThreads;
   if (debug > 1 && !threads) return -EINVAL;
@@ -357,7 +363,7 @@ int WriteProfile(const char* name, int fd, int debug) {
   // The allocator's statistics take its locks, which the code that a handler interrupted may hold.
   constexpr uint32_t kFrames = 256;
   uintptr_t pcs[kFrames];
-  const OwnStack caller = {nullptr, pcs, WalkStack(HEAPPROF_CALLER_FRAME(), {0, 0}, pcs, kFrames)};
+  const OwnStack caller = {nullptr, pcs, WalkStack(frame, {0, 0}, pcs, kFrames)};
   dump.in_handler = caller.walk.in_handler || caller.walk.truncated || caller.walk.depth == kFrames;
   dump.caller = &caller;
   return RunDump(&dump);
@@ -373,6 +379,12 @@ uint64_t KeptDumps() { return g_keep_dumps.load(std::memory_order_relaxed); }
 
 int RunAsDump(int (*write)(void* argument, void* workspace), void* argument) {
   CalledDump dump = {write, argument, nullptr, 0};
+  return RunDump(&dump);
+}
+
+int WriteProfileByOwnThread(const NamedProfile& profile, ByteSink* sink, int debug) {
+  const OwnStack caller = {};
+  SinkDump dump = {&profile, sink, debug, true, &caller};
   return RunDump(&dump);
 }
 

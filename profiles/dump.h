@@ -7,6 +7,10 @@
 
 #include <stdint.h>
 
+#include "proto/byte_sink.h"
+#include "sampling/counts/named_profiles.h"
+#include "sampling/unwind/caller_frame.h"
+
 namespace heapprof {
 
 // Maps the memory that dumps need, so that one is possible when the program has used up its address space.
@@ -40,6 +44,11 @@ void DumpOnTrigger();
 
 // For heapprof_write_profile.
 int WriteProfile(const char* name, int fd, int debug);
+
+// The same into a sink, which is called under the dump lock: it waits for nobody.
+int WriteProfileTo(const char* name, ByteSink* sink, int debug, const CallerFrame& caller);
+// By the library's own thread, whose stack is no part of the profile, and which does not call the allocator.
+int WriteProfileByOwnThread(const NamedProfile& profile, ByteSink* sink, int debug);
 
 // For heapprof_interval_end.
 struct EarlierCounts;

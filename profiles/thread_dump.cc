@@ -51,7 +51,8 @@ int AppendToLog(const OwnStack& own, void* workspace) {
           ? -ENAMETOOLONG
           : RawOpen(path.data(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, kMode);
   if (fd < 0) return SayFailed(fd, path.data());
-  const int error = WriteThreads(own, 2, fd, workspace);
+  DescriptorSink sink(fd);
+  const int error = WriteThreads(own, 2, &sink, workspace);
   RawClose(fd);
   return error == 0 ? 0 : SayFailed(error, path.data());
 }
@@ -61,7 +62,8 @@ int WriteFile(const OwnStack& own, int debug, const char* suffix, void* workspac
   const bool fits = ExpandPattern(GetOptions().output, g_files.written + 1, suffix, &name);
   DumpFile file;
   int error = fits ? file.Open(name.data()) : -ENAMETOOLONG;
-  if (error == 0) error = file.Close(WriteThreads(own, debug, file.fd(), workspace));
+  DescriptorSink sink(file.fd());
+  if (error == 0) error = file.Close(WriteThreads(own, debug, &sink, workspace));
   if (error != 0) return SayFailed(error, name.data());
   ++g_files.written;
   RemoveOldest(KeptDumps(), {".threads.txt", ".threads.pb.gz"}, &g_files);
@@ -76,15 +78,14 @@ int WriteFile(const OwnStack& own, int debug, const char* suffix, void* workspac
 
 size_t ThreadDumpWorkspaceSize() { return sizeof(Workspace); }
 
-int WriteThreads(const OwnStack& own, int debug, int fd, void* workspace) {
+int WriteThreads(const OwnStack& own, int debug, ByteSink* sink, void* workspace) {
   auto* space = static_cast<Workspace*>(workspace);
   const bool as_text = debug == 1 || debug == 2;
   const auto grouping = debug == 0 ? ThreadGrouping::kByNameAndState : ThreadGrouping::kByStack;
   int error = g_list.Collect(own, grouping, debug >= 2);
   if (error == 0) {
-    DescriptorSink sink(fd);
-    error = as_text ? WriteThreadText(&g_list, debug, &sink, &space->text)
-                    : WriteThreadProto(&g_list, debug == kThreadDetails, &sink, &space->proto);
+    error = as_text ? WriteThreadText(&g_list, debug, sink, &space->text)
+                    : WriteThreadProto(&g_list, debug == kThreadDetails, sink, &space->proto);
   }
   g_list.Free();
   return error;
@@ -94,7 +95,8 @@ int DumpThreadText(const OwnStack& own, void* workspace) {
   if (GetOptions().log_path[0] != '\0') return AppendToLog(own, workspace);
   const int stderr_now = StderrNow();
   if (IsOfNoUse(stderr_now)) return WriteFile(own, 2, ".threads.txt", workspace);
-  return WriteThreads(own, 2, stderr_now, workspace);
+  DescriptorSink sink(stderr_now);
+  return WriteThreads(own, 2, &sink, workspace);
 }
 
 int DumpThreadFile(const OwnStack& own, void* workspace) {

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "profiles/threads/thread_list.h"
+#include "proto/byte_sink.h"
 
 namespace heapprof {
 
@@ -16,7 +17,7 @@ size_t ThreadDumpWorkspaceSize();
 // Forms of heapprof_write_profile, and one more: the proto form with details.
 inline constexpr int kThreadDetails = 3;
 // `workspace` is zeroed memory. 0 or -errno.
-int WriteThreads(const OwnStack& own, int debug, int fd, void* workspace);
+int WriteThreads(const OwnStack& own, int debug, ByteSink* sink, void* workspace);
 
 // On thread_dump_signal: text to LOG_PATH.PID.threads.txt, behind what is there, or to stderr; where that is
 // of no use, to a file by the option `output`. Says on stderr what went wrong. 0 or -errno.

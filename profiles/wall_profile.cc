@@ -27,7 +27,7 @@
 namespace heapprof {
 namespace {
 
-constexpr int kToFile = -1;
+constexpr int kToFile = -1, kToCaller = -2;
 
 // Taken with all signals blocked for each start and stop.
 OwnerLock<LockRank::kWallProfile> g_lock;
@@ -59,8 +59,7 @@ void WriteWallLabels(uint32_t labels, ProfileBuilder* builder) {
   if (kind != nullptr) builder->SampleLabel("wait", kind);
 }
 
-int WriteTo(int fd, const wall::WallProfile& profile) {
-  DescriptorSink sink(fd);
+int WriteTo(ByteSink* sink, const wall::WallProfile& profile) {
   CountProfile counts = {profile.counts,
                          "samples",
                          "wall",
@@ -75,7 +74,7 @@ int WriteTo(int fd, const wall::WallProfile& profile) {
                          WriteWallComments,
                          &profile};
   counts.labels = WriteWallLabels;
-  return WriteCountProto(counts, &sink, static_cast<CountProtoWorkspace*>(g_memory.workspace()));
+  return WriteCountProto(counts, sink, static_cast<CountProtoWorkspace*>(g_memory.workspace()));
 }
 
 int WriteToFile(const wall::WallProfile& profile) {
@@ -83,7 +82,8 @@ int WriteToFile(const wall::WallProfile& profile) {
   bool fits = ExpandPattern(GetOptions().output, g_files_written + 1, ".wall.pb.gz", &name);
   DumpFile file;
   int error = fits ? file.Open(name.data()) : -ENAMETOOLONG;
-  if (error == 0) error = file.Close(WriteTo(file.fd(), profile));
+  DescriptorSink sink(file.fd());
+  if (error == 0) error = file.Close(WriteTo(&sink, profile));
   if (error == 0) ++g_files_written;
   Text<kPathCapacity + 128> line;
   if (error != 0) {
@@ -96,7 +96,7 @@ int WriteToFile(const wall::WallProfile& profile) {
 
 int Start(int fd, int hz) {
   struct stat file = {};
-  if (fd != kToFile && RawSyscall(SYS_fstat, fd, reinterpret_cast<long>(&file)) != 0) return -EBADF;
+  if (fd >= 0 && RawSyscall(SYS_fstat, fd, reinterpret_cast<long>(&file)) != 0) return -EBADF;
   const int error = wall::Start(hz);
   if (error != 0) return error;
   g_fd = fd;
@@ -126,22 +126,38 @@ void SayIfCutShort(const wall::WallProfile& profile) {
   }
 }
 
-int Stop() {
-  int result = 0;
-  auto write = [](const wall::WallProfile& profile, void* result) {
-    const int error = g_fd == kToFile ? WriteToFile(profile) : WriteTo(g_fd, profile);
-    CountDump(error);
+// What the end of a profile is given.
+struct End {
+  ByteSink* caller;  // of a profile for a caller; nullptr: it is thrown away
+  int result;
+
+  int Write(const wall::WallProfile& profile) const {
+    if (g_fd == kToFile) return WriteToFile(profile);
+    if (g_fd == kToCaller) return caller == nullptr ? 0 : WriteTo(caller, profile);
+    DescriptorSink sink(g_fd);
+    return WriteTo(&sink, profile);
+  }
+};
+
+int EndProfile(ByteSink* caller) {
+  End end = {caller, 0};
+  auto write = [](const wall::WallProfile& profile, void* argument) {
+    auto* end = static_cast<End*>(argument);
+    end->result = end->Write(profile);
+    CountDump(end->result);
     SayIfCutShort(profile);
-    *static_cast<int*>(result) = error;
   };
-  const int error = wall::Stop(write, &result);
-  return error != 0 ? error : result;
+  const int error = wall::Stop(write, &end);
+  return error != 0 ? error : end.result;
 }
+
+// By anybody but who is to have it.
+int Stop() { return wall::HasProfile() && g_fd == kToCaller ? -EBUSY : EndProfile(nullptr); }
 
 // At exit nobody is left to stop a profile that goes to a descriptor. That may have been closed, and another
 // file may have its number now.
 int StopAtExit() {
-  if (g_fd == kToFile) return Stop();
+  if (g_fd < 0) return EndProfile(nullptr);
   struct stat file = {};
   Text<160> line;
   line.Str("the wall-clock profile that descriptor ").Dec(g_fd).Str(" was to get is not written: ");
@@ -159,7 +175,8 @@ int StopAtExit() {
 struct Work {
   int (*function)(const Work& work);
   int fd, hz;
-  int result;
+  ByteSink* sink = nullptr;
+  int result = 0;
 
   static void Run(void* argument) {
     auto* work = static_cast<Work*>(argument);
@@ -194,20 +211,31 @@ int StartWallProfile(int fd, int hz) {
   const long flags = RawSyscall(SYS_fcntl, fd, F_GETFL);
   if (hz < kMinCpuHz || hz > kMaxCpuHz) return -EINVAL;
   if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) return -EBADF;
-  return Perform({[](const Work& work) { return Start(work.fd, work.hz); }, fd, hz, 0});
+  return Perform({[](const Work& work) { return Start(work.fd, work.hz); }, fd, hz});
 }
 
 int StopWallProfile() {
-  return Perform({[](const Work&) { return Stop(); }, kToFile, 0, 0});
+  return Perform({[](const Work&) { return Stop(); }, kToFile, 0});
+}
+
+int StartWallProfileForCaller(int hz) {
+  return Perform({[](const Work& work) { return Start(work.fd, work.hz); }, kToCaller, hz});
+}
+
+int StopWallProfileForCaller(ByteSink* sink) {
+  auto stop = [](const Work& work) {
+    return wall::HasProfile() && g_fd == kToCaller ? EndProfile(work.sink) : -ENOENT;
+  };
+  return Perform({stop, kToCaller, 0, sink});
 }
 
 void StartWallProfileAtStart() {
-  if (GetOptions().wall_at_start) Perform({StartToFile, kToFile, GetOptions().wall_hz, 0});
+  if (GetOptions().wall_at_start) Perform({StartToFile, kToFile, GetOptions().wall_hz});
 }
 
 void StopWallProfileAtExit() {
   if (!wall::HasProfile()) return;
-  Perform({[](const Work&) { return StopAtExit(); }, kToFile, 0, 0});
+  Perform({[](const Work&) { return StopAtExit(); }, kToFile, 0});
 }
 
 void WallProfileAfterForkInChild(bool copied) {

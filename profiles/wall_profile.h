@@ -9,11 +9,18 @@
 #ifndef HEAPPROF_PROFILES_WALL_PROFILE_H_
 #define HEAPPROF_PROFILES_WALL_PROFILE_H_
 
+#include "proto/byte_sink.h"
+
 namespace heapprof {
 
 // For the C interface. 0 or -errno; see include/heapprof/heapprof.h.
 int StartWallProfile(int fd, int hz);
 int StopWallProfile();
+
+// For who takes the profile himself, when he ends it: for any other its end is -EBUSY meanwhile. At the end
+// of the program it is thrown away.
+int StartWallProfileForCaller(int hz);
+int StopWallProfileForCaller(ByteSink* sink);
 
 // Does what the option wall_at_start asks for. Called once, when libc can be called.
 void StartWallProfileAtStart();

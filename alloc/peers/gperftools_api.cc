@@ -14,8 +14,8 @@
 #include "alloc/peers/gperftools_api.h"
 #include "alloc/wrappers/next.h"
 #include "base/text.h"
-#include "leak/report/memory_sink.h"
 #include "profiles/peers/gperftools.h"
+#include "proto/memory_sink.h"
 
 #define HEAPPROF_WEAK_EXPORT __attribute__((weak, visibility("default")))
 
@@ -60,7 +60,7 @@ HEAPPROF_WEAK_EXPORT int IsHeapProfilerRunning(void) { return gperftools::HeapIs
 HEAPPROF_WEAK_EXPORT char* GetHeapProfile(void) {
   heapprof::CallerFrame caller = HEAPPROF_CALLER_FRAME();
   heapprof::Initialize();
-  heapprof::leak::MemorySink text;
+  heapprof::MemorySink text;
   const int error = gperftools::WriteHeap(&text);
   const size_t size = error == 0 ? text.size() : 0;
   auto* copy = static_cast<char*>(heapprof::AllocateWithFlags(size + 1, 0, caller));

@@ -18,6 +18,7 @@
 #include "base/system/process_copy.h"
 #include "base/system/raw_syscall.h"
 #include "base/system/signals_blocked.h"
+#include "http/server.h"
 #include "leak/check.h"
 #include "profiles/peers/peers.h"
 #include "profiles/triggers.h"
@@ -172,6 +173,7 @@ void ForgetParent(bool copied) {
   ExecsAfterForkInChild();
   TriggersAfterForkInChild(copied);
   PeersAfterForkInChild();
+  http::ServerAfterForkInChild();
   leak::CheckAfterForkInChild();
 }
 

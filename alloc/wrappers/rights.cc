@@ -10,6 +10,7 @@
 namespace heapprof {
 
 RightsCall KindOfRightsCall(long number, long first) {
+  constexpr long kLastSeccompMode = 1;
   switch (number) {
     case SYS_setuid:
     case SYS_setgid:
@@ -17,23 +18,24 @@ RightsCall KindOfRightsCall(long number, long first) {
     case SYS_setregid:
     case SYS_setresuid:
     case SYS_setresgid:
-    case SYS_setfsuid:
-    case SYS_setfsgid:
     case SYS_setgroups:
     case SYS_capset:
     case SYS_setns:
-    case SYS_chroot:
-    case SYS_pivot_root:
 #ifdef SYS_landlock_restrict_self
     case SYS_landlock_restrict_self:
 #endif
+      return RightsCall::kChanges;
+    case SYS_setfsuid:
+    case SYS_setfsgid:
+    case SYS_chroot:
+    case SYS_pivot_root:
     case SYS_execve:
     case SYS_execveat:
-      return RightsCall::kChanges;
+      return RightsCall::kChangesProcess;
     case SYS_unshare:  // a namespace for children changes nothing here
       return (first & ~long{CLONE_NEWPID}) == 0 ? RightsCall::kNone : RightsCall::kChanges;
     case SYS_seccomp:
-      return RightsCall::kConfines;
+      return first <= kLastSeccompMode ? RightsCall::kConfines : RightsCall::kNone;  // others only ask
     case SYS_prctl:
       switch (first) {
         case PR_SET_SECCOMP:
@@ -42,8 +44,9 @@ RightsCall KindOfRightsCall(long number, long first) {
         case PR_CAPBSET_DROP:
         case PR_CAP_AMBIENT:
         case PR_SET_SECUREBITS:
-        case PR_SET_DUMPABLE:  // who may trace it
           return RightsCall::kChanges;
+        case PR_SET_DUMPABLE:  // who may trace it
+          return RightsCall::kChangesProcess;
         default:
           return RightsCall::kNone;
       }

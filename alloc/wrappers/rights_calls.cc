@@ -15,9 +15,9 @@
 namespace heapprof {
 namespace {
 
-template <typename... Parameters>
+template <RightsCall kKind = RightsCall::kChanges, typename... Parameters>
 int Changing(int (*next)(Parameters...), Parameters... arguments) {
-  return WithoutWatcher(RightsCall::kChanges, [&] { return next(arguments...); });
+  return WithoutWatcher(kKind, [&] { return next(arguments...); });
 }
 
 }  // namespace
@@ -29,11 +29,13 @@ using heapprof::Initialize;
 
 extern "C" {
 
-#define HEAPPROF_CHANGES_RIGHTS(name, parameters, ...)       \
-  HEAPPROF_EXPORT int name parameters noexcept {             \
-    Initialize();                                            \
-    return Changing(g_next.name __VA_OPT__(, ) __VA_ARGS__); \
+#define HEAPPROF_CHANGES(kind, name, parameters, ...)                                    \
+  HEAPPROF_EXPORT int name parameters noexcept {                                         \
+    Initialize();                                                                        \
+    return Changing<heapprof::RightsCall::kind>(g_next.name __VA_OPT__(, ) __VA_ARGS__); \
   }
+#define HEAPPROF_CHANGES_RIGHTS(name, parameters, ...) \
+  HEAPPROF_CHANGES(kChanges, name, parameters __VA_OPT__(, ) __VA_ARGS__)
 HEAPPROF_CHANGES_RIGHTS(setuid, (uid_t id), id)
 HEAPPROF_CHANGES_RIGHTS(seteuid, (uid_t id), id)
 HEAPPROF_CHANGES_RIGHTS(setgid, (gid_t id), id)
@@ -42,14 +44,15 @@ HEAPPROF_CHANGES_RIGHTS(setreuid, (uid_t real, uid_t effective), real, effective
 HEAPPROF_CHANGES_RIGHTS(setregid, (gid_t real, gid_t effective), real, effective)
 HEAPPROF_CHANGES_RIGHTS(setresuid, (uid_t real, uid_t effective, uid_t saved), real, effective, saved)
 HEAPPROF_CHANGES_RIGHTS(setresgid, (gid_t real, gid_t effective, gid_t saved), real, effective, saved)
-HEAPPROF_CHANGES_RIGHTS(setfsuid, (uid_t id), id)
-HEAPPROF_CHANGES_RIGHTS(setfsgid, (gid_t id), id)
+HEAPPROF_CHANGES(kChangesProcess, setfsuid, (uid_t id), id)
+HEAPPROF_CHANGES(kChangesProcess, setfsgid, (gid_t id), id)
 HEAPPROF_CHANGES_RIGHTS(setgroups, (size_t count, const gid_t* groups), count, groups)
 HEAPPROF_CHANGES_RIGHTS(setns, (int fd, int kind), fd, kind)
-HEAPPROF_CHANGES_RIGHTS(chroot, (const char* path), path)
+HEAPPROF_CHANGES(kChangesProcess, chroot, (const char* path), path)
 HEAPPROF_CHANGES_RIGHTS(capset, (__user_cap_header_struct * header, const __user_cap_data_struct* data),
                         header, data)
 #undef HEAPPROF_CHANGES_RIGHTS
+#undef HEAPPROF_CHANGES
 
 // Its own call of setgroups, in libc, is not seen.
 HEAPPROF_EXPORT int initgroups(const char* user, gid_t group) {

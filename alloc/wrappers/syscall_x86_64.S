@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // long syscall(long number, ...), for x86-64: libc's, but for exit, and for what changes the rights of the
-// process while a wall-clock profile runs (rights.h).
+// process while a wall-clock profile runs or HTTP is served (rights.h).
 //
 // A thread that ends by the system call alone runs no destructor of a key. jemalloc would go on to hold its record,
 // which lies in the thread's own memory, in lists that other threads write: once that memory is unmapped or another
@@ -12,7 +12,7 @@
 #define SYS_EXIT 60
 
         .text
-        .hidden hp_next_syscall, hp_thread_ends, hp_watched, hp_changes_rights, hp_rights_syscall
+        .hidden hp_next_syscall, hp_thread_ends, hp_watched, hp_serves, hp_changes_rights, hp_rights_syscall
         .globl  syscall
         .type   syscall, @function
         .p2align 4
@@ -21,6 +21,8 @@ syscall:
         cmpq    $SYS_EXIT, %rdi
         je      1f
         cmpb    $0, hp_watched(%rip)
+        jne     4f
+        cmpb    $0, hp_serves(%rip)
         jne     4f
 5:      movq    hp_next_syscall(%rip), %rax
         testq   %rax, %rax
@@ -57,7 +59,7 @@ syscall:
         movq    $-1, %rax
         ret
 
-        // A wall-clock profile runs: is it a call that the watcher must not outlive?
+        // A wall-clock profile runs, or HTTP is served: is it a call that the watcher or the server must not outlive?
 4:      subq    $56, %rsp
         .cfi_adjust_cfa_offset 56
         movq    %rdi, (%rsp)

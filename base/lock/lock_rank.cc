@@ -12,10 +12,10 @@ thread_local uint32_t t_held_ranks __attribute__((tls_model("initial-exec"))) = 
 
 const char* RankName(int rank) {
   constexpr const char* kNames[] = {
-      "none",       "arena reset",  "import slots", "modules", "labels",    "named profiles",
-      "mappings",   "stack insert", "live shard",   "growth",  "lifetimes", "leak turn",
-      "dump",       "CPU profile",  "wall profile", "stop",    "signals",   "CPU clocks",
-      "CPU stacks", "wall watcher", "waiters"};
+      "none",     "arena reset",  "import slots", "modules",      "labels",       "named profiles",
+      "mappings", "stack insert", "live shard",   "growth",       "lifetimes",    "leak turn",
+      "HTTP",     "differences",  "dump",         "CPU profile",  "wall profile", "stop",
+      "signals",  "CPU clocks",   "CPU stacks",   "wall watcher", "waiters"};
   static_assert(sizeof(kNames) / sizeof(kNames[0]) == static_cast<int>(LockRank::kWaiters) + 1);
   return kNames[rank];
 }

@@ -27,6 +27,8 @@ enum class LockRank : uint8_t {
   kLifetimes,
   // Those that a handler may take, whatever it interrupted. Who holds one has all signals blocked.
   kLeakTurn,
+  kHttp,
+  kDelta,
   kDump,
   kCpuProfile,
   kWallProfile,

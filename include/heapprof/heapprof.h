@@ -229,6 +229,38 @@ heapprof_interval* heapprof_interval_begin(void);
  * complete. Not for signal handlers. Errors: -EINVAL interval is NULL; those of the write. */
 int heapprof_interval_end(heapprof_interval* interval, int fd);
 
+/* A request to the program's own HTTP server, for heapprof_http(). */
+struct heapprof_http_request {
+  size_t size;        /* sizeof(struct heapprof_http_request) */
+  const char* method; /* "GET" */
+  const char* target; /* as the request has it: "/debug/pprof/heap?debug=1" */
+  const void* body;   /* of POST; may be NULL */
+  size_t body_size;
+  const char* content_type; /* of the body; may be NULL */
+  const char* origin;       /* the field Origin, which browsers send; NULL: there is none */
+};
+struct heapprof_http_header {
+  const char *name, *value;
+};
+/* An answer, good during the call of the writer. Its length, and what else a server says of itself, is the
+ * server's to add; the answer to HEAD has the body that GET's would have. */
+struct heapprof_http_response {
+  size_t size; /* sizeof(struct heapprof_http_response) of the library: what it filled in */
+  int status;
+  const struct heapprof_http_header* headers; /* the first is Content-Type */
+  size_t header_count;
+  const void* body;
+  size_t body_size;
+};
+/* Called once, with all threads running and no lock of the library's held. */
+typedef void (*heapprof_http_writer)(void* argument, const struct heapprof_http_response* response);
+
+/* Answers a request as the option http does: /debug/pprof/..., /metrics, /debug/heapprof/options. Where the
+ * request says seconds=N, and for profile and wall, the call comes back after that time. Errors are answers,
+ * too (404, 500). Not for signal handlers. Errors: -ENOENT the target is none of these, and nothing was
+ * written; -EINVAL request, write, method or target is NULL, or the target is none. */
+int heapprof_http(const struct heapprof_http_request* request, heapprof_http_writer write, void* argument);
+
 /* Leaks: blocks that nothing in the program points to any more. Finding them stops all other threads for the
  * time it takes, and needs every allocation recorded: option leak_check, or sample_interval=1, from the
  * start. */

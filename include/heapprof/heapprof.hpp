@@ -86,6 +86,14 @@ inline std::string Option(const char* name) {
   return value;
 }
 
+// Answers a request of the program's own server: write(heapprof_http_response), once, which must not throw.
+// Errors: no_such_file_or_directory: the target is no page of heapprof's.
+template <typename Write>
+std::error_code Http(const heapprof_http_request& request, Write write) {
+  const auto pass = [](void* to, const heapprof_http_response* it) { (*static_cast<Write*>(to))(*it); };
+  return ErrorOf(heapprof_http(&request, pass, &write));
+}
+
 // Begins and ends a CPU profile, which is written to `fd` at its end. [signal-safe]
 // Errors: device_or_resource_busy: one runs; file_exists: the program uses SIGPROF itself; see heapprof.h.
 inline std::error_code StartCpuProfile(int fd, int hz = 100) noexcept {

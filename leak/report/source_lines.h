@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "leak/report/memory_sink.h"
+#include "proto/memory_sink.h"
 #include "sampling/modules/modules.h"
 
 namespace heapprof::leak {

@@ -136,6 +136,7 @@ void ThreadList::Enter(ListedThread* thread, ThreadGrouping grouping, const Stac
   StackCounts::Key key = stack;
   key.hash = MixBits(stack.hash ^ GroupHash(*thread, grouping));
   thread->exact_leaf = stack.exact_leaf;
+  thread->hash = key.hash;
   thread->entry = stacks_.FindOrAdd(key);
   stacks_.At(thread->entry)->in.fetch_add(1, std::memory_order_relaxed);
 }
@@ -201,6 +202,33 @@ void ThreadList::EnterWalked(ThreadGrouping grouping) {
     Enter(thread, grouping,
           {walked.pcs, walked.walk.depth, walked.walk.truncated, true, walked.walk.hash, walked.labels});
   }
+}
+
+int ThreadList::Subtract(const ThreadList& earlier) {
+  const size_t capacity = count_ + earlier.count_;
+  auto* wider = static_cast<ListedThread*>(RawMap(capacity * sizeof(ListedThread)));
+  if (wider == nullptr) return -ENOMEM;
+  // Nobody writes any more: the atomic in it is a number.
+  memcpy(static_cast<void*>(wider), threads_, count_ * sizeof(ListedThread));
+  RawUnmap(threads_, capacity_ * sizeof(ListedThread));
+  threads_ = wider;
+  capacity_ = capacity;
+  for (size_t i = 0; i < earlier.count_; ++i) {
+    const ListedThread& was = earlier.threads_[i];
+    if (was.answer == ThreadAnswer::kEnded) continue;
+    const CountedStack& entry = earlier.stacks_.at(was.entry);
+    const uint32_t max = GetOptions().max_frames;
+    const uint32_t depth = entry.depth < max ? entry.depth : max;
+    for (uint32_t frame = 0; frame < depth; ++frame) {
+      const uint64_t address = earlier.stacks_.AddressOf(earlier.stacks_.LocationsOf(entry)[frame]);
+      batch_.pcs[frame] = frame == 0 && was.exact_leaf ? address : address + 1;
+    }
+    ListedThread& now = threads_[count_++];
+    memcpy(static_cast<void*>(&now), &was, sizeof(now));
+    now.entry = stacks_.FindOrAdd({batch_.pcs, depth, entry.truncated, was.exact_leaf, was.hash, was.labels});
+    stacks_.At(now.entry)->out.fetch_add(1, std::memory_order_relaxed);
+  }
+  return 0;
 }
 
 // The creators' stacks become entries here, whose count is 0, so that one table has all addresses.

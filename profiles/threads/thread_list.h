@@ -35,6 +35,7 @@ struct ListedThread {
   int64_t idle_nanos;             // between these two; -1: not known, or not asked for
   uint32_t labels;
   uint32_t entry;    // of its stack
+  uint64_t hash;     // by which that was found
   uint32_t creator;  // of the stack that made it; 0: not known
 };
 
@@ -56,6 +57,9 @@ class ThreadList {
   // With `details`: calls, times, creators. 0 or -errno; the list is to be freed in either case.
   int Collect(const OwnStack& own, ThreadGrouping grouping, bool details);
   void Free();
+  // Takes those of an earlier list off, which had the same grouping: `in` less `out` of an entry is then how
+  // many came or, below 0, went. 0 or -ENOMEM.
+  int Subtract(const ThreadList& earlier);
   // In a forked child: of what another thread of the parent was collecting.
   void ForgetAfterFork();
 

@@ -32,12 +32,14 @@ class Writer {
       const ListedThread& thread = list_->at(i);
       if (thread.answer == ThreadAnswer::kEnded) continue;
       CountedStack* entry = list_->stacks().At(thread.entry);
-      // An entry is written where its first thread stands: `out` says that it has been.
-      if (!details &&
-          entry->out.exchange(entry->in.load(std::memory_order_relaxed), std::memory_order_relaxed) != 0) {
-        continue;
+      // An entry is written where its first thread stands; then nothing is left of it. `out` counts those
+      // that were there at an earlier moment.
+      const uint64_t in = entry->in.load(std::memory_order_relaxed);
+      const auto threads = static_cast<int64_t>(in - entry->out.load(std::memory_order_relaxed));
+      if (!details) {
+        if (threads == 0) continue;
+        entry->out.store(in, std::memory_order_relaxed);
       }
-      const auto threads = static_cast<int64_t>(entry->in.load(std::memory_order_relaxed));
       StartSample(thread.entry, *entry, LastLocation(thread, *entry), details ? 1 : threads);
       const char* state = ThreadStateName(thread);
       builder_->SampleLabel("thread", thread.facts.name, strlen(thread.facts.name));
@@ -103,13 +105,18 @@ class Writer {
 
 }  // namespace
 
-int WriteThreadProto(ThreadList* list, bool details, ByteSink* sink, CountProtoWorkspace* workspace) {
+namespace {
+
+// `duration` 0: not of a difference.
+int Write(ThreadList* list, bool details, int64_t time, int64_t duration, ByteSink* sink,
+          CountProtoWorkspace* workspace) {
   GzipStream gzip(sink, &workspace->gzip);
   ProfileBuilder builder(&gzip, &workspace->builder, AllLabelTexts());
   ModuleTable modules(&workspace->modules);
   builder.AddSampleType("threads", "count");
   builder.SetPeriod("threads", "count", 1);
-  builder.SetTimeNanos(RawRealtimeNanos());
+  builder.SetTimeNanos(time);
+  if (duration > 0) builder.SetDurationNanos(duration);
   Writer writer(list, &builder);
   writer.WriteSamples(details);
   if (details) writer.WriteCreators();
@@ -121,6 +128,17 @@ int WriteThreadProto(ThreadList* list, bool details, ByteSink* sink, CountProtoW
   if (modules.dropped() != 0) WriteComment("dropped-mappings", modules.dropped(), &builder);
   const int error = builder.Finish();
   return error != 0 ? error : gzip.Finish();
+}
+
+}  // namespace
+
+int WriteThreadProto(ThreadList* list, bool details, ByteSink* sink, CountProtoWorkspace* workspace) {
+  return Write(list, details, RawRealtimeNanos(), 0, sink, workspace);
+}
+
+int WriteThreadDelta(ThreadList* list, int64_t time, int64_t duration, ByteSink* sink,
+                     CountProtoWorkspace* workspace) {
+  return Write(list, false, time, duration, sink, workspace);
 }
 
 }  // namespace heapprof

@@ -19,6 +19,9 @@ namespace heapprof {
 
 // `workspace` is zeroed memory. 0 or -errno.
 int WriteThreadProto(ThreadList* list, bool details, ByteSink* sink, CountProtoWorkspace* workspace);
+// The same without details, of a list from which an earlier one was taken off.
+int WriteThreadDelta(ThreadList* list, int64_t time, int64_t duration, ByteSink* sink,
+                     CountProtoWorkspace* workspace);
 
 }  // namespace heapprof
 

@@ -10,7 +10,6 @@
 #include "profiles/write/heap_source.h"
 #include "profiles/write/lifetime_values.h"
 #include "profiles/write/text_profile.h"
-#include "proto/descriptor_sink.h"
 #include "sampling/recorder.h"
 
 namespace heapprof {
@@ -32,6 +31,17 @@ class IntervalTables final : public RecorderTables {
 
  private:
   const EarlierCounts* earlier_;
+};
+
+// The recorder's tables between two moments.
+class DeltaTables final : public RecorderTables {
+ public:
+  explicit DeltaTables(const DeltaCounts* delta) : delta_(delta) {}
+  uint32_t BucketCount() const override { return delta_->after.buckets; }
+  const DeltaCounts* Delta() const override { return delta_; }
+
+ private:
+  const DeltaCounts* delta_;
 };
 
 // The recorder's tables with what was in use at the peak, which is read to mapped memory.
@@ -139,24 +149,25 @@ uint64_t RecorderTables::Interval() const { return recorder::Interval(); }
 
 size_t HeapProfileWorkspaceSize() { return sizeof(Workspace); }
 
-int WriteHeapProto(HeapProfileKind kind, int fd, void* workspace) {
-  DescriptorSink sink(fd);
+int WriteHeapProto(HeapProfileKind kind, ByteSink* sink, void* workspace) {
   return WithSource(kind, [&](const HeapSource& source) {
-    return WriteHeapProtoFrom(source, kind, &sink, &static_cast<Workspace*>(workspace)->proto);
+    return WriteHeapProtoFrom(source, kind, sink, &static_cast<Workspace*>(workspace)->proto);
   });
 }
 
-int WriteIntervalProto(const EarlierCounts& earlier, int fd, void* workspace) {
-  DescriptorSink sink(fd);
-  return WriteHeapProtoFrom(IntervalTables(&earlier), HeapProfileKind::kAllocs, &sink,
+int WriteIntervalProto(const EarlierCounts& earlier, ByteSink* sink, void* workspace) {
+  return WriteHeapProtoFrom(IntervalTables(&earlier), HeapProfileKind::kAllocs, sink,
                             &static_cast<Workspace*>(workspace)->proto);
 }
 
+int WriteDeltaProto(HeapProfileKind kind, const DeltaCounts& delta, ByteSink* sink, void* workspace) {
+  return WriteHeapProtoFrom(DeltaTables(&delta), kind, sink, &static_cast<Workspace*>(workspace)->proto);
+}
+
 // Heap and allocs have one text form: it carries all four values, and no default among them.
-int WriteHeapText(HeapProfileKind kind, int fd, void* workspace, bool in_handler) {
-  DescriptorSink sink(fd);
+int WriteHeapText(HeapProfileKind kind, ByteSink* sink, void* workspace, bool in_handler) {
   return WithSource(kind, [&](const HeapSource& source) {
-    return WriteHeapTextFrom(source, &sink, &static_cast<Workspace*>(workspace)->text,
+    return WriteHeapTextFrom(source, sink, &static_cast<Workspace*>(workspace)->text,
                              {TextForm::kPeople, in_handler});
   });
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes the profiles `heap` and `allocs` from the tables to a descriptor.
+// Writes the profiles `heap` and `allocs` from the tables.
 //
 // Thread-safety: one writer at a time per workspace (profiles/dump holds the dump lock).
 // Signal-safety: WriteHeapProto yes; WriteHeapText with `in_handler`. Allocates: never; all memory is the
@@ -9,6 +9,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "proto/byte_sink.h"
 
 namespace heapprof {
 
@@ -24,14 +26,18 @@ size_t HeapProfileWorkspaceSize();
 
 // gzip'd profile.proto. Returns 0 when the profile is complete, or -errno of the write. kPeak and
 // kLifetimes map memory for the call, 4 bytes a bucket and more (sampling/heap/live_ages.h): -ENOMEM.
-int WriteHeapProto(HeapProfileKind kind, int fd, void* workspace);
+int WriteHeapProto(HeapProfileKind kind, ByteSink* sink, void* workspace);
 
 // The same of what was allocated since `earlier`.
 struct EarlierCounts;
-int WriteIntervalProto(const EarlierCounts& earlier, int fd, void* workspace);
+int WriteIntervalProto(const EarlierCounts& earlier, ByteSink* sink, void* workspace);
+
+// The same of the difference of two moments.
+struct DeltaCounts;
+int WriteDeltaProto(HeapProfileKind kind, const DeltaCounts& delta, ByteSink* sink, void* workspace);
 
 // The legacy text form. `in_handler`: leave out the allocator's statistics, which take its locks.
-int WriteHeapText(HeapProfileKind kind, int fd, void* workspace, bool in_handler);
+int WriteHeapText(HeapProfileKind kind, ByteSink* sink, void* workspace, bool in_handler);
 
 // A peer's text form (text_profile.h), of what `since` tells of, or, if it is nullptr, of everything.
 // `interval`: what the header of a profile without records says.

@@ -14,6 +14,9 @@ namespace {
 constexpr uint64_t kOverflowLocation = 1, kTruncatedLocation = 2, kBareCodeLocation = 3, kFirstLocation = 4;
 constexpr uint64_t kOverflowFunction = 1, kTruncatedFunction = 2, kBareCodeFunction = 3;
 
+// The clock may have been set back meanwhile. `since` 0: from the start on, whenever that was.
+int64_t Elapsed(int64_t since, int64_t now) { return since != 0 && now > since ? now - since : 0; }
+
 void WriteHeader(const HeapSource& source, HeapProfileKind kind, ProfileBuilder* builder) {
   if (source.Growth() != nullptr || source.Lifetimes() != nullptr) {
     if (source.Growth() != nullptr) AddGrowthTypes(builder);
@@ -34,10 +37,15 @@ void WriteHeader(const HeapSource& source, HeapProfileKind kind, ProfileBuilder*
   builder->SetDefaultSampleType(kind == HeapProfileKind::kAllocs ? "alloc_space" : "inuse_space");
   builder->SetDropFrames(kDropFrames);
   if (source.Peak() != nullptr) return builder->SetTimeNanos(source.Peak()->time_nanos);
+  if (const DeltaCounts* delta = source.Delta()) {
+    builder->SetTimeNanos(delta->after.time_nanos);
+    builder->SetDurationNanos(Elapsed(delta->before.time_nanos, delta->after.time_nanos));
+    return;
+  }
   int64_t now = RawRealtimeNanos();
   if (source.Earlier() == nullptr) return builder->SetTimeNanos(now);
   builder->SetTimeNanos(source.Earlier()->time_nanos);
-  builder->SetDurationNanos(now > source.Earlier()->time_nanos ? now - source.Earlier()->time_nanos : 0);
+  builder->SetDurationNanos(Elapsed(source.Earlier()->time_nanos, now));
 }
 
 // Its values come next.
@@ -77,6 +85,22 @@ void WriteLostLifetimes(const LifetimeCounts& counts, ProfileBuilder* builder) {
   }
 }
 
+// The difference of what a profile of each moment has, so that readers who subtract two files see the same.
+void WriteDelta(const HeapSource& source, uint32_t id, const Bucket& bucket, ProfileBuilder* builder) {
+  const DeltaCounts& delta = *source.Delta();
+  const SampleCounts before = delta.before.At(id), after = delta.after.At(id);
+  if (after.allocations == 0) return;
+  const double u = RoundingOffset(bucket.key_hash);
+  const HeapEstimate then = Estimate(before, bucket.size, bucket.interval, u);
+  const HeapEstimate now = Estimate(after, bucket.size, bucket.interval, u);
+  const bool as_is = delta.in_use_as_it_is;
+  const int64_t values[] = {now.alloc_objects - then.alloc_objects, now.alloc_bytes - then.alloc_bytes,
+                            now.inuse_objects - (as_is ? 0 : then.inuse_objects),
+                            now.inuse_bytes - (as_is ? 0 : then.inuse_bytes)};
+  if (values[0] == 0 && values[1] == 0 && values[2] == 0 && values[3] == 0) return;
+  WriteSample(source, bucket, values, 4, builder);
+}
+
 void WriteBucket(const HeapSource& source, uint32_t id, const Bucket& bucket, ProfileBuilder* builder) {
   if (source.Growth() != nullptr) {
     const GrowthValues growth = ValuesOfGrowth(*source.Growth(), id, bucket);
@@ -91,6 +115,7 @@ void WriteBucket(const HeapSource& source, uint32_t id, const Bucket& bucket, Pr
     }
     return;
   }
+  if (source.Delta() != nullptr) return WriteDelta(source, id, bucket, builder);
   SampleCounts counts = CountsOf(source, id, bucket);
   const bool has_earlier = source.Earlier() != nullptr && id <= source.Earlier()->buckets;
   if (has_earlier) counts.allocations -= source.Earlier()->allocations[id - 1];

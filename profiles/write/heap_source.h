@@ -38,6 +38,19 @@ struct SinceCounts {
   uint32_t in_use_buckets;
 };
 
+// What had been counted at two moments: a profile then tells the difference.
+struct CountsAtMoment {
+  const SampleCounts* counts;  // of the buckets 1..buckets, at [id - 1]
+  uint32_t buckets;
+  int64_t time_nanos;  // since the epoch
+
+  SampleCounts At(uint32_t id) const { return id <= buckets ? counts[id - 1] : SampleCounts{0, 0}; }
+};
+struct DeltaCounts {
+  CountsAtMoment before, after;
+  bool in_use_as_it_is;  // what is in use at the later moment, in place of the difference
+};
+
 struct GrowthCounts;    // growth_values.h
 struct LifetimeCounts;  // lifetime_values.h
 
@@ -50,12 +63,13 @@ class HeapSource {
   virtual uint64_t ReturnAddress(uint32_t location) const = 0;
   virtual TableStats Stats() const = 0;
   virtual uint64_t Interval() const = 0;  // the mean interval now in force; 0 = off
-  // At most one of the five; nullptr: the profile tells of now.
+  // At most one of these; nullptr: the profile tells of now.
   virtual const EarlierCounts* Earlier() const { return nullptr; }
   virtual const PeakCounts* Peak() const { return nullptr; }
   virtual const GrowthCounts* Growth() const { return nullptr; }
   virtual const SinceCounts* Since() const { return nullptr; }
   virtual const LifetimeCounts* Lifetimes() const { return nullptr; }
+  virtual const DeltaCounts* Delta() const { return nullptr; }
 
  protected:
   // Sources live on the stack of who writes, and are never deleted through this base.

@@ -46,6 +46,15 @@ int64_t WholeCount(int64_t count, uint64_t hash) {
   return SaturatingSum(count, offset) / kCountUnit;
 }
 
+// The value of an entry; `sums` may be nullptr.
+StackValue ReadValue(const StackCounts& counts, const StackValues* sums, bool of_waits, uint32_t id) {
+  StackValue value = sums != nullptr ? sums->Read(id) : StackValue{0, 0};
+  if (of_waits) value.count = WholeCount(value.count, counts.at(id).hash);
+  // Of keys that were added without a value.
+  value.count = SaturatingSum(value.count, static_cast<int64_t>(ValueOf(counts.at(id))));
+  return value;
+}
+
 // The entries whose value is not 0, sorted by amounts, then by counts. Values may change while they are read:
 // each is read once.
 class Order {
@@ -62,19 +71,16 @@ class Order {
   Order(const Order&) = delete;
   Order& operator=(const Order&) = delete;
 
-  // `sums` may be nullptr.
-  int Collect(const StackCounts& counts, const StackValues* sums, bool of_waits) {
-    uint32_t entries = counts.count();
+  // value_of(id) is the value of an entry.
+  template <typename ValueOfEntry>
+  int Collect(const StackCounts& counts, uint32_t entries, const ValueOfEntry& value_of) {
     bytes_ = (sizeof(Place) + sizeof(StackValue) + sizeof(uint32_t)) * (size_t{entries} + 1);
     places_ = static_cast<Place*>(RawMap(bytes_));
     if (places_ == nullptr) return -ENOMEM;
     values_ = reinterpret_cast<StackValue*>(places_ + entries + 1);
     ids_ = reinterpret_cast<uint32_t*>(values_ + entries + 1);
     for (uint32_t id = 1; id <= entries; ++id) {
-      StackValue value = sums != nullptr ? sums->Read(id) : StackValue{0, 0};
-      if (of_waits) value.count = WholeCount(value.count, counts.at(id).hash);
-      // Of keys that were added without a value.
-      value.count = SaturatingSum(value.count, static_cast<int64_t>(ValueOf(counts.at(id))));
+      const StackValue value = value_of(id);
       if (value.count == 0 && value.amount == 0) continue;
       places_[count_++] = {value, id};
       total_ = {SaturatingSum(total_.count, value.count), SaturatingSum(total_.amount, value.amount)};
@@ -124,14 +130,14 @@ void WriteLost(const void* argument, ProfileBuilder* builder) {
 }
 
 // `unit` is nullptr where there are no amounts.
+// `time` is when it was so, after `duration`.
 int WriteProto(const NamedProfile& profile, const char* unit, const StackCounts& counts, const Order& order,
-               ByteSink* sink, CountProtoWorkspace* workspace) {
+               int64_t time, int64_t duration, ByteSink* sink, CountProtoWorkspace* workspace) {
   const bool of_waits = IsOfWaits(profile);
   const char* const amount = of_waits ? "delay" : unit != nullptr ? "amount" : nullptr;
-  return WriteCountProto(
-      {&counts, of_waits ? "contentions" : profile.name, amount, unit, 1, RawRealtimeNanos(), 0, 0, 0,
-       order.ids(), order.count(), WriteLost, &profile, order.values()},
-      sink, workspace);
+  return WriteCountProto({&counts, of_waits ? "contentions" : profile.name, amount, unit, 1, time, duration,
+                          0, 0, order.ids(), order.count(), WriteLost, &profile, order.values()},
+                         sink, workspace);
 }
 
 // What the lines of entries begin with.
@@ -197,23 +203,65 @@ int WriteText(const NamedProfile& profile, const char* unit, const StackCounts& 
   return out.Flush();
 }
 
+// What is there of a profile.
+struct View {
+  explicit View(const NamedProfile& profile)
+      // acquire: the unit and the counts were there before the values. Without values there are no amounts,
+      // and the profile is written as if nobody knew of them.
+      : values(profile.values.load(std::memory_order_acquire)),
+        unit(values != nullptr    ? profile.unit
+             : IsOfWaits(profile) ? "nanoseconds"
+                                  : nullptr),
+        // acquire: pairs with the release that published it.
+        counts(profile.counts.load(std::memory_order_acquire)),
+        of_waits(IsOfWaits(profile)) {
+    if (counts == nullptr) counts = &g_no_counts;
+  }
+  StackValue At(uint32_t id) const { return ReadValue(*counts, values, of_waits, id); }
+
+  const StackValues* values;
+  const char* unit;
+  const StackCounts* counts;
+  bool of_waits;
+};
+
 }  // namespace
 
 size_t NamedProfileWorkspaceSize() { return sizeof(Workspace); }
 
-int WriteNamedProfile(const NamedProfile& profile, int debug, ByteSink* sink, void* workspace) {
-  // acquire: the unit and the counts were there before the values. Without values there are no amounts, and
-  // the profile is written as if nobody knew of them.
-  const StackValues* values = profile.values.load(std::memory_order_acquire);
-  const char* unit = values != nullptr ? profile.unit : IsOfWaits(profile) ? "nanoseconds" : nullptr;
-  // acquire: pairs with the release that published it.
-  const StackCounts* counts = profile.counts.load(std::memory_order_acquire);
-  if (counts == nullptr) counts = &g_no_counts;
+uint32_t EntriesOf(const NamedProfile& profile) { return View(profile).counts->count(); }
+
+void ReadValues(const NamedProfile& profile, StackValue* values, uint32_t entries) {
+  const View view(profile);
+  for (uint32_t id = 1; id <= entries; ++id) values[id - 1] = view.At(id);
+}
+
+int WriteNamedDelta(const NamedProfile& profile, const ValuesAtMoment& before, const ValuesAtMoment& after,
+                    ByteSink* sink, void* workspace) {
+  const View view(profile);
   Order order;
-  if (int error = order.Collect(*counts, values, IsOfWaits(profile))) return error;
+  const int error = order.Collect(*view.counts, after.entries, [&](uint32_t id) {
+    const StackValue now = after.values[id - 1];
+    const StackValue then = id <= before.entries ? before.values[id - 1] : StackValue{0, 0};
+    return StackValue{now.count - then.count, now.amount - then.amount};
+  });
+  if (error != 0) return error;
+  // Of all that ever was there is no duration.
+  const int64_t duration = before.time_nanos == 0 ? 0 : after.time_nanos - before.time_nanos;
+  return WriteProto(profile, view.unit, *view.counts, order, after.time_nanos, duration > 0 ? duration : 0,
+                    sink, &static_cast<Workspace*>(workspace)->proto);
+}
+
+int WriteNamedProfile(const NamedProfile& profile, int debug, ByteSink* sink, void* workspace) {
+  const View view(profile);
+  Order order;
+  const int error =
+      order.Collect(*view.counts, view.counts->count(), [&](uint32_t id) { return view.At(id); });
+  if (error != 0) return error;
   auto* space = static_cast<Workspace*>(workspace);
-  return debug == 0 ? WriteProto(profile, unit, *counts, order, sink, &space->proto)
-                    : WriteText(profile, unit, *counts, order, sink, &space->text);
+  return debug == 0
+             ? WriteProto(profile, view.unit, *view.counts, order, RawRealtimeNanos(), 0, sink, &space->proto)
+             : WriteText(profile, view.unit, *view.counts, order, sink, &space->text);
 }
 
 }  // namespace heapprof

@@ -26,6 +26,19 @@ namespace heapprof {
 
 size_t NamedProfileWorkspaceSize();
 
+// The values of all entries at a moment. Of waits the counts are whole ones.
+struct ValuesAtMoment {
+  const StackValue* values;  // of the entries 1..entries, at [id - 1]
+  uint32_t entries;
+  int64_t time_nanos;  // since the epoch
+};
+uint32_t EntriesOf(const NamedProfile& profile);
+void ReadValues(const NamedProfile& profile, StackValue* values, uint32_t entries);
+
+// gzip'd profile.proto of the difference of two moments. `workspace` is zeroed memory. 0, or -errno.
+int WriteNamedDelta(const NamedProfile& profile, const ValuesAtMoment& before, const ValuesAtMoment& after,
+                    ByteSink* sink, void* workspace);
+
 // debug 0: gzip'd profile.proto, 1: text. `workspace` is zeroed memory. 0, or -errno.
 int WriteNamedProfile(const NamedProfile& profile, int debug, ByteSink* sink, void* workspace);
 

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/memory/arena.h"
 #include "base/options.h"
+#include "base/system/own_thread.h"
 #include "base/system/raw_syscall.h"
 #include "base/utf8.h"
 #include "sampling/heap/heap_tables.h"
@@ -40,7 +41,7 @@ uint64_t CountThreads() {
   uint64_t count = 0;
   if (at == nullptr) return 0;
   for (++at; *at >= '0' && *at <= '9'; ++at) count = count * 10 + static_cast<uint64_t>(*at - '0');
-  return count;
+  return count - (HasOwnThread() ? 1 : 0);
 }
 
 // Whether amounts of that unit go with those that the profile has.

@@ -164,7 +164,7 @@ void End(Session* session) {
 
 }  // namespace
 
-int Start(int hz) {
+int Start(int hz, bool only_timers) {
   if (hz < kMinCpuHz || hz > kMaxCpuHz) return -EINVAL;
   if (g_session != nullptr) return -EBUSY;
   if (ThreadCpuNanos(0) < 0) return -EPERM;
@@ -175,7 +175,7 @@ int Start(int hz) {
   session->hz = hz;
   session->pid = RawGetPid();
   session->period = kNanosPerSecond / hz;
-  error = g_clocks.Open(session->period, MostThreads(), ++g_sessions);
+  error = g_clocks.Open(session->period, MostThreads(), ++g_sessions, only_timers);
   if (error != 0) {
     session->Free();
     return error;

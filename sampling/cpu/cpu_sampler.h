@@ -48,7 +48,8 @@ struct CpuProfile {
 // Begins a profile. 0; -EBUSY: one runs; -EINVAL: hz outside kMinCpuHz..kMaxCpuHz; -EEXIST: the program uses
 // SIGPROF or ITIMER_PROF itself; -ENOMEM; -EPERM, or what else a seccomp filter answers: timers or the CPU
 // clock are forbidden.
-int Start(int hz);
+// `only_timers`: no clock may be a descriptor, as the caller's table of them is not the program's.
+int Start(int hz, bool only_timers);
 bool Running();
 // Whether there is something to stop. False in a copy of the process (base/system/process_copy.h), and in a
 // child of vfork, which shares the memory of the process whose profile it is.

@@ -47,7 +47,7 @@ void TakePendingTick() {
 
 }  // namespace
 
-int ThreadClockSet::Open(int64_t period, size_t capacity, uint32_t session) {
+int ThreadClockSet::Open(int64_t period, size_t capacity, uint32_t session, bool only_timers) {
   constexpr size_t kMax = (1 << kNumberBits) - 1;
   if (capacity > kMax) capacity = kMax;
   bytes_ = sizeof(Memory) + (capacity + 1) * sizeof(ThreadClock) + capacity * sizeof(uint32_t);
@@ -61,7 +61,7 @@ int ThreadClockSet::Open(int64_t period, size_t capacity, uint32_t session) {
   used_ = free_ = live_ = 0;
   sweep_at_ = kFirstSweep;
   random_ = TrueRandom();
-  event_period_ = WantedEventPeriod(period);
+  event_period_ = only_timers ? 0 : WantedEventPeriod(period);
   kind_ = event_period_ != 0 ? ClockKind::kThreadEvents : ClockKind::kThreadTimers;
   return 0;
 }

@@ -32,8 +32,9 @@ enum class ClockKind { kThreadTimers, kThreadEvents, kProcessTimer };
 class ThreadClockSet {
  public:
   // Begins with `period` nanoseconds and room for `capacity` threads; none has a clock yet. The number of the
-  // session keeps its signals apart from those of an earlier one. 0 or -ENOMEM.
-  int Open(int64_t period, size_t capacity, uint32_t session);
+  // session keeps its signals apart from those of an earlier one. `only_timers`: no clock is a descriptor. 0
+  // or -ENOMEM.
+  int Open(int64_t period, size_t capacity, uint32_t session, bool only_timers);
   // Gives each thread that exists a clock. 0 or -errno: the process may set no timer of any kind (a seccomp
   // filter).
   int AddAll();

@@ -2,6 +2,7 @@
 #include "sampling/stop/thread_descriptor.h"
 
 #include <dlfcn.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 
@@ -59,6 +60,23 @@ bool IsControlBlock(uintptr_t control_block) {
   return RawReadOwnMemory(reinterpret_cast<const void*>(control_block), words, sizeof(words)) ==
              static_cast<ssize_t>(sizeof(words)) &&
          words[kTcb] == control_block && words[kSelf] == control_block;
+}
+
+void MakeControlBlock(void* at) {
+  constexpr size_t kTcb = 0, kDtv = 1, kSelf = 2;
+  auto** words = static_cast<void**>(at);
+  words[kTcb] = words[kSelf] = at;
+  // The vector of modules' storage, which dl_iterate_phdr looks into: pairs of words, of which the one in
+  // front is how many follow, and the first its generation. There are none, and the generation is nobody's.
+  auto* pairs = reinterpret_cast<uintptr_t*>(static_cast<char*>(at) + g_descriptor_size);
+  constexpr size_t kPair = 2;
+  pairs[0] = 0;
+  pairs[kPair] = UINTPTR_MAX;
+  words[kDtv] = pairs + kPair;
+}
+
+void NoteOwnThreadId(int tid) {
+  memcpy(reinterpret_cast<void*>(ControlBlock() + g_tid_offset), &tid, sizeof(tid));
 }
 
 int ThreadIdAt(uintptr_t control_block) {

@@ -25,6 +25,11 @@ size_t StaticTlsSize();
 // Whether there is a descriptor at `control_block`: it names itself twice. Read by a call that fails instead
 // of faulting.
 bool IsControlBlock(uintptr_t control_block);
+// What code compiled for a thread, and libc's locks, find at a thread pointer: for a thread that libc does
+// not know. Of the zeroed memory at `at` ThreadDescriptorSize() bytes and 32 more are used. The second by
+// that thread itself.
+void MakeControlBlock(void* at);
+void NoteOwnThreadId(int tid);
 // The thread's id as libc notes it: 0 once it has ended, -1 once it was joined or cannot be read.
 int ThreadIdAt(uintptr_t control_block);
 

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/system/own_thread.h"
 #include "base/system/raw_syscall.h"
 #include "base/text.h"
 
@@ -113,7 +114,7 @@ bool TaskFolder::ForEach(bool (*visit)(void* context, int tid), void* context) {
       at += entry->d_reclen;
       int listed = Number(entry->d_name);
       int tid = listed == 0 ? 0 : NumberOf(listed);
-      if (tid != 0 && !visit(context, tid)) return false;
+      if (tid != 0 && !IsOwnThread(tid) && !visit(context, tid)) return false;
     }
   }
 }

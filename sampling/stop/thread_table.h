@@ -78,7 +78,8 @@ class TaskFolder {
   // The folder's. The number that a thread has there; 0: there is no such thread.
   int descriptor() const { return folder_; }
   int ListedNumberOf(int tid) const;
-  // Calls visit(context, tid) for each thread; false ends it. False: ended, or the list could not be read.
+  // Calls visit(context, tid) for each thread but the library's own (base/system/own_thread.h); false ends
+  // it. False: ended, or the list could not be read.
   bool ForEach(bool (*visit)(void* context, int tid), void* context);
 
   // What /proc says of a thread. `letter` is 'X' if there is none.

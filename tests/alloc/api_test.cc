@@ -190,6 +190,70 @@ TEST_F(Api, IntervalsOverlapAndMayBeDropped) {
   Free(&two);
 }
 
+heapprof_http_request Request(const char* method, const char* target) {
+  return {sizeof(heapprof_http_request), method, target, nullptr, 0, nullptr, nullptr};
+}
+
+TEST_F(Api, ARequestOfTheProgramsOwnServerIsAnswered) {
+  std::vector<void*> blocks = Take(kSize);
+  heapprof_http_request request = Request("GET", "/debug/pprof/heap?x=y");
+  int calls = 0;
+  std::string body;
+  ASSERT_FALSE(Http(request, [&](const heapprof_http_response& response) {
+    ++calls;
+    EXPECT_EQ(response.status, 200);
+    EXPECT_EQ(response.size, sizeof(response));
+    ASSERT_GE(response.header_count, 2u);
+    EXPECT_STREQ(response.headers[0].name, "Content-Type");
+    EXPECT_STREQ(response.headers[0].value, "application/octet-stream");
+    // No lock is held: the caller may allocate.
+    body.assign(static_cast<const char*>(response.body), response.body_size);
+  }));
+  EXPECT_EQ(calls, 1);
+  const WrittenProfile profile(body);
+  EXPECT_EQ(profile.error(), "");
+  EXPECT_EQ(profile.OfSize(kSize, 3), static_cast<int64_t>(kBlocks * kSize));
+  Free(&blocks);
+
+  // The text has the allocator's statistics, as the caller is no handler.
+  request.target = "/debug/pprof/heap?debug=1";
+  ASSERT_FALSE(Http(request, [&](const heapprof_http_response& response) {
+    body.assign(static_cast<const char*>(response.body), response.body_size);
+  }));
+  EXPECT_NE(body.find("jemalloc statistics"), std::string::npos);
+
+  // The difference of a second, in the caller's thread.
+  request.target = "/debug/pprof/allocs?seconds=1";
+  ASSERT_FALSE(Http(request, [&](const heapprof_http_response& response) {
+    body.assign(static_cast<const char*>(response.body), response.body_size);
+  }));
+  EXPECT_EQ(TypedProfile(body).error(), "");
+  EXPECT_GE(TypedProfile(body).proto().duration_nanos(), 1'000'000'000);
+
+  request = Request("POST", "/debug/heapprof/options");
+  request.body = "keep_dumps=7";
+  request.body_size = strlen("keep_dumps=7");
+  request.content_type = "application/x-www-form-urlencoded";
+  ASSERT_FALSE(
+      Http(request, [&](const heapprof_http_response& response) { EXPECT_EQ(response.status, 200); }));
+  char value[8];
+  EXPECT_EQ(heapprof_option("keep_dumps", value, sizeof(value)), 0);
+  EXPECT_STREQ(value, "7");
+  heapprof_set_option("keep_dumps", "0");
+}
+
+TEST_F(Api, OtherRequestsAreLeftToTheProgram) {
+  const auto never = [](const heapprof_http_response&) { ADD_FAILURE(); };
+  EXPECT_EQ(Http(Request("GET", "/"), never), std::errc::no_such_file_or_directory);
+  EXPECT_EQ(Http(Request("GET", "heap"), never), std::errc::invalid_argument);
+  EXPECT_EQ(Http(Request(nullptr, "/metrics"), never), std::errc::invalid_argument);
+  EXPECT_EQ(heapprof_http(nullptr, nullptr, nullptr), -EINVAL);
+  const heapprof_http_request request = Request("GET", "/debug/pprof/nope");
+  int status = 0;
+  EXPECT_FALSE(Http(request, [&](const heapprof_http_response& response) { status = response.status; }));
+  EXPECT_EQ(status, 404) << "that is one of the library's";
+}
+
 TEST_F(Api, LabelsAreHandedFromThreadToThread) {
   heapprof_label_set handed = 0;
   {

@@ -34,6 +34,27 @@ TEST_F(OptionsTest, DefaultsAreTheDocumentedOnes) {
   EXPECT_FALSE(options_.mapping_stacks);
 }
 
+TEST_F(OptionsTest, AnAddressKeepsItsColons) {
+  const struct {
+    const char* text;
+    const char* address;
+  } kCases[] = {{"http=6060:verbose=1", "6060"},
+                {"http=127.0.0.1:6060:verbose=1", "127.0.0.1:6060"},
+                {"http=[::1]:6060,verbose=1", "[::1]:6060"},
+                {"http=unix:/run/x.sock:verbose=1", "unix:/run/x.sock"},
+                {"http=unix:@name verbose=1", "unix:@name"},
+                {"http='unix:/a=b':verbose=1", "unix:/a=b"},
+                {"http=6060::verbose=1:", "6060"},
+                {"verbose=1:http=127.0.0.1:6060", "127.0.0.1:6060"}};
+  for (const auto& wanted : kCases) {
+    options_ = {};
+    Parse(wanted.text);
+    EXPECT_STREQ(options_.http, wanted.address) << wanted.text;
+    EXPECT_TRUE(options_.verbose) << wanted.text;
+    EXPECT_TRUE(g_complaints.empty()) << wanted.text;
+  }
+}
+
 TEST_F(OptionsTest, DurationsHaveUnits) {
   EXPECT_EQ(options_.contention_interval, 0u);
   const struct {
@@ -84,13 +105,12 @@ TEST_F(OptionsTest, EachIsToldAsItIsRead) {
       "sample_interval=96k,max_frames=7,output=a.%n,dump_signal=USR1,dump_every=90m,dump_every_allocated=3g,"
       "dump_on_growth=5,dump_at_memory=80%,keep_dumps=4,thread_dump_signal=12,dump_at_exit=1,cpu_hz=99,"
       "cpu_at_start=1,cpu_signal=10,cpu_clock=event,wall_hz=5,wall_at_start=1,contention_interval=1500us,"
-      "mapping_stacks=0,metadata_limit=1m,seed=8,children=no,lifetimes=1,verbose=1,leak_check=live,exitcode="
-      "3,"
-      "suppressions=s,log_path=l");
+      "mapping_stacks=0,http=6060,metadata_limit=1m,seed=8,children=no,lifetimes=1,verbose=1,leak_check=live,"
+      "exitcode=3,suppressions=s,log_path=l");
   EXPECT_TRUE(g_complaints.empty());
-  const char* const kValues[] = {"96k", "7",  "a.%n", "10", "90m",   "3g", "5", "80%",    "4", "12",
-                                 "1",   "99", "1",    "10", "event", "5",  "1", "1500us", "0", "1m",
-                                 "8",   "no", "1",    "1",  "live",  "3",  "s", "l"};
+  const char* const kValues[] = {"96k", "7",  "a.%n", "10", "90m",   "3g",   "5", "80%",    "4", "12",
+                                 "1",   "99", "1",    "10", "event", "5",    "1", "1500us", "0", "6060",
+                                 "1m",  "8",  "no",   "1",  "1",     "live", "3", "s",      "l"};
   ASSERT_EQ(count, std::size(kValues));
   for (size_t i = 0; i < count; ++i) EXPECT_EQ(TextOf(OptionName(i), options_), kValues[i]) << OptionName(i);
 }

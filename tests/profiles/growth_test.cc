@@ -16,6 +16,7 @@
 #include "base/options.h"
 #include "base/system/coarse_clock.h"
 #include "profiles/write/heap_profile.h"
+#include "proto/descriptor_sink.h"
 #include "sampling/heap/heap_tables.h"
 #include "sampling/recorder.h"
 #include "tools/profile/load.h"
@@ -106,7 +107,8 @@ std::string FileOf(int minutes, size_t leaked_a_minute, unsigned seed) {
     Serve(minutes, leaked_a_minute, seed);
     void* const workspace = aligned_alloc(64, HeapProfileWorkspaceSize());
     memset(workspace, 0, HeapProfileWorkspaceSize());
-    _exit(WriteHeapProto(HeapProfileKind::kGrowth, fd, workspace) == 0 ? 0 : 1);
+    DescriptorSink sink(fd);
+    _exit(WriteHeapProto(HeapProfileKind::kGrowth, &sink, workspace) == 0 ? 0 : 1);
   }
   int status = -1;
   EXPECT_TRUE(waitpid(child, &status, 0) == child && status == 0);

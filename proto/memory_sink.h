@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps what is written in mapped memory that grows, so that a report is made while the world is stopped or
-// memory is short, and told later.
+// Keeps what is written in mapped memory that grows, so that a report is made while the world is stopped, a
+// lock is held or memory is short, and told later.
 //
-// Thread-safety: an object belongs to one writer. Signal-safety: yes. Allocates: mmap only.
-#ifndef HEAPPROF_LEAK_REPORT_MEMORY_SINK_H_
-#define HEAPPROF_LEAK_REPORT_MEMORY_SINK_H_
+// Thread-safety: an object belongs to one writer. Signal-safety: yes. Allocates: mmap only. Zeroed memory is
+// an empty sink.
+#ifndef HEAPPROF_PROTO_MEMORY_SINK_H_
+#define HEAPPROF_PROTO_MEMORY_SINK_H_
 
 #include <errno.h>
 #include <stddef.h>
@@ -13,14 +14,12 @@
 #include "base/system/raw_syscall.h"
 #include "proto/byte_sink.h"
 
-namespace heapprof::leak {
+namespace heapprof {
 
 class MemorySink final : public ByteSink {
  public:
   MemorySink() = default;
-  ~MemorySink() {
-    if (data_ != nullptr) RawUnmap(data_, capacity_);
-  }
+  ~MemorySink() { Clear(); }
   MemorySink(const MemorySink&) = delete;
   MemorySink& operator=(const MemorySink&) = delete;
 
@@ -46,12 +45,18 @@ class MemorySink final : public ByteSink {
   const char* data() const { return data_; }
   char* mutable_data() { return data_; }
   size_t size() const { return size_; }
+  // Gives the memory back.
+  void Clear() {
+    if (data_ != nullptr) RawUnmap(data_, capacity_);
+    data_ = nullptr;
+    size_ = capacity_ = 0;
+  }
 
  private:
   char* data_ = nullptr;
   size_t size_ = 0, capacity_ = 0;
 };
 
-}  // namespace heapprof::leak
+}  // namespace heapprof
 
-#endif  // HEAPPROF_LEAK_REPORT_MEMORY_SINK_H_
+#endif  // HEAPPROF_PROTO_MEMORY_SINK_H_

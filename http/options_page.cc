@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// /debug/heapprof/options: "key=value" lines; POST sets what may change while the program runs, of a form's
+// body or the query.
+#include <errno.h>
+#include <string.h>
+
+#include "base/option_text.h"
+#include "http/pages.h"
+#include "profiles/live_options.h"
+
+namespace heapprof::http {
+namespace {
+
+constexpr char kPlainText[] = "text/plain; charset=utf-8";
+constexpr size_t kMaxValue = kPathCapacity;
+
+void WriteAll(Answer* answer) {
+  answer->Begin(kOk, kPlainText);
+  answer->AddField("X-Content-Type-Options", "nosniff");
+  for (size_t i = 0; OptionName(i) != nullptr; ++i) {
+    Text<kMaxValue> value;
+    if (!PutLiveOption(OptionName(i), &value)) continue;
+    answer->Str(OptionName(i)).Str("=").Str(value.data(), value.size()).Str("\n");
+  }
+}
+
+// What is wrong with a change; nullptr: nothing.
+const char* Reason(int error) {
+  switch (error) {
+    case 0:
+      return nullptr;
+    case -EPERM:
+      return "holds from the start to the end of the program";
+    case -EINVAL:
+      return "bad value";
+    case -ENOTSUP:
+      return "not in a program that is linked with -static";
+    default:
+      return ErrnoText(-error);
+  }
+}
+
+void SetAll(const Request& request, Answer* answer) {
+  bool any = false;
+  for (size_t i = 0; OptionName(i) != nullptr; ++i) {
+    const char* const name = OptionName(i);
+    Text<kMaxValue> value;
+    FormValue(request, name, &value);
+    if (value.size() == 0) continue;
+    any = true;
+    if (const char* reason = Reason(SetLiveOption(name, value.data()))) {
+      Text<160> line;
+      line.Str(name).Str(": ").Str(reason);
+      return answer->FailPlainly(kBadRequest, line.data());
+    }
+  }
+  if (!any) return answer->FailPlainly(kBadRequest, "no option that is known; GET lists them");
+  WriteAll(answer);
+}
+
+}  // namespace
+
+void WriteOptions(const Request& request, Answer* answer) {
+  if (request.method.Is("GET") || request.IsHead()) return WriteAll(answer);
+  if (!request.IsPost()) {
+    answer->FailPlainly(kMethodNotAllowed, "Method Not Allowed");
+    return answer->AddField("Allow", "GET, HEAD, POST");
+  }
+  // Any page in a browser on this machine can send a form here.
+  if (request.has_origin) return answer->FailPlainly(kForbidden, "not from a page of another origin");
+  SetAll(request, answer);
+}
+
+}  // namespace heapprof::http

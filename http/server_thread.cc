@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/server_thread.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include <new>
+
+#include "base/lock/futex.h"
+#include "base/system/own_thread.h"
+#include "base/system/raw_syscall.h"
+#include "sampling/stop/thread_descriptor.h"
+#include "sampling/stop/traced_thread.h"
+
+namespace heapprof::http {
+namespace {
+
+constexpr size_t kStackBytes = 256 << 10, kPage = 4096, kSpareTls = 64 << 10;
+constexpr int kStderr = 2;
+// Above those that 0 to 2 are put in place of.
+constexpr int kFirstFree = 3;
+
+long Pointer(const void* pointer) { return reinterpret_cast<long>(pointer); }
+
+size_t Rounded(size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
+
+// A table of descriptors of its own, with `kept` alone in it; -1: with none. 0 or -errno.
+int LeaveDescriptors(int kept) {
+  constexpr long kLast = ~0u;
+  // What is closed is not copied before.
+  if (RawSyscall(SYS_close_range, kept + 1, kLast, CLOSE_RANGE_UNSHARE) == 0) {
+    if (kept > 0) RawSyscall(SYS_close_range, 0, kept - 1, 0);
+    return 0;
+  }
+  // A kernel before 5.9.
+  if (const long error = RawSyscall(SYS_unshare, CLONE_FILES)) return static_cast<int>(error);
+  rlimit limit = {};
+  RawSyscall(SYS_getrlimit, RLIMIT_NOFILE, Pointer(&limit));
+  constexpr rlim_t kMax = 1 << 16;
+  const auto end = static_cast<int>(limit.rlim_cur < kMax ? limit.rlim_cur : kMax);
+  for (int fd = 0; fd < end; ++fd) {
+    if (fd != kept) RawClose(fd);
+  }
+  return 0;
+}
+
+// A datagram socket with a name of the kernel's choice, which only processes of this namespace of networks
+// reach.
+int MakeNamedSocket(Address* address) {
+  const auto fd =
+      static_cast<int>(RawSyscall(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (fd < 0) return fd;
+  const sa_family_t family = AF_UNIX;
+  long error = RawSyscall(SYS_bind, fd, Pointer(&family), sizeof(family));
+  address->size = sizeof(address->local);
+  if (error == 0) error = RawSyscall(SYS_getsockname, fd, Pointer(&address->any), Pointer(&address->size));
+  if (error == 0) return fd;
+  RawClose(fd);
+  return static_cast<int>(error);
+}
+
+// Room for a control message of the kind that both directions have.
+union ControlSpace {
+  cmsghdr header;
+  char bytes[CMSG_SPACE(sizeof(ucred))];
+};
+static_assert(sizeof(ucred) >= sizeof(int));
+
+void SendDescriptor(int socket, int descriptor, const Address& to) {
+  char byte = 0;
+  iovec piece = {&byte, 1};
+  ControlSpace space = {};
+  msghdr message = {};
+  message.msg_name = const_cast<sockaddr*>(&to.any);
+  message.msg_namelen = to.size;
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = &space;
+  message.msg_controllen = CMSG_SPACE(sizeof(int));
+  space.header.cmsg_level = SOL_SOCKET;
+  space.header.cmsg_type = SCM_RIGHTS;
+  space.header.cmsg_len = CMSG_LEN(sizeof(int));
+  memcpy(CMSG_DATA(&space.header), &descriptor, sizeof(int));
+  RawSyscall(SYS_sendmsg, socket, Pointer(&message), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+// A byte with what came along; `from` may be nullptr. The kernel says who has sent it.
+long ReceiveMessage(int socket, Address* from, ControlSpace* space) {
+  char byte;
+  iovec piece = {&byte, 1};
+  msghdr message = {};
+  if (from != nullptr) {
+    message.msg_name = &from->any;
+    message.msg_namelen = sizeof(from->local);
+  }
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = space;
+  message.msg_controllen = sizeof(*space);
+  const long got = RawSyscall(SYS_recvmsg, socket, Pointer(&message), MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (from != nullptr) from->size = message.msg_namelen;
+  if (got < 0) return got;
+  return message.msg_controllen >= sizeof(cmsghdr) ? 0 : -ENOMSG;
+}
+
+}  // namespace
+
+int ServerThread::Start(const Address& address, int listener) {
+  const size_t tls = StaticTlsSize() != 0 ? StaticTlsSize() : kSpareTls;
+  const size_t thread_pointer = kPage + kStackBytes + Rounded(tls + kPage);
+  const size_t loop = thread_pointer + Rounded(ThreadDescriptorSize() + kPage);
+  bytes_ = loop + Rounded(sizeof(ServerLoop));
+  memory_ = static_cast<char*>(RawMap(bytes_));
+  if (memory_ == nullptr) return -ENOMEM;
+  RawSyscall(SYS_mprotect, Pointer(memory_), kPage, PROT_NONE);  // a stack that is too small faults
+  MakeControlBlock(memory_ + thread_pointer);
+  loop_ = new (memory_ + loop) ServerLoop;
+  address_ = address;
+  given_ = listener;
+  listener_ = control_ = -1;
+  error_ = 0;
+  ending_.store(false, std::memory_order_relaxed);
+  phase_.store(kStarting, std::memory_order_relaxed);
+  constexpr long kFlags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SETTLS |
+                          CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+  const int tid =
+      CloneOnStack(kFlags, memory_ + kPage + kStackBytes, memory_ + thread_pointer, &g_own_thread, Run, this);
+  constexpr int64_t kLookAgain = 20'000'000;
+  if (tid > 0) {
+    while (HasOwnThread() && phase_.load(std::memory_order_acquire) == kStarting) {
+      FutexWait(&phase_, kStarting, kLookAgain);
+    }
+    if (phase_.load(std::memory_order_acquire) == kServing) return 0;
+    while (const int alive = g_own_thread.load(std::memory_order_acquire)) {
+      FutexWaitForEnd(&g_own_thread, alive, kLookAgain);
+    }
+  }
+  RawUnmap(memory_, bytes_);
+  memory_ = nullptr;
+  return tid < 0 ? tid : error_ != 0 ? error_ : -EPERM;
+}
+
+int ServerThread::End() {
+  constexpr int64_t kAgain = 2'000'000, kPatience = 5'000'000'000;
+  Address own;
+  const int socket = MakeNamedSocket(&own);
+  ending_.store(true, std::memory_order_release);
+  const int64_t until = RawMonotonicNanos() + kPatience;
+  while (const int alive = g_own_thread.load(std::memory_order_acquire)) {
+    if (RawMonotonicNanos() > until) {
+      if (socket >= 0) RawClose(socket);
+      return kStuck;
+    }
+    const char byte = 0;
+    if (socket >= 0) {
+      RawSyscall(SYS_sendto, socket, Pointer(&byte), 1, MSG_DONTWAIT | MSG_NOSIGNAL,
+                 Pointer(&control_address_.any), control_address_.size);
+    }
+    FutexWaitForEnd(&g_own_thread, alive, kAgain);
+  }
+  RawUnmap(memory_, bytes_);
+  memory_ = nullptr;
+  if (socket < 0) return kLost;
+  ControlSpace space = {};
+  int listener = kLost;
+  if (ReceiveMessage(socket, nullptr, &space) == 0 && space.header.cmsg_type == SCM_RIGHTS) {
+    memcpy(&listener, CMSG_DATA(&space.header), sizeof(int));
+  }
+  RawClose(socket);
+  return listener;
+}
+
+void ServerThread::Forget() {
+  g_own_thread.store(0, std::memory_order_relaxed);
+  if (memory_ != nullptr) RawUnmap(memory_, bytes_);
+  memory_ = nullptr;
+}
+
+// From here on in the thread.
+
+void ServerThread::Run(void* self) {
+  auto* thread = static_cast<ServerThread*>(self);
+  NoteOwnThreadId(RawGetTid());
+  RawSyscall(SYS_prctl, PR_SET_NAME, Pointer("heapprof-http"));
+  thread->error_ = thread->Prepare();
+  const bool serves = thread->error_ == 0;
+  // release: the error, and where it listens.
+  thread->phase_.store(serves ? kServing : kFailed, std::memory_order_release);
+  FutexWakeAll(&thread->phase_);
+  if (serves) {
+    thread->loop_->Run(
+        thread->listener_, thread->control_,
+        {thread, [](void* self) { return static_cast<ServerThread*>(self)->LooksAtControl(); },
+         [](void* self, bool begins) { static_cast<ServerThread*>(self)->BorrowStderr(begins); }});
+  }
+  // The kernel closes the descriptors, and says so where g_own_thread is.
+  RawSyscall(SYS_exit, 0);
+}
+
+int ServerThread::Prepare() {
+  if (int error = LeaveDescriptors(given_)) return error;
+  if (given_ >= 0) {
+    const long moved = RawSyscall(SYS_fcntl, given_, F_DUPFD_CLOEXEC, kFirstFree);
+    if (moved < 0) return static_cast<int>(moved);
+    RawClose(given_);
+    listener_ = static_cast<int>(moved);
+  }
+  const int control = MakeNamedSocket(&control_address_);
+  if (control < 0) return control;
+  const int on = 1;
+  RawSyscall(SYS_setsockopt, control, SOL_SOCKET, SO_PASSCRED, Pointer(&on), sizeof(on));
+  control_ = static_cast<int>(RawSyscall(SYS_fcntl, control, F_DUPFD_CLOEXEC, kFirstFree));
+  if (control_ < 0) return control_;
+  // No socket of a client's gets the number of stderr: what is written there now goes nowhere.
+  for (int fd = 0; fd < kFirstFree; ++fd) {
+    if (fd != control) RawSyscall(SYS_dup3, control, fd, O_CLOEXEC);
+  }
+  if (control >= kFirstFree) RawClose(control);
+  if (listener_ >= 0) return 0;
+  listener_ = Listen(&address_, &file_);
+  return listener_ < 0 ? listener_ : 0;
+}
+
+// A thread of the program wants the end. Whoever else sends something here is passed over.
+bool ServerThread::LooksAtControl() {
+  for (;;) {
+    Address from;
+    ControlSpace space = {};
+    const long error = ReceiveMessage(control_, &from, &space);
+    if (error == -ENOMSG) continue;
+    if (error != 0) break;
+    ucred sender = {};
+    memcpy(&sender, CMSG_DATA(&space.header), sizeof(sender));
+    const bool ours = space.header.cmsg_type == SCM_CREDENTIALS && sender.pid == RawGetPid();
+    if (!ours || !ending_.load(std::memory_order_acquire)) continue;
+    SendDescriptor(control_, listener_, from);
+    return false;
+  }
+  return !ending_.load(std::memory_order_acquire);
+}
+
+// While an answer is made, what is said goes to the program's stderr, whatever that is now. In between it is
+// not held open.
+void ServerThread::BorrowStderr(bool begins) {
+#if defined(SYS_pidfd_open) && defined(SYS_pidfd_getfd)
+  if (!begins) {
+    RawSyscall(SYS_dup3, control_, kStderr, O_CLOEXEC);
+    return;
+  }
+  const long process = RawSyscall(SYS_pidfd_open, RawGetPid(), 0);
+  if (process < 0) return;
+  const long copy = RawSyscall(SYS_pidfd_getfd, process, kStderr, 0);
+  RawClose(static_cast<int>(process));
+  if (copy < 0) return;
+  RawSyscall(SYS_dup3, copy, kStderr, O_CLOEXEC);
+  RawClose(static_cast<int>(copy));
+#else
+  static_cast<void>(begins);
+#endif
+}
+
+}  // namespace heapprof::http

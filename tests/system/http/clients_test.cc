@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// Clients that are slow, rude, gone, or many.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "tests/system/http/served.h"
+
+namespace heapprof::test {
+namespace {
+
+const std::string kHost = PROGRAMS_DIR "/http_host";
+const std::string kAsk = "GET /debug/pprof/cmdline HTTP/1.1\r\n\r\n";
+
+TEST(HttpClients, AHundredSlowOnesKeepNobodyOut) {
+  Served host({kHost, "steps"});
+  std::vector<std::unique_ptr<Connection>> slow;
+  for (int i = 0; i < 100; ++i) {
+    slow.push_back(std::make_unique<Connection>(host.address()));
+    slow.back()->Send("GET /debug");
+  }
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(host.Get("/debug/pprof/cmdline").status, 200);
+  slow.clear();
+  EXPECT_TRUE(host.Finish().ok());
+}
+
+TEST(HttpClients, WhoReadsSlowlyHoldsNoLock) {
+  Served host({kHost, "steps"});
+  std::vector<std::unique_ptr<Connection>> slow;
+  for (int i = 0; i < 20; ++i) {
+    slow.push_back(std::make_unique<Connection>(host.address()));
+    const int small = 1;
+    setsockopt(slow.back()->fd(), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    slow.back()->Send("GET /debug/pprof/heap?debug=1 HTTP/1.1\r\n\r\n");
+  }
+  EXPECT_EQ(host.Get("/debug/pprof/heap").status, 200);
+  // The dump of a signal needs the same lock.
+  kill(host.pid(), SIGUSR2);
+  while (FindProfiles(host.dir().path()).empty()) usleep(1000);
+  EXPECT_EQ(ParseReply(slow.front()->ReadAll()).status, 200);
+}
+
+TEST(HttpClients, ARequestMayComeByteForByte) {
+  Served host({kHost, "steps"});
+  const Connection connection(host.address());
+  for (char c : kAsk) ASSERT_TRUE(connection.Send(std::string(1, c)));
+  EXPECT_EQ(ParseReply(connection.ReadAll()).status, 200);
+}
+
+TEST(HttpClients, RubbishIsRefusedAndForgotten) {
+  Served host({kHost, "steps"});
+  const size_t descriptors = host.Descriptors();
+  std::mt19937 random(3);
+  for (int round = 0; round < 200; ++round) {
+    const Connection connection(host.address());
+    std::string rubbish(random() % 20000, '\0');
+    for (char& c : rubbish) c = static_cast<char>(random());
+    if (round % 3 == 0) rubbish = kAsk.substr(0, random() % kAsk.size());
+    connection.Send(rubbish);
+    if (round % 2 == 0) connection.EndSending();
+    if (round % 4 == 0) {
+      // 200 of what happened to be a request there is none.
+      EXPECT_NE(ParseReply(connection.ReadAll(1)).status, 200);
+    }
+  }
+  for (const char* text : {"GET / HTTP/3\r\n\r\n", "\r\n\r\n\r\nBREW /\r\n\r\n",
+                           "POST / HTTP/1.1\r\nContent-Length: 9999999\r\n\r\n"}) {
+    const Connection connection(host.address());
+    connection.Send(text);
+    EXPECT_GE(ParseReply(connection.ReadAll()).status, 400) << text;
+  }
+  const Connection large(host.address());
+  large.Send("GET / HTTP/1.1\r\nA: " + std::string(20000, 'x'));
+  EXPECT_EQ(ParseReply(large.ReadAll()).status, 431) << "although much of it is unread";
+  EXPECT_EQ(host.Get("/debug/pprof/cmdline").status, 200);
+  EXPECT_EQ(host.Descriptors(), descriptors);
+  EXPECT_TRUE(host.Finish().ok());
+}
+
+TEST(HttpClients, WhoGoesAwayEndsHisProfile) {
+  Served host({kHost, "steps"});
+  {
+    const Connection connection(host.address());
+    connection.Send("GET /debug/pprof/profile?seconds=100 HTTP/1.1\r\n\r\n");
+    EXPECT_EQ(host.Get("/debug/pprof/cmdline").status, 200);
+  }
+  // 500 as long as the first runs.
+  while (host.Get("/debug/pprof/profile?seconds=1").status != 200) {
+  }
+}
+
+TEST(HttpClients, ManyRequestsLeaveNothingBehind) {
+  Served host({kHost, "steps"});
+  const char* const targets[] = {"/debug/pprof/heap", "/debug/pprof/threads?debug=2", "/metrics", "/nope"};
+  for (int i = 0; i < 40; ++i) host.Get(targets[i % 4]);
+  const long resident = host.StatusValue("VmRSS"), size = host.StatusValue("VmSize");
+  const size_t descriptors = host.Descriptors();
+  const int rounds = 500 * SoakFactor();
+  for (int i = 0; i < rounds; ++i) {
+    const Reply reply = host.Get(targets[i % 4]);
+    ASSERT_EQ(reply.status, i % 4 == 3 ? 404 : 200) << i;
+  }
+  EXPECT_LE(host.StatusValue("VmRSS"), resident + 512) << "KiB";
+  EXPECT_LE(host.StatusValue("VmSize"), size + 512) << "KiB";
+  EXPECT_EQ(host.Descriptors(), descriptors);
+  EXPECT_EQ(host.Threads(), 2u);
+  EXPECT_TRUE(host.Finish().ok());
+}
+
+TEST(HttpClients, ALocalSocketIsItsOwnersAndGoesWithTheProgram) {
+  TempDir dir;
+  const std::string path = dir / "server.sock";
+  Served host({kHost, "steps"}, "http=unix:" + path);
+  EXPECT_EQ(Get("unix:" + path, "/debug/pprof/cmdline").status, 200);
+  struct stat file = {};
+  ASSERT_EQ(stat(path.c_str(), &file), 0);
+  EXPECT_EQ(file.st_mode & 0777, 0600u);
+  // A second program does not take it away.
+  Served second({kHost, "steps"}, "http=unix:" + path);
+  EXPECT_NE(second.process().so_far().err.find("it is in use"), std::string::npos);
+  EXPECT_TRUE(second.Finish().ok());
+  EXPECT_EQ(Get("unix:" + path, "/debug/pprof/cmdline").status, 200);
+  EXPECT_TRUE(host.Finish().ok());
+  EXPECT_NE(access(path.c_str(), F_OK), 0);
+}
+
+TEST(HttpClients, ALocalSocketThatWasLeftIsReplaced) {
+  TempDir dir;
+  const std::string path = dir / "server.sock";
+  {
+    Served killed({kHost, "steps"}, "http=unix:" + path);
+    kill(killed.pid(), SIGKILL);
+  }
+  ASSERT_EQ(access(path.c_str(), F_OK), 0);
+  Served host({kHost, "steps"}, "http=unix:" + path);
+  EXPECT_EQ(Get("unix:" + path, "/debug/pprof/cmdline").status, 200);
+  // Another's file is not.
+  const std::string victim = dir / "victim";
+  WriteFile(victim, "content");
+  Served other({kHost, "steps"}, "http=unix:" + victim);
+  EXPECT_EQ(ReadFile(victim), "content");
+}
+
+TEST(HttpClients, AnAbstractNameLeavesNoFile) {
+  const std::string name = "unix:@heapprof-test-" + std::to_string(getpid());
+  Served host({kHost, "steps"}, "http=" + name);
+  EXPECT_EQ(Get(name, "/debug/pprof/heap").status, 200);
+}
+
+TEST(HttpClients, APortInUseIsSaidInOneLineAndTheProgramGoesOn) {
+  Served host({kHost, "steps"});
+  const std::string port = host.address().substr(host.address().find(':') + 1);
+  Served second({kHost, "steps"}, "http=" + port);
+  const Result result = second.Finish();
+  EXPECT_TRUE(result.ok());
+  EXPECT_EQ(result.err, "heapprof: no HTTP at http://127.0.0.1:" + port +
+                            ": it is in use; the program goes on without\n");
+  Served third({kHost, "steps"}, "http=nonsense");
+  EXPECT_NE(third.Finish().err.find("http=nonsense is no address"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace heapprof::test

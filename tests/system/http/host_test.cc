@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// What programs do to the server, and what the server does not do to programs.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "tests/support/profile.h"
+#include "tests/system/http/served.h"
+#include "tests/system/programs/hazard.h"
+
+namespace heapprof::test {
+namespace {
+
+const std::string kHost = PROGRAMS_DIR "/http_host";
+
+void ExpectServed(const Served& host) {
+  const Reply reply = host.Get("/debug/pprof/heap");
+  ASSERT_EQ(reply.status, 200);
+  const HeapProfile profile = ParseProfile(reply.body);
+  EXPECT_EQ(profile.error(), "");
+  EXPECT_GE(profile.In("AllocateKnown").inuse_space, 100000);
+}
+
+void ExpectEndsWell(Served* host) {
+  const Result result = host->Finish();
+  EXPECT_TRUE(result.ok()) << result.Describe();
+  EXPECT_NE(result.out.find("OK\n"), std::string::npos);
+}
+
+TEST(HttpHost, HasNoDescriptorAndNoBlockOfTheServers) {
+  Served host({kHost, "steps"}), without({kHost, "steps"}, "");
+  ExpectServed(host);
+  EXPECT_EQ(host.Descriptors(), without.Descriptors());
+  // Nothing is allocated for it: the program's own calls are all that is in the profile.
+  const HeapProfile profile = ParseProfile(host.Get("/debug/pprof/allocs").body);
+  EXPECT_EQ(profile.Total(), ParseProfile(host.Get("/debug/pprof/allocs").body).Total());
+  ExpectEndsWell(&host);
+}
+
+TEST(HttpHost, MayCloseAllDescriptors) {
+  Served host({kHost, "closes"});
+  ExpectServed(host);
+  ExpectEndsWell(&host);
+}
+
+TEST(HttpHost, ForksChildrenThatDoNotServe) {
+  Served host({kHost, "forks"});
+  for (int i = 0; i < 10; ++i) {
+    const Reply reply = host.Get("/debug/pprof/heap");
+    ASSERT_EQ(reply.status, 200);
+    EXPECT_NE(ParseProfile(reply.body).Comments().find("pid: " + std::to_string(host.pid()) + "\n"),
+              std::string::npos);
+  }
+  ExpectEndsWell(&host);
+}
+
+TEST(HttpHost, GivesUpItsRightsInAllThreads) {
+  if (geteuid() != 0) GTEST_SKIP() << "not root";
+  Served host({kHost, "root"});
+  ExpectServed(host);
+  const std::string tasks = "/proc/" + std::to_string(host.pid()) + "/task/";
+  std::string first;
+  for (const std::string& tid : ListDir(tasks)) {
+    const std::string status = ReadFile(tasks + tid + "/status");
+    const std::string rights = status.substr(status.find("\nUid:"), 60) +
+                               status.substr(status.find("\nGroups:"), 20) +
+                               status.substr(status.find("\nCapInh:"), 140);
+    if (first.empty()) first = rights;
+    EXPECT_EQ(rights, first);
+    EXPECT_NE(status.find("\nNoNewPrivs:\t1"), std::string::npos);
+  }
+  EXPECT_EQ(host.Threads(), 2u);
+  ExpectEndsWell(&host);
+}
+
+TEST(HttpHost, MayUnshareAsIfItWereAlone) {
+  Served host({kHost, "unshares"});
+  if (host.process().so_far().err.find("CHECK") != std::string::npos)
+    GTEST_SKIP() << "no user namespaces here";
+  ExpectServed(host);
+  ExpectEndsWell(&host);
+}
+
+TEST(HttpHost, MayChangeItsRoot) {
+  if (geteuid() != 0) GTEST_SKIP() << "not root";
+  TempDir root;
+  Served host({kHost, "chroots", root.path()});
+  EXPECT_EQ(host.Get("/debug/pprof/heap").status, 200) << "without /proc, with bare addresses";
+  ExpectEndsWell(&host);
+}
+
+TEST(HttpHost, EndsWithItsLastThread) {
+  Served host({kHost, "main_ends"});
+  EXPECT_EQ(host.Get("/debug/pprof/threads").status, 200);
+  ExpectEndsWell(&host);
+}
+
+TEST(HttpHost, VforksChildrenThatChangeTheirRights) {
+  Served host({kHost, "vforks"});
+  ExpectServed(host);
+  ExpectEndsWell(&host);
+}
+
+TEST(HttpHost, ExecsAProgramThatIsServedInItsPlace) {
+  TempDir dir;
+  const std::string address = "unix:" + (dir / "sock");
+  Served host({kHost, "execs"}, "http=" + address);
+  EXPECT_EQ(Get(address, "/debug/pprof/cmdline").body, kHost + std::string(1, '\0') + "work");
+  ExpectEndsWell(&host);
+}
+
+// The programs of tests/system/programs: what they check holds beside the server, too.
+class UnderHttp : public testing::TestWithParam<std::vector<std::string>> {};
+
+TEST_P(UnderHttp, RunsAsWithout) {
+  std::vector<std::string> argv = GetParam();
+  argv[0] = HEAP_HAZARDS "/" + argv[0];
+  ProgramRun run(argv,
+                 "sample_interval=4k:http=unix:@heapprof-hazard-" + std::to_string(getpid()) + argv.back());
+  ExpectWell(run.Execute());
+  for (const std::string& line : run.Said()) {
+    // A program that it starts finds the name taken.
+    EXPECT_NE(line.find("it is in use"), std::string::npos) << line;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Programs, UnderHttp,
+    testing::Values(std::vector<std::string>{"blocked_calls", "30"}, std::vector<std::string>{"coroutines"},
+                    std::vector<std::string>{"dlopen_loop", HEAP_HAZARDS "/plugin.so", "50"},
+                    std::vector<std::string>{"fork_threads", HEAP_HAZARDS "/plugin.so", "20"},
+                    std::vector<std::string>{"key_destructors", "100"},
+                    std::vector<std::string>{"signal_storm", "process", "20"},
+                    std::vector<std::string>{"spawn", "100", "watched"},
+                    std::vector<std::string>{"small_altstack"}, std::vector<std::string>{"main_ends"}),
+    [](const auto& info) { return info.param[0]; });
+
+}  // namespace
+}  // namespace heapprof::test
