@@ -121,6 +121,23 @@ TEST(MovedFromJemalloc, TheFiguresAreThoseOfOurOwnProfile) {
   EXPECT_EQ(heap.In("HoldAfter").alloc_objects, 152);
 }
 
+// jemalloc's own dump, of the same program without ours: it has the sizes of its classes.
+TEST(MovedFromJemalloc, TheCountsAreThoseThatJemallocHas) {
+  Moved theirs("dump", kExact), ours("dump", kExact);
+  theirs.command().env = {{"MALLOC_CONF", kExact}};
+  ExpectWell(theirs.Execute());
+  ExpectWell(ours.Execute());
+  const PeerHeap original(theirs.dir() / "dump.heap"), moved(ours.dir() / "dump.heap");
+  EXPECT_EQ(original.header(), moved.header());
+  for (const char* function : {"HoldBefore", "HoldAfter"}) {
+    const Totals there = original.In(function), here = moved.In(function);
+    EXPECT_EQ(there.inuse_objects, here.inuse_objects) << function;
+    EXPECT_EQ(there.alloc_objects, here.alloc_objects) << function;
+    EXPECT_GE(there.inuse_space, here.inuse_space) << function;
+    EXPECT_LE(there.inuse_space, here.inuse_space / 4 * 5) << function;
+  }
+}
+
 TEST(MovedFromJemalloc, SampledFiguresAreEstimatesAndTheHeaderHasTheInterval) {
   Moved run("dump", "prof:true,lg_prof_sample:16", "seed=7");
   ExpectWell(run.Execute());
