@@ -45,7 +45,7 @@ int Tracer::Stop(ThreadTable* table, TaskFolder* folder, int64_t patience) {
   phase_.store(kStopping, std::memory_order_release);
   if (int error = process_.Start(Run, this)) return error;
   while (alive() && phase_.load(std::memory_order_acquire) == kStopping) {
-    FutexWait(&phase_, kStopping, kWatch);
+    if (FutexWait(&phase_, kStopping, kWatch) == -ETIMEDOUT) process_.LetGoOn();
   }
   if (phase_.load(std::memory_order_acquire) == kStopped) return full_ ? -ENOSPC : 0;
   Release();  // it was killed, by a sandbox

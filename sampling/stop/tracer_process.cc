@@ -18,6 +18,7 @@ namespace heapprof {
 namespace {
 
 constexpr size_t kStackBytes = 64 << 10;
+constexpr int64_t kLookAgain = 20'000'000;        // ns
 constexpr int64_t kNamePatience = 2'000'000'000;  // ns
 
 }  // namespace
@@ -87,7 +88,9 @@ void TracerProcess::Enter(void* self) {
 
 void TracerProcess::Join() {
   if (stack_ == nullptr) return;
-  while (int process = alive_.load(std::memory_order_acquire)) FutexWaitForEnd(&alive_, process, 0);
+  while (int process = alive_.load(std::memory_order_acquire)) {
+    if (FutexWaitForEnd(&alive_, process, kLookAgain) == -ETIMEDOUT) LetGoOn();
+  }
   // Only its own waiter knows of a child without a signal; a thread of the program that waits for all kinds
   // may have been faster.
   while (RawSyscall(SYS_wait4, process_, 0, __WALL, 0) == -EINTR) {

@@ -36,9 +36,10 @@ std::atomic<int> g_in_use{0};
 
 OwnerLock<LockRank::kWallWatcher> g_lock;  // taken with all signals blocked
 HP_CONSTINIT Watcher g_watcher;            // guarded by it
-// Calls under way that no watcher may outlive. The last of them to end sees to the next watcher: one that
-// began earlier would have the rights that another thread is just giving up. Changed under the lock, but for
-// GiveUp's.
+// Calls under way that no watcher may outlive, also while there is no profile: one that begins meanwhile has
+// to wait for its watcher. Who calls counts itself before it looks for a session, and Start shows its session
+// before it looks at the count (both sequentially consistent). The last of them to end sees to the next
+// watcher: one that began earlier would have the rights that another thread is just giving up.
 std::atomic<int> g_pausers{0};
 
 // False: that was of a parent of this process.
@@ -98,9 +99,12 @@ void AnswerWatcher(size_t slot, const ucontext_t& context) {
                              session->watcher.load(std::memory_order_relaxed));
 }
 
+// A child of vfork runs in the memory of its parent, and with a thread's storage there.
+bool IsOwnThread() { return ThreadIdAt(ControlBlock()) == RawGetTid(); }
+
 // Under the lock.
 int StartWatcher(WallSession* session) {
-  session->paused = g_pausers.load(std::memory_order_acquire) != 0;
+  session->paused = g_pausers.load(std::memory_order_seq_cst) != 0;
   if (session->paused) return 0;
   const int error = g_watcher.Start(session);
   if (error == 0 && session->by_signal.load(std::memory_order_relaxed)) InstallSelfWalks(AnswerWatcher);
@@ -123,11 +127,14 @@ int Start(int hz) {
   session->ticks = TickTimes(session->start_monotonic, kNanosPerSecond / hz, TrueRandom());
   session->layout = LayoutOfThreads();
   g_lock.Lock();
-  const int error = StartWatcher(session);
   // The watcher's first list finds who was born before this.
-  if (error == 0) g_active.store(session, std::memory_order_seq_cst);
+  g_active.store(session, std::memory_order_seq_cst);
+  const int error = StartWatcher(session);
+  if (error != 0) g_active.store(nullptr, std::memory_order_seq_cst);
   g_lock.Unlock();
-  if (error != 0) session->Free();
+  if (error == 0) return 0;
+  WaitForUsers();
+  session->Free();
   return error;
 }
 
@@ -170,12 +177,14 @@ void ThreadBegins() {
 }
 
 bool Pause() {
-  if (g_active.load(std::memory_order_relaxed) == nullptr) return false;
+  const bool counts = IsOwnThread();
+  if (!counts && g_active.load(std::memory_order_relaxed) == nullptr) return false;
   SignalsBlocked blocked;
+  if (counts) g_pausers.fetch_add(1, std::memory_order_seq_cst);
   InUse in_use;
-  if (!IsOwn(in_use.session())) return false;
+  if (!IsOwn(in_use.session())) return counts;
   g_lock.Lock();
-  g_pausers.fetch_add(1, std::memory_order_acq_rel);
+  if (!counts) g_pausers.fetch_add(1, std::memory_order_seq_cst);
   // Under the lock it is the one that the watcher works for.
   WallSession* session = g_active.load(std::memory_order_seq_cst);
   if (session != nullptr && g_watcher.alive()) {

@@ -198,6 +198,8 @@ bool Watcher::Prepare() {
     error_ = status_;
     return false;
   }
+  stat_ = static_cast<int>(RawSyscall(SYS_openat, folder, Address("../stat"), O_RDONLY | O_CLOEXEC, 0));
+  stopped_ = false;
   rights_ = HashOfRights();
   session_->watcher.store(static_cast<int>(RawSyscall(SYS_getpid)), std::memory_order_relaxed);
   session_->by_signal.store(!MayTrace(), std::memory_order_relaxed);
@@ -278,6 +280,16 @@ uint64_t Watcher::HashOfRights() {
   return place == 0 ? 0 : hash;
 }
 
+// A stop is one of all threads, by which each of them has run.
+bool Watcher::IsProgramStopped() const {
+  char text[512];
+  const ssize_t got = stat_ < 0 ? -1 : RawPread(stat_, text, sizeof(text) - 1, 0);
+  if (got <= 0) return false;
+  text[got] = '\0';
+  const char* name_end = strrchr(text, ')');
+  return name_end != nullptr && name_end[1] == ' ' && name_end[2] == 'T';
+}
+
 // And the same memory: it may have called exec past libc.
 bool Watcher::HasSameRights() {
   constexpr int64_t kLookAgain = 20'000'000;
@@ -306,7 +318,10 @@ void Watcher::Tick(uint64_t n) {
     session_->rights_changed.store(true, std::memory_order_relaxed);
     return;
   }
-  if (moved_ == n) FindThreads(n);
+  if (moved_ == n) {
+    stopped_ = IsProgramStopped();
+    FindThreads(n);
+  }
   session_->threads.ForEachDue(n, [this, n](WatchedThread* thread) { Look(thread, n); });
   // Before the next tick. Who has not stopped by then is asked no more, and tells when it stops.
   const int64_t until = session_->ticks.At(n);

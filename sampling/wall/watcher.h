@@ -58,6 +58,7 @@ class Watcher {
   bool ProgramGoesOn();
   void WakeUp();
   bool HasSameRights();
+  bool IsProgramStopped() const;
   uint64_t HashOfRights();
   void Sleep(int64_t until);
 
@@ -99,6 +100,8 @@ class Watcher {
 
   // The watcher's own.
   int program_ = -1, status_ = -1;  // descriptors: the program's end, its rights
+  int stat_ = -1;                   // of the first thread's state
+  bool stopped_ = false;            // the program stands still by SIGSTOP or the like
   uint64_t rights_ = 0;
   int64_t cpu_ = -1;    // the program's CPU time at the last tick
   uint64_t moved_ = 0;  // the last tick at which that had changed

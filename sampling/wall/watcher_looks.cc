@@ -161,6 +161,7 @@ bool Watcher::WalkWaiting(WatchedThread* thread, const Place& place, const RunSt
 
 // Who waits outside of system calls waits for memory, or stands still by order.
 WaitKind Watcher::KindAt(const WatchedThread& thread, const Place& place) const {
+  if (stopped_) return WaitKind::kStopped;
   if (place.call < 0) {
     const char letter = folder_->StatusOf(thread.tid).letter;
     if (letter == 'T' || letter == 't') return WaitKind::kStopped;

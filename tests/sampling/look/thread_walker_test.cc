@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <fstream>
 #include <memory>
 #include <vector>
 
@@ -181,6 +182,34 @@ TEST(ThreadWalkerTest, TheTracerEndsWithTheThreadThatStartedItAndIsReplaced) {
   EXPECT_EQ(asked.thread.answer, ThreadAnswer::kWalked);
   walker.Stop();
   pipe.Close();
+}
+
+int FirstChild() {
+  std::ifstream children("/proc/thread-self/children");
+  int child = 0;
+  children >> child;
+  return child;
+}
+
+TEST(ThreadWalkerTest, ATracerThatSomebodyHasStoppedGoesOn) {
+  ThreadWalker walker;
+  {
+    SignalsBlocked blocked;
+    ASSERT_EQ(walker.Start(), 0);
+  }
+  const int tracer = FirstChild();
+  if (tracer == 0) GTEST_SKIP() << "this kernel does not tell of children";
+  // What stops the program's group is not meant for it.
+  while (getpgid(tracer) == getpgrp()) sched_yield();
+  ASSERT_EQ(kill(tracer, SIGSTOP), 0);
+  Thread thread([](const std::atomic<bool>& ending) {
+    while (!ending.load()) sched_yield();
+  });
+  Asked asked(thread.tid());
+  Walk(&walker, &asked.thread, 1);
+  EXPECT_EQ(asked.thread.answer, ThreadAnswer::kWalked);
+  ASSERT_EQ(kill(tracer, SIGSTOP), 0);
+  walker.Stop();
 }
 
 // As a wall-clock profile has a process of its own that stops threads.

@@ -3,6 +3,7 @@
 //   rawexec N  becomes itself N times, past libc, while other threads compute
 //   halted     somebody stops the watcher
 //   twothreads gives up root while another thread changes rights, too
+//   beginning  a profile begins while another thread gives up root
 //   changing   a thread changes rights while profiles begin and end
 //   hidden     becomes not dumpable while it is watched
 //   fileuser   changes the user that files are opened by
@@ -96,6 +97,37 @@ void TwoThreads() {
   }
 }
 
+void Beginning() {
+  constexpr int kNobody = 65534, kTries = 40;
+  for (int i = 0; i < kTries; ++i) {
+    const pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+      const int fd = OpenNew("beginning.wall.pb.gz");
+      std::atomic<bool> go{false};
+      std::thread begins([&] {
+        while (!go) {
+        }
+        if (heapprof_start_wall_profile != nullptr) CHECK(heapprof_start_wall_profile(fd, 100) == 0);
+      });
+      go = true;
+      // From before its watcher begins to after that.
+      for (int64_t end = RealNanos() + i * 5'000; RealNanos() < end;) {
+      }
+      CHECK(setresuid(kNobody, kNobody, kNobody) == 0);
+      begins.join();
+      ForEachChild([](const int* ids) {
+        for (int k = 0; k < 4; ++k) CHECK(ids[k] == kNobody);
+      });
+      StopWall();
+      _exit(0);
+    }
+    int status;
+    CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    CHECK(unlink("beginning.wall.pb.gz") == 0);
+  }
+}
+
 void Changing() {
   std::atomic<bool> over{false};
   std::thread other([&] {
@@ -125,6 +157,14 @@ void Hidden() {
 }
 
 void FileUser() {
+  // A child of vfork that becomes another program says nothing of this one.
+  const pid_t child = vfork();
+  if (child == 0) {
+    execl("/bin/true", "true", static_cast<char*>(nullptr));
+    _exit(1);
+  }
+  int status;
+  CHECK(waitpid(child, &status, 0) == child && status == 0);
   StartWall("fileuser.wall.pb.gz", 1000);
   Work(30'000'000);
   setfsuid(65534);
@@ -140,6 +180,7 @@ int main(int argc, char** argv) {
   if (mode == "rawexec") RawExec(argv);
   if (mode == "halted") Halted();
   if (mode == "twothreads") TwoThreads();
+  if (mode == "beginning") Beginning();
   if (mode == "changing") Changing();
   if (mode == "hidden") Hidden();
   if (mode == "fileuser") FileUser();

@@ -179,6 +179,12 @@ TEST(Wall, AProgramThatWasStoppedWaitedForNoMemory) {
   EXPECT_LE(profile.Labelled("wait", "memory"), 2);
 }
 
+TEST(Wall, AProgramThatWasStoppedInACallDidNotWaitForThat) {
+  const CountProfile profile = OneProfile({"wall_watched", "halted_in_call"});
+  EXPECT_GE(profile.Labelled("wait", "stopped"), 20) << profile.Comments();
+  EXPECT_GE(profile.Labelled("wait", "sleep"), 10);
+}
+
 // strace's loop ends by ECHILD alone.
 TEST(Wall, WhoWaitsForChildrenOfAllKindsNeverSeesTheWatcher) {
   ExpectWellBare({"wall_watched", "all_waits"});
@@ -246,6 +252,12 @@ TEST(Wall, AWatcherThatSomebodyHasStoppedEnds) { OneProfile({"wall_hard", "halte
 TEST(Wall, NoWatcherBeginsWhileAnotherThreadGivesUpRights) {
   if (geteuid() != 0) GTEST_SKIP() << "only root has rights to give up";
   ProgramRun run({Program("wall_hard"), "twothreads"}, "");
+  ExpectWell(run.Execute());
+}
+
+TEST(Wall, NoWatcherBeginsBesideAThreadThatGivesUpRights) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root has rights to give up";
+  ProgramRun run({Program("wall_hard"), "beginning"}, "");
   ExpectWell(run.Execute());
 }
 

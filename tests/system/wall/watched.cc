@@ -15,6 +15,7 @@
 //   checks     looks for leaks meanwhile
 //   unwatched  is killed: the watcher ends
 //   stopped    computes, and is stopped by its child for a while
+//   halted_in_call  sleeps, and is stopped by its child for a while
 //   all_waits  waits for children of all kinds until there are none, as a tracer does
 #include <dirent.h>
 #include <dlfcn.h>
@@ -263,7 +264,7 @@ void Unwatched() {
   raise(SIGKILL);
 }
 
-void Stopped() {
+void Stopped(bool in_call) {
   const pid_t program = getpid();
   void* const shared = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   CHECK(shared != MAP_FAILED);
@@ -282,6 +283,8 @@ void Stopped() {
   }
   StartWall("stopped.wall.pb.gz", 100);
   *computes = true;
+  const timespec half = {0, 500'000'000};
+  if (in_call) CHECK(nanosleep(&half, nullptr) == 0);
   while (!*over) {
   }
   StopWall();
@@ -328,7 +331,7 @@ int main(int argc, char** argv) {
   if (mode == "unload") Unload();
   if (mode == "checks") Checks();
   if (mode == "unwatched") Unwatched();
-  if (mode == "stopped") Stopped();
+  if (mode == "stopped" || mode == "halted_in_call") Stopped(mode != "stopped");
   if (mode == "all_waits") WaitForAllKinds();
   Finish();
 }
