@@ -14,6 +14,7 @@
 
 #include <atomic>
 
+#include "base/real_functions.h"
 #include "base/system/raw_syscall.h"
 #include "base/system/vdso.h"
 
@@ -72,6 +73,13 @@ long hpje_syscall(long number, ...) {
   return AsLibc(
       RawSyscall(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]));
 }
+
+// Of jemalloc's own profiler, which is never on (alloc/init.cc): no process shall load libm and libgcc_s for it.
+double hpje_log(double x) { return heapprof::Log(x); }
+double hpje_exp(double x) { return heapprof::Expm1(x) + 1; }
+double hpje_round(double x) { return static_cast<double>(static_cast<int64_t>(x < 0 ? x - 0.5 : x + 0.5)); }
+int hpje__Unwind_Backtrace(void*, void*) { return 5; }  // _URC_END_OF_STACK
+uintptr_t hpje__Unwind_GetIP(void*) { return 0; }
 
 }  // extern "C"
 #pragma GCC visibility pop

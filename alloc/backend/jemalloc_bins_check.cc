@@ -3,6 +3,7 @@
 // alloc/backend/jemalloc_bins.h says, by watching what its functions do to the thread's record. Prints the
 // header that fast_path_x86_64.S includes: HEAPPROF_JEMALLOC_BINS is 1 or 0, and, of jemalloc_pages.h,
 // HEAPPROF_JEMALLOC_PAGES. What differed goes to stderr.
+#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
@@ -44,6 +45,11 @@ long hpje_syscall(long number, long a, long b, long c, long d, long e, long f) {
 }
 void hpje_je_arena_reset(void* thread, void* arena);
 void hpje_arena_reset(void* thread, void* arena) { hpje_je_arena_reset(thread, arena); }
+double hpje_log(double x) { return log(x); }
+double hpje_exp(double x) { return exp(x); }
+double hpje_round(double x) { return round(x); }
+int hpje__Unwind_Backtrace(void*, void*) { return 0; }
+uintptr_t hpje__Unwind_GetIP(void*) { return 0; }
 int hpje_munmap(void* at, size_t size) { return munmap(at, size); }
 void* hpje_sbrk(intptr_t increment) { return sbrk(increment); }
 int hpje_madvise(void* at, size_t size, int advice) { return madvise(at, size, advice); }

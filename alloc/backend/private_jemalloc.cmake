@@ -4,7 +4,8 @@
 # behind, as operator new and delete are ours, and jemalloc's pthread_atfork becomes hpje_register_atfork, so
 # that alloc/wrappers/fork decides when its fork handlers run, and hpje_mutex_lock how they wait. Its mmap, munmap,
 # madvise, mprotect and sbrk become ours too (alloc/backend/backend_mappings), which note what it maps and leave errno
-# alone; its clock and the like (alloc/backend/backend_calls); and arena_reset, where the controls call it
+# alone; its clock and the like, and what its own profiler
+# would need of libm and libgcc_s (alloc/backend/backend_calls); and arena_reset, where the controls call it
 # (alloc/entry/arena_reset).
 #
 # Included, it defines heapprof_private_jemalloc(OUT_VAR), which sets OUT_VAR to the object's path. Run by
@@ -26,7 +27,8 @@ if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
     OUTPUT_VARIABLE listing ERROR_QUIET COMMAND_ERROR_IS_FATAL ANY)
   string(REGEX MATCHALL "\n[A-Za-z_][A-Za-z0-9_]* [A-Z] " definitions "\n${listing}")
   set(renames "pthread_atfork hpje_register_atfork\npthread_mutex_lock hpje_mutex_lock\n")
-  foreach(call mmap munmap madvise mprotect sbrk clock_gettime readlink sched_yield syscall)
+  foreach(call mmap munmap madvise mprotect sbrk clock_gettime readlink sched_yield syscall log exp round _Unwind_Backtrace
+      _Unwind_GetIP)
     string(APPEND renames "${call} hpje_${call}\n")
   endforeach()
   foreach(definition IN LISTS definitions)

@@ -3,12 +3,14 @@
 // only file of the runtime that is compiled with exceptions.
 #include <new>
 
+#include "alloc/entry/cxx_runtime.h"
 #include "alloc/entry/slow_path.h"
 
 using heapprof::Allocate;
 using heapprof::AllocateDue;
 using heapprof::CallerFrame;
 using heapprof::kNaturalAlignment;
+using heapprof::PrepareForExceptions;
 
 #define HEAPPROF_OPERATOR __attribute__((visibility("default"), weak))
 
@@ -34,8 +36,8 @@ void* Retry(size_t size, size_t alignment, const CallerFrame& caller) {
         size);
   }
   for (;;) {
-    std::new_handler handler = std::get_new_handler();
-    if (handler == nullptr) throw std::bad_alloc();
+    std::new_handler handler = heapprof::NewHandler();
+    if (handler == nullptr) heapprof::ThrowBadAlloc();
     handler();
     void* block = Allocate(size, alignment, 0, caller);
     if (block != nullptr) return block;
@@ -79,7 +81,9 @@ HEAPPROF_OPERATOR void* operator new(size_t size, const std::nothrow_t&) noexcep
   CallerFrame caller = HEAPPROF_CALLER_FRAME();
   void* (*basic)(size_t) = &::operator new;
   try {
-    return basic == &hp_own_new ? New(size, kNaturalAlignment, caller) : basic(size);
+    if (basic == &hp_own_new) return New(size, kNaturalAlignment, caller);
+    PrepareForExceptions();
+    return basic(size);
   } catch (...) {
     return nullptr;
   }
@@ -90,8 +94,9 @@ HEAPPROF_OPERATOR void* operator new[](size_t size, const std::nothrow_t&) noexc
   void* (*single)(size_t) = &::operator new;
   void* (*basic)(size_t) = &::operator new[];
   try {
-    bool own = single == &hp_own_new && basic == &hp_own_array_new;
-    return own ? New(size, kNaturalAlignment, caller) : basic(size);
+    if (single == &hp_own_new && basic == &hp_own_array_new) return New(size, kNaturalAlignment, caller);
+    PrepareForExceptions();
+    return basic(size);
   } catch (...) {
     return nullptr;
   }
@@ -102,8 +107,9 @@ HEAPPROF_OPERATOR void* operator new(size_t size, std::align_val_t alignment,
   CallerFrame caller = HEAPPROF_CALLER_FRAME();
   void* (*basic)(size_t, std::align_val_t) = &::operator new;
   try {
-    return basic == &hp_own_aligned_new ? New(size, static_cast<size_t>(alignment), caller)
-                                        : basic(size, alignment);
+    if (basic == &hp_own_aligned_new) return New(size, static_cast<size_t>(alignment), caller);
+    PrepareForExceptions();
+    return basic(size, alignment);
   } catch (...) {
     return nullptr;
   }
@@ -115,8 +121,11 @@ HEAPPROF_OPERATOR void* operator new[](size_t size, std::align_val_t alignment,
   void* (*single)(size_t, std::align_val_t) = &::operator new;
   void* (*basic)(size_t, std::align_val_t) = &::operator new[];
   try {
-    bool own = single == &hp_own_aligned_new && basic == &hp_own_aligned_array_new;
-    return own ? New(size, static_cast<size_t>(alignment), caller) : basic(size, alignment);
+    if (single == &hp_own_aligned_new && basic == &hp_own_aligned_array_new) {
+      return New(size, static_cast<size_t>(alignment), caller);
+    }
+    PrepareForExceptions();
+    return basic(size, alignment);
   } catch (...) {
     return nullptr;
   }

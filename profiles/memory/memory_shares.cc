@@ -18,7 +18,7 @@ size_t SampleAlignmentAt(uint64_t interval) {
   return alignment;
 }
 
-int64_t Rounded(double value, double u) { return value <= 0 ? 0 : static_cast<int64_t>(floor(value + u)); }
+int64_t Rounded(double value, double u) { return value <= 0 ? 0 : static_cast<int64_t>(value + u); }
 
 int64_t AtLeastNothing(double value) { return value <= 0 ? 0 : static_cast<int64_t>(value); }
 

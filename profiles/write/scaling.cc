@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profiles/write/scaling.h"
 
-#include <math.h>
+#include "base/real_functions.h"
 
 namespace heapprof {
 namespace {
@@ -9,7 +9,9 @@ namespace {
 constexpr double kTooLarge = 9223372036854775808.0;  // 2^63
 
 int64_t RoundDown(double value) {
-  return value >= kTooLarge ? INT64_MAX : static_cast<int64_t>(floor(value));
+  if (value >= kTooLarge) return INT64_MAX;
+  const auto towards_zero = static_cast<int64_t>(value);
+  return static_cast<double>(towards_zero) > value ? towards_zero - 1 : towards_zero;
 }
 
 int64_t Saturated(uint64_t value) { return value > INT64_MAX ? INT64_MAX : static_cast<int64_t>(value); }
@@ -24,8 +26,8 @@ int64_t ExactBytes(uint64_t count, uint64_t size) {
 
 double SampleWeight(uint64_t size, uint64_t interval) {
   if (interval <= 1 || size == 0) return 1;
-  // expm1 keeps its digits where S is far below R and 1 - exp(-S/R) would lose them.
-  return -1 / expm1(-(static_cast<double>(size) / static_cast<double>(interval)));
+  // Expm1 keeps its digits where S is far below R and 1 - exp(-S/R) would lose them.
+  return -1 / Expm1(-(static_cast<double>(size) / static_cast<double>(interval)));
 }
 
 double RoundingOffset(uint64_t key_hash) { return static_cast<double>(key_hash >> 11) * 0x1p-53; }

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "base/real_functions.h"
 #include "base/system/float_environment.h"
 
 namespace heapprof {
@@ -11,7 +12,7 @@ namespace {
 ScaledWait Scale(uint64_t nanos, uint64_t interval, uint64_t random) {
   OwnFloatEnvironment environment;
   const auto wait = static_cast<double>(Pinned(nanos));
-  const double weight = -1 / expm1(-wait / static_cast<double>(Pinned(interval)));
+  const double weight = -1 / Expm1(-wait / static_cast<double>(Pinned(interval)));
   const double offset = static_cast<double>(Pinned(random >> 11)) * 0x1p-53;
   return {Pinned(static_cast<int64_t>(lrint(weight * kCountUnit))),
           Pinned(static_cast<int64_t>(wait * weight + offset))};

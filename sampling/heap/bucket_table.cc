@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sampling/heap/bucket_table.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/real_functions.h"
 #include "base/system/float_environment.h"
 
 namespace heapprof {
@@ -31,7 +31,7 @@ uint16_t WeightOf(uint64_t size, uint64_t interval) {
   if (interval <= 1 || size == 0) return 0;
   OwnFloatEnvironment environment;
   const double weight =
-      -1 / expm1(-(static_cast<double>(Pinned(size)) / static_cast<double>(Pinned(interval))));
+      -1 / Expm1(-(static_cast<double>(Pinned(size)) / static_cast<double>(Pinned(interval))));
   uint64_t bits;
   memcpy(&bits, &weight, sizeof bits);
   // Of a double, at least 1 and at most 2^47: sign 0, an exponent with an offset of 1023, 52 bits of which

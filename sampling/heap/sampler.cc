@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sampling/heap/sampler.h"
 
-#include <math.h>
 #include <sys/syscall.h>
 
 #include "base/hash.h"
+#include "base/real_functions.h"
 #include "base/system/float_environment.h"
 #include "base/system/raw_syscall.h"
 
@@ -40,15 +40,15 @@ uint64_t Sampler::NextCountdown(uint64_t mean) {
   OwnFloatEnvironment environment;
   double uniform = Fraction(Draw(this) + 1);  // in (0, 1]
   // At most 36.8 * 2^47: fits.
-  return Pinned(static_cast<uint64_t>(-log(uniform) * static_cast<double>(Pinned(mean)))) + 1;
+  return Pinned(static_cast<uint64_t>(-Log(uniform) * static_cast<double>(Pinned(mean)))) + 1;
 }
 
 bool Sampler::StaysSample(uint64_t before, uint64_t after, uint64_t mean) {
   OwnFloatEnvironment environment;
   auto rate = static_cast<double>(Pinned(mean));
   double uniform = Fraction(Draw(this));  // in [0, 1)
-  double chance_before = -expm1(-static_cast<double>(Pinned(before)) / rate);
-  double chance_after = -expm1(-static_cast<double>(Pinned(after)) / rate);
+  double chance_before = -Expm1(-static_cast<double>(Pinned(before)) / rate);
+  double chance_after = -Expm1(-static_cast<double>(Pinned(after)) / rate);
   return Pinned(static_cast<uint64_t>(uniform * chance_before < chance_after)) != 0;
 }
 

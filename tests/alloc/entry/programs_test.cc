@@ -30,6 +30,13 @@ TEST_P(PublicFunctionsTest, NewHandlerRetriesThrowsAndFrees) {
   EXPECT_EQ(result.out, "OK\n");
 }
 
+TEST_P(PublicFunctionsTest, AProgramInCLoadsNoCxxRuntimeAndAPluginsOwnIsFound) {
+  TempDir dir;
+  Result result = RunProgram(Under(dir, {Program("c_program"), Program("new_fails.so")}, GetParam()));
+  EXPECT_TRUE(result.ok()) << result.Describe();
+  EXPECT_EQ(result.out, "heapprof 1 libstdc++ 0 libm 0 libgcc_s 0\n5 of 5\n");
+}
+
 TEST_P(PublicFunctionsTest, OperatorsThatTheProgramReplacesAreCalled) {
   TempDir dir;
   Result result = RunProgram(Under(dir, {Program("replaced_operators")}, GetParam()));

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// The C++ runtime that the process has, found by name at the first failure to allocate for operator new.
+//
+// The names are those of the Itanium C++ ABI, which libstdc++ and libc++abi share. What the compiler refers to in code
+// that catches are small jumps of our own (cxx_runtime_<arch>.S) to what is found here.
+#include <dlfcn.h>
+#include <stdlib.h>
+
+#include <atomic>
+#include <initializer_list>
+
+#include "alloc/entry/cxx_runtime.h"
+#include "base/text.h"
+
+#pragma GCC visibility push(hidden)
+extern "C" {
+// Where the jumps lead; set before an exception can pass through a function of ours.
+void* hp_cxx_personality;
+void* hp_cxx_begin_catch;
+void* hp_cxx_end_catch;
+void* hp_cxx_resume;
+}
+#pragma GCC visibility pop
+
+namespace heapprof {
+namespace {
+
+struct Runtime {
+  void* (*allocate_exception)(size_t size);
+  void (*throw_exception)(void* exception, void* type, void (*destroy)(void*));
+  std::new_handler (*get_new_handler)();
+  void** bad_alloc_table;  // its virtual functions
+  void* bad_alloc_type;
+  void (*destroy_bad_alloc)(void*);
+};
+// Two threads may look at a time: they find, and write, the same.
+Runtime g_runtime;
+std::atomic<bool> g_found{false};
+
+template <typename Pointer>
+bool Find(void* library, const char* name, Pointer* found) {
+  *found = reinterpret_cast<Pointer>(dlsym(library, name));
+  return *found != nullptr;
+}
+
+bool FindIn(void* library) {
+  Runtime runtime;
+  const bool all = Find(library, "__cxa_allocate_exception", &runtime.allocate_exception) &&
+                   Find(library, "__cxa_throw", &runtime.throw_exception) &&
+                   Find(library, "_ZSt15get_new_handlerv", &runtime.get_new_handler) &&
+                   Find(library, "_ZTVSt9bad_alloc", &runtime.bad_alloc_table) &&
+                   Find(library, "_ZTISt9bad_alloc", &runtime.bad_alloc_type) &&
+                   Find(library, "_ZNSt9bad_allocD1Ev", &runtime.destroy_bad_alloc) &&
+                   Find(library, "__gxx_personality_v0", &hp_cxx_personality) &&
+                   Find(library, "__cxa_begin_catch", &hp_cxx_begin_catch) &&
+                   Find(library, "__cxa_end_catch", &hp_cxx_end_catch) &&
+                   Find(library, "_Unwind_Resume", &hp_cxx_resume);
+  if (all) g_runtime = runtime;
+  return all;
+}
+
+// `load`: whether one may be brought in that the process does not have.
+bool FindRuntime(bool load) {
+  // acquire: pairs with the store behind what was found.
+  if (g_found.load(std::memory_order_acquire)) return true;
+  // First what every module of the program sees, then what a plug-in may have brought for itself alone.
+  bool found = FindIn(RTLD_DEFAULT);
+  for (const char* name : {"libstdc++.so.6", "libc++abi.so.1", "libc++.so.1"}) {
+    if (found) break;
+    void* library = dlopen(name, RTLD_LAZY | RTLD_NOLOAD);
+    if (library != nullptr) found = FindIn(library);
+  }
+  if (!found && load) {
+    // A program that has its runtime within itself and shows none of it: an exception of this one is the same to it.
+    void* library = dlopen("libstdc++.so.6", RTLD_LAZY);
+    if (library != nullptr) found = FindIn(library);
+  }
+  if (found) g_found.store(true, std::memory_order_release);
+  return found;
+}
+
+}  // namespace
+
+void PrepareForExceptions() { FindRuntime(false); }
+
+std::new_handler NewHandler() { return FindRuntime(false) ? g_runtime.get_new_handler() : nullptr; }
+
+void ThrowBadAlloc() {
+  if (!FindRuntime(true)) {
+    Text<128> line;
+    Say(line.Str("operator new: no memory, and no C++ runtime is there to throw std::bad_alloc"));
+    abort();
+  }
+  // An object of std::bad_alloc is the pointer to its virtual functions, which begin behind two words of the table.
+  constexpr int kFirstFunction = 2;
+  auto* exception = static_cast<void***>(g_runtime.allocate_exception(sizeof(void*)));
+  *exception = g_runtime.bad_alloc_table + kFirstFunction;
+  g_runtime.throw_exception(exception, g_runtime.bad_alloc_type, g_runtime.destroy_bad_alloc);
+  abort();  // not reached
+}
+
+}  // namespace heapprof

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// In C: no library comes into it because of ours. argv[1]: a plug-in in C++ that brings its runtime for itself alone.
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int loaded(const char* name) {
+  FILE* maps = fopen("/proc/self/maps", "r");
+  char line[4096];
+  int found = 0;
+  while (maps != NULL && fgets(line, sizeof line, maps) != NULL) found |= strstr(line, name) != NULL;
+  if (maps != NULL) fclose(maps);
+  return found;
+}
+
+int main(int argc, char** argv) {
+  printf("heapprof %d libstdc++ %d libm %d libgcc_s %d\n", loaded("/libheapprof.so"), loaded("/libstdc++.so"),
+         loaded("/libm.so"), loaded("/libgcc_s.so"));
+  void* plugin = argc > 1 ? dlopen(argv[1], RTLD_NOW | RTLD_LOCAL) : NULL;
+  if (plugin == NULL) return 1;
+  int (*fails)(void);
+  *(void**)&fails = dlsym(plugin, "NewFails");
+  printf("%d of 5\n", fails());
+  return 0;
+}
