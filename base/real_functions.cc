@@ -43,7 +43,8 @@ double Log(double x) {
   return k * kLn2High + (2 * s + (2 * s * series + k * kLn2Low));
 }
 
-// x = k ln 2 + r with |r| at most ln(2) / 2: e^x - 1 = 2^k (e^r - 1) + (2^k - 1), where e^r - 1 comes by its series.
+// x = k ln 2 + r with |r| at most ln(2) / 2: e^x - 1 = 2^k (e^r - 1) + (2^k - 1), where e^r - 1 comes by its
+// series.
 double Expm1(double x) {
   constexpr double kNothingLeft = -38;  // e^x is then below half a unit in the last place of 1
   if (!(x > kNothingLeft)) return -1;

@@ -74,7 +74,8 @@ long hpje_syscall(long number, ...) {
       RawSyscall(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]));
 }
 
-// Of jemalloc's own profiler, which is never on (alloc/init.cc): no process shall load libm and libgcc_s for it.
+// Of jemalloc's own profiler, which is never on (alloc/init.cc): no process shall load libm and libgcc_s for
+// it.
 double hpje_log(double x) { return heapprof::Log(x); }
 double hpje_exp(double x) { return heapprof::Expm1(x) + 1; }
 double hpje_round(double x) { return static_cast<double>(static_cast<int64_t>(x < 0 ? x - 0.5 : x + 0.5)); }

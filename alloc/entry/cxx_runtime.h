@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What operator new needs of the C++ runtime: of libstdc++ or libc++abi, whichever the program has.
 //
-// The shared library depends on neither (cxx_runtime_found.cc): a C program loads no C++ runtime because of it. In
-// the archive they are ordinary references (cxx_runtime_linked.cc).
+// The shared library depends on neither (cxx_runtime_found.cc): a C program loads no C++ runtime because of
+// it. In the archive they are ordinary references (cxx_runtime_linked.cc).
 //
 // Thread-safety: yes. Signal-safety: no. Allocates: perhaps, when the runtime is looked for.
 #pragma once

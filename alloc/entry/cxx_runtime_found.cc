@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The C++ runtime that the process has, found by name at the first failure to allocate for operator new.
 //
-// The names are those of the Itanium C++ ABI, which libstdc++ and libc++abi share. What the compiler refers to in code
-// that catches are small jumps of our own (cxx_runtime_<arch>.S) to what is found here.
+// The names are those of the Itanium C++ ABI, which libstdc++ and libc++abi share. What the compiler refers
+// to in code that catches are small jumps of our own (cxx_runtime_<arch>.S) to what is found here.
 #include <dlfcn.h>
-#include <stdlib.h>
 
 #include <atomic>
 #include <initializer_list>
 
+#include "alloc/backend/backend.h"
 #include "alloc/entry/cxx_runtime.h"
-#include "base/text.h"
 
 #pragma GCC visibility push(hidden)
 extern "C" {
@@ -71,7 +70,8 @@ bool FindRuntime(bool load) {
     if (library != nullptr) found = FindIn(library);
   }
   if (!found && load) {
-    // A program that has its runtime within itself and shows none of it: an exception of this one is the same to it.
+    // A program that has its runtime within itself and shows none of it: an exception of this one is the same
+    // to it.
     void* library = dlopen("libstdc++.so.6", RTLD_LAZY);
     if (library != nullptr) found = FindIn(library);
   }
@@ -87,16 +87,16 @@ std::new_handler NewHandler() { return FindRuntime(false) ? g_runtime.get_new_ha
 
 void ThrowBadAlloc() {
   if (!FindRuntime(true)) {
-    Text<128> line;
-    Say(line.Str("operator new: no memory, and no C++ runtime is there to throw std::bad_alloc"));
-    abort();
+    hpje_je_safety_check_fail(
+        "heapprof: operator new: no memory, and no C++ runtime is there to throw std::bad_alloc\n");
   }
-  // An object of std::bad_alloc is the pointer to its virtual functions, which begin behind two words of the table.
+  // An object of std::bad_alloc is the pointer to its virtual functions, which begin behind two words of the
+  // table.
   constexpr int kFirstFunction = 2;
   auto* exception = static_cast<void***>(g_runtime.allocate_exception(sizeof(void*)));
   *exception = g_runtime.bad_alloc_table + kFirstFunction;
   g_runtime.throw_exception(exception, g_runtime.bad_alloc_type, g_runtime.destroy_bad_alloc);
-  abort();  // not reached
+  __builtin_unreachable();
 }
 
 }  // namespace heapprof

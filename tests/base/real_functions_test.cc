@@ -12,7 +12,8 @@ namespace {
 
 // How far `got` is from `want`, in units of want's last place.
 double Units(double got, double want) {
-  return want == 0 ? (got == 0 ? 0 : HUGE_VAL) : fabs(got - want) / (nextafter(fabs(want), HUGE_VAL) - fabs(want));
+  return want == 0 ? (got == 0 ? 0 : HUGE_VAL)
+                   : fabs(got - want) / (nextafter(fabs(want), HUGE_VAL) - fabs(want));
 }
 
 constexpr int kDraws = 200000;
@@ -23,7 +24,8 @@ TEST(RealFunctionsTest, LogIsLibmsToTwoUnitsOverAllExponentsAndNearOne) {
   std::uniform_real_distribution<double> exponent(-1000, 1000), near(0.5, 2);
   double worst = 0;
   for (int i = 0; i < kDraws; ++i) {
-    for (const double x : {exp2(exponent(random)), near(random)}) worst = std::max(worst, Units(Log(x), log(x)));
+    for (const double x : {exp2(exponent(random)), near(random)})
+      worst = std::max(worst, Units(Log(x), log(x)));
   }
   EXPECT_LE(worst, kMostUnits);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// In C: no library comes into it because of ours. argv[1]: a plug-in in C++ that brings its runtime for itself alone.
+// In C: no library comes into it because of ours. argv[1]: a plug-in in C++ that brings its runtime for
+// itself alone.
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -25,7 +25,7 @@ int Throws(Call call) {
 
 extern "C" int NewFails(void) {
   int good = Throws<std::bad_alloc>([] { return ::operator new(kTooMuch); });
-  good += Throws<std::bad_alloc>([] { return ::operator new(kTooMuch, std::align_val_t{128}); });
+  good += Throws<std::bad_alloc>([] { return ::operator new (kTooMuch, std::align_val_t{128}); });
   good += ::operator new(kTooMuch, std::nothrow) == nullptr;
   std::set_new_handler(ThrowOwn);
   good += Throws<OutOfMemory>([] { return ::operator new(kTooMuch); });
