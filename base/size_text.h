@@ -33,14 +33,14 @@ constexpr int ShiftOfSuffix(char suffix) {
 // Reads the `size` characters at `text`. False: they are no size, or one above `max`.
 constexpr bool ReadSize(const char* text, size_t size, uint64_t max, uint64_t* value) {
   uint64_t number = 0;
-  size_t at = ReadDigits(text, size, &number);
+  const size_t at = ReadDigits(text, size, &number);
   if (at == 0) return false;
-  if (at + 1 == size) {
-    const int shift = ShiftOfSuffix(text[at++]);
-    if (shift < 0 || number > (UINT64_MAX >> shift)) return false;
+  if (at < size) {
+    const int shift = ShiftOfSuffix(text[at]);
+    if (at + 1 != size || shift < 0 || number > (UINT64_MAX >> shift)) return false;
     number <<= shift;
   }
-  if (at != size || number > max) return false;
+  if (number > max) return false;
   *value = number;
   return true;
 }

@@ -126,6 +126,10 @@ Looker::Outcome Looker::Look() {
   poll(begin, 2, 0);
   if (begin[0].revents != 0) return Outcome::kEnded;
   if (begin[1].revents != 0) return Outcome::kCancelled;
+  // The process would complain of it, on its own stderr.
+  if (!Exists(folder_.here())) {
+    throw Failure("the private folder " + Printable(folder_.here()) + " has been removed: start again");
+  }
   const DumpRecords records = ReadRecords(process_);
   const PublishedRecord published = RecordOf(process_, records);
   const int signal = published.record.signal;

@@ -157,7 +157,8 @@ class Watch {
     pollfd waits[3] = {{STDIN_FILENO, POLLIN, 0}, {signals_.fd(), POLLIN, 0}, {watcher_.fd(), POLLIN, 0}};
     poll(waits, 3, -1);
     while (const int signal = signals_.Take()) OnSignal(signal);
-    if (waits[0].revents != 0) OnKeys();
+    if ((waits[0].revents & POLLIN) != 0) OnKeys();
+    if ((waits[0].revents & (POLLHUP | POLLERR | POLLNVAL)) != 0) goes_on_ = false;  // the terminal is gone
     if (waits[2].revents != 0) OnNews(watcher_.Take());
   }
 
@@ -187,7 +188,6 @@ class Watch {
   void OnKeys() {
     char keys[64];
     const ssize_t got = read(STDIN_FILENO, keys, sizeof keys);
-    if (got <= 0) goes_on_ = false;  // the terminal is gone
     for (ssize_t i = 0; i < got; ++i) {
       switch (keys[i]) {
         case 'q':

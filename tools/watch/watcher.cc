@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <new>
 #include <utility>
 
@@ -88,6 +89,8 @@ bool Watcher::LookOnce() {
   } catch (const std::bad_alloc&) {
     news.failure = "out of memory";
   }
+  constexpr int kMostFailures = 30;
+  failures_ = news.failure.empty() ? 0 : std::min(failures_ + 1, kMostFailures);
   const bool goes_on = !news.ended;
   const std::lock_guard<std::mutex> guard(lock_);
   taken_ = std::move(news);
@@ -98,8 +101,11 @@ bool Watcher::LookOnce() {
 void Watcher::Run() {
   for (double begin = Now(); LookOnce(); begin = Now()) {
     const double taken = Now() - begin;
-    // The process is left alone for as long as a look has taken.
-    if (!Pause(std::max(options_.interval - taken, taken))) break;
+    // The process is left alone for as long as a look has taken, and longer where looks fail: it may say so
+    // each time.
+    constexpr double kLongest = 10;
+    const double pause = std::max(options_.interval - taken, taken);
+    if (!Pause(std::max(pause, std::min(pause * std::ldexp(1.0, failures_), kLongest)))) break;
   }
   done_.Set();
 }

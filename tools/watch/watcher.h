@@ -73,7 +73,8 @@ class Watcher {
   Event news_, cancel_, done_;
   Looker looker_;
   std::mutex lock_;
-  News taken_;  // what there is to be taken; under the lock
+  News taken_;        // what there is to be taken; under the lock
+  int failures_ = 0;  // one after another; the thread's own
   std::thread thread_;
 };
 
