@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <heapprof/heapprof.h>
+#include <limits.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -78,12 +79,17 @@ int Mapped(size_t mapped, size_t touched) {
   if (memory == nullptr) return 1;
   madvise(memory, mapped, MADV_NOHUGEPAGE);
   memset(memory, 1, touched);
-  timespec begin, end;
-  clock_gettime(CLOCK_MONOTONIC, &begin);
-  const int result = Write(g_path);
-  clock_gettime(CLOCK_MONOTONIC, &end);
-  printf("milliseconds %ld\n",
-         (end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1'000'000);
+  long least = LONG_MAX;
+  int result = 0;
+  for (int round = 0; round < 3 && result == 0; ++round) {
+    timespec begin, end;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
+    result = Write(g_path);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+    const long took = (end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1'000'000;
+    if (took < least) least = took;
+  }
+  printf("milliseconds %ld\n", least);
   return result;
 }
 

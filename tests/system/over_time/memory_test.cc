@@ -57,6 +57,15 @@ TEST_F(Memory, TellsMappedFromTouched) {
   EXPECT_NEAR(MiB(mapped.mapped), 10240, 40);
 }
 
+// The least of three, in 4 KiB pages.
+TEST_F(Memory, OfTenGibibytesIsWrittenInATenthOfASecond) {
+  const MemoryProfile profile = Run("mapped1g");
+  EXPECT_NEAR(MiB(profile.Of({"[mapped by the program]"}).resident), 1024, 1);
+  const size_t at = result_.out.find("milliseconds ");
+  ASSERT_NE(at, std::string::npos);
+  EXPECT_LT(std::stol(result_.out.substr(at + 13)), 100);
+}
+
 TEST_F(Memory, CountsHugePagesAndNoZeros) {
   EXPECT_GE(MiB(Run("huge").Of({"[mapped by the program]"}).resident), 16);
   EXPECT_LT(MiB(Run("zeros").Of({"[mapped by the program]"}).resident), 1);
@@ -78,6 +87,12 @@ TEST_F(Memory, NamesStacksByThreads) {
   EXPECT_GE(stacks.mapped, int64_t{100} << 20);
   EXPECT_GT(profile.Of({"[thread-local storage]"}).resident, 100 * 4096);
   EXPECT_GT(profile.Of({"[heap]", "[thread caches]"}).resident, 0);
+}
+
+TEST_F(Memory, OfAThousandThreads) {
+  const MemoryProfile profile = Run("threads1000");
+  EXPECT_GE(profile.Of({"[thread stacks]", "worker"}).resident, 1000 * (64 << 10));
+  EXPECT_LT(profile.Of({"[thread stacks]", "worker"}).resident, 1000 * (96 << 10));
 }
 
 TEST_F(Memory, KnowsAStackThatTheProgramGave) {
