@@ -49,7 +49,7 @@ bool MappedRanges::Split(uint32_t at) {
   const uint32_t kept = full->count / 2;
   made->count = full->count - kept;
   memcpy(made->ranges, full->ranges + kept, made->count * sizeof(MappedRange));
-  memmove(chunks_ + at + 2, chunks_ + at + 1, (chunk_count_ - at - 1) * sizeof(Chunk*));
+  std::copy_backward(chunks_ + at + 1, chunks_ + chunk_count_, chunks_ + chunk_count_ + 1);
   chunks_[at + 1] = made;
   ++chunk_count_;
   full->count = kept;
@@ -59,8 +59,9 @@ bool MappedRanges::Split(uint32_t at) {
 // Before the range at `place`.
 bool MappedRanges::Insert(Place place, const MappedRange& range) {
   if (chunks_ == nullptr) {
-    chunks_ = static_cast<Chunk**>(MapMetadata(kMaxChunks * sizeof(Chunk*)));
-    if (chunks_ == nullptr) return false;
+    auto* made = static_cast<ChunkTable*>(MapMetadata(sizeof(ChunkTable)));
+    if (made == nullptr) return false;
+    chunks_ = made->chunks;
   }
   if (chunk_count_ == 0) {
     Chunk* made = NewChunk();
@@ -91,8 +92,7 @@ void MappedRanges::Erase(Place place) {
   --chunk->count;
   --count_;
   if (chunk->count != 0) return;
-  memmove(chunks_ + place.chunk, chunks_ + place.chunk + 1,
-          (chunk_count_ - place.chunk - 1) * sizeof(Chunk*));
+  std::copy(chunks_ + place.chunk + 1, chunks_ + chunk_count_, chunks_ + place.chunk);
   --chunk_count_;
   chunk->next_free = free_;
   free_ = chunk;

@@ -44,6 +44,9 @@ class MappedRanges {
     MappedRange ranges[kChunkRanges];
   };
   static_assert(sizeof(Chunk) <= 4096);
+  struct ChunkTable {
+    Chunk* chunks[kMaxChunks];
+  };
   // Of a range, or the place behind the last one of a chunk.
   struct Place {
     uint32_t chunk, range;
@@ -59,7 +62,7 @@ class MappedRanges {
   void Erase(Place place);
   Chunk* NewChunk();
 
-  Chunk** chunks_ = nullptr;  // kMaxChunks, none of them empty
+  Chunk** chunks_ = nullptr;  // of a table; none of them is empty
   uint32_t chunk_count_ = 0;
   size_t count_ = 0;
   Chunk* free_ = nullptr;
