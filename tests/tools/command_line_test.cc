@@ -204,6 +204,13 @@ TEST_F(CommandLine, UnknownWordsAreNamedWithWhatTheyWereMeantToBe) {
       {{"run", "--cpu", "200", "--", "true"}, "run: 200 is one word too many; see heapprof run --help"},
       {{"dump", "redis-server"},
        "dump: PID: 'redis-server' is no process id, a number; see heapprof dump --help"},
+      {{"threads", "-5"}, "threads: PID: '-5' is no process id, a number; see heapprof threads --help"},
+      {{"memory", "-5"}, "memory: PID: '-5' is no process id, a number; see heapprof memory --help"},
+      {{"dump", "-5"}, "dump: PID: '-5' is no process id, a number; see heapprof dump --help"},
+      {{"threads", "0"}, "'0' is no process id, a number"},
+      {{"memory", "99999999999999999999"}, "'99999999999999999999' is no process id, a number"},
+      {{"threads", ""}, "'' is no process id, a number, and there is no file of that name"},
+      {{"top", "-5", "x"}, "top: -5 is no option; see heapprof top --help"},
       {{"diff", "-", "-"}, "diff: both profiles are standard input"},
       {{"diff", "a", "b", "c"}, "diff: c is one word too many; see heapprof diff --help"},
       {{"top"}, "top: FILE is required; see heapprof top --help"}};

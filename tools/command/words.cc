@@ -6,6 +6,7 @@
 #include "tools/base/failure.h"
 #include "tools/base/suggestion.h"
 #include "tools/command/help.h"
+#include "tools/command/values.h"
 
 namespace heapprof::tools {
 namespace {
@@ -33,8 +34,21 @@ std::string See(const CLI::App& command) {
   throw Failure((command.get_parent() != nullptr ? command.get_name() + ": " : "") + what + See(command));
 }
 
+// The option of `command` that a process id is given by, without a name; nullptr: it takes none.
+const CLI::Option* PidOption(const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->get_positional() && option->get_name(true) == "PID") return option;
+  }
+  return nullptr;
+}
+
+bool IsNegative(const std::string& word) {
+  return word.size() > 1 && word[0] == '-' && word.find_first_not_of("0123456789", 1) == std::string::npos;
+}
+
 // Errors: Failure, always: `word` is no option of `command`.
 [[noreturn]] void FailAtOption(const CLI::App& command, const std::string& word) {
+  if (IsNegative(word) && PidOption(command) != nullptr) Fail(command, "PID: " + CheckPid(word));
   std::vector<std::string> known;
   for (const CLI::Option* option : command.get_options()) {
     for (const std::string& name : option->get_lnames()) known.push_back("--" + name);

@@ -23,12 +23,11 @@ Profile LoadAskedProfile(AskedProfile asked, std::string* file) {
   *file = asked.what;
   const bool from_process = IsPid(asked.what);
   if (from_process) {
-    constexpr uint64_t kMaxPid = 1 << 22;  // the kernel's
-    if (const std::string wrong = WholeNumber(1, kMaxPid)(asked.what); !wrong.empty()) throw Failure(wrong);
+    if (const std::string wrong = CheckPid(asked.what); !wrong.empty()) throw Failure(wrong);
     asked.dump.pid = std::stol(asked.what);
     *file = RequestDump(asked.dump);
   } else if (asked.what != "-" && access(asked.what.c_str(), F_OK) != 0) {
-    throw Failure("there is no file " + Printable(asked.what) + ", and it is no process id");
+    throw Failure(CheckPid(asked.what) + ", and there is no file of that name");
   }
   Profile profile = LoadNamedProfile(*file, asked.load);
   if (from_process && !asked.keep) unlink(file->c_str());  // where the folder is another's it stays

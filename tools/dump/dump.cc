@@ -90,7 +90,8 @@ void CheckLibrary(const Process& process, const DumpRecords& records, bool force
 DumpRecords ReadRecords(const Process& process) try {
   return ReadDumpRecords(process);
 } catch (const Failure& failure) {
-  throw Failure(ProcessName(process) + " cannot be looked into: " + failure.what());
+  throw Failure(ProcessName(process) + " cannot be looked into (" + failure.what() +
+                "): ask as its user, or as root");
 }
 
 // The record of the library whose handler can be expected, nullptr if none is known.

@@ -28,7 +28,8 @@ using Clock = std::chrono::steady_clock;
 DumpRecords ReadRecords(const Process& process) try {
   return ReadDumpRecords(process);
 } catch (const Failure& failure) {
-  throw Failure(ProcessName(process) + " cannot be looked into: " + failure.what());
+  throw Failure(ProcessName(process) + " cannot be looked into (" + failure.what() +
+                "): ask as its user, or as root");
 }
 
 // Errors: Failure: it has none that can be asked for a look.

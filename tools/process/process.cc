@@ -207,6 +207,14 @@ bool Process::IsStopped() const {
 
 pid_t Process::ProgramOf(pid_t pid) {
   const std::string folder = "/proc/" + std::to_string(pid);
+  std::string name;
+  if (std::getline(std::ifstream(folder + "/comm"), name) && name == "heapprof-wall") {
+    const std::string parent = StatusLine(folder, "PPid");
+    if (SameFile(folder + "/exe", "/proc/" + parent + "/exe")) {
+      throw Failure("process " + std::to_string(pid) + " only watches the threads of process " + parent +
+                    ", for its wall-clock profile: ask that one");
+    }
+  }
   if (!SameFile(folder + "/exe", "/proc/self/exe")) return pid;
   std::istringstream children(ReadWhole(folder + "/task/" + std::to_string(pid) + "/children"));
   pid_t child = 0;

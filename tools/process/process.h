@@ -55,7 +55,8 @@ class Process {
   // Errors: Failure: the process may not be looked into.
   std::vector<uint64_t> MappedFiles() const;
 
-  // The program that a `heapprof run` runs; the process itself where it is none.
+  // The program that a `heapprof run` runs; the process itself where it is none. Errors: Failure: it is the
+  // watcher of a wall-clock profile.
   static pid_t ProgramOf(pid_t pid);
 
   // The pid in the process' own namespace, which its file names have.

@@ -86,6 +86,23 @@ TEST_F(ThreadsCommand, SpeaksJson) {
   EXPECT_EQ(CountOf(result.out, "\"created_by\":["), 3u) << result.out;
 }
 
+TEST_F(ThreadsCommand, NamesTheProgramWhereItIsAskedOfItsWatcher) {
+  Process watched({{Program("threads"), "serve"},
+                   {{"HEAPPROF_OPTIONS", "output=watched.%n:wall_at_start=1"}},
+                   dir_.path(),
+                   60,
+                   ReadFromOwnPipe});
+  ASSERT_TRUE(watched.WaitForOutput("ready\n"));
+  const std::string pid = std::to_string(watched.pid());
+  std::string watcher = ReadFile("/proc/" + pid + "/task/" + pid + "/children");
+  if (watcher.empty()) GTEST_SKIP() << "this kernel does not tell of children";
+  watcher.pop_back();
+  const Result result = Run({watcher});
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_EQ(result.err, "heapprof: process " + watcher + " only watches the threads of process " + pid +
+                            ", for its wall-clock profile: ask that one\n");
+}
+
 TEST_F(ThreadsCommand, RefusesWhatIsNoProfileOfThreads) {
   const Result dump = RunProgram({{HEAPPROF_COMMAND, "dump", Pid()}, {}, dir_.path(), 60, nullptr});
   ASSERT_EQ(dump.exit_status, 0) << dump.Describe();

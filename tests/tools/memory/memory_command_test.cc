@@ -114,7 +114,8 @@ TEST(MemoryCommand, AWordThatIsNeitherAProcessNorAFileIsCalledSo) {
   for (const char* command : {"memory", "threads"}) {
     const Result result = RunCommand({command, "redis-server"});
     EXPECT_EQ(result.exit_status, 2);
-    EXPECT_EQ(result.err, "heapprof: there is no file redis-server, and it is no process id\n");
+    EXPECT_EQ(result.err,
+              "heapprof: 'redis-server' is no process id, a number, and there is no file of that name\n");
   }
 }
 
