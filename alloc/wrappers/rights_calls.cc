@@ -3,7 +3,9 @@
 // linked with -static libc's own, which change the rights of all threads, cannot be found behind ours.
 //
 // Thread-safety, signal-safety: as the functions wrapped. Allocates: never.
+#include <linux/seccomp.h>
 #include <stdarg.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 
@@ -11,6 +13,7 @@
 #include "alloc/entry/slow_path.h"
 #include "alloc/wrappers/next.h"
 #include "alloc/wrappers/rights.h"
+#include "base/system/coarse_clock.h"
 
 namespace heapprof {
 namespace {
@@ -73,8 +76,13 @@ HEAPPROF_EXPORT int prctl(int option, ...) noexcept {
   unsigned long a = va_arg(list, unsigned long), b = va_arg(list, unsigned long);
   unsigned long c = va_arg(list, unsigned long), d = va_arg(list, unsigned long);
   va_end(list);
-  return heapprof::WithoutWatcher(heapprof::KindOfRightsCall(SYS_prctl, option),
-                                  [&] { return g_next.prctl(option, a, b, c, d); });
+  const bool gives_up_counter =
+      (option == PR_SET_TSC && a == PR_TSC_SIGSEGV) || (option == PR_SET_SECCOMP && a == SECCOMP_MODE_STRICT);
+  const bool had_counter = gives_up_counter && heapprof::UseProcessorCounter(false);
+  const int result = heapprof::WithoutWatcher(heapprof::KindOfRightsCall(SYS_prctl, option),
+                                              [&] { return g_next.prctl(option, a, b, c, d); });
+  if (had_counter && result < 0) heapprof::UseProcessorCounter(true);
+  return result;
 }
 
 }  // extern "C"

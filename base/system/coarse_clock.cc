@@ -11,6 +11,7 @@ namespace heapprof {
 namespace {
 
 std::atomic<VdsoClock*> g_clock{nullptr};
+std::atomic<clockid_t> g_fine{CLOCK_MONOTONIC};
 
 int64_t Nanos(clockid_t id) {
   timespec now = {};
@@ -28,6 +29,10 @@ void SetVdsoClock(VdsoClock* clock) { g_clock.store(clock, std::memory_order_rel
 
 int64_t CoarseRealtimeNanos() { return Nanos(CLOCK_REALTIME_COARSE); }
 int64_t CoarseMonotonicNanos() { return Nanos(CLOCK_MONOTONIC_COARSE); }
-int64_t FineMonotonicNanos() { return Nanos(CLOCK_MONOTONIC); }
+int64_t FineMonotonicNanos() { return Nanos(g_fine.load(std::memory_order_relaxed)); }
+
+bool UseProcessorCounter(bool on) {
+  return g_fine.exchange(on ? CLOCK_MONOTONIC : CLOCK_MONOTONIC_COARSE) == CLOCK_MONOTONIC;
+}
 
 }  // namespace heapprof

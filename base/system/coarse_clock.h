@@ -23,6 +23,10 @@ int64_t CoarseMonotonicNanos();
 // The latter, to the nanosecond.
 int64_t FineMonotonicNanos();
 
+// Whether FineMonotonicNanos may use the processor's counter, as the vDSO does, which kills who has given it
+// up (PR_SET_TSC, seccomp's strict mode). Else it is the coarse one. Returns what was said before.
+bool UseProcessorCounter(bool on);
+
 }  // namespace heapprof
 
 #endif  // HEAPPROF_BASE_SYSTEM_COARSE_CLOCK_H_

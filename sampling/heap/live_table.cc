@@ -16,8 +16,8 @@ uint64_t Hash(uintptr_t address) { return address * kGoldenRatio; }
 // full table.
 uint64_t MostEntries(uint64_t size) { return size - size / 16 * 3; }
 
-void MoveBirth(const std::atomic<int64_t>& from, std::atomic<int64_t>& to) {
-  to.store(from.load(std::memory_order_relaxed), std::memory_order_relaxed);
+void MoveBirth(const std::atomic<int64_t>* from, std::atomic<int64_t>* to) {
+  to->store(from->load(std::memory_order_relaxed), std::memory_order_relaxed);
 }
 
 }  // namespace
@@ -122,7 +122,7 @@ __attribute__((always_inline)) inline bool LiveTable::Insert(uintptr_t address, 
   const auto at = static_cast<uint64_t>(slot - slots);
   if (slot->address.load(std::memory_order_relaxed) == address) {
     *stale = slot->bucket.load(std::memory_order_relaxed);
-    if (kBirths) *stale_birth = BirthOf(slots, at).load(std::memory_order_relaxed);
+    if (kBirths) *stale_birth = BirthOf(slots, at)->load(std::memory_order_relaxed);
   } else {
     if (__builtin_expect(tight, 0) &&
         count >= MostEntries(uint64_t{shard.mask.load(std::memory_order_relaxed)} + 1)) {
@@ -132,7 +132,7 @@ __attribute__((always_inline)) inline bool LiveTable::Insert(uintptr_t address, 
   }
   slot->bucket.store(bucket, std::memory_order_relaxed);
   slot->tag.store(tag, std::memory_order_relaxed);
-  if (kBirths) BirthOf(slots, at).store(birth, std::memory_order_relaxed);
+  if (kBirths) BirthOf(slots, at)->store(birth, std::memory_order_relaxed);
   slot->address.store(address, std::memory_order_relaxed);
   return true;
 }
@@ -238,7 +238,7 @@ __attribute__((always_inline)) inline uint32_t LiveTable::Remove(uintptr_t addre
   if (slot->address.load(std::memory_order_relaxed) != address) return 0;
   uint32_t bucket = slot->bucket.load(std::memory_order_relaxed);
   const auto at = static_cast<uint32_t>(slot - slots);
-  if (kBirths) *birth = BirthOf(slots, at).load(std::memory_order_relaxed);
+  if (kBirths) *birth = BirthOf(slots, at)->load(std::memory_order_relaxed);
   shard.BeginMove();
   CloseGap<kBirths>(slots, mask, at);
   shard.EndMove();
@@ -275,7 +275,7 @@ uint64_t LiveTable::CopyBirths(uint32_t shard, Born* out, uint64_t capacity) con
       // acquire: the address before what belongs to it.
       if (slots[i].address.load(std::memory_order_acquire) == 0) continue;
       if (count < capacity)
-        out[count] = {BirthOf(slots, i).load(std::memory_order_relaxed),
+        out[count] = {BirthOf(slots, i)->load(std::memory_order_relaxed),
                       slots[i].bucket.load(std::memory_order_relaxed)};
       ++count;
     }

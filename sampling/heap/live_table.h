@@ -121,8 +121,8 @@ class LiveTable {
     return slots * (sizeof(Slot) + (with_births ? sizeof(int64_t) : 0));
   }
   // Backwards from the slots, so that a reader need not know how many there are.
-  static std::atomic<int64_t>& BirthOf(Slot* slots, uint64_t at) {
-    return *(reinterpret_cast<std::atomic<int64_t>*>(slots) - 1 - at);
+  static std::atomic<int64_t>* BirthOf(Slot* slots, uint64_t at) {
+    return reinterpret_cast<std::atomic<int64_t>*>(slots) - 1 - at;
   }
 
   static uint32_t HomeOf(uint64_t hash, uint32_t mask);

@@ -23,7 +23,7 @@ namespace {
 
 bool IsTemporary(const std::string& name) {
   return name.rfind("h.", 0) == 0 && name.find(".heap.pb.gz") + 11 != name.size() &&
-         name.find(".cpu.pb.gz") + 10 != name.size();
+         name.find(".cpu.pb.gz") + 10 != name.size() && name.find(".lifetimes.pb.gz") + 16 != name.size();
 }
 
 }  // namespace

@@ -27,6 +27,18 @@ TEST(CoarseClockTest, TheFineOneIsTheKernelsWithOrWithoutTheVdso) {
   }
 }
 
+TEST(CoarseClockTest, TheFineOneIsTheCoarseOneWhereTheCounterMayNotBeUsed) {
+  SetVdsoClock([](clockid_t clock, timespec* now) {
+    *now = {clock, 0};
+    return 0;
+  });
+  EXPECT_TRUE(UseProcessorCounter(false));
+  EXPECT_EQ(FineMonotonicNanos(), CLOCK_MONOTONIC_COARSE * 1'000'000'000LL);
+  EXPECT_FALSE(UseProcessorCounter(true));
+  EXPECT_EQ(FineMonotonicNanos(), CLOCK_MONOTONIC * 1'000'000'000LL);
+  SetVdsoClock(nullptr);
+}
+
 TEST(CoarseClockTest, IsTheTimeToATickWithOrWithoutTheVdso) {
   for (int i = 0; i < 3; ++i) {
     const int64_t real = RawRealtimeNanos(), monotonic = RawMonotonicNanos();

@@ -134,6 +134,12 @@ TEST(Lifetimes, BlocksOfAModuleThatIsGoneKeepItsName) {
   ExpectLives(Read(run, "module"), "plugin_alloc", 10, 10, 1);
 }
 
+// The kernel takes the processor's counter from it, too, by which the vDSO tells the time.
+TEST(Lifetimes, AProgramInSeccompsStrictModeLivesOn) {
+  ProgramRun run({STRICT}, "sample_interval=1:lifetimes=1");
+  ExpectWell(run.Execute());
+}
+
 TEST(Lifetimes, AreWrittenAtTheEndBesideTheHeap) {
   ProgramRun run({Program("lives"), "."}, "lifetimes=1:dump_at_exit=1:output=end.%n:sample_interval=1");
   ExpectWell(run.Execute());
