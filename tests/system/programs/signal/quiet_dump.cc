@@ -87,12 +87,12 @@ int main(int argc, char** argv) {
     Measure("allocs", [null] { CHECK(heapprof_write_profile("allocs", null, 0) == 0); });
     // As `heapprof dump --profile` asks for them, in the handler.
     constexpr struct {
-      int request, number;
+      int request;
       const char* name;
-    } kRequests[] = {{kMemoryRequest, 1, "memory"},
-                     {kPeakRequest, 2, "peak"},
-                     {kGrowthRequest, 3, "growth"},
-                     {kThreadsRequest, 1, "threads"}};
+    } kRequests[] = {{kMemoryRequest, "memory"},
+                     {kPeakRequest, "peak"},
+                     {kGrowthRequest, "growth"},
+                     {kThreadsRequest, "threads"}};
     for (const auto& kind : kRequests) {
       Measure(kind.name, [&kind] {
         sigval value = {};
@@ -100,7 +100,7 @@ int main(int argc, char** argv) {
         CHECK(sigqueue(getpid(), SIGUSR2, value) == 0);
       });
       char file[64];
-      snprintf(file, sizeof file, "h.%d.%04d.%s.pb.gz", getpid(), kind.number, kind.name);
+      snprintf(file, sizeof file, "h.%d.0001.%s.pb.gz", getpid(), kind.name);
       CHECK(unlink(file) == 0);
     }
     const uint64_t dumps = Stats().dumps;
