@@ -188,7 +188,7 @@ int Main(std::vector<std::string> words) {
   app.footer(kStatuses);
   app.formatter(std::make_shared<HelpFormat>());
   CLI::App* run = AddRun(&app, &line);
-  CLI::App* check = AddCheck(&app, &line.check);
+  CLI::App* check = AddCheck(&app, &line.check).get();
   CLI::App* dump = AddDump(&app, &line);
   CLI::App* info = AddInfo(&app, &line);
   int status = kStatusGood;

@@ -5,20 +5,21 @@
 #ifndef HEAPPROF_TOOLS_COMMAND_ADD_OPTION_H_
 #define HEAPPROF_TOOLS_COMMAND_ADD_OPTION_H_
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
+
+#include "tools/command/command.h"
 
 namespace heapprof::tools {
 
 // An option that may be given several times, each time with one word: CLI11 by itself would take the words
 // behind it, too.
-CLI::Option* AddRepeatedOption(CLI::App* command, const std::string& name, std::vector<std::string>* values,
-                               const std::string& text);
+CommandOption AddRepeatedOption(Command command, const std::string& name, std::vector<std::string>* values,
+                                const std::string& text);
 
 // A whole number; CLI11 by itself takes 010 for 8.
-CLI::Option* AddNumberOption(CLI::App* command, const std::string& name, size_t* value,
-                             const std::string& text);
+CommandOption AddNumberOption(Command command, const std::string& name, size_t* value,
+                              const std::string& text);
 
 }  // namespace heapprof::tools
 

@@ -86,14 +86,14 @@ void Convert(const ConvertRequest& request) {
   if (name != "-") std::printf("%s\n", Printable(name).c_str());
 }
 
-void AddConvertCommand(CLI::App* app) {
+void AddConvertCommand(Command app) {
   auto request = std::make_shared<ConvertRequest>();
-  CLI::App* command = app->add_subcommand("convert", "Write a profile in the format of another tool");
+  Command command = app->add_subcommand("convert", "Write a profile in the format of another tool");
   std::vector<std::string> names;
   for (const auto& format : kFormats) names.emplace_back(format.name);
   command->add_option("FILE", request->files, "The profile; - is standard input; several add up")
       ->required()
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      ->take_all();
   command
       ->add_option("--to", request->format,
                    "speedscope, folded, pprof, heapprofile (DevTools' memory panel), chrome (a .cpuprofile)")

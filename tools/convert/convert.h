@@ -5,10 +5,10 @@
 #ifndef HEAPPROF_TOOLS_CONVERT_CONVERT_H_
 #define HEAPPROF_TOOLS_CONVERT_CONVERT_H_
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
+#include "tools/command/command.h"
 #include "tools/report/view.h"
 
 namespace heapprof::tools {
@@ -24,7 +24,7 @@ struct ConvertRequest {
 void Convert(const ConvertRequest& request);
 
 // The subcommand, which runs when the command line has been parsed.
-void AddConvertCommand(CLI::App* app);
+void AddConvertCommand(Command app);
 
 }  // namespace heapprof::tools
 

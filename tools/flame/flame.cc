@@ -175,12 +175,12 @@ void Flame(const FlameRequest& request) {
   if (name != "-") std::printf("%s\n", Printable(name).c_str());
 }
 
-void AddFlameCommand(CLI::App* app) {
+void AddFlameCommand(Command app) {
   auto request = std::make_shared<FlameRequest>();
-  CLI::App* flame = app->add_subcommand("flame", "Write a flame graph as one HTML page, and print its name");
+  Command flame = app->add_subcommand("flame", "Write a flame graph as one HTML page, and print its name");
   flame->add_option("FILE", request->files, "The profile; - is standard input; several are a timeline")
       ->required()
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      ->take_all();
   flame->add_option("-o,--output", request->output, "The page; - is standard output")->option_text("PAGE");
   flame->add_option("--diff", request->base, "Show what changed since this profile")->option_text("BASE");
   AddViewOptions(flame, &request->view);

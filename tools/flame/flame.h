@@ -4,10 +4,10 @@
 #ifndef HEAPPROF_TOOLS_FLAME_FLAME_H_
 #define HEAPPROF_TOOLS_FLAME_FLAME_H_
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
+#include "tools/command/command.h"
 #include "tools/flame/flame_source.h"
 #include "tools/report/view.h"
 
@@ -25,7 +25,7 @@ struct FlameRequest {
 void Flame(const FlameRequest& request);
 
 // The subcommand, which runs when the command line has been parsed.
-void AddFlameCommand(CLI::App* app);
+void AddFlameCommand(Command app);
 
 }  // namespace heapprof::tools
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/lifetimes/lifetimes.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -220,18 +219,18 @@ void RunLifetimes(const LifetimesRequest& request) {
 
 }  // namespace
 
-void AddLifetimesCommand(CLI::App* app) {
+void AddLifetimesCommand(Command app) {
   constexpr double kMaxSeconds = 1e6;
   auto request = std::make_shared<LifetimesRequest>();
   request->asked.dump.profile = "lifetimes";
-  CLI::App* command = app->add_subcommand("lifetimes", "How long the blocks of each stack lived, by decades");
+  Command command = app->add_subcommand("lifetimes", "How long the blocks of each stack lived, by decades");
   command->add_option("FILE", request->asked.what, "A profile \"lifetimes\"; or a process")->required();
   AddViewOptions(command, &request->view);
   static const std::map<std::string, Granularity> kNames = {
       {"function", Granularity::kFunction}, {"name", Granularity::kName},     {"line", Granularity::kLine},
       {"file", Granularity::kFile},         {"module", Granularity::kModule}, {"type", Granularity::kName}};
   command
-      ->add_option_function<std::string>(
+      ->add_option_function(
           "--by",
           [request = request.get()](const std::string& name) {
             request->by = name;

@@ -4,13 +4,11 @@
 #ifndef HEAPPROF_TOOLS_LIFETIMES_LIFETIMES_H_
 #define HEAPPROF_TOOLS_LIFETIMES_LIFETIMES_H_
 
-namespace CLI {
-class App;
-}
+#include "tools/command/command.h"
 
 namespace heapprof::tools {
 
-void AddLifetimesCommand(CLI::App* app);
+void AddLifetimesCommand(Command app);
 
 }  // namespace heapprof::tools
 

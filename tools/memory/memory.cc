@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/memory/memory.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -199,11 +198,11 @@ void RunMemory(const MemoryRequest& request) {
 
 }  // namespace
 
-void AddMemoryCommand(CLI::App* app) {
+void AddMemoryCommand(Command app) {
   constexpr double kMaxSeconds = 1e6;
   auto request = std::make_shared<MemoryRequest>();
   request->asked.dump.profile = "memory";
-  CLI::App* command = app->add_subcommand("memory", "Where the memory of a running program is, by cause");
+  Command command = app->add_subcommand("memory", "Where the memory of a running program is, by cause");
   command->add_option("PID", request->asked.what, "The process; or a file, .memory.pb.gz")->required();
   AddNumberOption(command, "--limit", &request->limit, "Lines of each cause; 0 = all");
   command->add_flag("--json", request->json, "JSON instead of text");

@@ -3,13 +3,11 @@
 #ifndef HEAPPROF_TOOLS_MEMORY_MEMORY_H_
 #define HEAPPROF_TOOLS_MEMORY_MEMORY_H_
 
-namespace CLI {
-class App;
-}
+#include "tools/command/command.h"
 
 namespace heapprof::tools {
 
-void AddMemoryCommand(CLI::App* app);
+void AddMemoryCommand(Command app);
 
 }  // namespace heapprof::tools
 

@@ -25,8 +25,8 @@ std::string Absolute(const std::string& path) {
 
 }  // namespace
 
-CLI::App* AddCheck(CLI::App* app, CheckRequest* request) {
-  CLI::App* check = app->add_subcommand("check", "Run a program and look for memory leaks when it ends");
+Command AddCheck(Command app, CheckRequest* request) {
+  Command check = app->add_subcommand("check", "Run a program and look for memory leaks when it ends");
   check
       ->add_option("--suppressions", request->suppressions,
                    "A file of leaks to pass over: lines leak:PATTERN")

@@ -3,10 +3,10 @@
 #ifndef HEAPPROF_TOOLS_PROCESS_CHECK_H_
 #define HEAPPROF_TOOLS_PROCESS_CHECK_H_
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
+#include "tools/command/command.h"
 #include "tools/process/run.h"
 
 namespace heapprof::tools {
@@ -17,7 +17,7 @@ struct CheckRequest {
   RunRequest run;  // `options`: further ones of the library
 };
 
-CLI::App* AddCheck(CLI::App* app, CheckRequest* request);
+Command AddCheck(Command app, CheckRequest* request);
 
 // Becomes the program; its status is exitcode if there are leaks. Errors: Failure: as Run has them; a program
 // that the library cannot be preloaded into is not run at all, as it would pass unchecked.

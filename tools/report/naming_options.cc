@@ -20,7 +20,7 @@ struct Naming {
 
 }  // namespace
 
-void AddNameSourceOptions(CLI::App* command, SymbolizeOptions* options) {
+void AddNameSourceOptions(Command command, SymbolizeOptions* options) {
   AddRepeatedOption(command, "--debug-path", &options->debug_paths,
                     "A folder with debug files, before /usr/lib/debug (may be repeated)")
       ->option_text("FOLDER");
@@ -29,7 +29,7 @@ void AddNameSourceOptions(CLI::App* command, SymbolizeOptions* options) {
       "Ask no server, though DEBUGINFOD_URLS names some");
 }
 
-void AddNamingOptions(CLI::App* command, LoadOptions* load) {
+void AddNamingOptions(Command command, LoadOptions* load) {
   auto naming = std::make_shared<Naming>();
   naming->options.only_unnamed = true;
   naming->options.max_told = kMaxTold;

@@ -6,19 +6,18 @@
 #ifndef HEAPPROF_TOOLS_REPORT_NAMING_OPTIONS_H_
 #define HEAPPROF_TOOLS_REPORT_NAMING_OPTIONS_H_
 
-#include <CLI/CLI.hpp>
-
+#include "tools/command/command.h"
 #include "tools/profile/load.h"
 #include "tools/symbols/naming/symbolize.h"
 
 namespace heapprof::tools {
 
 // The options that say where names are looked for.
-void AddNameSourceOptions(CLI::App* command, SymbolizeOptions* options);
+void AddNameSourceOptions(Command command, SymbolizeOptions* options);
 
 // Has the profiles that are loaded with `load` symbolized where they lack names, unless --no-symbolize is
 // given.
-void AddNamingOptions(CLI::App* command, LoadOptions* load);
+void AddNamingOptions(Command command, LoadOptions* load);
 
 }  // namespace heapprof::tools
 

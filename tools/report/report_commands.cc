@@ -19,12 +19,12 @@
 namespace heapprof::tools {
 namespace {
 
-void AddGranularity(CLI::App* command, Granularity* granularity, ViewOptions* view) {
+void AddGranularity(Command command, Granularity* granularity, ViewOptions* view) {
   static const std::map<std::string, Granularity> kNames = {
       {"function", Granularity::kFunction}, {"name", Granularity::kName},     {"line", Granularity::kLine},
       {"file", Granularity::kFile},         {"module", Granularity::kModule}, {"type", Granularity::kName}};
   command
-      ->add_option_function<std::string>(
+      ->add_option_function(
           "--by",
           [granularity, view](const std::string& name) {
             *granularity = kNames.at(name);
@@ -37,8 +37,8 @@ void AddGranularity(CLI::App* command, Granularity* granularity, ViewOptions* vi
 
 using Report = void (*)(const ReportRequest&);
 
-std::shared_ptr<ReportRequest> AddReport(CLI::App* app, const char* name, const char* what, Report report,
-                                         CLI::App** command) {
+std::shared_ptr<ReportRequest> AddReport(Command app, const char* name, const char* what, Report report,
+                                         Command* command) {
   // Lives as long as the callback that CLI11 keeps.
   auto request = std::make_shared<ReportRequest>();
   *command = app->add_subcommand(name, what);
@@ -55,13 +55,13 @@ std::shared_ptr<ReportRequest> AddReport(CLI::App* app, const char* name, const 
   return request;
 }
 
-void AddFiles(CLI::App* command, std::vector<std::string>* files, const std::string& text) {
-  command->add_option("FILE", *files, text)->required()->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+void AddFiles(Command command, std::vector<std::string>* files, const std::string& text) {
+  command->add_option("FILE", *files, text)->required()->take_all();
 }
 
-void AddSymbolize(CLI::App* app) {
+void AddSymbolize(Command app) {
   auto request = std::make_shared<SymbolizeRequest>();
-  CLI::App* command =
+  Command command =
       app->add_subcommand("symbolize", "Put functions, files, lines and inlined functions into a profile");
   command->add_option("IN", request->in, "The profile; - is standard input")->required();
   command->add_option("-o,--output", request->out, "The file to write; - is standard output")
@@ -73,9 +73,9 @@ void AddSymbolize(CLI::App* app) {
   command->callback([request] { SymbolizeFile(*request); });
 }
 
-void AddMerge(CLI::App* app) {
+void AddMerge(Command app) {
   auto request = std::make_shared<MergeRequest>();
-  CLI::App* command = app->add_subcommand("merge", "The sum of many profiles of one kind");
+  Command command = app->add_subcommand("merge", "The sum of many profiles of one kind");
   AddFiles(command, &request->files, "The profiles; - is standard input");
   command->add_option("-o,--output", request->out, "The file to write; - is standard output")
       ->required()
@@ -94,9 +94,9 @@ void AddMerge(CLI::App* app) {
   });
 }
 
-void AddGrowth(CLI::App* app, int* status) {
+void AddGrowth(Command app, int* status) {
   auto request = std::make_shared<GrowthRequest>();
-  CLI::App* command =
+  Command command =
       app->add_subcommand("growth", "What grew over the last minutes, hour and day, by one profile alone");
   command->add_option("FILE", request->file, "A profile \"growth\"")->required();
   AddViewOptions(command, &request->view);
@@ -111,9 +111,9 @@ void AddGrowth(CLI::App* app, int* status) {
   command->callback([request, status] { *status = RunGrowth(*request); });
 }
 
-void AddDiff(CLI::App* app, int* status) {
+void AddDiff(Command app, int* status) {
   auto request = std::make_shared<DiffRequest>();
-  CLI::App* command =
+  Command command =
       app->add_subcommand("diff", "What grew from one profile to another, and whether it is more than luck");
   command->add_option("BASE", request->base, "The earlier profile")->required();
   command->add_option("NEW", request->now, "The later profile")->required();
@@ -145,27 +145,27 @@ void AddDiff(CLI::App* app, int* status) {
 
 }  // namespace
 
-void AddMaxSizeOption(CLI::App* command, LoadOptions* options) {
+void AddMaxSizeOption(Command command, LoadOptions* options) {
   command
-      ->add_option_function<std::string>(
+      ->add_option_function(
           "--max-size", [options](const std::string& size) { options->max_bytes = ParseSize(size); },
           "Refuse a file that inflates to more than this, or takes more memory (default 1g)")
       ->check(CheckSize)
       ->option_text("SIZE");
 }
 
-void AddColourOption(CLI::App* command) {
+void AddColourOption(Command command) {
   static const std::map<std::string, ColourUse> kUses = {
       {"auto", ColourUse::kAuto}, {"always", ColourUse::kAlways}, {"never", ColourUse::kNever}};
   command
-      ->add_option_function<std::string>(
+      ->add_option_function(
           "--color", [](const std::string& use) { SetColourUse(kUses.at(use)); },
           "Colours: auto (a terminal, and NO_COLOR is not set), always (for less -R) or never")
       ->check(OneOf({"auto", "always", "never"}))
       ->option_text("WHEN");
 }
 
-void AddViewOptions(CLI::App* command, ViewOptions* options) {
+void AddViewOptions(Command command, ViewOptions* options) {
   command->add_option("--type", options->type, "The sample type: inuse_space, alloc_objects, ...")
       ->option_text("TYPE");
   command
@@ -191,8 +191,8 @@ void AddViewOptions(CLI::App* command, ViewOptions* options) {
   AddMaxSizeOption(command, &options->load);
 }
 
-void AddReportCommands(CLI::App* app, int* status) {
-  CLI::App* command = nullptr;
+void AddReportCommands(Command app, int* status) {
+  Command command = nullptr;
   const auto add_file = [&](const std::shared_ptr<ReportRequest>& request) {
     AddFiles(command, &request->files, "The profile; - is standard input; several add up");
   };

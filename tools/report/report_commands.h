@@ -5,23 +5,23 @@
 #ifndef HEAPPROF_TOOLS_REPORT_REPORT_COMMANDS_H_
 #define HEAPPROF_TOOLS_REPORT_REPORT_COMMANDS_H_
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
+#include "tools/command/command.h"
 #include "tools/report/view.h"
 
 namespace heapprof::tools {
 
 // The options that all readers of profiles share: --type, --focus, --ignore, --hide, --show, --prune-from,
 // --unfold, --tag, --max-size. They are filled in while the command line is parsed.
-void AddViewOptions(CLI::App* command, ViewOptions* options);
+void AddViewOptions(Command command, ViewOptions* options);
 // --color, of the reports that are read in a terminal.
-void AddColourOption(CLI::App* command);
-void AddMaxSizeOption(CLI::App* command, LoadOptions* options);
+void AddColourOption(Command command);
+void AddMaxSizeOption(Command command, LoadOptions* options);
 
 // Each runs when the command line has been parsed, and leaves its exit status in `status`.
-void AddReportCommands(CLI::App* app, int* status);
+void AddReportCommands(Command app, int* status);
 
 }  // namespace heapprof::tools
 

@@ -241,13 +241,13 @@ void List(const ListRequest& request) {
   TellOfSources(sources, view.profile().header.time_nanos);
 }
 
-void AddListCommand(CLI::App* app) {
+void AddListCommand(Command app) {
   auto request = std::make_shared<ListRequest>();
-  CLI::App* command = app->add_subcommand("list", "The source lines of functions, with what they hold");
+  Command command = app->add_subcommand("list", "The source lines of functions, with what they hold");
   command->add_option("REGEX", request->regex, "An expression for the function's name")->required();
   command->add_option("FILE", request->files, "The profile; - is standard input; several add up")
       ->required()
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      ->take_all();
   AddViewOptions(command, &request->view);
   AddColourOption(command);
   AddSourceOptions(command, &request->source);

@@ -5,11 +5,11 @@
 #ifndef HEAPPROF_TOOLS_SOURCE_LIST_H_
 #define HEAPPROF_TOOLS_SOURCE_LIST_H_
 
-#include <CLI/CLI.hpp>
 #include <cstddef>
 #include <string>
 #include <vector>
 
+#include "tools/command/command.h"
 #include "tools/report/view.h"
 #include "tools/source/source_files.h"
 
@@ -28,7 +28,7 @@ struct ListRequest {
 void List(const ListRequest& request);
 
 // The subcommand, which runs when the command line has been parsed.
-void AddListCommand(CLI::App* app);
+void AddListCommand(Command app);
 
 }  // namespace heapprof::tools
 

@@ -138,7 +138,7 @@ std::vector<std::string> SourceFiles::ChangedAfter(int64_t nanos) const {
   return paths;
 }
 
-void AddSourceOptions(CLI::App* command, SourceOptions* options) {
+void AddSourceOptions(Command command, SourceOptions* options) {
   AddRepeatedOption(
       command, "--source-root", &options->roots,
       "A folder below which source files are looked for, by the ends of their paths (may be repeated)")

@@ -11,12 +11,13 @@
 #ifndef HEAPPROF_TOOLS_SOURCE_SOURCE_FILES_H_
 #define HEAPPROF_TOOLS_SOURCE_SOURCE_FILES_H_
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "tools/command/command.h"
 
 namespace heapprof::tools {
 
@@ -52,7 +53,7 @@ class SourceFiles {
 };
 
 // --source-root and --source-map.
-void AddSourceOptions(CLI::App* command, SourceOptions* options);
+void AddSourceOptions(Command command, SourceOptions* options);
 
 // Says in a line each which files are missing, and which are newer than a profile of `time_nanos` (0: not
 // known).

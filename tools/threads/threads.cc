@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/threads/threads.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <map>
@@ -223,11 +222,11 @@ void RunThreads(const ThreadsRequest& request) {
 
 }  // namespace
 
-void AddThreadsCommand(CLI::App* app) {
+void AddThreadsCommand(Command app) {
   constexpr double kMaxSeconds = 1e6;
   auto request = std::make_shared<ThreadsRequest>();
   request->asked.dump.profile = "threads";
-  CLI::App* command = app->add_subcommand("threads", "Where the threads of a running program are now");
+  Command command = app->add_subcommand("threads", "Where the threads of a running program are now");
   command->add_option("PID", request->asked.what, "The process; or a file, .threads.pb.gz")->required();
   command->add_flag("--group", request->group, "Threads with equal stacks together, the most first");
   command->add_flag("--json", request->json, "JSON instead of text");

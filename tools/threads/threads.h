@@ -3,13 +3,11 @@
 #ifndef HEAPPROF_TOOLS_THREADS_THREADS_H_
 #define HEAPPROF_TOOLS_THREADS_THREADS_H_
 
-namespace CLI {
-class App;
-}
+#include "tools/command/command.h"
 
 namespace heapprof::tools {
 
-void AddThreadsCommand(CLI::App* app);
+void AddThreadsCommand(Command app);
 
 }  // namespace heapprof::tools
 

@@ -6,7 +6,6 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -260,10 +259,10 @@ void RunWatch(const WatchRequest& request) {
 
 }  // namespace
 
-void AddWatchCommand(CLI::App* app) {
+void AddWatchCommand(Command app) {
   constexpr double kMaxSeconds = 1e6, kLeastInterval = 0.05;
   auto request = std::make_shared<WatchRequest>();
-  CLI::App* command =
+  Command command =
       app->add_subcommand("watch", "The memory of a running program, live, on the whole terminal");
   command->add_option("PID", request->watcher.pid, "The process")->required()->check(CheckPid);
   command->add_option("--interval", request->watcher.interval, "Seconds from one look to the next; 2 without")

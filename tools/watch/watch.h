@@ -3,13 +3,11 @@
 #ifndef HEAPPROF_TOOLS_WATCH_WATCH_H_
 #define HEAPPROF_TOOLS_WATCH_WATCH_H_
 
-namespace CLI {
-class App;
-}
+#include "tools/command/command.h"
 
 namespace heapprof::tools {
 
-void AddWatchCommand(CLI::App* app);
+void AddWatchCommand(Command app);
 
 }  // namespace heapprof::tools
 

@@ -64,7 +64,7 @@ void ResolveAddresses() {
   std::cout.flush();
 }
 
-void AddAddresses(CLI::App* app) {
+void AddAddresses(Command app) {
   app->add_subcommand("addresses", "Source lines for addresses on standard input")
       ->group("")
       ->callback(ResolveAddresses);

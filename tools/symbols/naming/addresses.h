@@ -9,7 +9,7 @@
 #ifndef HEAPPROF_TOOLS_SYMBOLS_NAMING_ADDRESSES_H_
 #define HEAPPROF_TOOLS_SYMBOLS_NAMING_ADDRESSES_H_
 
-#include <CLI/CLI.hpp>
+#include "tools/command/command.h"
 
 namespace heapprof::tools {
 
@@ -17,7 +17,7 @@ namespace heapprof::tools {
 // ever. A line that cannot be read is answered by an empty line.
 void ResolveAddresses();
 
-void AddAddresses(CLI::App* app);
+void AddAddresses(Command app);
 
 }  // namespace heapprof::tools
 
