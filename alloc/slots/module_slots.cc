@@ -35,6 +35,42 @@ bool IsWritable(void** slot) {
 
 }  // namespace
 
+bool RedirectionSet::Add(const Redirection& redirection) {
+  if (count_ == kMaxRedirections) return false;
+  all_[count_++] = redirection;
+  Index();
+  return true;
+}
+
+void RedirectionSet::Turn(size_t from, size_t to, bool on) {
+  for (size_t i = from; i < to; ++i) all_[i].on = on;
+  Index();
+}
+
+void RedirectionSet::Index() {
+  for (uint64_t& word : values_) word = 0;
+  names_ = 0;
+  for (size_t i = 0; i < count_; ++i) {
+    const size_t bit = BitOf(all_[i].on ? all_[i].real : all_[i].wrapper);
+    values_[bit / 64] |= uint64_t{1} << bit % 64;
+    if (all_[i].on) names_ |= uint64_t{1} << BitOf(all_[i].name);
+  }
+}
+
+const Redirection* RedirectionSet::FindValue(const void* value) const {
+  for (size_t i = 0; i < count_; ++i) {
+    if (value == (all_[i].on ? all_[i].real : all_[i].wrapper)) return &all_[i];
+  }
+  return nullptr;
+}
+
+const Redirection* RedirectionSet::FindName(const char* name) const {
+  for (size_t i = 0; i < count_; ++i) {
+    if (all_[i].on && strcmp(all_[i].name, name) == 0) return &all_[i];
+  }
+  return nullptr;
+}
+
 ModuleSlots::ModuleSlots(const dl_phdr_info& info) : base_(info.dlpi_addr) {
   const ElfW(Dyn)* dynamic = nullptr;
   for (const ElfW(Phdr)* segment = info.dlpi_phdr; segment < info.dlpi_phdr + info.dlpi_phnum; ++segment) {
@@ -123,19 +159,16 @@ bool ModuleSlots::IsOldVersion(uint32_t symbol) const {
 }
 
 // Of a slot that leads to the module's own code still, which will have it resolved by name.
-const Redirection* ModuleSlots::Unresolved(uint32_t symbol, const Redirection* all, size_t count) const {
+const Redirection* ModuleSlots::Unresolved(uint32_t symbol, const RedirectionSet& all) const {
   if (symbols_ == nullptr || strings_ == nullptr || symbols_[symbol].st_shndx != SHN_UNDEF) return nullptr;
   const char* name = strings_ + symbols_[symbol].st_name;
-  for (size_t i = 0; i < count; ++i) {
-    if (!all[i].on || strcmp(all[i].name, name) != 0) continue;
-    constexpr char kCondition[] = "pthread_cond_";
-    const bool may_be_old = strncmp(name, kCondition, sizeof(kCondition) - 1) == 0;
-    return may_be_old && IsOldVersion(symbol) ? nullptr : &all[i];
-  }
-  return nullptr;
+  const Redirection* found = all.WithName(name);
+  constexpr char kCondition[] = "pthread_cond_";
+  const bool may_be_old = found != nullptr && strncmp(name, kCondition, sizeof(kCondition) - 1) == 0;
+  return may_be_old && IsOldVersion(symbol) ? nullptr : found;
 }
 
-RedirectResult ModuleSlots::Redirect(const Redirection* all, size_t count) {
+RedirectResult ModuleSlots::Redirect(const RedirectionSet& all) {
   for (size_t table = 0; table < 2; ++table) {
     const ElfW(Rela)* end = tables_[table].begin + tables_[table].count;
     for (const ElfW(Rela)* entry = tables_[table].begin; entry < end; ++entry) {
@@ -144,12 +177,9 @@ RedirectResult ModuleSlots::Redirect(const Redirection* all, size_t count) {
       auto** slot = reinterpret_cast<void**>(base_ + entry->r_offset);
       // relaxed: an address, and nothing behind it.
       void* value = __atomic_load_n(slot, __ATOMIC_RELAXED);
-      const Redirection* found = nullptr;
-      for (size_t i = 0; i < count && found == nullptr; ++i) {
-        if (value == (all[i].on ? all[i].real : all[i].wrapper)) found = &all[i];
-      }
+      const Redirection* found = all.WithValue(value);
       if (found == nullptr && type == kJumpSlot && Contains(value)) {
-        found = Unresolved(static_cast<uint32_t>(ELF64_R_SYM(entry->r_info)), all, count);
+        found = Unresolved(static_cast<uint32_t>(ELF64_R_SYM(entry->r_info)), all);
         result_.unresolved |= found != nullptr;
       }
       if (found != nullptr) Write(slot, found->on ? found->wrapper : found->real);

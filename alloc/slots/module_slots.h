@@ -24,6 +24,39 @@ struct Redirection {
 };
 inline constexpr size_t kMaxRedirections = 64;
 
+// All of them, to be looked up for each slot of each module: nearly always in vain, which is told by a bit.
+class RedirectionSet {
+ public:
+  // False: there is no room.
+  bool Add(const Redirection& redirection);
+  void Turn(size_t from, size_t to, bool on);
+  size_t count() const { return count_; }
+
+  // That whose slots hold this value and are to hold another; nullptr: none.
+  const Redirection* WithValue(const void* value) const {
+    const size_t bit = BitOf(value);
+    return (values_[bit / 64] >> bit % 64 & 1) == 0 ? nullptr : FindValue(value);
+  }
+  // That of this name, if it is on.
+  const Redirection* WithName(const char* name) const {
+    return (names_ >> BitOf(name) & 1) == 0 ? nullptr : FindName(name);
+  }
+
+ private:
+  static constexpr size_t kBits = 256;
+  static size_t BitOf(const void* value) { return reinterpret_cast<uintptr_t>(value) / 16 % kBits; }
+  static size_t BitOf(const char* name) {
+    return name[0] == '\0' ? 0 : static_cast<size_t>(name[0] + 8 * name[1]) % 64;
+  }
+  const Redirection* FindValue(const void* value) const;
+  const Redirection* FindName(const char* name) const;
+  void Index();
+
+  Redirection all_[kMaxRedirections] = {};
+  size_t count_ = 0;
+  uint64_t values_[kBits / 64] = {}, names_ = 0;
+};
+
 struct RedirectResult {
   bool unresolved;  // a slot was changed that the loader had not resolved
   int error;        // a page could not be made writable: -errno
@@ -38,7 +71,7 @@ class ModuleSlots {
   bool Contains(const void* address) const {
     return reinterpret_cast<uintptr_t>(address) - start_ < limit_ - start_;
   }
-  RedirectResult Redirect(const Redirection* all, size_t count);
+  RedirectResult Redirect(const RedirectionSet& all);
 
  private:
   struct Table {
@@ -52,7 +85,7 @@ class ModuleSlots {
   }
   void ReadDynamic(const ElfW(Dyn) * dynamic);
   bool IsOldVersion(uint32_t symbol) const;
-  const Redirection* Unresolved(uint32_t symbol, const Redirection* all, size_t count) const;
+  const Redirection* Unresolved(uint32_t symbol, const RedirectionSet& all) const;
   void Write(void** slot, void* value);
   bool OpenPage(uintptr_t page);
   void ClosePage();

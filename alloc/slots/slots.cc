@@ -71,13 +71,7 @@ bool IsNextToProgram(const link_map* program) {
   return next == own;
 }
 
-struct Redirections {
-  Redirection all[kMaxRedirections] = {};
-  size_t count = 0;
-
-  void Turn(size_t from, size_t to, bool on) {
-    for (size_t i = from; i < to; ++i) all[i].on = on;
-  }
+struct Redirections : RedirectionSet {
   void Add(const Wrapped& function) {
     const char* name = function.name;
     void* real = dlsym(RTLD_DEFAULT, name);
@@ -89,8 +83,8 @@ struct Redirections {
       if (!is_next) name = "";
     }
     *function.real = real;
-    if (real == nullptr || function.wrapper == nullptr || count == kMaxRedirections) return;
-    all[count++] = {name, real, function.wrapper, false};
+    if (real == nullptr || function.wrapper == nullptr) return;
+    RedirectionSet::Add({name, real, function.wrapper, false});
   }
 };
 HP_CONSTINIT Redirections g_redirections;
@@ -127,18 +121,18 @@ bool IsAnyOn() {
 }
 
 void Find(const SlotGroup& group, KnownGroup* known) {
-  if (g_redirections.count == 0) {
+  if (g_redirections.count() == 0) {
     g_redirections.Add({"dlsym", AnyFunction(Dlsym), reinterpret_cast<void**>(&g_dlsym)});
-    g_dlsyms = g_redirections.count;
+    g_dlsyms = g_redirections.count();
   }
-  known->first = g_redirections.count;
+  known->first = g_redirections.count();
   for (const auto list : group.lists) {
     for (const Wrapped* function = list != nullptr ? list() : nullptr;
          function != nullptr && function->name != nullptr; ++function) {
       g_redirections.Add(*function);
     }
   }
-  known->limit = g_redirections.count;
+  known->limit = g_redirections.count();
 }
 
 // What is not whole if a slot cannot be changed; nullptr: nothing is on.
@@ -165,7 +159,7 @@ int VisitModule(dl_phdr_info* info, size_t, void* argument) {
   auto* round = static_cast<Round*>(argument);
   ModuleSlots module(*info);
   if (module.Contains(reinterpret_cast<const void*>(&VisitModule)) && g_in_library) return 0;
-  const RedirectResult result = module.Redirect(g_redirections.all, g_redirections.count);
+  const RedirectResult result = module.Redirect(g_redirections);
   round->unresolved |= result.unresolved;
   if (result.error != 0) round->error = result.error;
   return 0;
