@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "http/differences.h"
 #include "http/server_thread.h"
-#include "profiles/dump_file.h"
+#include "profiles/output/dump_file.h"
 
 namespace heapprof::http {
 

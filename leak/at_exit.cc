@@ -19,7 +19,7 @@
 #include "leak/check.h"
 #include "leak/program_symbols.h"
 #include "leak/search/roots.h"
-#include "profiles/dump_file.h"
+#include "profiles/output/dump_file.h"
 #include "proto/descriptor_sink.h"
 #include "sampling/heap/heap_tables.h"
 #include "sampling/recorder.h"

@@ -17,7 +17,7 @@
 #include "leak/search/memory_map.h"
 #include "leak/search/roots.h"
 #include "leak/turns.h"
-#include "profiles/dump_file.h"
+#include "profiles/output/dump_file.h"
 #include "sampling/heap/live_table.h"
 #include "sampling/recorder.h"
 #include "sampling/stop/stop_world.h"

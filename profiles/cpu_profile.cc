@@ -2,42 +2,26 @@
 #include "profiles/cpu_profile.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 
-#include "base/limits.h"
-#include "base/lock/owner_lock.h"
+#include "base/constinit.h"
 #include "base/options.h"
-#include "base/system/call_on_stack.h"
-#include "base/system/process_copy.h"
-#include "base/system/raw_syscall.h"
-#include "base/system/signals_blocked.h"
 #include "base/text.h"
 #include "profiles/dump.h"
-#include "profiles/dump_file.h"
-#include "profiles/dump_memory.h"
+#include "profiles/output/clocked_output.h"
 #include "profiles/triggers.h"
-#include "profiles/write/count_proto.h"
 #include "profiles/write/proto_parts.h"
-#include "proto/descriptor_sink.h"
 #include "sampling/cpu/cpu_sampler.h"
 
 namespace heapprof {
 namespace {
 
-constexpr int kToFile = -1, kToPeer = -2, kToCaller = -3;
-
-// Taken with all signals blocked for each start and stop.
-OwnerLock<LockRank::kCpuProfile> g_lock;
-// Guarded by the lock.
-DumpMemory g_memory;
-int g_fd = kToFile;
-struct stat g_fd_file = {};         // what g_fd was when the profile began
+HP_CONSTINIT LockedClockedOutput<LockRank::kCpuProfile> g_output("CPU", ".cpu.pb.gz");
+// Guarded by its lock.
 CpuProfileWriter g_peer = nullptr;  // of kToPeer
-uint64_t g_files_written = 0;
-bool g_taken_past_libc = false;  // of the profile that is being stopped
+bool g_taken_past_libc = false;     // of the profile that is being stopped
+
+constexpr int kToFile = ClockedOutput::kToFile, kToPeer = ClockedOutput::kToPeer,
+              kToCaller = ClockedOutput::kToCaller;
 
 const char* KindName(cpu::ClockKind kind) {
   switch (kind) {
@@ -64,38 +48,16 @@ void WriteCpuComments(const void* argument, ProfileBuilder* builder) {
   WriteComment("stacks", profile.stacks->count() - 1, builder);
 }
 
-int WriteTo(ByteSink* sink, const cpu::CpuProfile& profile) {
+int WriteTo(ByteSink* sink, const void* argument) {
+  const auto& profile = *static_cast<const cpu::CpuProfile*>(argument);
   return WriteCountProto(
       {profile.stacks, "samples", "cpu", "nanoseconds", profile.period, profile.start, profile.duration,
        profile.lost, profile.outside, nullptr, 0, WriteCpuComments, &profile},
-      sink, static_cast<CountProtoWorkspace*>(g_memory.workspace()));
-}
-
-int WriteToFile(const cpu::CpuProfile& profile) {
-  Text<kPathCapacity> name;
-  bool fits = ExpandPattern(GetOptions().output, g_files_written + 1, ".cpu.pb.gz", &name);
-  DumpFile file;
-  int error = fits ? file.Open(name.data()) : -ENAMETOOLONG;
-  DescriptorSink sink(file.fd());
-  if (error == 0) error = file.Close(WriteTo(&sink, profile));
-  if (error == 0) ++g_files_written;
-  Text<kPathCapacity + 128> line;
-  if (error != 0) {
-    Say(line.Str("cannot write CPU profile ").Str(name.data()).Str(": ").Str(ErrnoText(-error)));
-  } else if (GetOptions().verbose) {
-    Say(line.Str("wrote ").Str(name.data()));
-  }
-  return error;
+      sink, g_output.workspace());
 }
 
 int Start(int fd, int hz, bool only_timers) {
-  struct stat file = {};
-  if (fd >= 0 && RawSyscall(SYS_fstat, fd, reinterpret_cast<long>(&file)) != 0) return -EBADF;
-  int error = cpu::Start(hz, only_timers);
-  if (error != 0) return error;
-  g_fd = fd;
-  g_fd_file = file;
-  return 0;
+  return g_output.Start(fd, [=] { return cpu::Start(hz, only_timers); });
 }
 
 // What the end of a profile is given.
@@ -104,11 +66,8 @@ struct End {
   int result;
 
   int Write(const cpu::CpuProfile& profile) const {
-    if (g_fd == kToFile) return WriteToFile(profile);
-    if (g_fd == kToPeer) return g_peer(profile, g_memory.workspace());
-    if (g_fd == kToCaller) return caller == nullptr ? 0 : WriteTo(caller, profile);
-    DescriptorSink sink(g_fd);
-    return WriteTo(&sink, profile);
+    if (g_output.to() == kToPeer) return g_peer(profile, g_output.workspace());
+    return g_output.Write(caller, WriteTo, &profile);
   }
 };
 
@@ -131,53 +90,7 @@ int EndProfile(ByteSink* caller) {
 }
 
 // By anybody but who is to have it.
-int Stop() { return cpu::HasProfile() && g_fd == kToCaller ? -EBUSY : EndProfile(nullptr); }
-
-// At exit nobody is left to stop a profile that goes to a descriptor. That may have been closed, and another
-// file may have its number now.
-int StopAtExit() {
-  if (g_fd < 0) return EndProfile(nullptr);
-  struct stat file = {};
-  Text<160> line;
-  line.Str("the CPU profile that descriptor ").Dec(g_fd).Str(" was to get is not written: ");
-  if (RawSyscall(SYS_fstat, g_fd, reinterpret_cast<long>(&file)) != 0 || file.st_dev != g_fd_file.st_dev ||
-      file.st_ino != g_fd_file.st_ino) {
-    Say(line.Str("it was closed"));
-    return -EBADF;
-  }
-  int error = Stop();
-  if (error != 0) Say(line.Str(ErrnoText(-error)));
-  return error;
-}
-
-// What is to be done under the lock, on a stack of our own: a handler may have a small one.
-struct Work {
-  int (*function)(const Work& work);
-  int fd, hz;
-  bool only_timers = false;
-  ByteSink* sink = nullptr;
-  int result = 0;
-  CpuProfileWriter peer = nullptr;
-
-  static void Run(void* argument) {
-    auto* work = static_cast<Work*>(argument);
-    work->result = work->function(*work);
-  }
-};
-
-int Perform(Work work) {
-  SignalsBlocked blocked;
-  AdoptIfCopy();
-  g_lock.Lock();
-  if (g_memory.Map(sizeof(CountProtoWorkspace))) {
-    CallOnStack(Work::Run, &work, g_memory.stack_top());
-    g_memory.GiveBack();
-  } else {
-    work.result = -ENOMEM;
-  }
-  g_lock.Unlock();
-  return work.result;
-}
+int Stop() { return cpu::HasProfile() && g_output.to() == kToCaller ? -EBUSY : EndProfile(nullptr); }
 
 void SayNotStarted(int error) {
   Text<160> line;
@@ -192,82 +105,68 @@ void SayNotStarted(int error) {
   Say(line);
 }
 
-int StartToFile(const Work& work) {
-  int error = Start(kToFile, work.hz, false);
+int StartToFile() {
+  const int error = Start(kToFile, GetOptions().cpu_hz, false);
   if (error != 0) SayNotStarted(error);
   return error;
 }
 
 void OnCpuSignal(int, siginfo_t*, void*) {
-  Perform({[](const Work& work) { return cpu::HasProfile() ? Stop() : StartToFile(work); }, kToFile,
-           GetOptions().cpu_hz});
+  g_output.Perform([] { return cpu::HasProfile() ? Stop() : StartToFile(); });
 }
 
 }  // namespace
 
 int StartCpuProfile(int fd, int hz) {
-  long flags = RawSyscall(SYS_fcntl, fd, F_GETFL);
-  if (hz < kMinCpuHz || hz > kMaxCpuHz) return -EINVAL;
-  if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) return -EBADF;
-  return Perform({[](const Work& work) { return Start(work.fd, work.hz, work.only_timers); }, fd, hz});
+  const int error = ClockedOutput::Check(fd, hz);
+  return error != 0 ? error : g_output.Perform([=] { return Start(fd, hz, false); });
 }
 
 int StartCpuProfileFor(CpuProfileWriter write, int hz) {
-  Work work = {[](const Work& work) {
-                 const int error = Start(kToPeer, work.hz, false);
-                 if (error == 0) g_peer = work.peer;
-                 return error;
-               },
-               kToPeer, hz};
-  work.peer = write;
-  return Perform(work);
+  return g_output.Perform([=] {
+    const int error = Start(kToPeer, hz, false);
+    if (error == 0) g_peer = write;
+    return error;
+  });
 }
 
-int StopCpuProfile() {
-  return Perform({[](const Work&) { return Stop(); }, kToFile, 0});
-}
+int StopCpuProfile() { return g_output.Perform(Stop); }
 
 int StartCpuProfileForCaller(int hz, bool only_timers) {
-  return Perform({[](const Work& work) { return Start(work.fd, work.hz, work.only_timers); }, kToCaller, hz,
-                  only_timers});
+  return g_output.Perform([=] { return Start(kToCaller, hz, only_timers); });
 }
 
 int StopCpuProfileForCaller(ByteSink* sink) {
-  auto stop = [](const Work& work) {
-    return cpu::HasProfile() && g_fd == kToCaller ? EndProfile(work.sink) : -ENOENT;
-  };
-  return Perform({stop, kToCaller, 0, false, sink});
+  return g_output.Perform(
+      [=] { return cpu::HasProfile() && g_output.to() == kToCaller ? EndProfile(sink) : -ENOENT; });
 }
 
 void CpuProfileLosesItsSignal(const char* what) {
   if (!cpu::Running() || !cpu::HasProfile()) return;
   Text<160> line;
   Say(line.Str(what).Str(": the CPU profile ends here"));
-  Perform({[](const Work&) {
-             cpu::Halt();
-             return g_fd < 0 ? Stop() : 0;
-           },
-           kToFile, 0});
+  g_output.Perform([] {
+    cpu::Halt();
+    return g_output.has_descriptor() ? 0 : Stop();
+  });
 }
 
 void InstallCpuTriggers() {
   const Options& options = GetOptions();
   if (options.cpu_signal > 0) InstallHandler(options.cpu_signal, OnCpuSignal);
-  if (options.cpu_at_start) Perform({StartToFile, kToFile, options.cpu_hz});
+  if (options.cpu_at_start) g_output.Perform(StartToFile);
 }
 
 void StopCpuProfileAtExit() {
   if (!cpu::HasProfile()) return;
-  Perform({[](const Work&) { return StopAtExit(); }, kToFile, 0});
+  g_output.Perform([] { return g_output.EndAtExit([] { return EndProfile(nullptr); }); });
 }
 
 void CpuProfileAfterForkInChild(bool copied) {
-  g_lock.ResetAfterFork();
-  g_memory.GiveBack();
-  g_files_written = 0;
-  bool whole_life = cpu::ChildAfterFork() && g_fd == kToFile && GetOptions().cpu_at_start;
+  g_output.AfterForkInChild();
+  const bool whole_life = cpu::ChildAfterFork() && g_output.to() == kToFile && GetOptions().cpu_at_start;
   // A copy is found out when it asks for something, at its end at the latest.
-  if (whole_life && !copied) Perform({StartToFile, kToFile, GetOptions().cpu_hz});
+  if (whole_life && !copied) g_output.Perform(StartToFile);
 }
 
 }  // namespace heapprof

@@ -12,7 +12,7 @@
 #include "base/system/raw_syscall.h"
 #include "base/text.h"
 #include "profiles/dump.h"
-#include "profiles/dump_file.h"
+#include "profiles/output/dump_file.h"
 #include "profiles/threads/thread_proto.h"
 #include "profiles/threads/thread_text.h"
 #include "proto/descriptor_sink.h"

@@ -11,10 +11,10 @@
 #include "base/text.h"
 #include "profiles/cpu_profile.h"
 #include "profiles/dump.h"
-#include "profiles/dump_file.h"
 #include "profiles/dump_record.h"
 #include "profiles/dump_triggers.h"
 #include "profiles/fatal_signals.h"
+#include "profiles/output/dump_file.h"
 #include "profiles/wall_profile.h"
 
 namespace heapprof {

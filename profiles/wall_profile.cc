@@ -2,24 +2,13 @@
 #include "profiles/wall_profile.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 
-#include "base/limits.h"
-#include "base/lock/owner_lock.h"
+#include "base/constinit.h"
 #include "base/options.h"
-#include "base/system/call_on_stack.h"
-#include "base/system/process_copy.h"
-#include "base/system/raw_syscall.h"
-#include "base/system/signals_blocked.h"
 #include "base/text.h"
 #include "profiles/dump.h"
-#include "profiles/dump_file.h"
-#include "profiles/dump_memory.h"
-#include "profiles/write/count_proto.h"
+#include "profiles/output/clocked_output.h"
 #include "profiles/write/proto_parts.h"
-#include "proto/descriptor_sink.h"
 #include "sampling/wall/wait_kind.h"
 #include "sampling/wall/wall_sampler.h"
 #include "sampling/wall/wall_session.h"
@@ -27,15 +16,9 @@
 namespace heapprof {
 namespace {
 
-constexpr int kToFile = -1, kToCaller = -2;
+HP_CONSTINIT LockedClockedOutput<LockRank::kWallProfile> g_output("wall-clock", ".wall.pb.gz");
 
-// Taken with all signals blocked for each start and stop.
-OwnerLock<LockRank::kWallProfile> g_lock;
-// Guarded by the lock.
-DumpMemory g_memory;
-int g_fd = kToFile;
-struct stat g_fd_file = {};  // what g_fd was when the profile began
-uint64_t g_files_written = 0;
+constexpr int kToFile = ClockedOutput::kToFile, kToCaller = ClockedOutput::kToCaller;
 
 void WriteWallComments(const void* argument, ProfileBuilder* builder) {
   const auto& profile = *static_cast<const wall::WallProfile*>(argument);
@@ -59,7 +42,8 @@ void WriteWallLabels(uint32_t labels, ProfileBuilder* builder) {
   if (kind != nullptr) builder->SampleLabel("wait", kind);
 }
 
-int WriteTo(ByteSink* sink, const wall::WallProfile& profile) {
+int WriteTo(ByteSink* sink, const void* argument) {
+  const auto& profile = *static_cast<const wall::WallProfile*>(argument);
   CountProfile counts = {profile.counts,
                          "samples",
                          "wall",
@@ -74,34 +58,11 @@ int WriteTo(ByteSink* sink, const wall::WallProfile& profile) {
                          WriteWallComments,
                          &profile};
   counts.labels = WriteWallLabels;
-  return WriteCountProto(counts, sink, static_cast<CountProtoWorkspace*>(g_memory.workspace()));
-}
-
-int WriteToFile(const wall::WallProfile& profile) {
-  Text<kPathCapacity> name;
-  bool fits = ExpandPattern(GetOptions().output, g_files_written + 1, ".wall.pb.gz", &name);
-  DumpFile file;
-  int error = fits ? file.Open(name.data()) : -ENAMETOOLONG;
-  DescriptorSink sink(file.fd());
-  if (error == 0) error = file.Close(WriteTo(&sink, profile));
-  if (error == 0) ++g_files_written;
-  Text<kPathCapacity + 128> line;
-  if (error != 0) {
-    Say(line.Str("cannot write wall-clock profile ").Str(name.data()).Str(": ").Str(ErrnoText(-error)));
-  } else if (GetOptions().verbose) {
-    Say(line.Str("wrote ").Str(name.data()));
-  }
-  return error;
+  return WriteCountProto(counts, sink, g_output.workspace());
 }
 
 int Start(int fd, int hz) {
-  struct stat file = {};
-  if (fd >= 0 && RawSyscall(SYS_fstat, fd, reinterpret_cast<long>(&file)) != 0) return -EBADF;
-  const int error = wall::Start(hz);
-  if (error != 0) return error;
-  g_fd = fd;
-  g_fd_file = file;
-  return 0;
+  return g_output.Start(fd, [=] { return wall::Start(hz); });
 }
 
 void SayIfCutShort(const wall::WallProfile& profile) {
@@ -130,20 +91,13 @@ void SayIfCutShort(const wall::WallProfile& profile) {
 struct End {
   ByteSink* caller;  // of a profile for a caller; nullptr: it is thrown away
   int result;
-
-  int Write(const wall::WallProfile& profile) const {
-    if (g_fd == kToFile) return WriteToFile(profile);
-    if (g_fd == kToCaller) return caller == nullptr ? 0 : WriteTo(caller, profile);
-    DescriptorSink sink(g_fd);
-    return WriteTo(&sink, profile);
-  }
 };
 
 int EndProfile(ByteSink* caller) {
   End end = {caller, 0};
   auto write = [](const wall::WallProfile& profile, void* argument) {
     auto* end = static_cast<End*>(argument);
-    end->result = end->Write(profile);
+    end->result = g_output.Write(end->caller, WriteTo, &profile);
     CountDump(end->result);
     SayIfCutShort(profile);
   };
@@ -152,54 +106,10 @@ int EndProfile(ByteSink* caller) {
 }
 
 // By anybody but who is to have it.
-int Stop() { return wall::HasProfile() && g_fd == kToCaller ? -EBUSY : EndProfile(nullptr); }
+int Stop() { return wall::HasProfile() && g_output.to() == kToCaller ? -EBUSY : EndProfile(nullptr); }
 
-// At exit nobody is left to stop a profile that goes to a descriptor. That may have been closed, and another
-// file may have its number now.
-int StopAtExit() {
-  if (g_fd < 0) return EndProfile(nullptr);
-  struct stat file = {};
-  Text<160> line;
-  line.Str("the wall-clock profile that descriptor ").Dec(g_fd).Str(" was to get is not written: ");
-  if (RawSyscall(SYS_fstat, g_fd, reinterpret_cast<long>(&file)) != 0 || file.st_dev != g_fd_file.st_dev ||
-      file.st_ino != g_fd_file.st_ino) {
-    Say(line.Str("it was closed"));
-    return -EBADF;
-  }
-  const int error = Stop();
-  if (error != 0) Say(line.Str(ErrnoText(-error)));
-  return error;
-}
-
-// What is to be done under the lock, on a stack of our own: a handler may have a small one.
-struct Work {
-  int (*function)(const Work& work);
-  int fd, hz;
-  ByteSink* sink = nullptr;
-  int result = 0;
-
-  static void Run(void* argument) {
-    auto* work = static_cast<Work*>(argument);
-    work->result = work->function(*work);
-  }
-};
-
-int Perform(Work work) {
-  SignalsBlocked blocked;
-  AdoptIfCopy();
-  g_lock.Lock();
-  if (g_memory.Map(sizeof(CountProtoWorkspace))) {
-    CallOnStack(Work::Run, &work, g_memory.stack_top());
-    g_memory.GiveBack();
-  } else {
-    work.result = -ENOMEM;
-  }
-  g_lock.Unlock();
-  return work.result;
-}
-
-int StartToFile(const Work& work) {
-  const int error = Start(kToFile, work.hz);
+int StartToFile() {
+  const int error = Start(kToFile, GetOptions().wall_hz);
   Text<160> line;
   if (error != 0) Say(line.Str("no wall-clock profile: ").Str(ErrnoText(-error)));
   return error;
@@ -208,41 +118,33 @@ int StartToFile(const Work& work) {
 }  // namespace
 
 int StartWallProfile(int fd, int hz) {
-  const long flags = RawSyscall(SYS_fcntl, fd, F_GETFL);
-  if (hz < kMinCpuHz || hz > kMaxCpuHz) return -EINVAL;
-  if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) return -EBADF;
-  return Perform({[](const Work& work) { return Start(work.fd, work.hz); }, fd, hz});
+  const int error = ClockedOutput::Check(fd, hz);
+  return error != 0 ? error : g_output.Perform([=] { return Start(fd, hz); });
 }
 
-int StopWallProfile() {
-  return Perform({[](const Work&) { return Stop(); }, kToFile, 0});
-}
+int StopWallProfile() { return g_output.Perform(Stop); }
 
 int StartWallProfileForCaller(int hz) {
-  return Perform({[](const Work& work) { return Start(work.fd, work.hz); }, kToCaller, hz});
+  return g_output.Perform([=] { return Start(kToCaller, hz); });
 }
 
 int StopWallProfileForCaller(ByteSink* sink) {
-  auto stop = [](const Work& work) {
-    return wall::HasProfile() && g_fd == kToCaller ? EndProfile(work.sink) : -ENOENT;
-  };
-  return Perform({stop, kToCaller, 0, sink});
+  return g_output.Perform(
+      [=] { return wall::HasProfile() && g_output.to() == kToCaller ? EndProfile(sink) : -ENOENT; });
 }
 
 void StartWallProfileAtStart() {
-  if (GetOptions().wall_at_start) Perform({StartToFile, kToFile, GetOptions().wall_hz});
+  if (GetOptions().wall_at_start) g_output.Perform(StartToFile);
 }
 
 void StopWallProfileAtExit() {
   if (!wall::HasProfile()) return;
-  Perform({[](const Work&) { return StopAtExit(); }, kToFile, 0});
+  g_output.Perform([] { return g_output.EndAtExit([] { return EndProfile(nullptr); }); });
 }
 
 void WallProfileAfterForkInChild(bool copied) {
-  g_lock.ResetAfterFork();
-  g_memory.GiveBack();
-  g_files_written = 0;
-  const bool whole_life = wall::ChildAfterFork() && g_fd == kToFile && GetOptions().wall_at_start;
+  g_output.AfterForkInChild();
+  const bool whole_life = wall::ChildAfterFork() && g_output.to() == kToFile && GetOptions().wall_at_start;
   // A copy is found out when it asks for something, at its end at the latest.
   if (whole_life && !copied) StartWallProfileAtStart();
 }

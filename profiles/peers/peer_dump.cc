@@ -9,7 +9,7 @@
 #include "base/memory/arena.h"
 #include "base/system/raw_syscall.h"
 #include "profiles/dump.h"
-#include "profiles/dump_file.h"
+#include "profiles/output/dump_file.h"
 #include "profiles/write/heap_profile.h"
 #include "profiles/write/heap_source.h"
 #include "proto/descriptor_sink.h"

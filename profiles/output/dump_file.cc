@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "profiles/dump_file.h"
+#include "profiles/output/dump_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

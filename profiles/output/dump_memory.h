@@ -5,8 +5,8 @@
 // Mapped before it is needed and never touched until then, as a program that has used its address space up
 // must still be able to dump; given back to the kernel after each use, which also zeroes it for the next.
 // Thread-safety: guarded by its owner's lock. Signal-safety: yes. Allocates: mmap only.
-#ifndef HEAPPROF_PROFILES_DUMP_MEMORY_H_
-#define HEAPPROF_PROFILES_DUMP_MEMORY_H_
+#ifndef HEAPPROF_PROFILES_OUTPUT_DUMP_MEMORY_H_
+#define HEAPPROF_PROFILES_OUTPUT_DUMP_MEMORY_H_
 
 #include <stddef.h>
 #include <sys/mman.h>
@@ -45,4 +45,4 @@ class DumpMemory {
 
 }  // namespace heapprof
 
-#endif  // HEAPPROF_PROFILES_DUMP_MEMORY_H_
+#endif  // HEAPPROF_PROFILES_OUTPUT_DUMP_MEMORY_H_

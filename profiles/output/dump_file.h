@@ -2,8 +2,8 @@
 // The file of a dump: its name, and that it appears complete or not at all.
 //
 // Thread-safety: callers hold the dump lock. Signal-safety: yes. Allocates: never.
-#ifndef HEAPPROF_PROFILES_DUMP_FILE_H_
-#define HEAPPROF_PROFILES_DUMP_FILE_H_
+#ifndef HEAPPROF_PROFILES_OUTPUT_DUMP_FILE_H_
+#define HEAPPROF_PROFILES_OUTPUT_DUMP_FILE_H_
 
 #include <stdint.h>
 
@@ -51,4 +51,4 @@ class DumpFile {
 
 }  // namespace heapprof
 
-#endif  // HEAPPROF_PROFILES_DUMP_FILE_H_
+#endif  // HEAPPROF_PROFILES_OUTPUT_DUMP_FILE_H_
