@@ -128,6 +128,14 @@ TEST(Lifetimes, TotalsStayRightUnderTheMetadataLimit) {
   EXPECT_LE(lives.all_freed + lives.all_live, 40000 + 200);
 }
 
+TEST(Lifetimes, AreExactOfThreadsThatWorkWhileProfilesAreWritten) {
+  ProgramRun run({Program("lives"), ".", "threads"}, "sample_interval=1:lifetimes=1");
+  ExpectWell(run.Execute());
+  ExpectLives(Read(run, "threads"), "live_in_threads", 80000, 80000, 0);
+  const Lives meanwhile = Read(run, "meanwhile").In("live_in_threads");
+  EXPECT_EQ(meanwhile.all_temporary, meanwhile.all_freed);
+}
+
 TEST(Lifetimes, BlocksOfAModuleThatIsGoneKeepItsName) {
   ProgramRun run({Program("lives"), ".", "module", PLUGIN}, "sample_interval=1:lifetimes=1");
   ExpectWell(run.Execute());

@@ -3,6 +3,7 @@
 //   lives FOLDER             profiles of the process, from a handler, and of a child
 //   lives FOLDER stacks      more stacks than a small metadata_limit has room for
 //   lives FOLDER module M    blocks of the library M, which is unloaded
+//   lives FOLDER threads     four threads at work while profiles are written
 // A lifetime that the machine draws out is measured: "held SHORTEST LONGEST", in ns.
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cinttypes>
 #include <string>
 #include <thread>
@@ -95,6 +97,13 @@ extern "C" NOINLINE void live_resized() {
   free(block);
 }
 
+extern "C" NOINLINE void live_in_threads() {
+  for (int i = 0; i < 20000; ++i) {
+    void* volatile block = malloc(1000);
+    free(block);
+  }
+}
+
 namespace {
 
 void All() {
@@ -143,6 +152,22 @@ void ManyStacks() {
   Write("stacks");
 }
 
+void Threads() {
+  std::vector<std::thread> threads;
+  std::atomic<int> at_work{4};
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      live_in_threads();
+      --at_work;
+    });
+  }
+  do {
+    Write("meanwhile");
+  } while (at_work != 0);
+  for (std::thread& thread : threads) thread.join();
+  Write("threads");
+}
+
 void OfModule(const char* path) {
   void* const handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   CHECK(handle != nullptr);
@@ -162,6 +187,8 @@ int main(int argc, char** argv) {
   const std::string what = argc > 2 ? argv[2] : "";
   if (what == "stacks") {
     ManyStacks();
+  } else if (what == "threads") {
+    Threads();
   } else if (what == "module") {
     OfModule(argv[3]);
   } else {
