@@ -21,12 +21,6 @@ constexpr char kBinary[] = "application/octet-stream";
 constexpr int64_t kSecond = 1'000'000'000, kDefaultSeconds = 30, kMaxSeconds = 86400;
 constexpr size_t kMaxPath = 512;
 
-void Redirect(Answer* answer) {
-  answer->Begin(kMovedPermanently, "text/html; charset=utf-8");
-  answer->AddField("Location", kPrefix);
-  answer->Str("<a href=\"").Str(kPrefix).Str("\">Moved Permanently</a>.\n\n");
-}
-
 }  // namespace
 
 int64_t Exchange::Begin(const Request& request) {
@@ -44,8 +38,13 @@ int64_t Exchange::Route(const Request& request) {
     return 0;
   }
   const char* const at = path.data();
-  if (strcmp(at, "/debug/pprof") == 0) {
-    Redirect(&answer_);
+  Text<kMaxPath> clean;
+  const bool fits = CleanPath(at, &clean);
+  if (fits && strcmp(clean.data(), "/debug/pprof") == 0) {
+    Redirect(request, kPrefix);
+  } else if (fits && strcmp(at, clean.data()) != 0) {
+    found_ = strncmp(clean.data(), kPrefix, strlen(kPrefix)) == 0;
+    Redirect(request, clean.data());
   } else if (strcmp(at, "/metrics") == 0) {
     WriteMetrics(&answer_);
   } else if (strcmp(at, "/debug/heapprof/options") == 0) {
@@ -57,6 +56,18 @@ int64_t Exchange::Route(const Request& request) {
     answer_.FailPlainly(kNotFound, "404 page not found");
   }
   return 0;
+}
+
+// As Go's Redirect, which sends a page with it to GET alone.
+void Exchange::Redirect(const Request& request, const char* path) {
+  TextWriter to(location_, sizeof(location_));
+  Escape(path, &to);
+  if (request.query.size != 0) to.Str("?").Str(request.query.data, request.query.size);
+  if (to.cut()) return answer_.FailPlainly(kNotFound, "404 page not found");
+  const bool is_get = request.method.Is("GET");
+  answer_.Begin(kMovedPermanently, is_get || request.IsHead() ? "text/html; charset=utf-8" : "");
+  answer_.AddField("Location", location_);
+  if (is_get) answer_.Str("<a href=\"").Escaped(location_).Str("\">Moved Permanently</a>.\n\n");
 }
 
 int64_t Exchange::BeginProfile(const Request& request, const char* name) {

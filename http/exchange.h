@@ -54,6 +54,7 @@ class Exchange {
   enum class Pending : uint8_t { kNothing, kCpu, kWall, kDifference };
 
   int64_t Route(const Request& request);
+  void Redirect(const Request& request, const char* path);
   int64_t BeginProfile(const Request& request, const char* name);
   int64_t BeginDifference(const Request& request, const NamedProfile& profile, const char* name,
                           const char* seconds);
@@ -69,6 +70,7 @@ class Exchange {
   Pending pending_ = Pending::kNothing;
   const NamedProfile* profile_ = nullptr;
   char name_[NamedProfile::kMaxNameSize + 1] = {};
+  char location_[2048] = {};
   ProfileMoment before_;
 };
 

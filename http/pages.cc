@@ -52,20 +52,11 @@ const char* DescriptionOf(const char* name) {
 
 // A name as a reference has it.
 void WriteReference(const char* name, Answer* answer) {
-  static constexpr char kDigits[] = "0123456789ABCDEF";
   // What begins with "a:" would be an address of another kind.
   if (strchr(name, ':') != nullptr) answer->Str("./");
-  for (const char* at = name; *at != '\0'; ++at) {
-    const auto c = static_cast<unsigned char>(*at);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       strchr("-_.~$&+,/:=@", *at) != nullptr;
-    if (plain && c != '&') {
-      answer->Str(at, 1);
-    } else {
-      const char escape[] = {'%', kDigits[c >> 4], kDigits[c & 15]};
-      answer->Str(escape, sizeof(escape));
-    }
-  }
+  Text<3 * NamedProfile::kMaxNameSize + 1> escaped;
+  Escape(name, &escaped);
+  answer->Escaped(escaped.data());
 }
 
 // The profiles with those that are taken over a time, in the order of their names.

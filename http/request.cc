@@ -203,6 +203,46 @@ bool Unescape(Piece piece, bool plus, TextWriter* to) {
   return !to->cut();
 }
 
+bool CleanPath(const char* path, TextWriter* to) {
+  constexpr size_t kMaxParts = 128;
+  Piece parts[kMaxParts];
+  size_t count = 0;
+  bool ends_with_slash = false;
+  for (const char* at = path; *at != '\0';) {
+    while (*at == '/') ++at;
+    ends_with_slash = *at == '\0';
+    const char* const begin = at;
+    while (*at != '\0' && *at != '/') ++at;
+    const Piece part = {begin, static_cast<size_t>(at - begin)};
+    if (part.size == 0 || part.Is(".")) continue;
+    if (part.Is("..")) {
+      if (count > 0) --count;
+    } else if (count == kMaxParts) {
+      return false;
+    } else {
+      parts[count++] = part;
+    }
+  }
+  to->Clear();
+  for (size_t i = 0; i < count; ++i) to->Char('/').Str(parts[i].data, parts[i].size);
+  if (count == 0 || ends_with_slash) to->Char('/');
+  return !to->cut();
+}
+
+void Escape(const char* path, TextWriter* to) {
+  static constexpr char kDigits[] = "0123456789ABCDEF";
+  for (const char* at = path; *at != '\0'; ++at) {
+    const auto c = static_cast<unsigned char>(*at);
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       strchr("-_.~$&+,/:;=@", *at) != nullptr;
+    if (plain) {
+      to->Char(*at);
+    } else {
+      to->Char('%').Char(kDigits[c >> 4]).Char(kDigits[c & 15]);
+    }
+  }
+}
+
 void FormValue(const Request& request, const char* key, TextWriter* value) {
   value->Clear();
   if (request.is_form && FindValue(request.body, key, value)) return;

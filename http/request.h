@@ -55,6 +55,12 @@ bool ParseTarget(Piece target, Piece* path, Piece* query);
 // Takes the escapes (%2F) out; with `plus`, "+" is a space. False: one of them is none, or `to` is full.
 bool Unescape(Piece piece, bool plus, TextWriter* to);
 
+// A path without empty parts, "." and "..", as Go's ServeMux cleans it; an end with "/" stays one. False: it
+// does not fit.
+bool CleanPath(const char* path, TextWriter* to);
+// A path as a reference has it.
+void Escape(const char* path, TextWriter* to);
+
 // The first value of a parameter, as Go's FormValue has it: of a form's body before the query's. "" where
 // there is none, and where it does not fit.
 void FormValue(const Request& request, const char* key, TextWriter* value);

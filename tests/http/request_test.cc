@@ -107,6 +107,26 @@ TEST(Request, ParametersAreGos) {
   EXPECT_EQ(Value("a=0123456789abcdef", "a"), "") << "does not fit";
 }
 
+TEST(Request, PathsAreCleaned) {
+  const struct {
+    const char* path;
+    const char* clean;
+  } kCases[] = {{"/", "/"},     {"//", "/"},           {"/a/b", "/a/b"}, {"/a//b/", "/a/b/"},
+                {"/./a", "/a"}, {"/a/.", "/a"},        {"/a/..", "/"},   {"/a/../", "/"},
+                {"/..", "/"},   {"/a/b/../c", "/a/c"}, {"/a/./", "/a/"}};
+  for (const auto& wanted : kCases) {
+    Text<64> clean;
+    EXPECT_TRUE(CleanPath(wanted.path, &clean));
+    EXPECT_STREQ(clean.data(), wanted.clean) << wanted.path;
+  }
+  std::string deep;
+  for (int i = 0; i < 129; ++i) deep += "/a";
+  Text<512> clean;
+  EXPECT_FALSE(CleanPath(deep.c_str(), &clean));
+  Text<4> small;
+  EXPECT_FALSE(CleanPath("/a/b", &small));
+}
+
 TEST(Request, NumbersAreGos) {
   int64_t value;
   EXPECT_TRUE(ParseInt("+5", &value) && value == 5);

@@ -11,8 +11,11 @@
 
 using heapprof::Text;
 using heapprof::http::Address;
+using heapprof::http::CleanPath;
+using heapprof::http::Escape;
 using heapprof::http::Piece;
 using heapprof::http::Request;
+using heapprof::http::Unescape;
 
 namespace {
 
@@ -48,7 +51,16 @@ void ReadAsRequest(const char* data, size_t size) {
     IntValue(request, key);
   }
   Text<512> path;
-  if (Unescape(request.path, false, &path)) Require(strlen(path.data()) == path.size());
+  if (!Unescape(request.path, false, &path)) return;
+  Require(strlen(path.data()) == path.size());
+  Text<512> clean, again;
+  if (!CleanPath(path.data(), &clean)) return;
+  Require(CleanPath(clean.data(), &again) && strcmp(clean.data(), again.data()) == 0);
+  Text<2048> escaped;
+  Escape(clean.data(), &escaped);
+  again.Clear();
+  Require(Unescape({escaped.data(), escaped.size()}, false, &again) &&
+          strcmp(clean.data(), again.data()) == 0);
 }
 
 void ReadAsAddress(const char* data, size_t size) {

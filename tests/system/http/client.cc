@@ -86,13 +86,17 @@ Reply ParseReply(const std::string& bytes, bool is_head) {
   return reply;
 }
 
+std::string MakeRequest(const std::string& method, const std::string& target, const std::string& body,
+                        const std::string& fields) {
+  std::string request = method + " " + target + " HTTP/1.1\r\nHost: test\r\nConnection: close\r\n" + fields;
+  if (!body.empty()) request += "Content-Length: " + std::to_string(body.size()) + "\r\n";
+  return request + "\r\n" + body;
+}
+
 Reply Ask(const std::string& address, const std::string& method, const std::string& target,
           const std::string& body, const std::string& fields) {
   const Connection connection(address);
-  if (!connection.connected()) return {};
-  std::string request = method + " " + target + " HTTP/1.1\r\nHost: test\r\nConnection: close\r\n" + fields;
-  if (!body.empty()) request += "Content-Length: " + std::to_string(body.size()) + "\r\n";
-  if (!connection.Send(request + "\r\n" + body)) return {};
+  if (!connection.connected() || !connection.Send(MakeRequest(method, target, body, fields))) return {};
   return ParseReply(connection.ReadAll(), method == "HEAD");
 }
 

@@ -41,6 +41,8 @@ class Connection {
 };
 
 Reply ParseReply(const std::string& bytes, bool is_head = false);
+std::string MakeRequest(const std::string& method, const std::string& target, const std::string& body = "",
+                        const std::string& fields = "");
 // "GET /debug/pprof/heap" or "POST ..." with a body.
 Reply Ask(const std::string& address, const std::string& method, const std::string& target,
           const std::string& body = "", const std::string& fields = "");

@@ -100,6 +100,26 @@ TEST(HttpHost, VforksChildrenThatChangeTheirRights) {
   ExpectEndsWell(&host);
 }
 
+TEST(HttpHost, IsServedNoMoreOnceItIsConfined) {
+  Served host({kHost, "confines"});
+  EXPECT_EQ(host.Threads(), 1u);
+  const Result result = host.Finish();
+  EXPECT_TRUE(result.ok()) << result.Describe();
+  EXPECT_NE(result.err.find("\nheapprof: the program confined itself by seccomp: HTTP ends here\n"),
+            std::string::npos);
+}
+
+TEST(HttpHost, MayBeLinkedWithoutALoader) {
+  TempDir dir;
+  const std::string address = "unix:" + (dir / "sock");
+  Served host({PROGRAMS_DIR "/http_host_static", "work"}, "http=" + address);
+  const Reply reply = Get(address, "/debug/pprof/heap");
+  ASSERT_EQ(reply.status, 200);
+  EXPECT_GE(ParseProfile(reply.body).In("AllocateKnown").inuse_space, 100000);
+  EXPECT_EQ(Get(address, "/debug/pprof/threads?debug=2").status, 200);
+  ExpectEndsWell(&host);
+}
+
 TEST(HttpHost, ExecsAProgramThatIsServedInItsPlace) {
   TempDir dir;
   const std::string address = "unix:" + (dir / "sock");

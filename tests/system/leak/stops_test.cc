@@ -26,8 +26,24 @@ class Stops : public testing::TestWithParam<bool> {
     EXPECT_EQ(result.exit_status, kLeaks) << result.Describe();
     EXPECT_EQ(SumOf(ParseReport(result.err)), (LeakSum{41, 1})) << result.err;
   }
+  // Beside the thread that serves HTTP, which is nobody's to stop.
+  Result RunServed(const std::string& scenario) {
+    std::vector<std::string> argv = {Program("leak_stops"), scenario};
+    if (!GetParam()) argv.push_back("untraced");
+    Command command = Checked(dir_, argv);
+    for (auto& variable : command.env) {
+      if (variable.first == "HEAPPROF_OPTIONS") variable.second += ":http=unix:" + (dir_ / "socket");
+    }
+    return RunProgram(command);
+  }
   TempDir dir_;
 };
+
+TEST_P(Stops, TheThreadThatServesHttpIsNotStopped) {
+  const Result result = RunServed("worker");
+  EXPECT_EQ(result.exit_status, kLeaks) << result.Describe();
+  EXPECT_EQ(SumOf(ParseReport(result.err)), (LeakSum{41, 1})) << result.err;
+}
 
 TEST_P(Stops, ThreadThatBlocksAllSignalsMakesNoWrongVerdict) {
   const Result result = Run("blocked");
