@@ -9,6 +9,7 @@
 #include <sys/time.h>
 
 #include "base/limits.h"
+#include "base/lock/shown.h"
 #include "base/options.h"
 #include "base/signal/signal_front.h"
 #include "base/system/process_copy.h"
@@ -20,12 +21,8 @@
 namespace heapprof::cpu {
 namespace {
 
-// The session that handlers record into. A handler counts itself into g_in_flight before it looks, and Stop
-// takes the session away before it looks at the count (both sequentially consistent): so either the handler
-// sees no session, or Stop sees the handler and waits for it. Others who do so have all signals blocked: a
-// handler that stops the profile would wait for the code it interrupted.
-std::atomic<Session*> g_active{nullptr};
-std::atomic<int> g_in_flight{0};
+// The session that handlers record into.
+Shown<Session> g_active;
 // The process that has a profile, running or halted; 0: none.
 std::atomic<int> g_profiled_pid{0};
 
@@ -44,20 +41,10 @@ struct ThreadEnd {
 };
 thread_local ThreadEnd t_end __attribute__((tls_model("initial-exec")));
 
-class InFlight {
+class InFlight : public Shown<Session>::User {
  public:
-  InFlight() {
-    g_in_flight.fetch_add(1, std::memory_order_seq_cst);
-    session_ = IsCopy() ? nullptr : g_active.load(std::memory_order_seq_cst);
-  }
-  // release: what was recorded before the count that Stop waits for.
-  ~InFlight() { g_in_flight.fetch_sub(1, std::memory_order_release); }
-  InFlight(const InFlight&) = delete;
-  InFlight& operator=(const InFlight&) = delete;
-  Session* session() const { return session_; }
-
- private:
-  Session* session_;
+  InFlight() : User(&g_active) {}
+  Session* session() const { return get(); }
 };
 
 // The periods that a tick of the process' clock stands for: those that passed since another thread asked.
@@ -96,7 +83,7 @@ uint32_t TakePeriods(const siginfo_t& info, Session* session, uint64_t* clock_id
 void Tick(const siginfo_t* info, void* context) {
   // A late one may come under the mask of the program's handler, and be left by a jump out of
   // another: it must not be counted. While there is a session all signals are blocked here.
-  if (g_active.load(std::memory_order_relaxed) == nullptr) return;
+  if (g_active.Peek() == nullptr) return;
   InFlight in_flight;
   Session* session = in_flight.session();
   if (session == nullptr) return;
@@ -133,10 +120,6 @@ void TellFallback() {
   Say("no CPU timer for each thread could be had (ulimit -i, seccomp): one timer for the process, "
       "ITIMER_PROF, stands "
       "in, which is less fair between threads");
-}
-
-void WaitForHandlers() {
-  while (g_in_flight.load(std::memory_order_acquire) != 0) RawSyscall(SYS_sched_yield);
 }
 
 // Runs at the end of each thread that libc knows, in every round of the keys' destructors: only the last one
@@ -185,17 +168,17 @@ int Start(int hz, bool only_timers) {
   g_session = session;
   g_profiled_pid.store(session->pid, std::memory_order_relaxed);
   // Before the threads are looked for: one that begins meanwhile either sees the session or is found.
-  g_active.store(session, std::memory_order_seq_cst);
+  g_active.Show(session);
   error = g_clocks.AddAll();
   if (error == 0) return 0;
-  g_active.store(nullptr, std::memory_order_seq_cst);
-  WaitForHandlers();
+  g_active.TakeAway();
+  g_active.WaitForUsers();
   g_clocks.StopAll();
   End(session);
   return error;
 }
 
-bool Running() { return g_active.load(std::memory_order_relaxed) != nullptr && !IsCopy(); }
+bool Running() { return g_active.IsAny(); }
 
 bool HasProfile() {
   int pid = g_profiled_pid.load(std::memory_order_relaxed);
@@ -214,10 +197,10 @@ void Halt() {
   Session* session = g_session;
   if (session == nullptr || session->halted) return;
   session->halted = true;
-  g_active.store(nullptr, std::memory_order_seq_cst);
+  g_active.TakeAway();
   session->duration = RawMonotonicNanos() - session->start_monotonic;
   TellFallback();
-  WaitForHandlers();
+  g_active.WaitForUsers();
   bool ticks_came = FrontIsInstalled(kTickSignal);
   g_clocks.StopAll();
   session->Finish();
@@ -327,10 +310,8 @@ bool PrepareFork() { return g_clocks.LockForFork(); }
 void ParentAfterFork() { g_clocks.UnlockAfterForkInParent(); }
 
 bool ChildAfterFork() {
-  bool had_one = g_active.load(std::memory_order_relaxed) != nullptr;
+  const bool had_one = g_active.ForgetAfterFork() != nullptr;
   g_profiled_pid.store(0, std::memory_order_relaxed);
-  g_active.store(nullptr, std::memory_order_relaxed);
-  g_in_flight.store(0, std::memory_order_relaxed);
   g_clocks.ForgetAfterFork();
   if (g_session != nullptr) {
     g_session->Free();

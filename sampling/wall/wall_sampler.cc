@@ -7,6 +7,7 @@
 #include "base/constinit.h"
 #include "base/limits.h"
 #include "base/lock/owner_lock.h"
+#include "base/lock/shown.h"
 #include "base/options.h"
 #include "base/system/process_copy.h"
 #include "base/system/raw_syscall.h"
@@ -29,10 +30,8 @@ namespace {
 
 constexpr int64_t kNanosPerSecond = 1'000'000'000;
 
-// The session, while its profile runs. A thread that is about to use it counts itself into g_in_use first;
-// Stop takes the session away first and then waits for them (both sequentially consistent).
-std::atomic<WallSession*> g_active{nullptr};
-std::atomic<int> g_in_use{0};
+// The session, while its profile runs.
+Shown<WallSession> g_active;
 
 OwnerLock<LockRank::kWallWatcher> g_lock;  // taken with all signals blocked
 HP_CONSTINIT Watcher g_watcher;            // guarded by it
@@ -52,20 +51,10 @@ bool EndPause(bool* was_last) {
   return true;
 }
 
-class InUse {
+class InUse : public Shown<WallSession>::User {
  public:
-  InUse() {
-    g_in_use.fetch_add(1, std::memory_order_seq_cst);
-    session_ = IsCopy() ? nullptr : g_active.load(std::memory_order_seq_cst);
-  }
-  // release: what was done with the session before the count that Stop waits for.
-  ~InUse() { g_in_use.fetch_sub(1, std::memory_order_release); }
-  InUse(const InUse&) = delete;
-  InUse& operator=(const InUse&) = delete;
-  WallSession* session() const { return session_; }
-
- private:
-  WallSession* session_;
+  InUse() : User(&g_active) {}
+  WallSession* session() const { return get(); }
 };
 
 bool IsOwn(const WallSession* session) {
@@ -85,10 +74,6 @@ ThreadLayout LayoutOfThreads() {
     return static_cast<intptr_t>(reinterpret_cast<uintptr_t>(variable) - block);
   };
   return {distance(&CurrentTags()->labels), distance(&CurrentThread().stack), RobustListDistance()};
-}
-
-void WaitForUsers() {
-  while (g_in_use.load(std::memory_order_acquire) != 0) RawSyscall(SYS_sched_yield);
 }
 
 void AnswerWatcher(size_t slot, const ucontext_t& context) {
@@ -116,7 +101,7 @@ int StartWatcher(WallSession* session) {
 
 int Start(int hz) {
   if (hz < kMinCpuHz || hz > kMaxCpuHz) return -EINVAL;
-  if (g_active.load(std::memory_order_relaxed) != nullptr) return -EBUSY;
+  if (g_active.Peek() != nullptr) return -EBUSY;
   WallSession* session = WallSession::Make(MostThreads(), GetOptions().max_frames);
   if (session == nullptr) return -ENOMEM;
   session->hz = hz;
@@ -128,31 +113,31 @@ int Start(int hz) {
   session->layout = LayoutOfThreads();
   g_lock.Lock();
   // The watcher's first list finds who was born before this.
-  g_active.store(session, std::memory_order_seq_cst);
+  g_active.Show(session);
   const int error = StartWatcher(session);
-  if (error != 0) g_active.store(nullptr, std::memory_order_seq_cst);
+  if (error != 0) g_active.TakeAway();
   g_lock.Unlock();
   if (error == 0) return 0;
-  WaitForUsers();
+  g_active.WaitForUsers();
   session->Free();
   return error;
 }
 
-bool Running() { return g_active.load(std::memory_order_relaxed) != nullptr && !IsCopy(); }
+bool Running() { return g_active.IsAny(); }
 
-bool HasProfile() { return IsOwn(g_active.load(std::memory_order_relaxed)); }
+bool HasProfile() { return IsOwn(g_active.Peek()); }
 
 int Stop(void (*use)(const WallProfile& profile, void* argument), void* argument) {
-  WallSession* session = g_active.load(std::memory_order_relaxed);
+  WallSession* session = g_active.Peek();
   if (!IsOwn(session)) return -ENOENT;
-  g_active.store(nullptr, std::memory_order_seq_cst);
+  g_active.TakeAway();
   g_lock.Lock();
   const int64_t now = RawMonotonicNanos();
   const bool killed = !g_watcher.alive() && !session->paused;
   g_watcher.End();
   g_watched.store(false, std::memory_order_relaxed);
   g_lock.Unlock();
-  WaitForUsers();
+  g_active.WaitForUsers();
   const bool rights_changed = session->rights_changed.load(std::memory_order_relaxed);
   session->duration = now - session->start_monotonic;
   session->Finish(killed ? session->last_tick : session->ticks.Due(now));
@@ -167,7 +152,7 @@ int Stop(void (*use)(const WallProfile& profile, void* argument), void* argument
 }
 
 void ThreadBegins() {
-  if (g_active.load(std::memory_order_relaxed) == nullptr) return;
+  if (g_active.Peek() == nullptr) return;
   SignalsBlocked blocked;
   InUse in_use;
   WallSession* session = in_use.session();
@@ -178,7 +163,7 @@ void ThreadBegins() {
 
 bool Pause() {
   const bool counts = IsOwnThread();
-  if (!counts && g_active.load(std::memory_order_relaxed) == nullptr) return false;
+  if (!counts && g_active.Peek() == nullptr) return false;
   SignalsBlocked blocked;
   if (counts) g_pausers.fetch_add(1, std::memory_order_seq_cst);
   InUse in_use;
@@ -186,7 +171,7 @@ bool Pause() {
   g_lock.Lock();
   if (!counts) g_pausers.fetch_add(1, std::memory_order_seq_cst);
   // Under the lock it is the one that the watcher works for.
-  WallSession* session = g_active.load(std::memory_order_seq_cst);
+  WallSession* session = g_active.Peek();
   if (session != nullptr && g_watcher.alive()) {
     g_watcher.End();
     session->paused = true;
@@ -201,7 +186,7 @@ void Resume() {
   g_lock.Lock();
   bool was_last = false;
   // Stop takes the profile away before it takes the lock: what it has ended does not begin again.
-  WallSession* session = g_active.load(std::memory_order_seq_cst);
+  WallSession* session = g_active.Peek();
   const bool goes_on = EndPause(&was_last) && was_last && IsOwn(session);
   if (goes_on && session->paused && session->given_up == GivenUp::kNo)
     session->not_resumed = StartWatcher(session);
@@ -210,7 +195,7 @@ void Resume() {
 
 // Makes no system call: seccomp's strict mode would kill for it.
 void GiveUp(GivenUp reason) {
-  WallSession* session = g_active.load(std::memory_order_relaxed);
+  WallSession* session = g_active.Peek();
   if (session != nullptr && session->given_up == GivenUp::kNo) session->given_up = reason;
   bool was_last;
   EndPause(&was_last);
@@ -232,9 +217,7 @@ void MoveLocations(uint64_t start, uint64_t limit, uint64_t to) {
 }
 
 bool ChildAfterFork() {
-  WallSession* session = g_active.load(std::memory_order_relaxed);
-  g_active.store(nullptr, std::memory_order_relaxed);
-  g_in_use.store(0, std::memory_order_relaxed);
+  WallSession* session = g_active.ForgetAfterFork();
   g_watched.store(false, std::memory_order_relaxed);
   g_pausers.store(0, std::memory_order_relaxed);
   g_lock.ResetAfterFork();
