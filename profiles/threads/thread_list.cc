@@ -275,6 +275,17 @@ const char* ThreadStateName(const ListedThread& thread) {
   }
 }
 
+bool AppendOccupation(const ListedThread& thread, TextWriter* text) {
+  if (thread.is_caller) {
+    text->Str("writes this dump");
+  } else if (thread.call.number >= 0) {
+    AppendCall(thread.call, text);
+  } else {
+    return false;
+  }
+  return true;
+}
+
 NoStack WhyNoStack(const ListedThread& thread) {
   switch (thread.answer) {
     case ThreadAnswer::kWalked:

@@ -102,6 +102,8 @@ class ThreadList {
 
 // The state of a thread in a word: "running", "waiting", ...
 const char* ThreadStateName(const ListedThread& thread);
+// What it does there: the call that it waits in, or that it writes this list. False: that is not known.
+bool AppendOccupation(const ListedThread& thread, TextWriter* text);
 // Why there is no stack of a thread, or its innermost frame only.
 enum class NoStack : uint8_t { kThereIsOne, kKernels, kAsleep, kSilent, kRefused };
 inline constexpr int kNoStackKinds = 5;

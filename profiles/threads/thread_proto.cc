@@ -93,10 +93,8 @@ class Writer {
     if (thread.cpu_nanos >= 0) builder_->SampleLabel("cpu", thread.cpu_nanos, "nanoseconds");
     if (thread.idle_nanos >= 0) builder_->SampleLabel("idle", thread.idle_nanos, "nanoseconds");
     if (thread.creator != 0) builder_->SampleLabel("creator", thread.creator, "");
-    if (thread.call.number < 0) return;
     Text<64> call;
-    AppendCall(thread.call, &call);
-    builder_->SampleLabel("call", call.data(), call.size());
+    if (AppendOccupation(thread, &call)) builder_->SampleLabel("call", call.data(), call.size());
   }
 
   ThreadList* list_;

@@ -4,8 +4,9 @@
 // Labels: "thread" (its name), "state", and the thread's own. Threads that agree in these and in their stack
 // are one sample. With `details` each thread is a sample of its own, and has besides, as far as known:
 //
-//   tid, cpu (nanoseconds), idle (nanoseconds since it last ran), call (the system call it waits in)
-//   creator   a number, of the sample of value 0 whose label "created" is that number: the stack that made it
+//   tid, cpu (nanoseconds), idle (nanoseconds since it last ran), call (the system call it waits in, or that
+//   it wrote this) creator   a number, of the sample of value 0 whose label "created" is that number: the
+//   stack that made it
 //
 // Thread-safety: one writer at a time. Signal-safety: yes. Allocates: never.
 #ifndef HEAPPROF_PROFILES_THREADS_THREAD_PROTO_H_

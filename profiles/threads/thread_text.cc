@@ -86,11 +86,8 @@ class Writer {
     out_->Str("thread ").UDec(static_cast<uint64_t>(thread.tid)).Str(" ");
     WriteQuoted(thread.facts.name, out_);
     out_->Str(" [").Str(ThreadStateName(thread));
-    if (thread.call.number >= 0) {
-      Text<64> call;
-      AppendCall(thread.call, &call);
-      out_->Str(": ").Str(call.data());
-    }
+    Text<64> occupation;
+    if (AppendOccupation(thread, &occupation)) out_->Str(": ").Str(occupation.data());
     if (thread.idle_nanos >= 0) {
       out_->Str(", last ran ");
       WriteSeconds(thread.idle_nanos, out_);

@@ -98,6 +98,8 @@ TEST_P(Threads, HaveAParagraphEach) {
   const std::string waiter = ParagraphOf(text, "waiter \\\"x\\\"");
   EXPECT_NE(waiter.find("[waiting: futex 0x"), std::string::npos) << text;
   EXPECT_NE(ParagraphOf(text, "burner").find("[running]"), std::string::npos) << text;
+  EXPECT_NE(ParagraphOf(text, "threads").find("[running: writes this dump], cpu "), std::string::npos)
+      << text;
   // The asking thread comes first.
   EXPECT_LT(text.find("\tKnown("), text.find("reader")) << text;
   EXPECT_EQ(CountOf(text, "[truncated"), 0u) << text;
