@@ -182,9 +182,9 @@ void ServerLoop::Answer(Client* client, int64_t now) {
   client->request.body = {client->body.data(), client->body.size()};
   client->read_all = true;
   client->without_body = client->request.IsHead();
-  thread_.answers(thread_.argument, true);
+  if (!thread_.begin_answer(thread_.argument)) return Close(client);
   const int64_t wait = client->exchange->Begin(client->request);
-  thread_.answers(thread_.argument, false);
+  thread_.end_answer(thread_.argument);
   client->body.Clear();
   if (wait == 0) return StartSending(client, now);
   client->state = State::kAnswering;
@@ -192,9 +192,9 @@ void ServerLoop::Answer(Client* client, int64_t now) {
 }
 
 void ServerLoop::FinishAnswer(Client* client, int64_t now) {
-  thread_.answers(thread_.argument, true);
+  if (!thread_.begin_answer(thread_.argument)) return Close(client);
   client->exchange->Finish();
-  thread_.answers(thread_.argument, false);
+  thread_.end_answer(thread_.argument);
   StartSending(client, now);
 }
 
@@ -238,11 +238,7 @@ void ServerLoop::Linger(Client* client) {
 }
 
 void ServerLoop::Close(Client* client) {
-  if (client->exchange != nullptr) {
-    thread_.answers(thread_.argument, true);
-    client->exchange->~Exchange();
-    thread_.answers(thread_.argument, false);
-  }
+  if (client->exchange != nullptr) client->exchange->~Exchange();
   client->exchange = nullptr;
   client->body.Clear();
   RawClose(client->socket);

@@ -30,8 +30,10 @@ class ServerLoop {
     void* argument;
     // `control` can be read, or nothing happened for a while: whether to go on.
     bool (*goes_on)(void* argument);
-    // Around the making of an answer, which may say something on stderr.
-    void (*answers)(void* argument, bool begins);
+    // Around the making of an answer, which may say something on stderr. False: none is to be made, and the
+    // thread will not go on.
+    bool (*begin_answer)(void* argument);
+    void (*end_answer)(void* argument);
   };
 
   // Until thread.goes_on says no. Descriptors of clients are closed then; the others stay open.

@@ -16,6 +16,8 @@
 #include "base/lock/futex.h"
 #include "base/system/own_thread.h"
 #include "base/system/raw_syscall.h"
+#include "base/text.h"
+#include "sampling/stop/process_rights.h"
 #include "sampling/stop/thread_descriptor.h"
 #include "sampling/stop/traced_thread.h"
 
@@ -124,7 +126,8 @@ int ServerThread::Start(const Address& address, int listener) {
   loop_ = new (memory_ + loop) ServerLoop;
   address_ = address;
   given_ = listener;
-  listener_ = control_ = -1;
+  listener_ = control_ = status_ = -1;
+  outlived_ = false;
   error_ = 0;
   ending_.store(false, std::memory_order_relaxed);
   phase_.store(kStarting, std::memory_order_relaxed);
@@ -195,10 +198,10 @@ void ServerThread::Run(void* self) {
   thread->phase_.store(serves ? kServing : kFailed, std::memory_order_release);
   FutexWakeAll(&thread->phase_);
   if (serves) {
-    thread->loop_->Run(
-        thread->listener_, thread->control_,
-        {thread, [](void* self) { return static_cast<ServerThread*>(self)->LooksAtControl(); },
-         [](void* self, bool begins) { static_cast<ServerThread*>(self)->BorrowStderr(begins); }});
+    thread->loop_->Run(thread->listener_, thread->control_,
+                       {thread, [](void* self) { return static_cast<ServerThread*>(self)->LooksAtControl(); },
+                        [](void* self) { return static_cast<ServerThread*>(self)->BeginAnswer(); },
+                        [](void* self) { static_cast<ServerThread*>(self)->EndAnswer(); }});
   }
   // The kernel closes the descriptors, and says so where g_own_thread is.
   RawSyscall(SYS_exit, 0);
@@ -223,6 +226,8 @@ int ServerThread::Prepare() {
     if (fd != control) RawSyscall(SYS_dup3, control, fd, O_CLOEXEC);
   }
   if (control >= kFirstFree) RawClose(control);
+  status_ = RawOpen("/proc/self/status", O_RDONLY | O_CLOEXEC, 0);
+  rights_ = HashOfRights(status_);
   if (listener_ >= 0) return 0;
   listener_ = Listen(&address_, &file_);
   return listener_ < 0 ? listener_ : 0;
@@ -230,6 +235,7 @@ int ServerThread::Prepare() {
 
 // A thread of the program wants the end. Whoever else sends something here is passed over.
 bool ServerThread::LooksAtControl() {
+  if (outlived_) return false;
   for (;;) {
     Address from;
     ControlSpace space = {};
@@ -247,23 +253,24 @@ bool ServerThread::LooksAtControl() {
 }
 
 // While an answer is made, what is said goes to the program's stderr, whatever that is now. In between it is
-// not held open.
-void ServerThread::BorrowStderr(bool begins) {
+// not held open. False: the program has changed its rights where nobody saw it.
+bool ServerThread::BeginAnswer() {
 #if defined(SYS_pidfd_open) && defined(SYS_pidfd_getfd)
-  if (!begins) {
-    RawSyscall(SYS_dup3, control_, kStderr, O_CLOEXEC);
-    return;
-  }
   const long process = RawSyscall(SYS_pidfd_open, RawGetPid(), 0);
-  if (process < 0) return;
-  const long copy = RawSyscall(SYS_pidfd_getfd, process, kStderr, 0);
-  RawClose(static_cast<int>(process));
-  if (copy < 0) return;
-  RawSyscall(SYS_dup3, copy, kStderr, O_CLOEXEC);
-  RawClose(static_cast<int>(copy));
-#else
-  static_cast<void>(begins);
+  const long copy = process < 0 ? process : RawSyscall(SYS_pidfd_getfd, process, kStderr, 0);
+  if (process >= 0) RawClose(static_cast<int>(process));
+  if (copy >= 0) {
+    RawSyscall(SYS_dup3, copy, kStderr, O_CLOEXEC);
+    RawClose(static_cast<int>(copy));
+  }
 #endif
+  if (rights_ == HashOfRights(status_)) return true;
+  Say("the program changed its rights past libc: HTTP ends here");
+  EndAnswer();
+  outlived_ = true;
+  return false;
 }
+
+void ServerThread::EndAnswer() { RawSyscall(SYS_dup3, control_, kStderr, O_CLOEXEC); }
 
 }  // namespace heapprof::http

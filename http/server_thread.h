@@ -46,7 +46,8 @@ class ServerThread {
   static void Run(void* self);
   int Prepare();
   bool LooksAtControl();
-  void BorrowStderr(bool begins);
+  bool BeginAnswer();
+  void EndAnswer();
 
   // Set by the program's thread.
   std::atomic<uint32_t> phase_{kStarting};
@@ -60,8 +61,10 @@ class ServerThread {
   ServerLoop* loop_ = nullptr;
 
   // The thread's own descriptors.
-  int listener_ = -1, control_ = -1;
+  int listener_ = -1, control_ = -1, status_ = -1;
   Address control_address_ = {};
+  uint64_t rights_ = 0;    // that the program had when the thread began
+  bool outlived_ = false;  // it has others, by a call past libc
 };
 
 }  // namespace heapprof::http

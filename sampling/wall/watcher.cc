@@ -17,6 +17,7 @@
 #include "base/lock/futex.h"
 #include "base/system/raw_syscall.h"
 #include "sampling/look/fault_guard.h"
+#include "sampling/stop/process_rights.h"
 #include "sampling/stop/thread_table.h"
 #include "sampling/stop/tracer_process.h"
 #include "sampling/wall/watcher_process.h"
@@ -72,8 +73,6 @@ void AskForShortTurns() {
   attributes.runtime = kTurn;
   RawSyscall(SYS_sched_setattr, 0, Address(&attributes), 0);
 }
-
-bool BeginsWith(const char* line, const char* prefix) { return strncmp(line, prefix, strlen(prefix)) == 0; }
 
 }  // namespace
 
@@ -200,7 +199,7 @@ bool Watcher::Prepare() {
   }
   stat_ = static_cast<int>(RawSyscall(SYS_openat, folder, Address("../stat"), O_RDONLY | O_CLOEXEC, 0));
   stopped_ = false;
-  rights_ = HashOfRights();
+  rights_ = HashOfRights(status_);
   session_->watcher.store(static_cast<int>(RawSyscall(SYS_getpid)), std::memory_order_relaxed);
   session_->by_signal.store(!MayTrace(), std::memory_order_relaxed);
   return ProgramGoesOn();
@@ -251,35 +250,6 @@ void Watcher::Sleep(int64_t until) {
              sizeof(mask));
 }
 
-// Those lines of its status. Other threads may have other rights only by system calls past libc.
-uint64_t Watcher::HashOfRights() {
-  static constexpr const char* kLines[] = {"Uid:", "Gid:", "Groups:", "Cap", "NoNewPrivs:", "Seccomp"};
-  char text[1024], name[16];
-  uint64_t hash = 1;
-  off_t place = 0;
-  size_t column = 0;
-  bool counts = false;
-  // In pieces: the line of groups may have some hundred thousand characters.
-  for (ssize_t got; (got = RawPread(status_, text, sizeof(text), place)) > 0; place += got) {
-    for (const char* at = text; at != text + got; ++at) {
-      if (column < sizeof(name) - 1) {
-        name[column] = *at;
-        name[column + 1] = '\0';
-      }
-      if (*at == ':') {
-        for (const char* prefix : kLines) counts = counts || BeginsWith(name, prefix);
-      }
-      if (counts) hash = MixBits(hash + static_cast<unsigned char>(*at));
-      ++column;
-      if (*at == '\n') {
-        column = 0;
-        counts = false;
-      }
-    }
-  }
-  return place == 0 ? 0 : hash;
-}
-
 // A stop is one of all threads, by which each of them has run.
 bool Watcher::IsProgramStopped() const {
   char text[512];
@@ -290,7 +260,8 @@ bool Watcher::IsProgramStopped() const {
   return name_end != nullptr && name_end[1] == ' ' && name_end[2] == 'T';
 }
 
-// And the same memory: it may have called exec past libc.
+// Other threads may have other rights only by system calls past libc. And the same memory: it may have called
+// exec past libc.
 bool Watcher::HasSameRights() {
   constexpr int64_t kLookAgain = 20'000'000;
   if (woken_ - rights_seen_ < kLookAgain) return true;
@@ -300,7 +271,7 @@ bool Watcher::HasSameRights() {
   const long got =
       RawSyscall(SYS_process_vm_readv, session_->pid, Address(&local), 1, Address(&remote), 1, 0);
   if (got == -EFAULT || (got == sizeof(nonce) && nonce != session_->nonce)) return false;
-  return HashOfRights() == rights_;
+  return HashOfRights(status_) == rights_;
 }
 
 void Watcher::Tick(uint64_t n) {

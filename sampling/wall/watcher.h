@@ -59,7 +59,6 @@ class Watcher {
   void WakeUp();
   bool HasSameRights();
   bool IsProgramStopped() const;
-  uint64_t HashOfRights();
   void Sleep(int64_t until);
 
   void Tick(uint64_t n);

@@ -138,6 +138,21 @@ int GivesUpRoot() {
   return 0;
 }
 
+// The same by a call that nobody sees, and whose thread is this one alone.
+int GivesUpRootPastLibc() {
+  AllocateKnown();
+  Ready();
+  char byte;
+  CHECK(read(0, &byte, 1) == 1);
+  long result;
+  asm volatile("syscall" : "=a"(result) : "a"(SYS_setuid), "D"(65534L) : "rcx", "r11", "memory");
+  CHECK(result == 0);
+  puts("changed");
+  fflush(stdout);
+  WaitForEnd();
+  return 0;
+}
+
 // Refused to a process of two threads.
 int Unshares() {
   CHECK(unshare(CLONE_NEWUSER) == 0);
@@ -208,6 +223,7 @@ int main(int argc, char** argv) {
   if (what == "closes") status = ClosesAll();
   if (what == "forks") status = Forks();
   if (what == "root") status = GivesUpRoot();
+  if (what == "past_libc") status = GivesUpRootPastLibc();
   if (what == "unshares") status = Unshares();
   if (what == "chroots") status = Chroots(argv[2]);
   if (what == "main_ends") MainEnds();

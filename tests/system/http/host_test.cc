@@ -72,6 +72,20 @@ TEST(HttpHost, GivesUpItsRightsInAllThreads) {
   ExpectEndsWell(&host);
 }
 
+TEST(HttpHost, IsNotServedWithRightsThatItGaveUpPastLibc) {
+  if (geteuid() != 0) GTEST_SKIP() << "not root";
+  Served host({kHost, "past_libc"});
+  ExpectServed(host);
+  host.Send("x");
+  ASSERT_TRUE(host.process().WaitForOutput("changed\n"));
+  EXPECT_EQ(host.Get("/debug/pprof/heap").status, 0);
+  const Result result = host.Finish();
+  EXPECT_TRUE(result.ok()) << result.Describe();
+  EXPECT_NE(result.err.find("heapprof: the program changed its rights past libc: HTTP ends here\n"),
+            std::string::npos)
+      << result.err;
+}
+
 TEST(HttpHost, MayUnshareAsIfItWereAlone) {
   Served host({kHost, "unshares"});
   if (host.process().so_far().err.find("CHECK") != std::string::npos)

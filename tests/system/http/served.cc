@@ -30,6 +30,10 @@ Served::~Served() {
   if (input_ >= 0) close(input_);
 }
 
+void Served::Send(const std::string& bytes) const {
+  EXPECT_EQ(write(input_, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+}
+
 Result Served::Finish() {
   close(input_);
   input_ = -1;

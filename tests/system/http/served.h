@@ -27,6 +27,8 @@ class Served {
   const TempDir& dir() const { return dir_; }
   Process& process() { return *process_; }
   Reply Get(const std::string& target) const { return test::Get(address_, target); }
+  // Writes to its standard input.
+  void Send(const std::string& bytes) const;
   // Lets the program go on to its end.
   Result Finish();
   // A value of the process' /proc/PID/status; descriptors of its main thread; threads as the kernel has them.
