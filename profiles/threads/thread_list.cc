@@ -55,7 +55,7 @@ int ThreadList::Collect(const OwnStack& own, ThreadGrouping grouping, bool detai
 // For all threads, or for many of them: each request waits once for the process that walks.
 bool ThreadList::MapBatch(uint32_t max) {
   constexpr size_t kMost = 16 << 20;
-  const size_t each = sizeof(WalkedThread) + sizeof(ListedThread*) + max * sizeof(uintptr_t);
+  const size_t each = sizeof(WalkedThread) + sizeof(void*) + max * sizeof(uintptr_t);
   batch_.capacity = count_ < kMost / each ? count_ : kMost / each;
   batch_bytes_ = batch_.capacity * each;
   batch_memory_ = RawMap(batch_bytes_);
