@@ -13,6 +13,7 @@
 #include <new>
 
 #include "alloc/backend/backend.h"
+#include "alloc/backend/default_settings.h"
 #include "alloc/backend/early_heap.h"
 #include "alloc/backend/heap_pages.h"
 #include "alloc/backend/profiler_settings.h"
@@ -157,11 +158,22 @@ void PassMessageOn(void* argument, const char* text) {
 // Then the variable is handed over by the way that stands over all others.
 char g_overriding_settings[4096];
 
+// What the link /etc/malloc.conf says to jemalloc; in the buffer above, which is not used yet.
+const char* ReadMachineSettings() {
+  const long size =
+      RawSyscall(SYS_readlinkat, AT_FDCWD, reinterpret_cast<long>("/etc/malloc.conf"),
+                 reinterpret_cast<long>(g_overriding_settings), sizeof(g_overriding_settings) - 1);
+  g_overriding_settings[size > 0 ? size : 0] = '\0';
+  return g_overriding_settings;
+}
+
 void ConfigureJemalloc(const InitialStack& start) {
   const char* variable = start.secure ? nullptr : FindVariable(start.environment, "MALLOC_CONF=");
+  const char* machine = ReadMachineSettings();
+  hpje_malloc_conf = DefaultSettings(malloc_conf, variable, machine);
   ProfilerKeys keys;
   ReadProfilerKeys(malloc_conf, &keys);
-  ReadMachineProfilerKeys(&keys);
+  ReadProfilerKeys(machine, &keys);
   ReadProfilerKeys(variable, &keys);
   constexpr char kNoProfiling[] = "prof:false,prof_leak:false,prof_leak_error:false";
   size_t length = 0;
@@ -176,9 +188,9 @@ void ConfigureJemalloc(const InitialStack& start) {
   }
   memcpy(g_overriding_settings + length, kNoProfiling, sizeof(kNoProfiling));
   hpje_malloc_message = PassMessageOn;
-  hpje_malloc_conf = malloc_conf;
   hpje_malloc_conf_2_conf_harder = g_overriding_settings;
   hpje_free(hpje_malloc(1));
+  ShowSettings();
   g_backend_ready = true;
   jemalloc_profiler::Configure(ProfilerSettings(keys));
 }

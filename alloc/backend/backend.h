@@ -46,6 +46,9 @@ void hpje_je_safety_check_fail(const char* format, ...);
 extern bool hpje_je_opt_experimental_infallible_new;
 extern unsigned hpje_je_opt_zero_realloc_action;
 extern size_t hpje_je_zero_realloc_count;
+// Whether arenas belong to processors, and what the controls (mallctl) see of that.
+extern int hpje_je_opt_percpu_arena;
+extern int hpje_shown_percpu_arena;
 
 // What jemalloc keeps of each thread. The size is that of Debian's build (checked by tests/leak).
 extern __thread char hpje_je_tsd_tls __attribute__((tls_model("initial-exec")));

@@ -4,9 +4,9 @@
 # behind, as operator new and delete are ours, and jemalloc's pthread_atfork becomes hpje_register_atfork, so
 # that alloc/wrappers/fork decides when its fork handlers run, and hpje_mutex_lock how they wait. Its mmap, munmap,
 # madvise, mprotect and sbrk become ours too (alloc/backend/backend_mappings), which note what it maps and leave errno
-# alone; its clock and the like, and what its own profiler
-# would need of libm and libgcc_s (alloc/backend/backend_calls); and arena_reset, where the controls call it
-# (alloc/entry/arena_reset).
+# alone; its clock and the like, and what its own profiler would need of libm and libgcc_s
+# (alloc/backend/backend_calls); and what its controls see of arena_reset (alloc/entry/arena_reset) and of whether
+# arenas belong to processors (alloc/backend/default_settings).
 #
 # Included, it defines heapprof_private_jemalloc(OUT_VAR), which sets OUT_VAR to the object's path. Run by
 # `cmake -P` it does the work.
@@ -18,9 +18,10 @@ if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
   set(archive ${folder}/private_jemalloc.a)
   file(COPY_FILE ${ARCHIVE} ${archive})
   run(${AR} d ${archive} jemalloc_cpp.pic.o)
-  # arena_reset as jemalloc's controls call it.
+  # arena_reset and opt_percpu_arena as jemalloc's controls see them.
   execute_process(COMMAND ${AR} x ${archive} ctl.pic.o WORKING_DIRECTORY ${folder} COMMAND_ERROR_IS_FATAL ANY)
-  run(${OBJCOPY} --redefine-sym je_arena_reset=hpje_arena_reset ${folder}/ctl.pic.o)
+  run(${OBJCOPY} --redefine-sym je_arena_reset=hpje_arena_reset
+    --redefine-sym je_opt_percpu_arena=hpje_shown_percpu_arena ${folder}/ctl.pic.o)
   run(${AR} r ${archive} ${folder}/ctl.pic.o)
   file(REMOVE ${folder}/ctl.pic.o)
   execute_process(COMMAND ${NM} --defined-only --extern-only --format=posix ${archive}

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "alloc/backend/profiler_settings.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 #include "alloc/backend/backend.h"
-#include "base/system/raw_syscall.h"
 
 namespace heapprof {
 namespace {
@@ -60,14 +57,6 @@ void ReadProfilerKeys(const char* settings, ProfilerKeys* keys) {
     at += size;
     if (*at == ',') ++at;
   }
-}
-
-void ReadMachineProfilerKeys(ProfilerKeys* keys) {
-  char target[4096];
-  const long size = RawSyscall(SYS_readlinkat, AT_FDCWD, reinterpret_cast<long>("/etc/malloc.conf"),
-                               reinterpret_cast<long>(target), sizeof(target) - 1);
-  target[size > 0 ? size : 0] = '\0';
-  ReadProfilerKeys(target, keys);
 }
 
 jemalloc_profiler::Settings ProfilerSettings(const ProfilerKeys& keys) {

@@ -21,8 +21,6 @@ struct ProfilerKeys {
 // Of "key:value,key:value", in the order in which jemalloc reads its sources: a later one stands over the
 // earlier. nullptr: there are none.
 void ReadProfilerKeys(const char* settings, ProfilerKeys* keys);
-// Of the link /etc/malloc.conf.
-void ReadMachineProfilerKeys(ProfilerKeys* keys);
 
 // Once jemalloc has read its settings. Says which have no counterpart, if the profiler is on.
 jemalloc_profiler::Settings ProfilerSettings(const ProfilerKeys& keys);

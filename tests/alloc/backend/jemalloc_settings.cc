@@ -50,6 +50,21 @@ void GrowBesideBlockedData() {
   }
 }
 
+// How many arenas, and whether they belong to processors.
+void TellArenas() {
+  const char* of_processor = nullptr;
+  unsigned arenas = 0;
+  size_t size = sizeof(of_processor);
+  CHECK(mallctl("opt.percpu_arena", &of_processor, &size, nullptr, 0) == 0);
+  size = sizeof(arenas);
+  CHECK(mallctl("opt.narenas", &arenas, &size, nullptr, 0) == 0);
+  unsigned made = 0, before = 0;
+  CHECK(mallctl("arenas.create", &made, &size, nullptr, 0) == 0);
+  CHECK(mallctl("thread.arena", &before, &size, &made, size) == 0);
+  const int back = mallctl("thread.arena", nullptr, nullptr, &before, size);
+  printf("%s %u%s\n", of_processor, arenas, back == EPERM ? ", no way back" : back != 0 ? "?" : "");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -63,6 +78,8 @@ int main(int argc, char** argv) {
     ReallocToNothing();
   } else if (strcmp(argv[1], "blocked_data") == 0) {
     GrowBesideBlockedData();
+  } else if (strcmp(argv[1], "arenas") == 0) {
+    TellArenas();
   } else if (strcmp(argv[1], "new") == 0) {
     g_block = ::operator new (size_t{PTRDIFF_MAX}, std::nothrow);
     CHECK(g_block == nullptr);

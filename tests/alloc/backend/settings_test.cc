@@ -46,6 +46,53 @@ TEST_P(SettingsTest, DataThatCannotGrowLeavesErrnoAlone) {
   EXPECT_TRUE(result.ok()) << result.Describe();
 }
 
+class ArenasTest : public SettingsTest {
+ protected:
+  void SetUp() override {
+    online_ = sysconf(_SC_NPROCESSORS_ONLN);
+    cpu_set_t ours;
+    ASSERT_EQ(sched_getaffinity(0, sizeof(ours), &ours), 0);
+    if (CPU_COUNT(&ours) != online_ || sysconf(_SC_NPROCESSORS_CONF) != online_) {
+      GTEST_SKIP() << "the tests run on a part of the processors";
+    }
+  }
+  long online_ = 0;
+};
+INSTANTIATE_TEST_SUITE_P(Forms, ArenasTest,
+                         testing::Values("jemalloc_settings_heapprof", "jemalloc_settings_heapprof_static"));
+
+TEST_P(ArenasTest, BelongToProcessors) {
+  EXPECT_EQ(Run("arenas", "").out, "percpu " + std::to_string(online_) + "\nOK\n");
+}
+
+TEST_P(ArenasTest, ThatSomebodyCountsOrWantsOtherwiseAreAsHeSays) {
+  EXPECT_EQ(Run("arenas", "narenas:1").out, "disabled 1\nOK\n");
+  EXPECT_EQ(Run("arenas", "percpu_arena:percpu").out, "percpu " + std::to_string(online_) + ", no way back\nOK\n");
+  EXPECT_EQ(Run("arenas", "percpu_arena:disabled").out.substr(0, 9), "disabled ");
+}
+
+// jemalloc would say so on stderr, or end the process.
+TEST_P(ArenasTest, BelongToNoneInAProcessThatIsTiedToAPart) {
+  if (online_ < 2) GTEST_SKIP() << "one processor";
+  Command command;
+  command.argv = {Program(GetParam()), "arenas"};
+  command.env = {{"MALLOC_CONF", "abort:true,abort_conf:true"}};
+  command.before_exec = [] {
+    cpu_set_t ours;
+    sched_getaffinity(0, sizeof(ours), &ours);
+    for (size_t cpu = 0;; ++cpu) {
+      if (!CPU_ISSET(cpu, &ours)) continue;
+      CPU_CLR(cpu, &ours);
+      break;
+    }
+    sched_setaffinity(0, sizeof(ours), &ours);
+  };
+  Result result = RunProgram(command);
+  EXPECT_TRUE(result.ok()) << result.Describe();
+  EXPECT_EQ(result.out.substr(0, 9), "disabled ") << result.out;
+  EXPECT_EQ(result.err, "");
+}
+
 TEST_P(SettingsTest, AnInfallibleNewAborts) {
   EXPECT_TRUE(Run("new", "").ok());
   Result result = Run("new", "experimental_infallible_new:true");
