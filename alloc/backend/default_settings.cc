@@ -12,12 +12,13 @@ int hpje_shown_percpu_arena;  // declared extern "C" in backend.h
 namespace heapprof {
 namespace {
 
-// Threads then take memory from the arena of the processor they run on: as many arenas as threads can be at work at
-// once, and none that is emptied whenever its only thread ends.
+// Threads then take memory from the arena of the processor they run on: as many arenas as threads can be at
+// work at once, and none that is emptied whenever its only thread ends.
 constexpr char kArenaOfProcessor[] = "percpu_arena:percpu";
 
-// jemalloc asks the same and, where an answer is no, leaves the setting out with a message or, under abort:true,
-// ends the process: some processors are off, the process is tied to a part of them, or must not ask where it runs.
+// jemalloc asks the same and, where an answer is no, leaves the setting out with a message or, under
+// abort:true, ends the process: some processors are off, the process is tied to a part of them, or must not
+// ask where it runs.
 bool EachProcessorIsOurs() {
   const long online = sysconf(_SC_NPROCESSORS_ONLN);
   cpu_set_t ours;
@@ -49,9 +50,10 @@ const char* DefaultSettings(const char* program, const char* user, const char* m
   return g_settings;
 }
 
-// Where arenas belong to processors, jemalloc's control `thread.arena` refuses (EPERM) the arenas that threads share: a
-// program that binds its thread to an arena for a while could not bind it back. So nobody who did not ask for the
-// setting meets that: the control sees the value that the setting has while jemalloc starts, of the same name.
+// Where arenas belong to processors, jemalloc's control `thread.arena` refuses (EPERM) the arenas that
+// threads share: a program that binds its thread to an arena for a while could not bind it back. So nobody
+// who did not ask for the setting meets that: the control sees the value that the setting has while jemalloc
+// starts, of the same name.
 void ShowSettings() {
   constexpr int kPercpuWhileStarting = 0, kPercpu = 3;
   const bool ours = hpje_malloc_conf == g_settings && hpje_je_opt_percpu_arena == kPercpu;

@@ -3,10 +3,11 @@
 
 namespace heapprof {
 
-// jemalloc's settings where neither the machine, the user nor the program says otherwise, followed by those that the
-// program itself gives (its `malloc_conf`). `user` and `machine`: what MALLOC_CONF and /etc/malloc.conf say, which
-// jemalloc reads itself; each may be null. Decision 0052 says how the defaults were chosen.
-// Once, by the thread that starts the library; allocates nothing. The text lives as long as the process.
+// jemalloc's settings where neither the machine, the user nor the program says otherwise, followed by those
+// that the program itself gives (its `malloc_conf`). `user` and `machine`: what MALLOC_CONF and
+// /etc/malloc.conf say, which jemalloc reads itself; each may be null. Decision 0052 says how the defaults
+// were chosen. Once, by the thread that starts the library; allocates nothing. The text lives as long as the
+// process.
 const char* DefaultSettings(const char* program, const char* user, const char* machine);
 
 // Once jemalloc has read them: what its controls see of them.

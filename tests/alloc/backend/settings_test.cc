@@ -67,7 +67,8 @@ TEST_P(ArenasTest, BelongToProcessors) {
 
 TEST_P(ArenasTest, ThatSomebodyCountsOrWantsOtherwiseAreAsHeSays) {
   EXPECT_EQ(Run("arenas", "narenas:1").out, "disabled 1\nOK\n");
-  EXPECT_EQ(Run("arenas", "percpu_arena:percpu").out, "percpu " + std::to_string(online_) + ", no way back\nOK\n");
+  EXPECT_EQ(Run("arenas", "percpu_arena:percpu").out,
+            "percpu " + std::to_string(online_) + ", no way back\nOK\n");
   EXPECT_EQ(Run("arenas", "percpu_arena:disabled").out.substr(0, 9), "disabled ");
 }
 
