@@ -59,8 +59,10 @@ int MakeNamedSocket(Address* address) {
   const auto fd =
       static_cast<int>(RawSyscall(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (fd < 0) return fd;
-  const sa_family_t family = AF_UNIX;
-  long error = RawSyscall(SYS_bind, fd, Pointer(&family), sizeof(family));
+  memset(address, 0, sizeof(*address));
+  address->any.sa_family = AF_UNIX;
+  // Without a path the kernel gives a name.
+  long error = RawSyscall(SYS_bind, fd, Pointer(&address->any), sizeof(sa_family_t));
   address->size = sizeof(address->local);
   if (error == 0) error = RawSyscall(SYS_getsockname, fd, Pointer(&address->any), Pointer(&address->size));
   if (error == 0) return fd;

@@ -138,6 +138,23 @@ int GivesUpRoot() {
   return 0;
 }
 
+// Many changes, each of which ends the server's thread for its time, whether it is allowed or not.
+int ChangesOften() {
+  AllocateKnown();
+  Ready();
+  char byte;
+  CHECK(read(0, &byte, 1) == 1);
+  const gid_t group = getgid();
+  for (int i = 0; i < 300; ++i) {
+    const bool done = setgroups(1, &group) == 0;
+    CHECK(done || errno == EPERM);
+  }
+  puts("changed");
+  fflush(stdout);
+  WaitForEnd();
+  return 0;
+}
+
 // The same by a call that nobody sees, and whose thread is this one alone.
 int GivesUpRootPastLibc() {
   AllocateKnown();
@@ -224,6 +241,7 @@ int main(int argc, char** argv) {
   if (what == "forks") status = Forks();
   if (what == "root") status = GivesUpRoot();
   if (what == "past_libc") status = GivesUpRootPastLibc();
+  if (what == "changes") status = ChangesOften();
   if (what == "unshares") status = Unshares();
   if (what == "chroots") status = Chroots(argv[2]);
   if (what == "main_ends") MainEnds();

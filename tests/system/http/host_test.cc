@@ -72,6 +72,26 @@ TEST(HttpHost, GivesUpItsRightsInAllThreads) {
   ExpectEndsWell(&host);
 }
 
+TEST(HttpHost, KeepsItsPortWhileItsRightsChange) {
+  Served host({kHost, "changes"});
+  ExpectServed(host);
+  const size_t descriptors = host.Descriptors();
+  host.Send("x");
+  for (int i = 0; i < 60; ++i) {
+    const Connection connection(host.address());
+    ASSERT_TRUE(connection.connected()) << i;
+    connection.Send(MakeRequest("GET", "/debug/pprof/heap"));
+    // Whoever was being served when the thread ended is cut off.
+    const int status = ParseReply(connection.ReadAll()).status;
+    EXPECT_TRUE(status == 200 || status == 0) << status;
+  }
+  ASSERT_TRUE(host.process().WaitForOutput("changed\n"));
+  ExpectServed(host);
+  EXPECT_EQ(host.Threads(), 2u);
+  EXPECT_EQ(host.Descriptors(), descriptors);
+  ExpectEndsWell(&host);
+}
+
 TEST(HttpHost, IsNotServedWithRightsThatItGaveUpPastLibc) {
   if (geteuid() != 0) GTEST_SKIP() << "not root";
   Served host({kHost, "past_libc"});
@@ -140,6 +160,37 @@ TEST(HttpHost, ExecsAProgramThatIsServedInItsPlace) {
   Served host({kHost, "execs"}, "http=" + address);
   EXPECT_EQ(Get(address, "/debug/pprof/cmdline").body, kHost + std::string(1, '\0') + "work");
   ExpectEndsWell(&host);
+}
+
+// A server of its own kind under load, asked for everything meanwhile.
+TEST(HttpHost, RedisIsServedUnderLoad) {
+  if (!HaveProgram("redis-server") || !HaveProgram("redis-benchmark"))
+    GTEST_SKIP() << "redis is not installed";
+  const std::string port = std::to_string(FreePort());
+  Served redis({"redis-server", "--port", port, "--save", "", "--appendonly", "no"},
+               "http=0:sample_interval=64k", "Ready to accept connections");
+  ASSERT_NE(redis.address(), "");
+  Command load;
+  load.argv = {"redis-benchmark", "-p", port,     "-q", "-t", "set,lpush", "-n",
+               "1000000",         "-r", "100000", "-P", "16"};
+  load.timeout_seconds = 120;
+  Process benchmark(load);
+  const Connection cpu(redis.address());
+  ASSERT_TRUE(cpu.Send(MakeRequest("GET", "/debug/pprof/profile?seconds=1")));
+  int64_t objects = 0;
+  for (int round = 0; round < 10; ++round) {
+    const HeapProfile heap = ParseProfile(redis.Get("/debug/pprof/heap").body);
+    ASSERT_EQ(heap.error(), "");
+    EXPECT_GE(heap.Total().alloc_objects, objects) << "what was allocated only grows";
+    objects = heap.Total().alloc_objects;
+    EXPECT_EQ(TypedProfile(redis.Get("/debug/pprof/memory").body).error(), "");
+    EXPECT_EQ(redis.Get("/metrics").status, 200);
+    EXPECT_EQ(redis.Get("/debug/pprof/threads?debug=2").status, 200);
+  }
+  const CountProfile profile(ParseReply(cpu.ReadAll()).body);
+  EXPECT_EQ(profile.error(), "");
+  EXPECT_GT(profile.Total(), 0);
+  EXPECT_GT(objects, 0);
 }
 
 // The programs of tests/system/programs: what they check holds beside the server, too.
