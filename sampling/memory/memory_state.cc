@@ -39,15 +39,14 @@ bool IsSharedMemory(const Area& area) {
   return area.shared && StartsWith(area.name, "/dev/zero");
 }
 
-// Where the image ends whose headers are mapped at `start`, with the variables that begin as zeros. 0: none
-// is.
+// Where the image ends whose headers are mapped at `start`, with the variables that begin as zeros. 0: it is
+// none; UINTPTR_MAX: it cannot be read.
 uintptr_t EndOfImage(uintptr_t start) {
   ElfW(Ehdr) header;
   const auto* at = reinterpret_cast<const char*>(start);
-  if (RawReadOwnMemory(at, &header, sizeof(header)) != static_cast<ssize_t>(sizeof(header)) ||
-      memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_phentsize != sizeof(ElfW(Phdr))) {
-    return 0;
-  }
+  if (RawReadOwnMemory(at, &header, sizeof(header)) != static_cast<ssize_t>(sizeof(header)))
+    return UINTPTR_MAX;
+  if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_phentsize != sizeof(ElfW(Phdr))) return 0;
   uintptr_t first = UINTPTR_MAX, limit = 0;
   for (size_t i = 0; i < header.e_phnum; ++i) {
     ElfW(Phdr) segment;
@@ -165,8 +164,7 @@ void MemoryState::VisitAnonymous(const Area& area) {
   uintptr_t at = area.start;
   if (area.start != data_end_) data_end_ = 0;
   if (data_end_ == area.start && data_of_ != 0 && area.name[0] == '\0' && area.writable) {
-    const uintptr_t image_end = image_of_ == data_of_ ? EndOfImage(image_start_) : 0;
-    data_end_ = image_end != 0 ? std::min(image_end, area.end) : area.end;
+    data_end_ = image_of_ == data_of_ ? std::min(EndOfImage(image_start_), area.end) : 0;
   } else {
     data_end_ = 0;
   }
