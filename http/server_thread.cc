@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 
 #include <new>
@@ -28,6 +30,8 @@ constexpr size_t kStackBytes = 256 << 10, kPage = 4096, kSpareTls = 64 << 10;
 constexpr int kStderr = 2;
 // Above those that 0 to 2 are put in place of.
 constexpr int kFirstFree = 3;
+// Nobody's, and one of those for which the kernel needs no room in a queue.
+constexpr int kWakeSignal = SIGSTKFLT;
 
 long Pointer(const void* pointer) { return reinterpret_cast<long>(pointer); }
 
@@ -53,12 +57,13 @@ int LeaveDescriptors(int kept) {
   return 0;
 }
 
-// A datagram socket with a name of the kernel's choice, which only processes of this namespace of networks
-// reach.
+// A datagram socket with a name of the kernel's choice, where it is said who sends something.
 int MakeNamedSocket(Address* address) {
   const auto fd =
       static_cast<int>(RawSyscall(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (fd < 0) return fd;
+  const int on = 1;
+  RawSyscall(SYS_setsockopt, fd, SOL_SOCKET, SO_PASSCRED, Pointer(&on), sizeof(on));
   memset(address, 0, sizeof(*address));
   address->any.sa_family = AF_UNIX;
   // Without a path the kernel gives a name.
@@ -70,14 +75,16 @@ int MakeNamedSocket(Address* address) {
   return static_cast<int>(error);
 }
 
-// Room for a control message of the kind that both directions have.
+// What comes along with a datagram: who sent it, as the kernel knows, and a descriptor.
+constexpr size_t kRightsAt = CMSG_SPACE(sizeof(ucred));
 union ControlSpace {
   cmsghdr header;
-  char bytes[CMSG_SPACE(sizeof(ucred))];
+  char bytes[kRightsAt + CMSG_SPACE(sizeof(int))];
 };
-static_assert(sizeof(ucred) >= sizeof(int));
 
-void SendDescriptor(int socket, int descriptor, const Address& to) {
+void SendDescriptor(int descriptor, const Address& to) {
+  const auto socket = static_cast<int>(RawSyscall(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (socket < 0) return;
   char byte = 0;
   iovec piece = {&byte, 1};
   ControlSpace space = {};
@@ -93,25 +100,31 @@ void SendDescriptor(int socket, int descriptor, const Address& to) {
   space.header.cmsg_len = CMSG_LEN(sizeof(int));
   memcpy(CMSG_DATA(&space.header), &descriptor, sizeof(int));
   RawSyscall(SYS_sendmsg, socket, Pointer(&message), MSG_NOSIGNAL | MSG_DONTWAIT);
+  RawClose(socket);
 }
 
-// A byte with what came along; `from` may be nullptr. The kernel says who has sent it.
-long ReceiveMessage(int socket, Address* from, ControlSpace* space) {
-  char byte;
-  iovec piece = {&byte, 1};
-  msghdr message = {};
-  if (from != nullptr) {
-    message.msg_name = &from->any;
-    message.msg_namelen = sizeof(from->local);
+// The descriptor that this process sent to `socket`; -1: none. What others sent there is passed over.
+int ReceiveDescriptor(int socket) {
+  for (;;) {
+    char byte;
+    iovec piece = {&byte, 1};
+    ControlSpace space = {};
+    msghdr message = {};
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    message.msg_control = &space;
+    message.msg_controllen = sizeof(space);
+    if (RawSyscall(SYS_recvmsg, socket, Pointer(&message), MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0) return -1;
+    cmsghdr rights;
+    memcpy(&rights, space.bytes + kRightsAt, sizeof(rights));
+    if (message.msg_controllen <= kRightsAt || rights.cmsg_type != SCM_RIGHTS) continue;
+    int descriptor = -1;
+    memcpy(&descriptor, space.bytes + kRightsAt + CMSG_LEN(0), sizeof(descriptor));
+    ucred sender = {};
+    memcpy(&sender, CMSG_DATA(&space.header), sizeof(sender));
+    if (space.header.cmsg_type == SCM_CREDENTIALS && sender.pid == RawGetPid()) return descriptor;
+    RawClose(descriptor);
   }
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = space;
-  message.msg_controllen = sizeof(*space);
-  const long got = RawSyscall(SYS_recvmsg, socket, Pointer(&message), MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (from != nullptr) from->size = message.msg_namelen;
-  if (got < 0) return got;
-  return message.msg_controllen >= sizeof(cmsghdr) ? 0 : -ENOMSG;
 }
 
 }  // namespace
@@ -154,8 +167,9 @@ int ServerThread::Start(const Address& address, int listener) {
 
 int ServerThread::End() {
   constexpr int64_t kAgain = 2'000'000, kPatience = 5'000'000'000;
-  Address own;
-  const int socket = MakeNamedSocket(&own);
+  const int socket = MakeNamedSocket(&reply_);
+  if (socket < 0) reply_.size = 0;
+  // release: where the answer is to go.
   ending_.store(true, std::memory_order_release);
   const int64_t until = RawMonotonicNanos() + kPatience;
   while (const int alive = g_own_thread.load(std::memory_order_acquire)) {
@@ -163,23 +177,15 @@ int ServerThread::End() {
       if (socket >= 0) RawClose(socket);
       return kStuck;
     }
-    const char byte = 0;
-    if (socket >= 0) {
-      RawSyscall(SYS_sendto, socket, Pointer(&byte), 1, MSG_DONTWAIT | MSG_NOSIGNAL,
-                 Pointer(&control_address_.any), control_address_.size);
-    }
+    RawSyscall(SYS_tgkill, RawGetPid(), alive, kWakeSignal);
     FutexWaitForEnd(&g_own_thread, alive, kAgain);
   }
   RawUnmap(memory_, bytes_);
   memory_ = nullptr;
   if (socket < 0) return kLost;
-  ControlSpace space = {};
-  int listener = kLost;
-  if (ReceiveMessage(socket, nullptr, &space) == 0 && space.header.cmsg_type == SCM_RIGHTS) {
-    memcpy(&listener, CMSG_DATA(&space.header), sizeof(int));
-  }
+  const int listener = ReceiveDescriptor(socket);
   RawClose(socket);
-  return listener;
+  return listener < 0 ? kLost : listener;
 }
 
 void ServerThread::Forget() {
@@ -217,17 +223,17 @@ int ServerThread::Prepare() {
     RawClose(given_);
     listener_ = static_cast<int>(moved);
   }
-  const int control = MakeNamedSocket(&control_address_);
-  if (control < 0) return control;
-  const int on = 1;
-  RawSyscall(SYS_setsockopt, control, SOL_SOCKET, SO_PASSCRED, Pointer(&on), sizeof(on));
+  const uint64_t wake = uint64_t{1} << (kWakeSignal - 1);
+  const long control =
+      RawSyscall(SYS_signalfd4, -1, Pointer(&wake), sizeof(wake), SFD_CLOEXEC | SFD_NONBLOCK);
+  if (control < 0) return static_cast<int>(control);
   control_ = static_cast<int>(RawSyscall(SYS_fcntl, control, F_DUPFD_CLOEXEC, kFirstFree));
   if (control_ < 0) return control_;
   // No socket of a client's gets the number of stderr: what is written there now goes nowhere.
   for (int fd = 0; fd < kFirstFree; ++fd) {
     if (fd != control) RawSyscall(SYS_dup3, control, fd, O_CLOEXEC);
   }
-  if (control >= kFirstFree) RawClose(control);
+  if (control >= kFirstFree) RawClose(static_cast<int>(control));
   status_ = RawOpen("/proc/self/status", O_RDONLY | O_CLOEXEC, 0);
   rights_ = HashOfRights(status_);
   if (listener_ >= 0) return 0;
@@ -235,23 +241,16 @@ int ServerThread::Prepare() {
   return listener_ < 0 ? listener_ : 0;
 }
 
-// A thread of the program wants the end. Whoever else sends something here is passed over.
+// Whether no thread of the program wants the end.
 bool ServerThread::LooksAtControl() {
   if (outlived_) return false;
-  for (;;) {
-    Address from;
-    ControlSpace space = {};
-    const long error = ReceiveMessage(control_, &from, &space);
-    if (error == -ENOMSG) continue;
-    if (error != 0) break;
-    ucred sender = {};
-    memcpy(&sender, CMSG_DATA(&space.header), sizeof(sender));
-    const bool ours = space.header.cmsg_type == SCM_CREDENTIALS && sender.pid == RawGetPid();
-    if (!ours || !ending_.load(std::memory_order_acquire)) continue;
-    SendDescriptor(control_, listener_, from);
-    return false;
-  }
-  return !ending_.load(std::memory_order_acquire);
+  // Whoever else sends the signal only has the thread look.
+  signalfd_siginfo sent;
+  RawSyscall(SYS_read, control_, Pointer(&sent), sizeof(sent));
+  // acquire: where it is to be answered.
+  if (!ending_.load(std::memory_order_acquire)) return true;
+  if (reply_.size != 0) SendDescriptor(listener_, reply_);
+  return false;
 }
 
 // While an answer is made, what is said goes to the program's stderr, whatever that is now. In between it is

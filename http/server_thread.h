@@ -4,7 +4,11 @@
 //   program's thread                              own thread
 //   Start: maps a stack, clones             ->    takes a table of descriptors of its own, listens
 //   waits for the outcome                   <-    kServing, or an error
-//   End: a datagram to its control socket   ->    hands the listening socket back, ends
+//   End: a signal that it keeps blocked     ->    sees it by a signalfd, hands the listening socket back,
+//   ends
+//
+// The signal needs no descriptor, of which the program may have none left, and no network that both threads
+// are in.
 //
 // Thread-safety: Start and End by one at a time. Signal-safety: yes, with all signals blocked. Allocates:
 // mmap only.
@@ -55,14 +59,14 @@ class ServerThread {
   int error_ = 0;
   char* memory_ = nullptr;  // its stack, its thread-local storage, and the loop
   size_t bytes_ = 0;
-  int given_ = -1;  // the listening socket, as the program's table has it
+  int given_ = -1;      // the listening socket, as the program's table has it
+  Address reply_ = {};  // where End waits for it; no size: nowhere
   Address address_ = {};
   FileId file_ = {0, 0};
   ServerLoop* loop_ = nullptr;
 
   // The thread's own descriptors.
   int listener_ = -1, control_ = -1, status_ = -1;
-  Address control_address_ = {};
   uint64_t rights_ = 0;    // that the program had when the thread began
   bool outlived_ = false;  // it has others, by a call past libc
 };

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -155,6 +156,38 @@ int ChangesOften() {
   return 0;
 }
 
+// The same with no descriptor left, by which the server's thread could be told.
+int GivesUpRootWithFullTable() {
+  constexpr uid_t kNobody = 65534;
+  AllocateKnown();
+  const rlimit limit = {64, 64};
+  CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  while (open("/dev/null", O_RDWR | O_CLOEXEC) >= 0) {
+  }
+  CHECK(setresuid(kNobody, kNobody, kNobody) == 0);
+  Ready();
+  WaitForEnd();
+  return 0;
+}
+
+void* LeavesNetwork(void*) {
+  CHECK(unshare(CLONE_NEWNET) == 0);
+  return nullptr;
+}
+
+// The server's thread is then in a network where the first thread of the program is not.
+int GivesUpRootFromAnotherNetwork() {
+  constexpr uid_t kNobody = 65534;
+  AllocateKnown();
+  pthread_t thread;
+  CHECK(pthread_create(&thread, nullptr, LeavesNetwork, nullptr) == 0);
+  CHECK(pthread_join(thread, nullptr) == 0);
+  CHECK(setresuid(kNobody, kNobody, kNobody) == 0);
+  Ready();
+  WaitForEnd();
+  return 0;
+}
+
 // The same by a call that nobody sees, and whose thread is this one alone.
 int GivesUpRootPastLibc() {
   AllocateKnown();
@@ -240,6 +273,8 @@ int main(int argc, char** argv) {
   if (what == "closes") status = ClosesAll();
   if (what == "forks") status = Forks();
   if (what == "root") status = GivesUpRoot();
+  if (what == "full") status = GivesUpRootWithFullTable();
+  if (what == "network") status = GivesUpRootFromAnotherNetwork();
   if (what == "past_libc") status = GivesUpRootPastLibc();
   if (what == "changes") status = ChangesOften();
   if (what == "unshares") status = Unshares();

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
+
 #include "tests/support/profile.h"
 #include "tests/system/http/served.h"
 #include "tests/system/programs/hazard.h"
@@ -71,6 +73,28 @@ TEST(HttpHost, GivesUpItsRightsInAllThreads) {
   EXPECT_EQ(host.Threads(), 2u);
   ExpectEndsWell(&host);
 }
+
+// Whatever keeps the program's thread from the server's: neither waits, and none has rights that were given
+// up.
+class HttpHostAtARemove : public testing::TestWithParam<const char*> {};
+
+TEST_P(HttpHostAtARemove, GivesUpItsRightsInAllThreads) {
+  if (geteuid() != 0) GTEST_SKIP() << "not root";
+  const auto begin = std::chrono::steady_clock::now();
+  Served host({kHost, GetParam()});
+  if (host.process().so_far().err.find("CHECK") != std::string::npos) GTEST_SKIP() << "no namespaces here";
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(4))
+      << "5 s is for a thread that hangs";
+  const std::string tasks = "/proc/" + std::to_string(host.pid()) + "/task/";
+  for (const std::string& tid : ListDir(tasks)) {
+    const std::string status = ReadFile(tasks + tid + "/status");
+    EXPECT_NE(status.find("\nUid:\t65534\t65534\t65534\t65534\n"), std::string::npos) << status;
+  }
+  ExpectServed(host);
+  ExpectEndsWell(&host);
+}
+
+INSTANTIATE_TEST_SUITE_P(Hosts, HttpHostAtARemove, testing::Values("full", "network"));
 
 TEST(HttpHost, KeepsItsPortWhileItsRightsChange) {
   Served host({kHost, "changes"});
