@@ -79,7 +79,11 @@ void RemoveFile(const Address& address, const FileId& file) {
 }
 
 int Accept(int listener) {
-  return static_cast<int>(RawSyscall(SYS_accept4, listener, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  const auto socket = static_cast<int>(RawSyscall(SYS_accept4, listener, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  // What a client does not read waits in our memory, and not for megabytes in the kernel's.
+  const int kept = 128 << 10;
+  if (socket >= 0) RawSyscall(SYS_setsockopt, socket, SOL_SOCKET, SO_SNDBUF, Pointer(&kept), sizeof(kept));
+  return socket;
 }
 
 ssize_t Receive(int socket, void* to, size_t size) {

@@ -18,8 +18,12 @@ constexpr int64_t kSecond = 1'000'000'000;
 // For a whole head, for a whole request, for a whole answer, and for the rest of a request that was refused.
 constexpr int64_t kHeadTime = 5 * kSecond, kRequestTime = 30 * kSecond, kSendTime = 60 * kSecond,
                   kLingerTime = kSecond;
-// Who has taken longer than this for his head gives way to others.
+// Who has taken longer than this for his request gives way to others, when there is no place left.
 constexpr int64_t kPatience = kSecond / 4;
+// Likewise for taking his answer.
+constexpr int64_t kSendPatience = kSecond;
+// Profiles of a time to come hold their places for as long as they are asked for.
+constexpr size_t kMaxAnswering = 16;
 constexpr int64_t kNoDescriptors = kSecond / 10;
 
 long Pointer(const void* pointer) { return reinterpret_cast<long>(pointer); }
@@ -78,22 +82,46 @@ void ServerLoop::Wait(int64_t now) {
   if (ready > 0 && entries[1].revents != 0) AcceptAll(now);
 }
 
-// The place of a client, which may be another's who lets others wait; nullptr: there is none.
-ServerLoop::Client* ServerLoop::PlaceFor(int64_t now) {
-  Client* slowest = nullptr;
+// nullptr: there is none.
+ServerLoop::Client* ServerLoop::FreePlace() {
   for (Client& client : clients_) {
     if (client.state == State::kFree) return &client;
-    const bool is_reading = client.state == State::kHead || client.state == State::kBody;
-    if (is_reading && (slowest == nullptr || client.since < slowest->since)) slowest = &client;
   }
-  if (slowest == nullptr || now - slowest->since < kPatience) return nullptr;
-  Close(slowest);
+  return nullptr;
+}
+
+// The place of somebody who lets others wait; nullptr: there is none.
+ServerLoop::Client* ServerLoop::PlaceOfSlowest(int64_t now) {
+  Client *reading = nullptr, *sending = nullptr;
+  for (Client& client : clients_) {
+    const bool is_reading = client.state == State::kHead || client.state == State::kBody;
+    const bool is_sending = client.state == State::kSending || client.state == State::kLingering;
+    if (is_reading && (reading == nullptr || client.since < reading->since)) reading = &client;
+    if (is_sending && (sending == nullptr || client.deadline < sending->deadline)) sending = &client;
+  }
+  Client* slowest = nullptr;
+  if (reading != nullptr && now - reading->since >= kPatience) {
+    slowest = reading;
+  } else if (sending != nullptr && sending->deadline - now <= kSendTime - kSendPatience) {
+    slowest = sending;
+  }
+  if (slowest != nullptr) Close(slowest);
   return slowest;
+}
+
+size_t ServerLoop::CountAnswering() const {
+  size_t count = 0;
+  for (const Client& client : clients_) count += client.state == State::kAnswering ? 1 : 0;
+  return count;
 }
 
 void ServerLoop::AcceptAll(int64_t now) {
   for (size_t i = 0; i < kClients; ++i) {
-    Client* client = PlaceFor(now);
+    Client* client = FreePlace();
+    if (client == nullptr) {
+      if (i > 0) return;  // whether another waits shows at the next look
+      client = PlaceOfSlowest(now);
+    }
     if (client == nullptr) {
       // Those who wait are let in when a place is free, or somebody has had his time.
       accept_again_ = now + kNoDescriptors;
@@ -187,6 +215,11 @@ void ServerLoop::Answer(Client* client, int64_t now) {
   thread_.end_answer(thread_.argument);
   client->body.Clear();
   if (wait == 0) return StartSending(client, now);
+  if (CountAnswering() >= kMaxAnswering) {
+    client->exchange->Abandon();
+    client->exchange->mutable_answer()->Fail(kUnavailable, "too many profiles of a time are under way");
+    return StartSending(client, now);
+  }
   client->state = State::kAnswering;
   client->deadline = RawMonotonicNanos() + wait;
 }

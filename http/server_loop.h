@@ -4,8 +4,9 @@
 //   kHead -> (kBody) -> kAnswering: the profile of a time to come -> kSending -> (kLingering) -> kFree
 //
 // Requests are answered one after the other; what takes a while (a CPU profile of 30 s) is waited for beside
-// them. Each state has its deadline. When there are more clients than places, who has been the longest in
-// sending his request gives way, so that the slow keep nobody out.
+// them, 16 of these at most. Each state has its deadline. When there are more clients than places, who has
+// been the longest in sending his request, or in taking his answer, gives way, so that the slow keep nobody
+// out.
 //
 // Thread-safety: an object belongs to the serving thread. Signal-safety: no. Allocates: mmap only. Zeroed
 // memory is a loop without clients.
@@ -64,7 +65,9 @@ class ServerLoop {
 
   void Wait(int64_t now);
   void AcceptAll(int64_t now);
-  Client* PlaceFor(int64_t now);
+  size_t CountAnswering() const;
+  Client* FreePlace();
+  Client* PlaceOfSlowest(int64_t now);
   void Serve(Client* client, short events, int64_t now);
   void ReadHead(Client* client, int64_t now);
   void ReadBody(Client* client, int64_t now);

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include <new>
 
@@ -127,6 +128,15 @@ int ReceiveDescriptor(int socket) {
   }
 }
 
+// The kernel clears a thread's id before it takes the thread out of the process and closes its descriptors. A
+// debugger may keep what is left of it.
+void WaitUntilGone(int tid, int64_t until) {
+  constexpr timespec kAMoment = {0, 20'000};
+  while (tid != 0 && RawSyscall(SYS_tgkill, RawGetPid(), tid, 0) == 0 && RawMonotonicNanos() < until) {
+    RawSyscall(SYS_nanosleep, Pointer(&kAMoment), 0);
+  }
+}
+
 }  // namespace
 
 int ServerThread::Start(const Address& address, int listener) {
@@ -172,6 +182,7 @@ int ServerThread::End() {
   // release: where the answer is to go.
   ending_.store(true, std::memory_order_release);
   const int64_t until = RawMonotonicNanos() + kPatience;
+  const int tid = g_own_thread.load(std::memory_order_acquire);
   while (const int alive = g_own_thread.load(std::memory_order_acquire)) {
     if (RawMonotonicNanos() > until) {
       if (socket >= 0) RawClose(socket);
@@ -180,6 +191,7 @@ int ServerThread::End() {
     RawSyscall(SYS_tgkill, RawGetPid(), alive, kWakeSignal);
     FutexWaitForEnd(&g_own_thread, alive, kAgain);
   }
+  WaitUntilGone(tid, until);
   RawUnmap(memory_, bytes_);
   memory_ = nullptr;
   if (socket < 0) return kLost;

@@ -9,6 +9,7 @@
 #include <random>
 #include <vector>
 
+#include "tests/support/profile.h"
 #include "tests/system/http/served.h"
 
 namespace heapprof::test {
@@ -43,6 +44,44 @@ TEST(HttpClients, WhoReadsSlowlyHoldsNoLock) {
   kill(host.pid(), SIGUSR2);
   while (FindProfiles(host.dir().path()).empty()) usleep(1000);
   EXPECT_EQ(ParseReply(slow.front()->ReadAll()).status, 200);
+}
+
+// More than sockets hold, to clients that read nothing.
+TEST(HttpClients, ThoseWhoReadNothingKeepNobodyOut) {
+  Served host({kHost, "steps"});
+  const HeapProfile profile = ParseProfile(host.Get("/debug/pprof/heap").body);
+  ASSERT_EQ(profile.error(), "");
+  std::string word;
+  for (const auto& location : profile.proto().location()) {
+    // Those of frames that stand for something have none.
+    if (location.address() != 0) word = "+" + std::to_string(location.address());
+  }
+  std::string addresses = "0";
+  while (addresses.size() < 400000) addresses += word;
+  const std::string request = MakeRequest("POST", "/debug/pprof/symbol", addresses);
+  std::vector<std::unique_ptr<Connection>> slow;
+  for (int i = 0; i < 64; ++i) {
+    slow.push_back(std::make_unique<Connection>(host.address()));
+    const int small = 1;
+    setsockopt(slow.back()->fd(), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    ASSERT_TRUE(slow.back()->Send(request));
+  }
+  EXPECT_EQ(host.Get("/debug/pprof/cmdline").status, 200);
+}
+
+TEST(HttpClients, ProfilesOfATimeDoNotTakeAllPlaces) {
+  Served host({kHost, "steps"});
+  std::vector<std::unique_ptr<Connection>> waiting;
+  for (int i = 0; i < 64; ++i) {
+    waiting.push_back(std::make_unique<Connection>(host.address()));
+    waiting.back()->Send(MakeRequest("GET", "/debug/pprof/heap?seconds=1000"));
+  }
+  EXPECT_EQ(host.Get("/debug/pprof/cmdline").status, 200);
+  const Reply refused = ParseReply(waiting.back()->ReadAll());
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.body, "too many profiles of a time are under way\n");
+  waiting.clear();
+  EXPECT_EQ(host.Get("/debug/pprof/heap?seconds=1").status, 200);
 }
 
 TEST(HttpClients, ARequestMayComeByteForByte) {

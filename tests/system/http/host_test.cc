@@ -103,7 +103,7 @@ TEST(HttpHost, KeepsItsPortWhileItsRightsChange) {
   host.Send("x");
   for (int i = 0; i < 60; ++i) {
     const Connection connection(host.address());
-    ASSERT_TRUE(connection.connected()) << i;
+    ASSERT_TRUE(connection.connected()) << i << host.process().so_far().err;
     connection.Send(MakeRequest("GET", "/debug/pprof/heap"));
     // Whoever was being served when the thread ended is cut off.
     const int status = ParseReply(connection.ReadAll()).status;
