@@ -3,11 +3,12 @@
 
 #include <ucontext.h>
 
+#include "sampling/unwind/bare_code.h"
 #include "sampling/unwind/cfi/cfi.h"
 #include "sampling/unwind/full_step_x86_64.h"
+#include "sampling/unwind/pc_writer.h"
 #include "sampling/unwind/return_address.h"
 #include "sampling/unwind/rule_cache.h"
-#include "sampling/unwind/shown_code.h"
 #include "sampling/unwind/stack_window.h"
 #include "sampling/unwind/step_x86_64.h"
 
@@ -24,6 +25,7 @@ namespace {
 using unwind::CacheEntry;
 using unwind::kWord;
 using unwind::LoadWord;
+using unwind::PcWriter;
 using unwind::Registers;
 using unwind::Rule;
 using unwind::StackWindow;
@@ -107,17 +109,33 @@ __attribute__((noinline)) Step StepWithAllRegisters(Registers* r, KnownFrame* kn
   return step;
 }
 
+bool MayBeCaller(uintptr_t pc) {
+  return pc >= unwind::kLowestCode && pc < unwind::kUserEnd && unwind::MayReturnTo(pc);
+}
+
+// Whether `r` is where the walk's ucontext was taken; `full` becomes all its registers.
+bool IsInterrupted(const Registers& r, const KnownFrame& known, StackWindow* window,
+                   unwind::FullRegisters* full) {
+  return known.context != 0 && known.after.known == 0 &&
+         full->SetFromContext(known.context, unwind::WordReader::Of(window)) &&
+         full->value[unwind::kRsp] == r.sp && full->value[unwind::kReturnAddress] + 1 == r.pc;
+}
+
+// From the frame of `full`, which has kept its caller's registers.
+void StepToCaller(uintptr_t caller, uintptr_t sp, unwind::FullRegisters* full, KnownFrame* known) {
+  full->Set(unwind::kReturnAddress, caller);
+  full->Set(unwind::kRsp, sp);
+  known->after = *full;
+  known->after_exact = false;
+}
+
 // libc ends its tables before the system call by which it makes a thread, as they would be wrong in the new
 // one. Whoever was interrupted behind that call, or before the few instructions that follow, has its caller's
 // address on top of the stack, if it is the maker; a new thread has no caller. False: it is not there.
 bool StepFromClone(Registers* r, KnownFrame* known, StackWindow* window, Step* step) {
   constexpr uintptr_t kCallAndTest = 9;
   unwind::FullRegisters full;
-  if (known->context == 0 || known->after.known != 0 ||
-      !full.SetFromContext(known->context, unwind::WordReader::Of(window)) ||
-      full.value[unwind::kRsp] != r->sp || full.value[unwind::kReturnAddress] + 1 != r->pc) {
-    return false;
-  }
+  if (!IsInterrupted(*r, *known, window, &full)) return false;
   uint8_t code[kCallAndTest];
   const void* begin = reinterpret_cast<const void*>(r->pc - 1 - kCallAndTest);
   if (RawReadOwnMemory(begin, code, sizeof(code)) != static_cast<ssize_t>(sizeof(code))) return false;
@@ -125,18 +143,25 @@ bool StepFromClone(Registers* r, KnownFrame* known, StackWindow* window, Step* s
   for (size_t i = 0; i + 1 < kCallAndTest; ++i) behind_call |= code[i] == 0x0f && code[i + 1] == 0x05;
   uintptr_t caller;
   if (!behind_call || !window->Read(r->sp, &caller)) return false;
-  if (caller == 0) {
-    *step = Step::kEnd;
-    return true;
-  }
-  if (caller < unwind::kLowestCode || caller >= unwind::kUserEnd || !unwind::MayReturnTo(caller))
-    return false;
-  full.Set(unwind::kReturnAddress, caller);
-  full.Set(unwind::kRsp, r->sp + kWord);
-  known->after = full;
-  known->after_exact = false;
+  *step = caller == 0 ? Step::kEnd : Step::kCalled;
+  if (caller == 0) return true;
+  if (!MayBeCaller(caller)) return false;
+  StepToCaller(caller, r->sp + kWord, &full, known);
   *r = {caller, r->sp + kWord, r->fp};
-  *step = Step::kCalled;
+  return true;
+}
+
+// From _init, _fini or a PLT without tables. False: it is none of these.
+bool StepFromBareCode(Registers* r, KnownFrame* known, StackWindow* window) {
+  if (!unwind::TablesFor(r->pc - 1).found()) return false;
+  unwind::FullRegisters full;
+  const bool interrupted = IsInterrupted(*r, *known, window, &full);
+  const int words = unwind::WordsBelowCaller(r->pc - (interrupted ? 1 : 0));
+  uintptr_t caller;
+  const uintptr_t at = r->sp + static_cast<uintptr_t>(words) * kWord;
+  if (words < 0 || !window->Read(at, &caller) || !MayBeCaller(caller)) return false;
+  if (interrupted) StepToCaller(caller, at + kWord, &full, known);
+  *r = {caller, at + kWord, r->fp};
   return true;
 }
 
@@ -147,6 +172,7 @@ __attribute__((noinline)) Step StepWithoutCfi(Registers* r, KnownFrame* known, S
     known->after.known = 0;
     return unwind::StepFromSignal(r, window);
   }
+  if (StepFromBareCode(r, known, window)) return Step::kCalled;
   if (unwind::BeginsFunction(r->pc)) return Step::kEnd;
   if (Step from_clone; StepFromClone(r, known, window, &from_clone)) return from_clone;
   Registers caller = *r;
@@ -165,17 +191,12 @@ __attribute__((noinline)) bool StepOverWildCall(Registers* r, KnownFrame* known,
     return true;
   }
   uintptr_t caller;
-  if (!window->Read(r->sp, &caller) || caller < unwind::kLowestCode || caller >= unwind::kUserEnd ||
-      !unwind::MayReturnTo(caller)) {
+  if (!window->Read(r->sp, &caller) || !MayBeCaller(caller)) {
     return r->pc >= unwind::kLowestCode;  // it was jumped to: the frame pointer may help
   }
   unwind::FullRegisters full;
-  if (known->context != 0 && full.SetFromContext(known->context, unwind::WordReader::Of(window))) {
-    full.Set(unwind::kReturnAddress, caller);
-    full.Set(unwind::kRsp, r->sp + kWord);
-    known->after = full;
-    known->after_exact = false;
-  }
+  if (known->context != 0 && full.SetFromContext(known->context, unwind::WordReader::Of(window)))
+    StepToCaller(caller, r->sp + kWord, &full, known);
   *r = {caller - 1, r->sp + kWord, r->fp};
   return true;
 }
@@ -208,61 +229,6 @@ __attribute__((noinline)) Step StepRarely(Rule rule, Registers* registers, Known
 Truncation::Kind WhyLost(Rule rule) {
   return rule.kind() == Rule::kNoCfi ? Truncation::kInBareCode : Truncation::kLost;
 }
-
-// The PCs that were written so far, and their hash: each frame multiplies it.
-struct Written {
-  uintptr_t* next;
-  uint64_t hash;
-};
-constexpr uint64_t kFactor = 0xd6e8feb86659fd93, kInverse = 0xcfee444d8b59a89b;
-static_assert(kFactor * kInverse == 1);
-
-// `written`, the last of which has a marked rule, as it is to be; `pc` lies in its code. The library's own
-// comes off again where it stands above others: the program's, that is, which were called from there. A tick
-// in the allocator begins in such code, and shows it: `own_innermost` of them from `begin` on.
-__attribute__((noinline)) Written Corrected(Written written, uintptr_t pc, const uintptr_t* begin,
-                                            uint32_t* own_innermost) {
-  const bool own = unwind::IsOwnCode(pc);
-  const uintptr_t distance = own ? 0 : unwind::AliasDistance(pc);
-  if (own && written.next == begin + *own_innermost + 1) {
-    ++*own_innermost;
-    return written;
-  }
-  if (!own && distance == 0) return written;
-  written.hash = written.hash * kInverse ^ *--written.next;
-  if (own) return written;
-  *written.next += distance;
-  written.hash = (written.hash ^ *written.next++) * kFactor;
-  return written;
-}
-
-// The PCs of a walk, and the hash of what was written. Order matters to it, and how many there may be; one
-// multiplication a frame keeps up with the walk.
-class PcWriter {
- public:
-  PcWriter(uintptr_t* pcs, uint32_t max) : next_(pcs), begin_(pcs), end_(pcs + max), hash_(max) {}
-  bool full() const { return next_ == end_; }
-  void Add(uintptr_t pc) {
-    *next_++ = pc;
-    hash_ = (hash_ ^ pc) * kFactor;
-  }
-  void TakeBack() { hash_ = hash_ * kInverse ^ *--next_; }
-  void Correct(uintptr_t pc, uint32_t* own_innermost) {
-    const Written now = Corrected({next_, hash_}, pc, begin_, own_innermost);
-    next_ = now.next;
-    hash_ = now.hash;
-  }
-  WalkResult Result(Truncation::Kind truncated, bool in_handler) const {
-    // The high bits, which the multiplications made good, come down.
-    return {static_cast<uint32_t>(next_ - begin_), truncated, in_handler, hash_ ^ (hash_ >> 32)};
-  }
-
- private:
-  uintptr_t* next_;
-  uintptr_t* begin_;
-  uintptr_t* end_;
-  uint64_t hash_;
-};
 
 // Where a rule is marked: the walk once more, with what that takes, so that the usual loop has its registers
 // for itself.
