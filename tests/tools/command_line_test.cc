@@ -155,6 +155,22 @@ TEST_F(CommandLine, SeveralFilesAddUp) {
   EXPECT_THAT(Run({"top", profile_, dir_ / "none.pb.gz"}), HasSubstr("none.pb.gz: No such file"));
 }
 
+TEST_F(CommandLine, AProcessIsNoFile) {
+  const std::string self = std::to_string(getpid());
+  const std::string line =
+      "heapprof: " + self + ": no such file, but a process that runs: \"heapprof dump " + self +
+      "\" has it write its profile; \"heapprof watch\" and \"heapprof threads\" look into it\n";
+  for (const Words& command :
+       std::vector<Words>{{"top"}, {"tree"}, {"growth"}, {"info"}, {"flame"}, {"folded"}}) {
+    EXPECT_EQ(Run(Join({command, {self}})), "2\n" + line) << command[0];
+  }
+  // Numbers of none: no process has them.
+  for (const char* none : {"4194305", "99999999999999999999", "-1", "12x"}) {
+    EXPECT_THAT(Run({"info", std::string("./") + none}), HasSubstr(": No such file or directory\n")) << none;
+  }
+  EXPECT_THAT(Run({"info", "4194305"}), HasSubstr("4194305: No such file or directory\n"));
+}
+
 TEST_F(CommandLine, EveryReportHasALimit) {
   for (const Words& command : std::vector<Words>{{"top"}, {"tree"}, {"folded"}, {"peek", "."}}) {
     SCOPED_TRACE(command[0]);

@@ -16,11 +16,22 @@ namespace {
 constexpr size_t kPiece = 64 << 10;
 constexpr int kGzipOnly = 15 + 16;  // zlib: the largest window, gzip framing only
 
+// `top 4711` asks for what that process has to be told to write first.
+bool NamesProcess(const std::string& path) {
+  if (path.empty() || path.find_first_not_of("0123456789") != std::string::npos) return false;
+  return access(("/proc/" + path + "/stat").c_str(), F_OK) == 0;
+}
+
 int OpenInput(const std::string& path) {
   const int fd =
       path == "-" ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) throw Failure(ErrorText(errno));
-  return fd;
+  const int error = errno;
+  if (fd >= 0) return fd;
+  if (error == ENOENT && NamesProcess(path)) {
+    throw Failure("no such file, but a process that runs: \"heapprof dump " + path +
+                  "\" has it write its profile; \"heapprof watch\" and \"heapprof threads\" look into it");
+  }
+  throw Failure(ErrorText(error));
 }
 
 }  // namespace
