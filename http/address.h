@@ -10,6 +10,8 @@
 
 #include <netinet/in.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -29,6 +31,13 @@ struct Address {
   bool IsLocal() const { return any.sa_family == AF_UNIX; }
   // A socket in the file system, which is left behind when its process ends.
   bool IsFile() const { return IsLocal() && local.sun_path[0] != '\0'; }
+  // Reached from this machine alone.
+  bool IsLoopback() const {
+    constexpr uint8_t kNetwork = 127;
+    constexpr in6_addr kLoopback = IN6ADDR_LOOPBACK_INIT;
+    if (any.sa_family == AF_INET) return *reinterpret_cast<const uint8_t*>(&four.sin_addr) == kNetwork;
+    return any.sa_family == AF_INET6 && memcmp(&six.sin6_addr, &kLoopback, sizeof(in6_addr)) == 0;
+  }
 };
 
 // False: it is none, or a path that is too long.

@@ -21,6 +21,13 @@ bool AreTokens(Piece piece) {
   return true;
 }
 
+bool AllAre(Piece piece, const char* characters) {
+  for (size_t i = 0; i < piece.size; ++i) {
+    if (piece.data[i] == '\0' || strchr(characters, piece.data[i]) == nullptr) return false;
+  }
+  return true;
+}
+
 // -1: it is none.
 int HexDigit(char c) {
   constexpr int kTen = 10;
@@ -98,21 +105,30 @@ int ParseLength(Piece value, size_t* length) {
   return number <= kMaxBody ? kComplete : kBodyTooLarge;
 }
 
-int ParseField(Piece line, bool* has_length, Request* request) {
+// What is there once.
+struct Seen {
+  bool length = false, host = false;
+};
+
+int ParseField(Piece line, Seen* seen, Request* request) {
   Piece name;
   if (!CutAt(':', &line, &name) || !AreTokens(name)) return kBadRequest;
   const Piece value = Trimmed(line);
   if (HasControls(value)) return kBadRequest;
   if (EqualsInAnyCase(name, "content-length")) {
     // Two lengths are how requests are smuggled.
-    if (*has_length) return kBadRequest;
-    *has_length = true;
+    if (seen->length) return kBadRequest;
+    seen->length = true;
     return ParseLength(value, &request->body_bytes);
   }
   // No client of profiles sends a body in chunks.
   if (EqualsInAnyCase(name, "transfer-encoding")) return kNotImplemented;
   if (EqualsInAnyCase(name, "content-type")) {
     request->is_form = BeginsInAnyCase(value, "application/x-www-form-urlencoded");
+  } else if (EqualsInAnyCase(name, "host")) {
+    if (seen->host) return kBadRequest;
+    seen->host = true;
+    request->host = value;
   } else if (EqualsInAnyCase(name, "expect")) {
     request->expects_continue = EqualsInAnyCase(value, "100-continue");
   } else if (EqualsInAnyCase(name, "origin")) {
@@ -147,6 +163,17 @@ bool FindValue(Piece parameters, const char* key, TextWriter* value) {
 
 }  // namespace
 
+bool IsHostOfThisMachine(Piece host) {
+  // A name has no colon and no bracket.
+  if (host.size == 0 || host.data[0] == '[') return true;
+  Piece name = host, port = host;
+  if (CutAt(':', &port, &name) && port.size != 0 && !AllAre(port, "0123456789")) return false;
+  constexpr char kName[] = "localhost", kEnd[] = ".localhost";
+  if (AllAre(name, "0123456789.") || EqualsInAnyCase(name, kName)) return true;
+  const size_t end = strlen(kEnd);
+  return name.size > end && EqualsInAnyCase({name.data + name.size - end, end}, kEnd);
+}
+
 bool ParseTarget(Piece target, Piece* path, Piece* query) {
   if (target.BeginsWith("http://")) {
     // As a proxy is asked.
@@ -174,11 +201,11 @@ int ParseHead(const char* data, size_t size, Request* request) {
     if (!CutLine(&rest, &line)) return unfinished;
   } while (line.size == 0);
   if (int status = ParseRequestLine(line, request)) return status;
-  bool has_length = false;
+  Seen seen;
   for (;;) {
     if (!CutLine(&rest, &line)) return unfinished;
     if (line.size == 0) break;
-    if (int status = ParseField(line, &has_length, request)) return status;
+    if (int status = ParseField(line, &seen, request)) return status;
   }
   request->head_bytes = static_cast<size_t>(rest.data - data);
   return kComplete;

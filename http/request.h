@@ -31,6 +31,7 @@ struct Request {
   Piece method;
   Piece path;   // as it was sent, escapes and all
   Piece query;  // behind the "?"
+  Piece host;   // the field; empty where there is none
   Piece body;
   bool is_form = false;     // the body is parameters
   bool has_origin = false;  // a page in a browser makes it
@@ -49,6 +50,10 @@ inline constexpr int kComplete = 0, kIncomplete = -1;
 // Reads the head at the start of `data`. kComplete; kIncomplete: more is needed; or 400, 413, 431, 501, 505.
 // The pieces of `request` lie in `data`; its body is left empty.
 int ParseHead(const char* data, size_t size, Request* request);
+// Whether a field Host names this machine whoever is asked for the name: no field, an address, or localhost.
+// Any other name its owner can point at this machine, and have a page of his ask here in the name of its
+// reader.
+bool IsHostOfThisMachine(Piece host);
 // Cuts a target ("/a/b?c=d", or with scheme and host) into path and query. False: it is none.
 bool ParseTarget(Piece target, Piece* path, Piece* query);
 

@@ -26,12 +26,19 @@ constexpr int64_t kSendPatience = kSecond;
 constexpr size_t kMaxAnswering = 16;
 constexpr int64_t kNoDescriptors = kSecond / 10;
 
+// Of all clients together: bodies that are longer than a form's, profiles of a time to come, and bytes of
+// answers.
+constexpr size_t kShort = 64 << 10, kMaxLongBodies = 4, kMaxWaiting = 16, kMaxHeld = 32 << 20;
+// More than this is not a request that was merely too long.
+constexpr size_t kMaxLingered = 16 << 20;
+
 long Pointer(const void* pointer) { return reinterpret_cast<long>(pointer); }
 
 }  // namespace
 
-void ServerLoop::Run(int listener, int control, const Thread& thread) {
+void ServerLoop::Run(int listener, int control, bool checks_host, const Thread& thread) {
   listener_ = listener;
+  checks_host_ = checks_host;
   control_ = control;
   thread_ = thread;
   for (;;) {
@@ -41,6 +48,29 @@ void ServerLoop::Run(int listener, int control, const Thread& thread) {
   for (Client& client : clients_) {
     if (client.state != State::kFree) Close(&client);
   }
+}
+
+size_t ServerLoop::LongBodies() const {
+  size_t count = 0;
+  for (const Client& client : clients_) {
+    count += client.state == State::kBody && client.request.body_bytes > kShort ? 1 : 0;
+  }
+  return count;
+}
+
+size_t ServerLoop::Held() const {
+  size_t bytes = 0;
+  for (const Client& client : clients_) {
+    if (client.state == State::kSending) bytes += client.exchange->answer().body().size();
+  }
+  return bytes;
+}
+
+// kComplete: the request, whose head is there, is to be answered.
+int ServerLoop::StatusOf(const Client& client) const {
+  if (checks_host_ && !IsHostOfThisMachine(client.request.host)) return kForbidden;
+  const bool is_long = client.request.body_bytes > kShort;
+  return is_long && LongBodies() >= kMaxLongBodies ? kUnavailable : kComplete;
 }
 
 // Waits for something, and serves it.
@@ -90,23 +120,38 @@ ServerLoop::Client* ServerLoop::FreePlace() {
   return nullptr;
 }
 
+// Of those who take an answer, and have had their time for it, the slowest; nullptr: nobody has.
+ServerLoop::Client* ServerLoop::SlowestSending(int64_t now) {
+  Client* slowest = nullptr;
+  for (Client& client : clients_) {
+    const bool is_sending = client.state == State::kSending || client.state == State::kLingering;
+    if (is_sending && (slowest == nullptr || client.deadline < slowest->deadline)) slowest = &client;
+  }
+  return slowest != nullptr && slowest->deadline - now <= kSendTime - kSendPatience ? slowest : nullptr;
+}
+
 // The place of somebody who lets others wait; nullptr: there is none.
 ServerLoop::Client* ServerLoop::PlaceOfSlowest(int64_t now) {
-  Client *reading = nullptr, *sending = nullptr;
+  Client* slowest = nullptr;
   for (Client& client : clients_) {
     const bool is_reading = client.state == State::kHead || client.state == State::kBody;
-    const bool is_sending = client.state == State::kSending || client.state == State::kLingering;
-    if (is_reading && (reading == nullptr || client.since < reading->since)) reading = &client;
-    if (is_sending && (sending == nullptr || client.deadline < sending->deadline)) sending = &client;
+    if (is_reading && (slowest == nullptr || client.since < slowest->since)) slowest = &client;
   }
-  Client* slowest = nullptr;
-  if (reading != nullptr && now - reading->since >= kPatience) {
-    slowest = reading;
-  } else if (sending != nullptr && sending->deadline - now <= kSendTime - kSendPatience) {
-    slowest = sending;
-  }
+  if (slowest == nullptr || now - slowest->since < kPatience) slowest = SlowestSending(now);
   if (slowest != nullptr) Close(slowest);
   return slowest;
+}
+
+// For an answer that is made: others may hold so much that it is none.
+void ServerLoop::MakeRoom(Client* client, int64_t now) {
+  if (client->exchange->answer().body().size() <= kShort) return;
+  while (Held() > kMaxHeld) {
+    Client* const slowest = SlowestSending(now);
+    if (slowest == nullptr) {
+      return client->exchange->mutable_answer()->FailPlainly(kUnavailable, "too many answers are not taken");
+    }
+    Close(slowest);
+  }
 }
 
 size_t ServerLoop::CountAnswering() const {
@@ -139,7 +184,7 @@ void ServerLoop::AcceptAll(int64_t now) {
     client->read_all = client->without_body = false;
     client->since = now;
     client->deadline = now + kHeadTime;
-    client->got = client->sent = 0;
+    client->got = client->sent = client->lingered = 0;
     client->request = {};
     client->exchange = nullptr;
     client->head = nullptr;
@@ -172,6 +217,7 @@ void ServerLoop::ReadHead(Client* client, int64_t now) {
   const int status = ParseHead(client->input, client->got, &client->request);
   if (status == kIncomplete) return;
   if (status != kComplete) return Refuse(client, status, now);
+  if (const int refused = StatusOf(*client)) return Refuse(client, refused, now);
   const Request& request = client->request;
   const size_t rest = client->got - request.head_bytes;
   const size_t of_body = rest < request.body_bytes ? rest : request.body_bytes;
@@ -233,16 +279,17 @@ void ServerLoop::FinishAnswer(Client* client, int64_t now) {
 
 void ServerLoop::StartSending(Client* client, int64_t now) {
   constexpr int64_t kNanosPerSecond = kSecond;
+  MakeRoom(client, now);
   client->state = State::kSending;
   client->deadline = RawMonotonicNanos() + kSendTime;
   client->sent = 0;
-  client->head = new (client->head_space) Text<1024>;
+  client->head = new (client->head_space) Head;
   client->exchange->answer().WriteHead(RawRealtimeNanos() / kNanosPerSecond, client->head);
   SendMore(client, now);
 }
 
 void ServerLoop::SendMore(Client* client, int64_t now) {
-  const Text<1024>& head = *client->head;
+  const Head& head = *client->head;
   const MemorySink& body = client->exchange->answer().body();
   const size_t size = head.size() + (client->without_body ? 0 : body.size());
   while (client->sent < size) {
@@ -267,7 +314,9 @@ void ServerLoop::SendMore(Client* client, int64_t now) {
 void ServerLoop::Linger(Client* client) {
   char piece[4096];
   const ssize_t got = Receive(client->socket, piece, sizeof(piece));
-  if (got == 0 || (got < 0 && got != -EAGAIN && got != -EINTR)) Close(client);
+  if (got == 0 || (got < 0 && got != -EAGAIN && got != -EINTR)) return Close(client);
+  if (got > 0) client->lingered += static_cast<size_t>(got);
+  if (client->lingered > kMaxLingered) Close(client);
 }
 
 void ServerLoop::Close(Client* client) {

@@ -10,6 +10,9 @@
 //
 // Thread-safety: an object belongs to the serving thread. Signal-safety: no. Allocates: mmap only. Zeroed
 // memory is a loop without clients.
+//
+// What all clients can have the process keep is bounded, too: bodies that are long, and answers that are not
+// taken. Who is one too many gets 503.
 #ifndef HEAPPROF_HTTP_SERVER_LOOP_H_
 #define HEAPPROF_HTTP_SERVER_LOOP_H_
 
@@ -38,10 +41,13 @@ class ServerLoop {
   };
 
   // Until thread.goes_on says no. Descriptors of clients are closed then; the others stay open.
-  void Run(int listener, int control, const Thread& thread);
+  // `checks_host`: it is for clients of this machine, so that a page of another's is refused
+  // (IsHostOfThisMachine).
+  void Run(int listener, int control, bool checks_host, const Thread& thread);
 
  private:
   static constexpr size_t kClients = 64;
+  using Head = Text<3072>;  // has a Location
 
   enum class State : uint8_t { kFree, kHead, kBody, kAnswering, kSending, kLingering };
 
@@ -57,17 +63,23 @@ class ServerLoop {
     MemorySink body;
     Exchange* exchange = nullptr;
     size_t sent = 0;
-    Text<1024>* head = nullptr;
+    size_t lingered = 0;  // bytes that were passed over
+    Head* head = nullptr;
     alignas(Exchange) char exchange_space[sizeof(Exchange)];
-    alignas(Text<1024>) char head_space[sizeof(Text<1024>)];
+    alignas(Head) char head_space[sizeof(Head)];
     char input[kMaxHead];
   };
 
+  size_t LongBodies() const;
+  size_t Held() const;
+  int StatusOf(const Client& client) const;
   void Wait(int64_t now);
   void AcceptAll(int64_t now);
   size_t CountAnswering() const;
   Client* FreePlace();
+  Client* SlowestSending(int64_t now);
   Client* PlaceOfSlowest(int64_t now);
+  void MakeRoom(Client* client, int64_t now);
   void Serve(Client* client, short events, int64_t now);
   void ReadHead(Client* client, int64_t now);
   void ReadBody(Client* client, int64_t now);
@@ -81,6 +93,7 @@ class ServerLoop {
   void Close(Client* client);
 
   int listener_ = -1, control_ = -1;
+  bool checks_host_ = false;
   Thread thread_ = {};
   int64_t accept_again_ = 0;  // not before, as there were no descriptors
   Client clients_[kClients];

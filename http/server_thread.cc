@@ -218,7 +218,7 @@ void ServerThread::Run(void* self) {
   thread->phase_.store(serves ? kServing : kFailed, std::memory_order_release);
   FutexWakeAll(&thread->phase_);
   if (serves) {
-    thread->loop_->Run(thread->listener_, thread->control_,
+    thread->loop_->Run(thread->listener_, thread->control_, thread->address_.IsLoopback(),
                        {thread, [](void* self) { return static_cast<ServerThread*>(self)->LooksAtControl(); },
                         [](void* self) { return static_cast<ServerThread*>(self)->BeginAnswer(); },
                         [](void* self) { static_cast<ServerThread*>(self)->EndAnswer(); }});

@@ -88,7 +88,8 @@ Reply ParseReply(const std::string& bytes, bool is_head) {
 
 std::string MakeRequest(const std::string& method, const std::string& target, const std::string& body,
                         const std::string& fields) {
-  std::string request = method + " " + target + " HTTP/1.1\r\nHost: test\r\nConnection: close\r\n" + fields;
+  std::string request =
+      method + " " + target + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + fields;
   if (!body.empty()) request += "Content-Length: " + std::to_string(body.size()) + "\r\n";
   return request + "\r\n" + body;
 }

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <random>
 #include <vector>
@@ -131,6 +132,82 @@ TEST(HttpClients, WhoGoesAwayEndsHisProfile) {
   // 500 as long as the first runs.
   while (host.Get("/debug/pprof/profile?seconds=1").status != 200) {
   }
+}
+
+TEST(HttpClients, WhatOthersSendAndDoNotTakeIsBounded) {
+  Served host({kHost, "steps"});
+  const long resident = host.StatusValue("VmRSS");
+  const std::string body(4 << 20, '+');
+  std::vector<std::unique_ptr<Connection>> many;
+  for (int i = 0; i < 40; ++i) {
+    many.push_back(std::make_unique<Connection>(host.address()));
+    const std::string request = MakeRequest("POST", "/debug/pprof/symbol", body);
+    // Who is refused does not take it all.
+    for (size_t at = 0; at + 1 < request.size();) {
+      const size_t piece = std::min<size_t>(request.size() - 1 - at, 1 << 20);
+      if (!many.back()->Send(request.substr(at, piece))) break;
+      at += piece;
+    }
+  }
+  EXPECT_EQ(ParseReply(many.back()->ReadAll(5)).status, 503);
+  EXPECT_LT(host.StatusValue("VmHWM"), resident + (64 << 10)) << "KiB";
+  EXPECT_EQ(host.Get("/debug/pprof/heap").status, 200);
+}
+
+TEST(HttpClients, AnswersThatNobodyTakesAreBounded) {
+  Served host({kHost, "steps"});
+  const std::string text = host.Get("/debug/pprof/heap?debug=1").body;
+  const size_t at = text.find("0x", text.find("@ heap/") + 1);
+  const std::string address = text.substr(at, text.find_first_not_of("0123456789abcdefx", at) - at) + "+";
+  std::string body;
+  while (body.size() + address.size() < 4 << 20) body += address;
+  const long resident = host.StatusValue("VmRSS");
+  std::vector<std::unique_ptr<Connection>> many;
+  for (int i = 0; i < 8; ++i) {
+    many.push_back(std::make_unique<Connection>(host.address()));
+    const int small = 1;
+    setsockopt(many.back()->fd(), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    many.back()->Send(MakeRequest("POST", "/debug/pprof/symbol", body));
+  }
+  EXPECT_EQ(ParseReply(many.back()->ReadAll(5)).status, 503);
+  EXPECT_LT(host.StatusValue("VmRSS"), resident + (80 << 10)) << "KiB";
+  EXPECT_EQ(host.Get("/debug/pprof/heap").status, 200) << "as it is short";
+}
+
+TEST(HttpClients, WhoIsRefusedMayNotGoOnForEver) {
+  Served host({kHost, "steps"});
+  const Connection flood(host.address());
+  ASSERT_TRUE(flood.Send("BREW\r\n"));
+  const std::string piece(1 << 20, 'x');
+  int sent = 0;
+  while (sent < 200 && flood.Send(piece)) ++sent;
+  EXPECT_LT(sent, 200) << "MiB";
+}
+
+TEST(HttpClients, PagesOfOtherNamesAreNotBelieved) {
+  Served host({kHost, "steps"});
+  const std::string port = host.address().substr(host.address().find(':'));
+  for (const char* name :
+       {"evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "1.2.3.4x", "a:b"}) {
+    const Connection connection(host.address());
+    connection.Send("GET /debug/pprof/cmdline HTTP/1.1\r\nHost: " + (name + port) + "\r\n\r\n");
+    EXPECT_EQ(ParseReply(connection.ReadAll()).status, 403) << name << ": a name that anybody can point here";
+  }
+  for (const char* name : {"localhost", "LocalHost", "a.localhost", "127.0.0.1", "[::1]", "10.1.2.3", ""}) {
+    const Connection connection(host.address());
+    connection.Send("GET /debug/pprof/cmdline HTTP/1.1\r\nHost: " + (name + port) + "\r\n\r\n");
+    EXPECT_EQ(ParseReply(connection.ReadAll()).status, 200) << name;
+  }
+  const Connection twice(host.address());
+  twice.Send("GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n");
+  EXPECT_EQ(ParseReply(twice.ReadAll()).status, 400);
+  // No browser comes by such a socket.
+  TempDir dir;
+  const std::string path = "unix:" + (dir / "sock");
+  Served local({kHost, "steps"}, "http=" + path);
+  const Connection connection(path);
+  connection.Send("GET /debug/pprof/cmdline HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(ParseReply(connection.ReadAll()).status, 200);
 }
 
 TEST(HttpClients, ManyRequestsLeaveNothingBehind) {

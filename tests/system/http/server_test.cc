@@ -143,6 +143,17 @@ TEST(HttpServer, ErrorsAreGos) {
   EXPECT_EQ(moved.Field("location"), "/debug/pprof/");
 }
 
+TEST(HttpServer, ALongRedirectIsWhole) {
+  Served host({kHost, "steps"});
+  const std::string query = "?" + std::string(1500, 'a');
+  const Reply reply = host.Get("/debug//pprof/heap" + query);
+  EXPECT_EQ(reply.status, 301);
+  EXPECT_EQ(reply.Field("location"), "/debug/pprof/heap" + query);
+  EXPECT_EQ(reply.Field("connection"), "close");
+  // What does not fit is no place.
+  EXPECT_EQ(host.Get("/debug//pprof/heap?" + std::string(4000, 'a')).status, 404);
+}
+
 TEST(HttpServer, HeadHasTheFieldsOfGetAndNoBody) {
   Served host({kHost, "work"});
   const Reply reply = Ask(host.address(), "HEAD", "/debug/pprof/heap");
