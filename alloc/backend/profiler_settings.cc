@@ -19,6 +19,9 @@ constexpr const char* kWithoutCounterpart[] = {
     "prof_log",   "prof_recent_alloc_max", "prof_stats", "prof_sys_thread_name", "prof_time_resolution",
     "prof_unbias"};
 
+constexpr char kKeyCharacters[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+
 void TakeBool(Span value, bool* out) {
   if (value.Is("true")) *out = true;
   if (value.Is("false")) *out = false;
@@ -45,16 +48,15 @@ void Ask(const char* name, Value* value) {
 
 }  // namespace
 
+// As jemalloc reads them: nothing of what stands behind a key that is none.
 void ReadProfilerKeys(const char* settings, ProfilerKeys* keys) {
   for (const char* at = settings; at != nullptr && *at != '\0';) {
-    const char* end = strchr(at, ',');
-    const size_t size = end != nullptr ? static_cast<size_t>(end - at) : strlen(at);
-    const char* colon = strchr(at, ':');
-    if (colon != nullptr && colon < at + size) {
-      const auto key_size = static_cast<size_t>(colon - at);
-      TakePair({at, key_size}, {colon + 1, size - key_size - 1}, keys);
-    }
-    at += size;
+    const size_t key_size = strspn(at, kKeyCharacters);
+    const char* value = at + key_size + 1;
+    if (value[-1] != ':') return;
+    const size_t size = strcspn(value, ",");
+    TakePair({at, key_size}, {value, size}, keys);
+    at = value + size;
     if (*at == ',') ++at;
   }
 }
