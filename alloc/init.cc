@@ -218,8 +218,9 @@ void Start() {
   ConfigureJemalloc(start);
   ConfigureGperftools(start);
   InitControls();
-  void (*plain)(void*) = &::operator delete;
-  void (*array)(void*) = &::operator delete[];
+  // volatile: as in new_throw.cc.
+  void (*volatile plain)(void*) = &::operator delete;
+  void (*volatile array)(void*) = &::operator delete[];
   hp_delete_replaced = plain != &hp_own_delete || array != &hp_own_array_delete;
   SetVdsoClock(reinterpret_cast<VdsoClock*>(FindInVdso(getauxval(AT_SYSINFO_EHDR), "__vdso_clock_gettime")));
   FindNextFunctions();

@@ -19,8 +19,7 @@ constexpr const char* kWithoutCounterpart[] = {
     "prof_log",   "prof_recent_alloc_max", "prof_stats", "prof_sys_thread_name", "prof_time_resolution",
     "prof_unbias"};
 
-constexpr char kKeyCharacters[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+constexpr char kKeyCharacters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
 
 void TakeBool(Span value, bool* out) {
   if (value.Is("true")) *out = true;

@@ -18,6 +18,7 @@ void* hp_cxx_personality;
 void* hp_cxx_begin_catch;
 void* hp_cxx_end_catch;
 void* hp_cxx_resume;
+void* hp_cxx_terminate;
 }
 #pragma GCC visibility pop
 
@@ -44,18 +45,26 @@ bool Find(void* library, const char* name, Pointer* found) {
 
 bool FindIn(void* library) {
   Runtime runtime;
+  void *personality, *begin_catch, *end_catch;
   const bool all = Find(library, "__cxa_allocate_exception", &runtime.allocate_exception) &&
                    Find(library, "__cxa_throw", &runtime.throw_exception) &&
-                   Find(library, "_ZSt15get_new_handlerv", &runtime.get_new_handler) &&
                    Find(library, "_ZTVSt9bad_alloc", &runtime.bad_alloc_table) &&
                    Find(library, "_ZTISt9bad_alloc", &runtime.bad_alloc_type) &&
                    Find(library, "_ZNSt9bad_allocD1Ev", &runtime.destroy_bad_alloc) &&
-                   Find(library, "__gxx_personality_v0", &hp_cxx_personality) &&
-                   Find(library, "__cxa_begin_catch", &hp_cxx_begin_catch) &&
-                   Find(library, "__cxa_end_catch", &hp_cxx_end_catch) &&
-                   Find(library, "_Unwind_Resume", &hp_cxx_resume);
-  if (all) g_runtime = runtime;
-  return all;
+                   Find(library, "__gxx_personality_v0", &personality) &&
+                   Find(library, "__cxa_begin_catch", &begin_catch) &&
+                   Find(library, "__cxa_end_catch", &end_catch);
+  if (!all) return false;
+  // Without this one the program has none of those that set a handler.
+  Find(library, "_ZSt15get_new_handlerv", &runtime.get_new_handler);
+  // Of -static-libgcc it is hidden; no code of ours that catches goes on with an exception.
+  Find(library, "_Unwind_Resume", &hp_cxx_resume);
+  Find(library, "_ZSt9terminatev", &hp_cxx_terminate);
+  hp_cxx_personality = personality;
+  hp_cxx_begin_catch = begin_catch;
+  hp_cxx_end_catch = end_catch;
+  g_runtime = runtime;
+  return true;
 }
 
 // `load`: whether one may be brought in that the process does not have.
@@ -83,7 +92,9 @@ bool FindRuntime(bool load) {
 
 void PrepareForExceptions() { FindRuntime(false); }
 
-std::new_handler NewHandler() { return FindRuntime(false) ? g_runtime.get_new_handler() : nullptr; }
+std::new_handler NewHandler() {
+  return FindRuntime(false) && g_runtime.get_new_handler != nullptr ? g_runtime.get_new_handler() : nullptr;
+}
 
 void ThrowBadAlloc() {
   if (!FindRuntime(true)) {

@@ -27,7 +27,9 @@ void* hp_own_aligned_array_new(size_t size, std::align_val_t alignment);
 namespace {
 
 // [new.delete.single]: calls the handler until there is memory. Whatever the handler throws passes through,
-// and each attempt asks for the same alignment.
+// and each attempt asks for the same alignment. Without a handler: throws, or returns nullptr to who would
+// only catch it, for which the process need not have what throws.
+template <bool kThrows = true>
 void* Retry(size_t size, size_t alignment, const CallerFrame& caller) {
   if (hpje_je_opt_experimental_infallible_new) {
     hpje_je_safety_check_fail(
@@ -37,16 +39,20 @@ void* Retry(size_t size, size_t alignment, const CallerFrame& caller) {
   }
   for (;;) {
     std::new_handler handler = heapprof::NewHandler();
-    if (handler == nullptr) heapprof::ThrowBadAlloc();
+    if (handler == nullptr) {
+      if (!kThrows) return nullptr;
+      heapprof::ThrowBadAlloc();
+    }
     handler();
     void* block = Allocate(size, alignment, 0, caller);
     if (block != nullptr) return block;
   }
 }
 
+template <bool kThrows = true>
 void* New(size_t size, size_t alignment, const CallerFrame& caller) {
   void* block = Allocate(size, alignment, 0, caller);
-  return block != nullptr ? block : Retry(size, alignment, caller);
+  return block != nullptr ? block : Retry<kThrows>(size, alignment, caller);
 }
 
 }  // namespace
@@ -75,13 +81,15 @@ extern "C" void* hp_own_aligned_array_new(size_t size, std::align_val_t alignmen
 HEAPPROF_OPERATOR void* operator new[](size_t size, std::align_val_t alignment)
     __attribute__((alias("hp_own_aligned_array_new")));
 
+// volatile below: clang takes two functions with different names for different ones, and would not look.
+//
 // The nothrow forms go by way of the throwing ones when the program has replaced those, as the standard says;
 // else directly, so that the stack of a sample begins at the program.
 HEAPPROF_OPERATOR void* operator new(size_t size, const std::nothrow_t&) noexcept {
   CallerFrame caller = HEAPPROF_CALLER_FRAME();
-  void* (*basic)(size_t) = &::operator new;
+  void* (*volatile basic)(size_t) = &::operator new;
   try {
-    if (basic == &hp_own_new) return New(size, kNaturalAlignment, caller);
+    if (basic == &hp_own_new) return New<false>(size, kNaturalAlignment, caller);
     PrepareForExceptions();
     return basic(size);
   } catch (...) {
@@ -91,10 +99,11 @@ HEAPPROF_OPERATOR void* operator new(size_t size, const std::nothrow_t&) noexcep
 
 HEAPPROF_OPERATOR void* operator new[](size_t size, const std::nothrow_t&) noexcept {
   CallerFrame caller = HEAPPROF_CALLER_FRAME();
-  void* (*single)(size_t) = &::operator new;
-  void* (*basic)(size_t) = &::operator new[];
+  void* (*volatile single)(size_t) = &::operator new;
+  void* (*volatile basic)(size_t) = &::operator new[];
   try {
-    if (single == &hp_own_new && basic == &hp_own_array_new) return New(size, kNaturalAlignment, caller);
+    if (single == &hp_own_new && basic == &hp_own_array_new)
+      return New<false>(size, kNaturalAlignment, caller);
     PrepareForExceptions();
     return basic(size);
   } catch (...) {
@@ -105,9 +114,9 @@ HEAPPROF_OPERATOR void* operator new[](size_t size, const std::nothrow_t&) noexc
 HEAPPROF_OPERATOR void* operator new(size_t size, std::align_val_t alignment,
                                      const std::nothrow_t&) noexcept {
   CallerFrame caller = HEAPPROF_CALLER_FRAME();
-  void* (*basic)(size_t, std::align_val_t) = &::operator new;
+  void* (*volatile basic)(size_t, std::align_val_t) = &::operator new;
   try {
-    if (basic == &hp_own_aligned_new) return New(size, static_cast<size_t>(alignment), caller);
+    if (basic == &hp_own_aligned_new) return New<false>(size, static_cast<size_t>(alignment), caller);
     PrepareForExceptions();
     return basic(size, alignment);
   } catch (...) {
@@ -118,11 +127,11 @@ HEAPPROF_OPERATOR void* operator new(size_t size, std::align_val_t alignment,
 HEAPPROF_OPERATOR void* operator new[](size_t size, std::align_val_t alignment,
                                        const std::nothrow_t&) noexcept {
   CallerFrame caller = HEAPPROF_CALLER_FRAME();
-  void* (*single)(size_t, std::align_val_t) = &::operator new;
-  void* (*basic)(size_t, std::align_val_t) = &::operator new[];
+  void* (*volatile single)(size_t, std::align_val_t) = &::operator new;
+  void* (*volatile basic)(size_t, std::align_val_t) = &::operator new[];
   try {
     if (single == &hp_own_aligned_new && basic == &hp_own_aligned_array_new) {
-      return New(size, static_cast<size_t>(alignment), caller);
+      return New<false>(size, static_cast<size_t>(alignment), caller);
     }
     PrepareForExceptions();
     return basic(size, alignment);

@@ -34,7 +34,19 @@ TEST_P(PublicFunctionsTest, AProgramInCLoadsNoCxxRuntimeAndAPluginsOwnIsFound) {
   TempDir dir;
   Result result = RunProgram(Under(dir, {Program("c_program"), Program("new_fails.so")}, GetParam()));
   EXPECT_TRUE(result.ok()) << result.Describe();
-  EXPECT_EQ(result.out, "heapprof 1 libstdc++ 0 libm 0 libgcc_s 0\n5 of 5\n");
+  EXPECT_EQ(result.out, "heapprof 1 libstdc++ 0 libm 0 libgcc_s 0\nwithout throwing 1 libstdc++ 0\n5 of 5\n");
+}
+
+// Linked with -static-libstdc++, and with -static-libgcc, too.
+TEST_P(PublicFunctionsTest, ARuntimeWithinTheProgramIsFound) {
+  for (const char* program : {"own_runtime", "own_runtime_and_unwinder"}) {
+    Command command;
+    command.argv = {Program(program)};
+    command.env = {{"HEAPPROF_OPTIONS", GetParam()}};
+    const Result result = RunProgram(command);
+    EXPECT_TRUE(result.ok()) << result.Describe();
+    EXPECT_EQ(result.out, "5 of 5, on their way 0, libstdc++ 0\n") << result.Describe();
+  }
 }
 
 TEST_P(PublicFunctionsTest, OperatorsThatTheProgramReplacesAreCalled) {
