@@ -234,6 +234,7 @@ void CheckRequest(const Process& process, const PublishedRecord* published, uint
 std::string RequestDump(const DumpRequest& request) {
   const Process process(Process::ProgramOf(static_cast<pid_t>(request.pid)));
   const DumpRecords records = ReadRecords(process);
+  if (!request.force || request.profile != "heap") CheckReadable(process, records);
   CheckLibrary(process, records, request.force);
   const auto [output, signal] = ExpectedOf(process, records, request);
   if (signal == 0) {

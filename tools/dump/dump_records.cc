@@ -4,13 +4,16 @@
 #include <elf.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "tools/base/elf_notes.h"
+#include "tools/base/failure.h"
 #include "tools/process/process_memory.h"
 
 namespace heapprof::tools {
@@ -62,12 +65,28 @@ uint64_t ReadDumpFailure(const Process& process, uint64_t record) {
   return failure;
 }
 
+void CheckReadable(const Process& process, const DumpRecords& records) {
+  if (records.readable || records.error == 0) return;
+  std::string what_to_do = "ask as root";
+  // Yama lets a process' parents alone read it, where it says other than 0.
+  std::string scope;
+  if (std::getline(std::ifstream("/proc/sys/kernel/yama/ptrace_scope"), scope) && scope != "0") {
+    what_to_do += ", or set kernel.yama.ptrace_scope, which is " + scope + ", to 0";
+  }
+  throw Failure("process " + std::to_string(process.pid()) +
+                " cannot be asked, as its memory cannot be read: " + ErrorText(records.error) +
+                "; nothing is sent: " + what_to_do);
+}
+
 DumpRecords ReadDumpRecords(const Process& process) {
   DumpRecords records;
   const pid_t pid = process.living_thread();
   for (const uint64_t start : process.MappedFiles()) {
     Elf64_Ehdr header;
-    if (ReadMemory(pid, start, &header, sizeof header) != sizeof header) continue;
+    if (ReadMemory(pid, start, &header, sizeof header) != sizeof header) {
+      records.error = errno;
+      continue;
+    }
     records.readable = true;
     if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64) continue;
     const auto address = FindInModule(pid, start, header);

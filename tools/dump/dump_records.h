@@ -23,10 +23,13 @@ struct DumpRecords {
   std::vector<PublishedRecord> started;
   bool starting = false;  // there is one whose library has not started yet
   bool readable = false;  // the memory of the process
+  int error = 0;          // why not
 };
 
 // Errors: Failure: the process may not be looked into.
 DumpRecords ReadDumpRecords(const Process& process);
+// Errors: Failure: its memory may not be read: who the records are of cannot be told.
+void CheckReadable(const Process& process, const DumpRecords& records);
 
 // The field `failure` of the record at `record`, as it is now; 0 where it cannot be read.
 uint64_t ReadDumpFailure(const Process& process, uint64_t record);

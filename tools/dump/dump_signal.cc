@@ -39,6 +39,17 @@ bool StaysBlocked(const Process& process, int signal) {
   return process.Blocks(signal);
 }
 
+// Another command holds a thread for a moment, too: it asks what this one is about to ask.
+bool StaysStopped(const Process& process) {
+  constexpr int kTries = 50;
+  for (int i = 0; i < kTries && process.IsTraced(); ++i) {
+    if (!process.IsStopped()) return false;
+    const timespec pause = {0, 10'000'000};
+    nanosleep(&pause, nullptr);
+  }
+  return process.IsStopped();
+}
+
 // Asks by each record until one of the library's handlers is the kernel's.
 KernelHandler AskWhoseHandler(const Process& process, int signal, const DumpRecords& records, bool* is_ours) {
   KernelHandler kernel;
@@ -66,7 +77,7 @@ std::string SignalName(int signal) {
 
 void CheckDumpSignal(const Process& process, int signal, const DumpRecords& records, bool force) {
   const std::string who = ProcessName(process), name = SignalName(signal);
-  if (process.IsStopped()) {
+  if (process.IsStopped() && StaysStopped(process)) {
     throw Failure(who + " is stopped; nothing is sent. Let it go on first (kill -CONT " +
                   std::to_string(process.pid()) + ", or its debugger)");
   }

@@ -194,25 +194,41 @@ std::vector<pid_t> ThreadsToAsk(const Process& process) {
   return threads;
 }
 
-}  // namespace
-
-KernelHandler AskKernelHandler(const Process& process, int signal, uint64_t system_call, uint64_t answer) {
+// `busy`: somebody else has hold of it, who may be about to let go.
+KernelHandler AskOnce(const Process& process, int signal, uint64_t system_call, uint64_t answer, bool* busy) {
   KernelHandler result;
   // A filter may end a program for a call that it never makes itself.
   if (process.HasOwnSeccompFilter()) result.why_not = "it has a seccomp filter of its own";
-  if (process.IsTraced()) result.why_not = "a debugger holds it";
+  *busy = process.IsTraced();
+  if (*busy) result.why_not = "a debugger holds it";
   if (!result.why_not.empty()) return result;
   result.why_not = "no thread of it can be asked";
   constexpr size_t kMaxThreads = 8;
   const std::vector<pid_t> threads = ThreadsToAsk(process);
+  *busy = threads.empty();
   for (size_t i = 0; i < std::min(threads.size(), kMaxThreads); ++i) {
     const uint64_t instruction = FindSystemCall(threads[i], system_call);
     const Answer told =
         instruction == 0 ? Answer{ENOSYS, 0} : AskInChild(threads[i], signal, instruction, answer);
     if (told.error == 0) return {true, told.handler, ""};
     result.why_not = "ptrace: " + ErrorText(told.error);
+    *busy = *busy || told.error == EPERM;
   }
   return result;
+}
+
+}  // namespace
+
+KernelHandler AskKernelHandler(const Process& process, int signal, uint64_t system_call, uint64_t answer) {
+  // Another command asks for well under a millisecond, a debugger stays.
+  constexpr int kTries = 50;
+  for (int i = 1;; ++i) {
+    bool busy = false;
+    const KernelHandler result = AskOnce(process, signal, system_call, answer, &busy);
+    if (!busy || i == kTries) return result;
+    const timespec pause = {0, 10'000'000};
+    nanosleep(&pause, nullptr);
+  }
 }
 
 }  // namespace heapprof::tools

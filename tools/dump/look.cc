@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,6 +35,7 @@ DumpRecords ReadRecords(const Process& process) try {
 
 // Errors: Failure: it has none that can be asked for a look.
 PublishedRecord RecordOf(const Process& process, const DumpRecords& records) {
+  CheckReadable(process, records);
   if (records.started.empty()) {
     throw Failure(ProcessName(process) + (records.starting
                                               ? " is still starting: try again in a moment"
@@ -50,6 +52,30 @@ PublishedRecord RecordOf(const Process& process, const DumpRecords& records) {
   }
   throw Failure(ProcessName(process) + " dumps on no signal: its dump_signal is 0; start it with another");
 }
+
+// While it exists no other command looks: there is one place to say where the files go, and a signal that is
+// sent before the last was taken is lost. Whoever does not let go is not waited for.
+class Turn {
+ public:
+  Turn(const Process& process, double seconds, int cancel)
+      : fd_(open(("/proc/" + std::to_string(process.pid())).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    const auto deadline =
+        Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+    constexpr int kPauseMillis = 2;
+    while (fd_ >= 0 && flock(fd_, LOCK_EX | LOCK_NB) != 0 && Clock::now() < deadline) {
+      pollfd wait = {cancel, POLLIN, 0};
+      if (poll(&wait, 1, kPauseMillis) > 0) break;
+    }
+  }
+  ~Turn() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  int fd_;
+};
 
 bool Exists(const std::string& file) {
   struct stat status;
@@ -123,6 +149,7 @@ void Looker::RemoveFiles() const {
 
 Looker::Outcome Looker::Look() {
   RemoveFiles();
+  const Turn turn(process_, timeout_, cancel_);
   pollfd begin[2] = {{process_.pidfd(), POLLIN, 0}, {cancel_, POLLIN, 0}};
   poll(begin, 2, 0);
   if (begin[0].revents != 0) return Outcome::kEnded;

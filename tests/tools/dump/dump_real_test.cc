@@ -3,8 +3,15 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <thread>
 
 #include "tests/support/files.h"
 #include "tests/support/under.h"
@@ -51,6 +58,58 @@ class DumpReal : public testing::Test {
   std::unique_ptr<Process> program_;
   int writer_ = -1;
 };
+
+// Several at once ask one process: each gets its own files, and none takes another for a debugger.
+TEST_F(DumpReal, LookersWaitForEachOther) {
+  Start({PROGRAMS_DIR "/dump_subject"}, "", true, "ready");
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([pid = program_->pid()] {
+      try {
+        tools::Looker looker(pid, 10, -1);
+        for (int look = 0; look < 10; ++look) {
+          ASSERT_EQ(looker.Look(), tools::Looker::Outcome::kSeen);
+          ASSERT_EQ(access(looker.memory_file().c_str(), F_OK), 0);
+        }
+      } catch (const tools::Failure& failure) {
+        ADD_FAILURE() << failure.what();
+      }
+    });
+  }
+  // Nor does the other command.
+  for (int i = 0; i < 5; ++i) {
+    const Result dumped = RunCommand({"dump", Pid()});
+    EXPECT_EQ(dumped.exit_status, 0) << dumped.err;
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+// As kernel.yama.ptrace_scope=1 has it.
+TEST_F(DumpReal, MemoryThatMayNotBeReadIsSaid) {
+  Start({PROGRAMS_DIR "/dump_subject"}, "", true, "ready");
+  const std::vector<std::vector<std::string>> commands = {
+      {"dump", Pid()}, {"dump", "--profile=memory", Pid()}, {"memory", Pid()}, {"threads", Pid()}};
+  for (const auto& words : commands) {
+    Command command;
+    command.argv = words;
+    command.argv.insert(command.argv.begin(), HEAPPROF_COMMAND);
+    command.before_exec = [] {
+      sock_filter filter[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                              BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 0, 1),
+                              BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+                              BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+      sock_fprog program = {4, filter};
+      prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+    };
+    const Result result = RunProgram(command);
+    EXPECT_EQ(result.exit_status, 2) << words[0];
+    EXPECT_THAT(result.err, HasSubstr("its memory cannot be read: Operation not permitted"));
+    EXPECT_THAT(result.err, HasSubstr("ask as root"));
+    EXPECT_THAT(result.err, HasSubstr("nothing is sent"));
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+  }
+}
 
 // A look goes to a folder of its own, and the process' own files are as they were.
 TEST_F(DumpReal, LooksGoToAPrivateFolder) {
