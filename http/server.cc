@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "http/differences.h"
 #include "http/server_thread.h"
+#include "profiles/fatal_signals.h"
 #include "profiles/output/dump_file.h"
 
 namespace heapprof::http {
@@ -68,7 +69,7 @@ bool IsOurs() {
   return process != 0 && process == RawGetPid() && !IsCopy();
 }
 
-__attribute__((destructor)) void RemoveFileAtExit() {
+__attribute__((destructor)) void RemoveFileAtEnd() {
   if (IsOurs()) RemoveFile(g_address, g_thread.file());
 }
 
@@ -94,7 +95,9 @@ void StartServer() {
   g_lock.Lock();
   SetProcess(RawGetPid());
   const bool is_any_port = !g_address.IsLocal() && g_address.four.sin_port == 0;
-  if (StartLocked(-1) && (GetOptions().verbose || is_any_port)) {
+  const bool serves = StartLocked(-1);
+  if (serves && g_address.IsFile()) CallBeforeFatalSignal(RemoveFileAtEnd);
+  if (serves && (GetOptions().verbose || is_any_port)) {
     Text<256> line;
     line.Str("HTTP at ");
     PutAddress(g_address, &line);

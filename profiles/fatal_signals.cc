@@ -24,11 +24,13 @@ std::atomic<Progress> g_progress{Progress::kNone};
 // The signal that is to end the process when the writing is done.
 std::atomic<int> g_ends_by{0};
 void (*g_write)();
+void (*g_last)();
 // The process that the handlers were installed in. A child of vfork has them too, and our memory.
 std::atomic<int> g_pid{0};
 
 // Only for the thread's own signals; another thread may be on the same way.
 void EndBy(int signal) {
+  if (g_last != nullptr) g_last();
   // The kernel's struct sigaction, all zero: the default action.
   constexpr uint64_t kDefault[4] = {};
   RawSyscall(SYS_rt_sigaction, signal, reinterpret_cast<long>(kDefault), 0, sizeof(uint64_t));
@@ -72,6 +74,11 @@ void InstallFatalSignals(void (*write_profiles)()) {
   g_write = write_profiles;
   g_pid.store(RawGetPid(), std::memory_order_relaxed);
   for (int signal : kSignals) InstallFront(signal, FrontKind::kGivesWay, OnFatalSignal);
+}
+
+void CallBeforeFatalSignal(void (*last)()) {
+  g_last = last;
+  if (g_write == nullptr) InstallFatalSignals([] {});
 }
 
 void WriteAtExit(void (*write_profiles)()) {

@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "absl/debugging/internal/demangle.h"
+#include "base/abi_tags.h"
 #include "base/system/raw_syscall.h"
 #include "sampling/modules/retired_modules.h"
 
@@ -97,6 +98,15 @@ bool FindTable(int fd, const Elf64_Ehdr& header, Elf64_Shdr* symbols, Elf64_Shdr
   }
   return found && symbols->sh_entsize == sizeof(Elf64_Sym) && symbols->sh_link < header.e_shnum &&
          ReadAll(fd, header.e_shoff + symbols->sh_link * sizeof(*strings), strings, sizeof(*strings));
+}
+
+// `name` has kMaxName bytes.
+const char* Demangled(const char* mangled, char* name) {
+  using absl::debugging_internal::Demangle;
+  if (Demangle(mangled, name, kMaxName)) return name;
+  char plain[kMaxName];
+  return CopyWithoutAbiTags(mangled, plain, sizeof(plain)) && Demangle(plain, name, kMaxName) ? name
+                                                                                              : mangled;
 }
 
 // Among the frames in [first, limit), in ascending order, gives those within `symbol` its start and name.
@@ -193,7 +203,7 @@ void FrameSymbols::KeepNames(int fd, uint64_t strings, uint64_t strings_size, Fr
                                  std::min<uint64_t>(sizeof(mangled) - 1, strings_size - frame->name))
                         : 0;
       mangled[size] = '\0';
-      const char* text = absl::debugging_internal::Demangle(mangled, name, sizeof(name)) ? name : mangled;
+      const char* text = Demangled(mangled, name);
       size_t length = strlen(text);
       if (length > 0 && length + 1 <= pool_size_ - pool_used_) {
         memcpy(pool_ + pool_used_, text, length + 1);

@@ -18,10 +18,11 @@
 
 namespace heapprof {
 
-// Two functions of known names, global and local.
+// Functions of known names: global, with a tag of an ABI, and local.
 __attribute__((noinline)) uint64_t NamedForTheTest() {
   return reinterpret_cast<uint64_t>(__builtin_return_address(0));
 }
+__attribute__((noinline, abi_tag("tag"))) uint64_t TaggedForTheTest(int) { return NamedForTheTest() + 1; }
 static __attribute__((noinline)) uint64_t LocalForTheTest() {
   uint64_t address = NamedForTheTest();
   asm volatile("" : "+r"(address));  // no tail call: the return address is in here
@@ -32,6 +33,7 @@ namespace {
 
 constexpr uint64_t kRate = 512 << 10;
 const uint64_t kInNamed = reinterpret_cast<uint64_t>(&NamedForTheTest) + 1;
+const uint64_t kInTagged = reinterpret_cast<uint64_t>(&TaggedForTheTest) + 1;
 const uint64_t kInLibc = reinterpret_cast<uint64_t>(&getenv) + 4;
 
 class TextProfileTest : public testing::Test {
@@ -80,11 +82,13 @@ TEST_F(TextProfileTest, HeaderAndRecordsInOrderOfBytesInUse) {
 
 TEST_F(TextProfileTest, FramesHaveSymbolsAndOffsets) {
   uint64_t local = LocalForTheTest();
-  tables_.AddBucket(tables_.AddStack({kInNamed, local, kInLibc}), 10, kRate, 4, 1);
+  tables_.AddBucket(tables_.AddStack({kInNamed, local, kInTagged, kInLibc}), 10, kRate, 4, 1);
   std::string text = Profile();
   EXPECT_NE(text.find("#\t" + Hex(kInNamed) + "\theapprof::NamedForTheTest()+0x1\t/"), std::string::npos)
       << text;
   EXPECT_NE(text.find("#\t" + Hex(local) + "\theapprof::LocalForTheTest()+0x"), std::string::npos) << text;
+  EXPECT_NE(text.find("#\t" + Hex(kInTagged) + "\theapprof::TaggedForTheTest()+0x1\t/"), std::string::npos)
+      << text;
   EXPECT_NE(text.find("#\t" + Hex(kInLibc) + "\tgetenv+0x4\t/"), std::string::npos) << text;
 }
 

@@ -245,6 +245,19 @@ TEST(HttpClients, ALocalSocketIsItsOwnersAndGoesWithTheProgram) {
   EXPECT_NE(access(path.c_str(), F_OK), 0);
 }
 
+TEST(HttpClients, ALocalSocketGoesWithAProgramThatASignalEnds) {
+  TempDir dir;
+  const std::string path = dir / "server.sock";
+  for (const char* options : {"http=unix:", "dump_at_exit=1:http=unix:"}) {
+    Served host({kHost, "steps"}, options + path);
+    ASSERT_EQ(access(path.c_str(), F_OK), 0);
+    kill(host.pid(), SIGTERM);
+    const Result result = host.process().Wait();
+    EXPECT_EQ(result.signal, SIGTERM) << result.err;
+    EXPECT_NE(access(path.c_str(), F_OK), 0) << options;
+  }
+}
+
 TEST(HttpClients, ALocalSocketThatWasLeftIsReplaced) {
   TempDir dir;
   const std::string path = dir / "server.sock";
