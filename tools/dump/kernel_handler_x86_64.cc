@@ -131,10 +131,13 @@ uint64_t FindSystemCall(pid_t thread, uint64_t code) {
   return 0;
 }
 
-Answer Ask(pid_t thread, int signal, uint64_t instruction, uint64_t answer) {
+// `code` is looked at while the thread stands: an exec may have put another program there before.
+Answer Ask(pid_t thread, int signal, uint64_t code, uint64_t answer) {
   Tracee tracee(thread);
   int error = tracee.Stop();
   if (error != 0) return {error, 0};
+  const uint64_t instruction = FindSystemCall(thread, code);
+  if (instruction == 0) return {ENOEXEC, 0};
   error =
       tracee.Call(instruction, SYS_rt_sigaction, static_cast<uint64_t>(signal), 0, answer, kKernelSetBytes);
   uint64_t handler = 0;
@@ -144,7 +147,7 @@ Answer Ask(pid_t thread, int signal, uint64_t instruction, uint64_t answer) {
 }
 
 // In a process of its own: whatever happens to it, the thread goes on when it ends.
-Answer AskInChild(pid_t thread, int signal, uint64_t instruction, uint64_t answer) {
+Answer AskInChild(pid_t thread, int signal, uint64_t code, uint64_t answer) {
   int ends[2];
   if (pipe(ends) != 0) return {errno, 0};
   // The terminal's Ctrl-C shall not end it in the middle.
@@ -153,7 +156,7 @@ Answer AskInChild(pid_t thread, int signal, uint64_t instruction, uint64_t answe
   sigprocmask(SIG_BLOCK, &all, &before);
   const pid_t child = fork();
   if (child == 0) {
-    const Answer told = Ask(thread, signal, instruction, answer);
+    const Answer told = Ask(thread, signal, code, answer);
     _exit(write(ends[1], &told, sizeof told) == sizeof told ? 0 : 1);
   }
   Answer told = {errno, 0};
@@ -207,11 +210,10 @@ KernelHandler AskOnce(const Process& process, int signal, uint64_t system_call, 
   const std::vector<pid_t> threads = ThreadsToAsk(process);
   *busy = threads.empty();
   for (size_t i = 0; i < std::min(threads.size(), kMaxThreads); ++i) {
-    const uint64_t instruction = FindSystemCall(threads[i], system_call);
-    const Answer told =
-        instruction == 0 ? Answer{ENOSYS, 0} : AskInChild(threads[i], signal, instruction, answer);
+    const Answer told = AskInChild(threads[i], signal, system_call, answer);
     if (told.error == 0) return {true, told.handler, ""};
-    result.why_not = "ptrace: " + ErrorText(told.error);
+    result.why_not = told.error == ENOEXEC ? "another program begins in it: try again in a moment"
+                                           : "ptrace: " + ErrorText(told.error);
     *busy = *busy || told.error == EPERM;
   }
   return result;

@@ -97,6 +97,37 @@ TEST(KernelHandler, IsTheOneThatIsInstalled) {
   }
 }
 
+// As exec does, at any moment between two instructions.
+TEST(KernelHandler, CodeThatGoesAwayIsNotCalled) {
+  constexpr size_t kPage = 4096;
+  void* const page =
+      mmap(nullptr, kPage, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  auto* const code = static_cast<volatile unsigned char*>(page);
+  Child child([code](Shared* shared) {
+    shared->ready = 1;
+    for (;;) {
+      code[0] = 0x0f, code[1] = 0x05;
+      code[1] = 0;
+    }
+    return 0;
+  });
+  child.WaitUntilReady();
+  bool known = false, unknown = false;
+  for (int i = 0; i < 2000 && !(known && unknown && i >= 20); ++i) {
+    const KernelHandler got =
+        AskKernelHandler(Process(child.pid()), SIGUSR2, reinterpret_cast<uint64_t>(page),
+                         reinterpret_cast<uint64_t>(child.shared()->answer));
+    ASSERT_EQ(kill(child.pid(), 0), 0);
+    siginfo_t ended = {};
+    ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child.pid()), &ended, WEXITED | WNOHANG | WNOWAIT), 0);
+    ASSERT_EQ(ended.si_pid, 0) << "it was killed in round " << i << ": " << got.why_not;
+    known |= got.known;
+    unknown |= got.why_not == "another program begins in it: try again in a moment";
+  }
+  EXPECT_TRUE(known && unknown);
+  munmap(page, kPage);
+}
+
 // Each of these calls goes on for as long as it was asked to, and returns what it would have.
 TEST(KernelHandler, CallsThatWaitGoOn) {
   Child child([](Shared* shared) {
