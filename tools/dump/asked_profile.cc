@@ -8,6 +8,7 @@
 #include "tools/base/failure.h"
 #include "tools/base/human.h"
 #include "tools/command/values.h"
+#include "tools/process/file_rights.h"
 
 namespace heapprof::tools {
 namespace {
@@ -22,15 +23,20 @@ bool IsPid(const std::string& text) {
 Profile LoadAskedProfile(AskedProfile asked, std::string* file) {
   *file = asked.what;
   const bool from_process = IsPid(asked.what);
+  FileUser user;
   if (from_process) {
     if (const std::string wrong = CheckPid(asked.what); !wrong.empty()) throw Failure(wrong);
     asked.dump.pid = std::stol(asked.what);
+    user = FileUserOf(Process(Process::ProgramOf(static_cast<pid_t>(asked.dump.pid))));
     *file = RequestDump(asked.dump);
   } else if (asked.what != "-" && access(asked.what.c_str(), F_OK) != 0) {
     throw Failure(CheckPid(asked.what) + ", and there is no file of that name");
   }
   Profile profile = LoadNamedProfile(*file, asked.load);
-  if (from_process && !asked.keep) unlink(file->c_str());  // where the folder is another's it stays
+  if (from_process && !asked.keep) {
+    const FileRights rights(user);
+    if (rights.taken()) unlink(file->c_str());  // where the folder is another's it stays
+  }
   if (from_process && asked.keep) std::fprintf(stderr, "heapprof: kept %s\n", Printable(*file).c_str());
   return profile;
 }

@@ -84,7 +84,7 @@ bool Exists(const std::string& file) {
 
 }  // namespace
 
-PrivateFolder::PrivateFolder(const Process& process) {
+PrivateFolder::PrivateFolder(const Process& process) : user_(FileUserOf(process)) {
   std::vector<std::string> parents = {"/tmp", "/var/tmp"};
   const DumpRecords records = ReadRecords(process);
   if (!records.started.empty()) {
@@ -109,16 +109,18 @@ bool PrivateFolder::Make(const Process& process, const std::string& parent) {
     errno = ENOTDIR;
     return false;
   }
+  const FileRights rights(user_);
+  if (!rights.taken()) return false;
   std::string name = parent_here + "/heapprof-watch.XXXXXX";
   if (mkdtemp(name.data()) == nullptr) return false;  // with the rights 0700
   here_ = name;
   there_ = parent + name.substr(parent_here.size());
-  struct stat owner;
-  const std::string proc = "/proc/" + std::to_string(process.pid());
-  if (stat(proc.c_str(), &owner) == 0 && owner.st_uid != geteuid() &&
-      chown(here_.c_str(), owner.st_uid, owner.st_gid) != 0) {
+  // Its user is the process', or it is of no use.
+  struct stat made;
+  if (stat(here_.c_str(), &made) != 0 || made.st_uid != user_.user) {
     rmdir(here_.c_str());
     here_.clear();
+    errno = EPERM;
     return false;
   }
   if (there_.size() + std::strlen("/look") < kPlaceSize) return true;
@@ -132,8 +134,15 @@ PrivateFolder::~PrivateFolder() { Remove(); }
 
 void PrivateFolder::Remove() const {
   if (here_.empty()) return;
+  RemoveFiles();
+  const FileRights rights(user_);
+  if (rights.taken()) rmdir(here_.c_str());
+}
+
+void PrivateFolder::RemoveFiles() const {
+  const FileRights rights(user_);
+  if (!rights.taken()) return;
   for (const char* file : {"/look.memory.pb.gz", "/look.heap.pb.gz"}) unlink((here_ + file).c_str());
-  rmdir(here_.c_str());
 }
 
 Looker::Looker(long pid, double timeout_seconds, int cancel)
@@ -141,11 +150,6 @@ Looker::Looker(long pid, double timeout_seconds, int cancel)
       timeout_(timeout_seconds),
       cancel_(cancel),
       folder_((RecordOf(process_, ReadRecords(process_)), process_)) {}
-
-void Looker::RemoveFiles() const {
-  unlink(memory_file().c_str());
-  unlink(heap_file().c_str());
-}
 
 Looker::Outcome Looker::Look() {
   RemoveFiles();

@@ -10,6 +10,7 @@
 
 #include <string>
 
+#include "tools/process/file_rights.h"
 #include "tools/process/process.h"
 
 namespace heapprof::tools {
@@ -25,6 +26,7 @@ class PrivateFolder {
 
   // Removes it with what is in it.
   void Remove() const;
+  void RemoveFiles() const;
 
   const std::string& here() const { return here_; }    // as this process finds it
   const std::string& there() const { return there_; }  // as the other one does
@@ -32,6 +34,7 @@ class PrivateFolder {
  private:
   bool Make(const Process& process, const std::string& parent);
 
+  FileUser user_;  // the process'
   std::string here_, there_;
 };
 
@@ -49,7 +52,7 @@ class Looker {
   Outcome Look();
   std::string memory_file() const { return folder_.here() + "/look.memory.pb.gz"; }
   std::string heap_file() const { return folder_.here() + "/look.heap.pb.gz"; }
-  void RemoveFiles() const;
+  void RemoveFiles() const { folder_.RemoveFiles(); }
   // The folder, too: nobody looks any more.
   void RemoveFolder() const { folder_.Remove(); }
 

@@ -2,15 +2,19 @@
 // `heapprof dump` and programs under the real library, of many kinds.
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 #include <thread>
 
 #include "tests/support/files.h"
@@ -36,10 +40,11 @@ class DumpReal : public testing::Test {
     if (!options.empty()) command.env.emplace_back("HEAPPROF_OPTIONS", options);
     ASSERT_EQ(mkfifo((in_ / "in").c_str(), 0600), 0);
     // The reader's end before the writer's, which no other process has.
-    command.before_exec = [in = in_ / "in"] {
+    command.before_exec = [in = in_ / "in", more = before_exec_] {
       const int both = open(in.c_str(), O_RDWR);
       dup2(open(in.c_str(), O_RDONLY), STDIN_FILENO);
       close(both);
+      if (more) more();
     };
     const int both = open((in_ / "in").c_str(), O_RDWR | O_CLOEXEC);
     program_ = std::make_unique<Process>(command);
@@ -57,6 +62,7 @@ class DumpReal : public testing::Test {
   TempDir dir_, in_;
   std::unique_ptr<Process> program_;
   int writer_ = -1;
+  std::function<void()> before_exec_;
 };
 
 // Several at once ask one process: each gets its own files, and none takes another for a debugger.
@@ -109,6 +115,40 @@ TEST_F(DumpReal, MemoryThatMayNotBeReadIsSaid) {
     EXPECT_THAT(result.err, HasSubstr("nothing is sent"));
     EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
   }
+}
+
+// A folder of another user's process may be whatever he likes: root makes none there that he could not make.
+TEST_F(DumpReal, FoldersAreMadeWithTheRightsOfTheProcess) {
+  if (geteuid() != 0) GTEST_SKIP() << "not root";
+  constexpr uid_t kNobody = 65534;
+  std::string shared = "/dev/shm/heapprof-test.XXXXXX";
+  ASSERT_NE(mkdtemp(shared.data()), nullptr);
+  ASSERT_EQ(chown(shared.c_str(), kNobody, kNobody), 0);
+  before_exec_ = [] {
+    // Only root may write in its /tmp and /var/tmp.
+    const bool done = unshare(CLONE_NEWNS) == 0 && mount("", "/", "", MS_REC | MS_PRIVATE, "") == 0 &&
+                      mount("tmpfs", "/tmp", "tmpfs", 0, "mode=755") == 0 &&
+                      mount("tmpfs", "/var/tmp", "tmpfs", 0, "mode=755") == 0;
+    if (!done || setgroups(0, nullptr) != 0 || setresgid(kNobody, kNobody, kNobody) != 0 ||
+        setresuid(kNobody, kNobody, kNobody) != 0) {
+      execl("/bin/echo", "echo", "no namespaces", nullptr);
+    }
+  };
+  Start({PROGRAMS_DIR "/dump_subject"}, "output=" + shared + "/p", true, "\n");
+  if (program_->so_far().out.find("ready") == std::string::npos)
+    GTEST_SKIP() << program_->so_far().Describe();
+  {
+    tools::Looker looker(program_->pid(), 10, -1);
+    EXPECT_EQ(looker.heap_file().rfind(shared + "/heapprof-watch.", 0), 0u) << looker.heap_file();
+    EXPECT_EQ(looker.Look(), tools::Looker::Outcome::kSeen);
+    struct stat status = {};
+    ASSERT_EQ(stat(looker.heap_file().c_str(), &status), 0);
+    EXPECT_EQ(status.st_uid, kNobody);
+  }
+  EXPECT_EQ(RunCommand({"memory", Pid()}).exit_status, 0);
+  EXPECT_EQ(ListDir(shared).size(), 0u) << "the command has removed its file";
+  End();
+  rmdir(shared.c_str());
 }
 
 // A look goes to a folder of its own, and the process' own files are as they were.
