@@ -21,6 +21,7 @@
 
 #include "alloc/slots/slots.h"
 #include "base/system/coarse_clock.h"
+#include "base/system/raw_syscall.h"
 #include "sampling/contention/contention.h"
 #include "sampling/contention/own_waits.h"
 #include "sampling/contention/waiters.h"
@@ -106,10 +107,17 @@ inline bool MayHaveWaiters(const pthread_rwlock_t* lock) {
   return (words & kUsed) != 0 && g_waiters.MayHaveWaiters(lock);
 }
 
-// Whether an unlock gives it back: a recursive mutex was locked more often than that.
+// In glibc's kind of a mutex.
+constexpr int kMutexTypes = 3, kRobustMutex = 16, kInheritsPriority = 32;
+
+// Whether an unlock gives it back: a recursive mutex was locked more often than that; and all kinds but the
+// plain ones refuse who is not the owner. (Asked only if there are waiters.)
 inline bool IsReleased(const pthread_mutex_t* mutex) {
-  constexpr int kTypes = 3;
-  return (mutex->__data.__kind & kTypes) != PTHREAD_MUTEX_RECURSIVE_NP || mutex->__data.__count <= 1;
+  const int kind = mutex->__data.__kind, type = kind & kMutexTypes;
+  if (type == PTHREAD_MUTEX_RECURSIVE_NP && mutex->__data.__count > 1) return false;
+  const bool refuses = type == PTHREAD_MUTEX_RECURSIVE_NP || type == PTHREAD_MUTEX_ERRORCHECK_NP ||
+                       (kind & (kRobustMutex | kInheritsPriority)) != 0;
+  return !refuses || __atomic_load_n(&mutex->__data.__owner, __ATOMIC_RELAXED) == RawGetTid();
 }
 inline bool IsReleased(const mtx_t* mutex) {
   return IsReleased(reinterpret_cast<const pthread_mutex_t*>(mutex));

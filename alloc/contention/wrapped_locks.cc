@@ -49,10 +49,9 @@ __attribute__((noinline)) int MutexUnlockSlow(pthread_mutex_t* mutex) {
   return result;
 }
 
-// In glibc's kind of a mutex. Trying a robust one that cannot be recovered leaves it locked (glibc 2.36):
-// those are only tried with a look at the lock's word.
-constexpr int kRobust = 16, kInheritsPriority = 32;
-inline bool MayTry(const pthread_mutex_t* mutex) { return (mutex->__data.__kind & kRobust) == 0; }
+// Trying a robust one that cannot be recovered leaves it locked (glibc 2.36): those are only tried with a
+// look at the lock's word.
+inline bool MayTry(const pthread_mutex_t* mutex) { return (mutex->__data.__kind & kRobustMutex) == 0; }
 inline bool LooksFree(const pthread_mutex_t* mutex) {
   return __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) == 0;
 }

@@ -129,6 +129,7 @@ TEST(Waits, AnUnlockIsChargedThatFreesTheLockAndHasSomebodyToWake) {
   EXPECT_EQ(mutex.In("contentions", "unlock_rwlock_and_wake"), 1);
   EXPECT_EQ(mutex.In("contentions", "unlock_rwlock_without_waking"), 0);
   EXPECT_EQ(mutex.In("contentions", "unlock_outer"), 1);
+  EXPECT_GE(mutex.In("delay", "unlock_outer"), 5'000'000);
   EXPECT_EQ(mutex.In("contentions", "unlock_inner"), 0);
   EXPECT_EQ(mutex.In("contentions", "unlock_after_wake"), 1);
   EXPECT_GE(mutex.In("delay", "unlock_after_wake"), 5'000'000);

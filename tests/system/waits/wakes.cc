@@ -111,10 +111,20 @@ void* WaitForRecursive(void*) {
 NOINLINE void unlock_inner() { CHECK(pthread_mutex_unlock(&g_recursive) == 0); }
 NOINLINE void unlock_outer() { CHECK(pthread_mutex_unlock(&g_recursive) == 0); }
 
+void* UnlockAnothers(void*) {
+  CHECK(pthread_mutex_unlock(&g_recursive) == EPERM);
+  return nullptr;
+}
+
 void Recursive() {
   CHECK(pthread_mutex_lock(&g_recursive) == 0 && pthread_mutex_lock(&g_recursive) == 0);
   const pthread_t waiter = StartWaiter(WaitForRecursive);
   unlock_inner();
+  Pause(5);
+  // Refused, as it is not this thread's: what was waited is charged to who gives it back.
+  pthread_t stranger;
+  CHECK(pthread_create(&stranger, nullptr, UnlockAnothers, nullptr) == 0);
+  CHECK(pthread_join(stranger, nullptr) == 0);
   Pause(1);
   unlock_outer();
   CHECK(pthread_join(waiter, nullptr) == 0);
