@@ -3,10 +3,10 @@
 
 namespace heapprof {
 
-void PrepareForExceptions() {}
+void PrepareForExceptions(const CallerFrame&) {}
 
-std::new_handler NewHandler() { return std::get_new_handler(); }
+std::new_handler NewHandler(const CallerFrame&) { return std::get_new_handler(); }
 
-void ThrowBadAlloc() { throw std::bad_alloc(); }
+void ThrowBadAlloc(const CallerFrame&) { throw std::bad_alloc(); }
 
 }  // namespace heapprof

@@ -38,10 +38,10 @@ void* Retry(size_t size, size_t alignment, const CallerFrame& caller) {
         size);
   }
   for (;;) {
-    std::new_handler handler = heapprof::NewHandler();
+    std::new_handler handler = heapprof::NewHandler(caller);
     if (handler == nullptr) {
       if (!kThrows) return nullptr;
-      heapprof::ThrowBadAlloc();
+      heapprof::ThrowBadAlloc(caller);
     }
     handler();
     void* block = Allocate(size, alignment, 0, caller);
@@ -90,7 +90,7 @@ HEAPPROF_OPERATOR void* operator new(size_t size, const std::nothrow_t&) noexcep
   void* (*volatile basic)(size_t) = &::operator new;
   try {
     if (basic == &hp_own_new) return New<false>(size, kNaturalAlignment, caller);
-    PrepareForExceptions();
+    PrepareForExceptions(caller);
     return basic(size);
   } catch (...) {
     return nullptr;
@@ -104,7 +104,7 @@ HEAPPROF_OPERATOR void* operator new[](size_t size, const std::nothrow_t&) noexc
   try {
     if (single == &hp_own_new && basic == &hp_own_array_new)
       return New<false>(size, kNaturalAlignment, caller);
-    PrepareForExceptions();
+    PrepareForExceptions(caller);
     return basic(size);
   } catch (...) {
     return nullptr;
@@ -117,7 +117,7 @@ HEAPPROF_OPERATOR void* operator new(size_t size, std::align_val_t alignment,
   void* (*volatile basic)(size_t, std::align_val_t) = &::operator new;
   try {
     if (basic == &hp_own_aligned_new) return New<false>(size, static_cast<size_t>(alignment), caller);
-    PrepareForExceptions();
+    PrepareForExceptions(caller);
     return basic(size, alignment);
   } catch (...) {
     return nullptr;
@@ -133,7 +133,7 @@ HEAPPROF_OPERATOR void* operator new[](size_t size, std::align_val_t alignment,
     if (single == &hp_own_aligned_new && basic == &hp_own_aligned_array_new) {
       return New<false>(size, static_cast<size_t>(alignment), caller);
     }
-    PrepareForExceptions();
+    PrepareForExceptions(caller);
     return basic(size, alignment);
   } catch (...) {
     return nullptr;

@@ -31,10 +31,14 @@ TEST_P(PublicFunctionsTest, NewHandlerRetriesThrowsAndFrees) {
 }
 
 TEST_P(PublicFunctionsTest, AProgramInCLoadsNoCxxRuntimeAndAPluginsOwnIsFound) {
-  TempDir dir;
-  Result result = RunProgram(Under(dir, {Program("c_program"), Program("new_fails.so")}, GetParam()));
-  EXPECT_TRUE(result.ok()) << result.Describe();
-  EXPECT_EQ(result.out, "heapprof 1 libstdc++ 0 libm 0 libgcc_s 0\nwithout throwing 1 libstdc++ 0\n5 of 5\n");
+  for (const char* plugin : {"new_fails.so", "new_fails_alone.so", "new_fails_all_alone.so"}) {
+    TempDir dir;
+    Result result = RunProgram(Under(dir, {Program("c_program"), Program(plugin)}, GetParam()));
+    EXPECT_TRUE(result.ok()) << result.Describe();
+    EXPECT_EQ(result.out,
+              "heapprof 1 libstdc++ 0 libm 0 libgcc_s 0\nwithout throwing 1 libstdc++ 0\n5 of 5\n")
+        << plugin;
+  }
 }
 
 // Linked with -static-libstdc++, and with -static-libgcc, too.
