@@ -28,7 +28,7 @@ constexpr int64_t kNoDescriptors = kSecond / 10;
 
 // Of all clients together: bodies that are longer than a form's, profiles of a time to come, and bytes of
 // answers.
-constexpr size_t kShort = 64 << 10, kMaxLongBodies = 4, kMaxWaiting = 16, kMaxHeld = 32 << 20;
+constexpr size_t kShort = 64 << 10, kMaxLongBodies = 4, kMaxHeld = 32 << 20;
 // More than this is not a request that was merely too long.
 constexpr size_t kMaxLingered = 16 << 20;
 
