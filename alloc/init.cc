@@ -21,6 +21,7 @@
 #include "alloc/entry/controls.h"
 #include "alloc/entry/slow_path.h"
 #include "alloc/initial_stack.h"
+#include "alloc/libc/calls.h"
 #include "alloc/mappings/mappings.h"
 #include "alloc/peers/gperftools_api.h"
 #include "alloc/slots/slots.h"
@@ -43,6 +44,7 @@
 #include "profiles/peers/peers.h"
 #include "profiles/triggers.h"
 #include "profiles/write/heap_profile.h"
+#include "sampling/contention/contention.h"
 #include "sampling/recorder.h"
 #include "sampling/stop/thread_descriptor.h"
 #include "sampling/unwind/cfi/cfi.h"
@@ -73,6 +75,7 @@ namespace {
 
 template <typename Function>
 void FindNext(const char* name, Function* function) {
+  if (*function != nullptr) return;
   *function = reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
 }
 
@@ -81,8 +84,10 @@ void FindNext(const char* name, Function* function) {
 void FindNextFunctions() {
   // First, as a search that fails allocates: in the midst of our start nobody records that block, and what it
   // points to would look lost.
-  if (FindNextInStaticProgram != nullptr) FindNextInStaticProgram();
-  if (g_next.pthread_create != nullptr) return;
+  if (FindNextInStaticProgram != nullptr) {
+    FindNextInStaticProgram();
+    if (g_next.pthread_create != nullptr) return;
+  }
   FindNext("pthread_create", &g_next.pthread_create);
   FindNext("dlopen", &g_next.dlopen);
   FindNext("dlclose", &g_next.dlclose);
@@ -127,6 +132,13 @@ void FindNextFunctions() {
   FindNext("wait4", &g_next.wait4);
   FindNext("waitid", &g_next.waitid);
   FindNext("syscall", &hp_next_syscall);
+}
+
+void FindLateFunctions() {
+  FindLateCalls();
+  FindNextFunctions();
+  InitThreadDescriptors();
+  if (contention::Interval() != 0) SetContentionInterval(contention::Interval());
 }
 
 namespace {
@@ -212,6 +224,7 @@ void PrintStatistics(void (*write)(void*, const char*), void* arg) {
 }
 
 void Start() {
+  FindCalls();
   InitialStack start = ReadInitialStack();
   InitOptions(heapprof_default_options != nullptr ? heapprof_default_options() : nullptr, start.environment,
               start.secure);

@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/single_threaded.h>
 
 #include "base/constinit.h"
 #include "base/lock/owner_lock.h"
+#include "base/lock/spinlock.h"
 #include "base/options.h"
 #include "base/system/process_copy.h"
 #include "base/system/raw_syscall.h"
@@ -46,12 +46,8 @@ void SayFailed(int error) {
   Say(line.Str("; the program goes on without"));
 }
 
-// From now on the program is not alone: what is cheaper for a single thread is not right any more, here and
-// in libc (fork).
-void TellOfSecondThread() { __libc_single_threaded = 0; }
-
 bool StartLocked(int listener) HP_REQUIRES(g_lock) {
-  TellOfSecondThread();
+  NoteUnknownThread();
   const int error = g_thread.Start(g_address, listener);
   if (listener >= 0) RawClose(listener);
   if (error != 0) {

@@ -161,7 +161,6 @@ void AfterUnload() {
   SignalsBlocked blocked;
   SpinLockHolder hold(&g_lock);
   if (counts.unloads == g_seen_unloads) return;
-  unwind::TakeModuleSnapshot();
   unwind::ForgetEhFrameSections();
   UnwindCacheModulesChanged();
   g_seen_unloads = counts.unloads;
@@ -173,16 +172,6 @@ void AfterUnload() {
   g_current ^= 1;
   g_known_count = now.count();
   g_seen_loads = counts.loads;
-}
-
-void ReadModules() {
-  // _dl_find_object is always up to date: each pthread_create would take the lock, which all threads share,
-  // for nothing.
-  if constexpr (!unwind::kNeedsModuleSnapshot) return;
-  if (LoaderLockMayBeLost()) return;
-  SignalsBlocked blocked;
-  SpinLockHolder hold(&g_lock);
-  unwind::TakeModuleSnapshot();
 }
 
 void RegisterFrames(uintptr_t key, uintptr_t begin, uintptr_t text_base, uintptr_t data_base) {

@@ -17,10 +17,6 @@ namespace heapprof {
 void BeforeUnload();
 void AfterUnload();
 
-// Tells walks which modules are loaded, where libc cannot (a glibc before 2.35). Called at the start, and
-// when the program makes a thread: it may have loaded modules by then.
-void ReadModules();
-
 // Unwind tables that the program registers for its own code, and takes back (unwind/cfi/registered_frames.h).
 // All tables of one registration have the same key.
 void RegisterFrames(uintptr_t key, uintptr_t begin, uintptr_t text_base, uintptr_t data_base);

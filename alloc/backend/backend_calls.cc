@@ -5,6 +5,8 @@
 // for its own start, which allocates: jemalloc's start would wait for it, and it for jemalloc (libfaketime
 // does). And jemalloc's time is not the program's, which may be told another one. So they go to the kernel
 // here. gettimeofday does not: it makes times for pthread_cond_timedwait, and both are to be of one clock.
+#include <dlfcn.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,10 +46,13 @@ Clock* FindClock() {
   return clock;
 }
 
+int NoThread() { return EAGAIN; }
+
 }  // namespace
 }  // namespace heapprof
 
 using heapprof::AsLibc;
+using heapprof::NoThread;
 using heapprof::RawSyscall;
 
 #pragma GCC visibility push(hidden)
@@ -81,6 +86,13 @@ double hpje_exp(double x) { return heapprof::Expm1(x) + 1; }
 double hpje_round(double x) { return static_cast<double>(static_cast<int64_t>(x < 0 ? x - 0.5 : x + 0.5)); }
 int hpje__Unwind_Backtrace(void*, void*) { return 5; }  // _URC_END_OF_STACK
 uintptr_t hpje__Unwind_GetIP(void*) { return 0; }
+
+// jemalloc asks for pthread_create when it is to start threads of its own. Before glibc 2.34 a program may
+// have none: jemalloc would end the process, where a thread that cannot be made is a line of its.
+void* hpje_dlsym(void* handle, const char* name) {
+  void* found = dlsym(handle, name);
+  return found != nullptr ? found : reinterpret_cast<void*>(&NoThread);
+}
 
 }  // extern "C"
 #pragma GCC visibility pop

@@ -51,6 +51,7 @@ double hpje_round(double x) { return round(x); }
 int hpje__Unwind_Backtrace(void*, void*) { return 0; }
 uintptr_t hpje__Unwind_GetIP(void*) { return 0; }
 int hpje_shown_percpu_arena;
+void* hpje_dlsym(void*, const char*) { return nullptr; }
 int hpje_munmap(void* at, size_t size) { return munmap(at, size); }
 void* hpje_sbrk(intptr_t increment) { return sbrk(increment); }
 int hpje_madvise(void* at, size_t size, int advice) { return madvise(at, size, advice); }

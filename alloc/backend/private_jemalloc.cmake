@@ -29,7 +29,7 @@ if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
   string(REGEX MATCHALL "\n[A-Za-z_][A-Za-z0-9_]* [A-Z] " definitions "\n${listing}")
   set(renames "pthread_atfork hpje_register_atfork\npthread_mutex_lock hpje_mutex_lock\n")
   foreach(call mmap munmap madvise mprotect sbrk clock_gettime readlink sched_yield syscall log exp round _Unwind_Backtrace
-      _Unwind_GetIP)
+      _Unwind_GetIP dlsym)
     string(APPEND renames "${call} hpje_${call}\n")
   endforeach()
   foreach(definition IN LISTS definitions)

@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "alloc/contention/waits.h"
+#include "alloc/libc/calls.h"
 #include "alloc/slots/slots.h"
 #include "base/limits.h"
 #include "base/text.h"
@@ -14,8 +15,9 @@
 namespace heapprof {
 namespace {
 
-constexpr SlotGroup kWaits = {
-    {WrappedLocks, WrappedWaits}, [] { return contention::Interval() != 0; }, "the profiles of waits"};
+constexpr SlotGroup kWaits = {{WrappedLocks, WrappedWaits},
+                              [] { return contention::Interval() != 0 && LibcHasThreads(); },
+                              "the profiles of waits"};
 
 }  // namespace
 

@@ -9,6 +9,7 @@
 #include "alloc/entry/arena_reset.h"
 #include "alloc/entry/init.h"
 #include "alloc/entry/slow_path.h"
+#include "alloc/libc/calls.h"
 #include "alloc/slots/slots.h"
 #include "alloc/wrappers/children.h"
 #include "alloc/wrappers/next.h"
@@ -140,7 +141,7 @@ void LockBackend(uint64_t mask) {
 // stop the profile.
 void Prepare() {
   AdoptIfCopy();
-  bool beside_threads = !IsOnlyThread();
+  bool beside_threads = !IsAloneInLibc();
   uint64_t mask = LockOurs(beside_threads);
   if (beside_threads) LockBackend(mask);
   while (!cpu::PrepareFork()) LetSignalsIn(mask);
@@ -161,6 +162,7 @@ void Parent() {
 
 void ForgetParent(bool copied) {
   if (copied || g_beside_threads) NoteForkBesideThreads();
+  ForgetModuleReaders();
   recorder::ChildAfterFork();
   ProcessMappings().UnlockAfterFork(true);
   ProcessProfiles().UnlockAfterFork(true);

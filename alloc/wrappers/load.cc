@@ -17,6 +17,7 @@
 
 #include "alloc/entry/init.h"
 #include "alloc/entry/slow_path.h"
+#include "alloc/libc/calls.h"
 #include "alloc/slots/slots.h"
 #include "alloc/wrappers/next.h"
 #include "base/options.h"
@@ -45,11 +46,15 @@ HEAPPROF_EXPORT void* dlopen(const char* file, int mode) noexcept {
   if ((mode & RTLD_DEEPBIND) != 0 && file != nullptr) heapprof::TellOfDeepBind(file);
   heapprof::UpdateSlotsOfNewModules();
   heapprof::NoteLoad();
+  if (heapprof::g_next.dlopen == nullptr) heapprof::FindLateFunctions();
+  if (heapprof::g_next.dlopen == nullptr) return nullptr;
   return heapprof::g_next.dlopen(file, mode & ~RTLD_DEEPBIND);
 }
 
 HEAPPROF_EXPORT int dlclose(void* handle) noexcept {
   heapprof::Initialize();
+  if (heapprof::g_next.dlclose == nullptr) heapprof::FindLateFunctions();
+  if (heapprof::g_next.dlclose == nullptr) return -1;
   int saved = errno;
   heapprof::UpdateSlotsOfNewModules();
   heapprof::BeforeUnload();
@@ -57,6 +62,7 @@ HEAPPROF_EXPORT int dlclose(void* handle) noexcept {
   errno = saved;
   int result = heapprof::g_next.dlclose(handle);
   saved = errno;
+  heapprof::ForgetUnloadedModules();
   heapprof::EndUnload();
   heapprof::AfterUnload();
   errno = saved;

@@ -75,6 +75,8 @@ struct NextFunctions {
 extern NextFunctions g_next;
 
 void FindNextFunctions();
+// Again those that were nowhere: before glibc 2.34 libpthread, libdl and librt may come later, or never.
+void FindLateFunctions();
 
 // Defined in the archive only: sets those functions if the program has no loader, and none otherwise.
 void FindNextInStaticProgram() __attribute__((weak));

@@ -10,6 +10,7 @@
 // libc's threads as they are.
 //
 // Thread-safety: yes. Signal-safety: as the functions wrapped. Allocates: never.
+#include <errno.h>
 #include <mqueue.h>
 #include <signal.h>
 #include <time.h>
@@ -164,6 +165,15 @@ Notification* Redirect(const sigevent* event, sigevent* ours) {
   return entry;
 }
 
+// Before glibc 2.34 librt has these, and may come late. False, with errno: it is not there.
+template <typename Function>
+bool IsThere(Function* function) {
+  Initialize();
+  if (*function == nullptr) FindLateFunctions();
+  if (*function == nullptr) errno = ENOSYS;
+  return *function != nullptr;
+}
+
 }  // namespace
 
 void NotificationsAfterForkInChild() {
@@ -178,6 +188,7 @@ extern "C" {
 
 HEAPPROF_EXPORT int timer_create(clockid_t clock, sigevent* event, timer_t* timer) noexcept {
   sigevent ours;
+  if (!heapprof::IsThere(&heapprof::g_next.timer_create)) return -1;
   heapprof::Notification* entry = heapprof::Redirect(event, &ours);
   const int result = heapprof::g_next.timer_create(clock, entry != nullptr ? &ours : event, timer);
   if (entry == nullptr) return result;
@@ -190,7 +201,7 @@ HEAPPROF_EXPORT int timer_create(clockid_t clock, sigevent* event, timer_t* time
 }
 
 HEAPPROF_EXPORT int timer_delete(timer_t timer) noexcept {
-  heapprof::Initialize();
+  if (!heapprof::IsThere(&heapprof::g_next.timer_delete)) return -1;
   const auto id = reinterpret_cast<uintptr_t>(timer);
   // Before libc's, after which another timer may have this one's name.
   heapprof::Notification* entry = heapprof::TakeFrom(heapprof::Owner::kTimer, id);
@@ -205,6 +216,7 @@ HEAPPROF_EXPORT int timer_delete(timer_t timer) noexcept {
 }
 
 HEAPPROF_EXPORT int mq_notify(mqd_t queue, const sigevent* event) noexcept {
+  if (!heapprof::IsThere(&heapprof::g_next.mq_notify)) return -1;
   sigevent ours;
   const auto id = static_cast<uintptr_t>(queue);
   heapprof::Notification* entry = heapprof::Redirect(event, &ours);

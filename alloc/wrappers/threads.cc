@@ -20,7 +20,6 @@
 #include "profiles/peers/jemalloc_profiler.h"
 #include "sampling/counts/named_profiles.h"
 #include "sampling/cpu/cpu_sampler.h"
-#include "sampling/module_watch.h"
 #include "sampling/recorder.h"
 #include "sampling/stop/thread_stacks.h"
 #include "sampling/thread/labels.h"
@@ -128,6 +127,8 @@ void ReadAttributes(const pthread_attr_t* attributes, ThreadStart* start) {
 
 int CreateThread(pthread_t* thread, const pthread_attr_t* attributes, void* (*function)(void*),
                  void* argument, const CallerFrame& caller) {
+  if (g_next.pthread_create == nullptr) FindLateFunctions();
+  if (g_next.pthread_create == nullptr) return EAGAIN;
   AdoptIfCopy();
   UpdateSlotsOfNewModules();
   auto* start = TakeStart();
@@ -137,7 +138,6 @@ int CreateThread(pthread_t* thread, const pthread_attr_t* attributes, void* (*fu
   start->labels = CurrentLabels();
   start->held = HoldThreadArgument(argument);
   ReadAttributes(attributes, start);
-  ReadModules();
   start->creator = ProcessProfiles().RecordThreadCreation(caller);
   int error = g_next.pthread_create(thread, attributes, Trampoline, start);
   if (error != 0) {
@@ -165,7 +165,6 @@ void NotifyThreadBegins(void (*function)(sigval), uint32_t labels, bool default_
 
 void InitThreads() {
   cpu::InitThreadEnds();
-  ReadModules();
   rlimit limit = {};
   if (RawSyscall(SYS_getrlimit, RLIMIT_STACK, reinterpret_cast<long>(&limit)) != 0) return;
   if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur != 0) g_default_stack_size = limit.rlim_cur;

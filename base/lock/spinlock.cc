@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/lock/spinlock.h"
 
+#include <sys/single_threaded.h>
+
 #include "base/lock/futex.h"
 
 namespace heapprof {
@@ -9,6 +11,8 @@ namespace {
 std::atomic<void (*)()> g_wait_hook{nullptr};
 
 }  // namespace
+
+char* g_only_thread = &__libc_single_threaded;
 
 __thread uint32_t t_lock_mark __attribute__((tls_model("initial-exec")));
 

@@ -10,7 +10,6 @@
 #define HEAPPROF_BASE_LOCK_SPINLOCK_H_
 
 #include <stdint.h>
-#include <sys/single_threaded.h>
 
 #include <atomic>
 
@@ -19,10 +18,20 @@
 
 namespace heapprof {
 
+// libc's __libc_single_threaded; where libc has none (glibc before 2.32), a 0 (alloc/libc/calls_found.cc).
+extern char* g_only_thread __attribute__((visibility("hidden")));
+
 // Whether libc knows of one thread only. libc counts all threads that it makes (thrd_create, SIGEV_THREAD and
 // so on), but none made by a bare clone(). Who sees true is alone: nothing races with it but its own signal
 // handlers.
-inline bool IsOnlyThread() { return __libc_single_threaded != 0; }
+inline bool IsOnlyThread() { return *g_only_thread != 0; }
+
+// Of a thread that libc does not know of: from now on nobody is alone, here and in libc (fork).
+inline std::atomic<bool> g_has_unknown_thread{false};
+inline void NoteUnknownThread() {
+  *g_only_thread = 0;
+  g_has_unknown_thread.store(true, std::memory_order_relaxed);
+}
 
 // Adds one; without a locked instruction if there is only one thread. Not for counters that a signal handler
 // counts up too.

@@ -3,6 +3,7 @@
 // fast paths run.
 #include <gtest/gtest.h>
 #include <jemalloc_bins_checked.h>
+#include <stdio.h>
 
 #include <fstream>
 #include <set>
@@ -118,6 +119,39 @@ TEST(BinaryTest, NeedsLibcAndTheLoaderAlone) {
   }
   needed.erase("ld-linux-x86-64.so.2");
   EXPECT_EQ(needed, std::set<std::string>{"libc.so.6"});
+}
+
+// What a libc does not have since 2.28 is looked for by name (alloc/libc/). One version above it in the file,
+// and the loader of an older libc refuses it.
+TEST(BinaryTest, ReferencesNoVersionAboveGlibc228) {
+  std::istringstream symbols(Output({NM, "-D", "--undefined-only", "--with-symbol-versions", LibraryPath()}));
+  int seen = 0;
+  for (std::string line; std::getline(symbols, line);) {
+    const size_t at = line.find("@GLIBC_");
+    if (at == std::string::npos) continue;
+    int major = 0, minor = 0;
+    ASSERT_EQ(sscanf(line.c_str() + at, "@GLIBC_%d.%d", &major, &minor), 2) << line;
+    EXPECT_EQ(major, 2) << line;
+    EXPECT_LE(minor, 28) << line;
+    ++seen;
+  }
+  EXPECT_GT(seen, 40);
+}
+
+// A process without threads has libc alone: libpthread, libdl and librt were files of their own before glibc
+// 2.34.
+TEST(BinaryTest, CallsNothingOfTheLibrariesThatLibcWasWithout) {
+  const std::string symbols = Output({NM, "-D", "--undefined-only", "--format=posix", LibraryPath()});
+  const std::set<std::string> in_old_libc = {
+      "pthread_cond_init",  "pthread_cond_signal", "pthread_cond_timedwait", "pthread_cond_wait",
+      "pthread_mutex_init", "pthread_mutex_lock",  "pthread_mutex_unlock"};
+  for (const std::string& name : Names(symbols)) {
+    const bool suspect = name.find("pthread") != std::string::npos || name == "dlsym" || name == "dladdr1" ||
+                         name == "dlopen" || name == "dlclose" || name == "dladdr" || name == "dlerror" ||
+                         name.compare(0, 6, "timer_") == 0 || name.compare(0, 3, "mq_") == 0 ||
+                         name.compare(0, 4, "sem_") == 0 || name.compare(0, 3, "aio") == 0;
+    EXPECT_TRUE(!suspect || in_old_libc.count(name) == 1) << name;
+  }
 }
 
 struct WayLength {

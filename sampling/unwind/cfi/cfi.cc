@@ -9,7 +9,6 @@
 #include "sampling/unwind/cfi/cfi_program.h"
 #include "sampling/unwind/cfi/cfi_reader.h"
 #include "sampling/unwind/cfi/eh_frame_section.h"
-#include "sampling/unwind/cfi/module_snapshot.h"
 #include "sampling/unwind/cfi/registered_frames.h"
 
 namespace heapprof::unwind {
@@ -168,7 +167,6 @@ void CloseTablesOfStaticProgram(uintptr_t lo, uintptr_t hi, uintptr_t eh_frame_h
 
 void OpenUnwindTables() { g_closed.store(false, std::memory_order_relaxed); }
 
-#if __GLIBC_PREREQ(2, 35)
 // For a module without .eh_frame_hdr.
 static bool UseSection(const dl_find_object& code, UnwindTables* tables) {
   EhFrameSection section;
@@ -207,15 +205,6 @@ bool FindUnwindTables(uintptr_t pc, UnwindTables* tables) {
   tables->hi = reinterpret_cast<uintptr_t>(header.dlfo_map_end);
   return true;
 }
-
-void TakeModuleSnapshot() {}
-#else
-static ModuleSnapshot g_snapshot;
-
-bool FindUnwindTables(uintptr_t pc, UnwindTables* tables) { return g_snapshot.Find(pc, tables); }
-
-void TakeModuleSnapshot() { g_snapshot.Take(); }
-#endif
 
 CfiAnswer RowFromCfi(const UnwindTables& tables, uintptr_t pc, CfiRow* row) {
   if (tables.eh_frame != 0) return ScanEhFrame(tables, tables.eh_frame, pc, row);

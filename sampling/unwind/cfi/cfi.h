@@ -26,17 +26,14 @@ struct UnwindTables {
   PointerBases bases = {};     // of the records
 };
 
-// The tables of the module that `pc` lies in, by the loader's own lock-free look-up; with a glibc before 2.35
-// by the last snapshot. False: no module's, or one without CFI.
+// The tables of the module that `pc` lies in, by the loader's own lock-free look-up, or, with a glibc before
+// 2.35, by what stands in for it (alloc/libc/loaded_modules.h). False: no module's, or one without CFI.
 bool FindUnwindTables(uintptr_t pc, UnwindTables* tables);
 // For a program linked with -static, whose memory is [lo, hi), before its first walk: libc's record of it
 // ends behind its code, and is made after its first allocations, when a look-up would read what is not there
 // yet. Until OpenUnwindTables its tables are those of `eh_frame_hdr`; 0: none.
 void CloseTablesOfStaticProgram(uintptr_t lo, uintptr_t hi, uintptr_t eh_frame_hdr);
 void OpenUnwindTables();
-// Takes that snapshot, if kNeedsModuleSnapshot. Ordinary context, one caller at a time.
-void TakeModuleSnapshot();
-constexpr bool kNeedsModuleSnapshot = !__GLIBC_PREREQ(2, 35);
 
 // The tables that a walk asks for `pc`: those that the program registered (registered_frames.h), else its
 // module's. While the object lives they may be read.
