@@ -40,22 +40,31 @@ const char* Reason(int error) {
   }
 }
 
-void SetAll(const Request& request, Answer* answer) {
-  bool any = false;
+// Calls `use` for each option that the request has until one answers an error. False: that is the answer now.
+bool ForEachOption(const Request& request, int (*use)(const char* name, const char* value), bool* any,
+                   Answer* answer) {
   for (size_t i = 0; OptionName(i) != nullptr; ++i) {
     const char* const name = OptionName(i);
     Text<kMaxValue> value;
     FormValue(request, name, &value);
     if (value.size() == 0) continue;
-    any = true;
-    if (const char* reason = Reason(SetLiveOption(name, value.data()))) {
+    *any = true;
+    if (const char* reason = Reason(use(name, value.data()))) {
       Text<160> line;
       line.Str(name).Str(": ").Str(reason);
-      return answer->FailPlainly(kBadRequest, line.data());
+      answer->FailPlainly(kBadRequest, line.data());
+      return false;
     }
   }
+  return true;
+}
+
+void SetAll(const Request& request, Answer* answer) {
+  bool any = false;
+  // All are read before the first changes.
+  if (!ForEachOption(request, CheckLiveOption, &any, answer)) return;
   if (!any) return answer->FailPlainly(kBadRequest, "no option that is known; GET lists them");
-  WriteAll(answer);
+  if (ForEachOption(request, SetLiveOption, &any, answer)) WriteAll(answer);
 }
 
 }  // namespace

@@ -26,11 +26,12 @@ int SetContention(uint64_t nanos) {
 }
 
 // The options that can change: how to tell what is in force, and how to put what was read in force.
-constexpr struct {
+struct LiveOption {
   const char* name;
   void (*put)(TextWriter* text);
   int (*set)(const Options& read);
-} kLive[] = {
+};
+constexpr LiveOption kLive[] = {
     {"sample_interval", [](TextWriter* text) { PutSize(recorder::Interval(), text); },
      [](const Options& read) {
        recorder::SetInterval(read.sample_interval);
@@ -65,6 +66,17 @@ constexpr struct {
      }},
 };
 
+int Find(const char* name, const char* value, Options* read, const LiveOption** found) {
+  const OptionVerdict verdict = ReadOption(name, value, read);
+  if (verdict == OptionVerdict::kUnknown) return -ENOENT;
+  for (const LiveOption& live : kLive) {
+    if (strcmp(live.name, name) != 0) continue;
+    *found = &live;
+    return verdict == OptionVerdict::kGood ? 0 : -EINVAL;
+  }
+  return -EPERM;
+}
+
 }  // namespace
 
 bool PutLiveOption(const char* name, TextWriter* text) {
@@ -80,12 +92,15 @@ int SetLiveOption(const char* name, const char* value) {
   if (name == nullptr || value == nullptr) return -EINVAL;
   AdoptIfCopy();
   Options read;
-  const OptionVerdict verdict = ReadOption(name, value, &read);
-  if (verdict == OptionVerdict::kUnknown) return -ENOENT;
-  for (const auto& live : kLive) {
-    if (strcmp(live.name, name) == 0) return verdict == OptionVerdict::kGood ? live.set(read) : -EINVAL;
-  }
-  return -EPERM;
+  const LiveOption* live = nullptr;
+  const int error = Find(name, value, &read, &live);
+  return error != 0 ? error : live->set(read);
+}
+
+int CheckLiveOption(const char* name, const char* value) {
+  Options read;
+  const LiveOption* live = nullptr;
+  return Find(name, value, &read, &live);
 }
 
 void SetContentionSwitch(int (*set)(uint64_t nanos)) {

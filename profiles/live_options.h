@@ -19,6 +19,9 @@ bool PutLiveOption(const char* name, TextWriter* text);
 // -ENOTSUP: contention_interval in a program that is linked with -static.
 int SetLiveOption(const char* name, const char* value);
 
+// What it would answer, but for -ENOTSUP; nothing changes.
+int CheckLiveOption(const char* name, const char* value);
+
 // How the interval of the profiles of waits is set, which is above this folder.
 void SetContentionSwitch(int (*set)(uint64_t nanos));
 

@@ -241,6 +241,11 @@ TEST(HttpServer, OptionsAreShownAndSet) {
   EXPECT_EQ(Ask(host.address(), "POST", page + "?dump_on_growth=1m").status, 200);
   EXPECT_EQ(Ask(host.address(), "POST", page, "sample_interval=x", form).body,
             "sample_interval: bad value\n");
+  // All or none, whatever the order.
+  EXPECT_EQ(Ask(host.address(), "POST", page, "sample_interval=1&dump_every=x", form).body,
+            "dump_every: bad value\n");
+  EXPECT_EQ(Ask(host.address(), "POST", page, "sample_interval=1&max_frames=5", form).status, 400);
+  EXPECT_NE(host.Get(page).body.find("sample_interval=64k\n"), std::string::npos);
   EXPECT_EQ(Ask(host.address(), "POST", page, "max_frames=5", form).status, 400);
   EXPECT_EQ(Ask(host.address(), "POST", page).status, 400);
   EXPECT_EQ(Ask(host.address(), "POST", page, "sample_interval=1", form + "Origin: http://evil\r\n").status,
