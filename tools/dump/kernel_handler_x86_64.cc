@@ -226,7 +226,7 @@ KernelHandler AskKernelHandler(const Process& process, int signal, uint64_t syst
   constexpr int kTries = 50;
   for (int i = 1;; ++i) {
     bool busy = false;
-    const KernelHandler result = AskOnce(process, signal, system_call, answer, &busy);
+    KernelHandler result = AskOnce(process, signal, system_call, answer, &busy);
     if (!busy || i == kTries) return result;
     const timespec pause = {0, 10'000'000};
     nanosleep(&pause, nullptr);
