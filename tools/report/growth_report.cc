@@ -55,7 +55,7 @@ Two Split(const Profile& growth, size_t window) {
   return {WithValues(growth, std::move(base)), WithValues(growth, std::move(now))};
 }
 
-// What is named: functions that asked for it themselves, and stacks.
+// What is named: functions that asked for more themselves, with what they call, and stacks.
 template <typename Use>
 size_t ForEachGrown(const std::vector<DiffLine>& lines, bool functions, Use use) {
   size_t count = 0;
@@ -103,11 +103,10 @@ size_t PrintWindow(const GrowthWindow& window, size_t index, const GrowthRequest
   const auto is_shown = [&](size_t i) { return request.limit == 0 || i < request.limit; };
   size_t grown = ForEachGrown(diff.functions, true, [&](const DiffLine& line, size_t i) {
     if (!is_shown(i)) return;
-    std::printf("%s\n",
-                Coloured("  " + Signed(static_cast<double>(line.flat_now - line.flat_base)) + " " +
-                             Limits(line, diff.sampled) + "  " + Printable(FunctionName(line.frames[0])),
-                         Colour::kRed)
-                    .c_str());
+    std::printf("%s\n", Coloured("  " + Signed(Change(line)) + " " + Limits(line, diff.sampled) + "  " +
+                                     Printable(FunctionName(line.frames[0])),
+                                 Colour::kRed)
+                            .c_str());
   });
   grown += ForEachGrown(diff.stacks, false, [&](const DiffLine& line, size_t i) {
     if (!is_shown(i)) return;
@@ -118,13 +117,13 @@ size_t PrintWindow(const GrowthWindow& window, size_t index, const GrowthRequest
   return grown;
 }
 
-std::string JsonLine(const DiffLine& line, double growth) {
+std::string JsonLine(const DiffLine& line) {
   std::string frames;
   for (const DiffFrame& frame : line.frames)
     frames += (frames.empty() ? "" : ", ") + JsonString(frame.Text());
   char luck[32];
   std::snprintf(luck, sizeof luck, "%.3g", line.luck);
-  return "{\"frames\": [" + frames + "], \"growth\": " + JsonNumber(growth) +
+  return "{\"frames\": [" + frames + "], \"growth\": " + JsonNumber(Change(line)) +
          ", \"growth_low\": " + JsonNumber(line.limits.low) +
          ", \"growth_high\": " + JsonNumber(line.limits.high) + ", \"p\": " + luck + "}";
 }
@@ -137,14 +136,12 @@ size_t PrintJson(const std::vector<GrowthWindow>& windows, const GrowthRequest& 
     std::printf("%s\n {\"window\": %s, \"seconds\": %.0f, \"from_start\": %s", i == 0 ? "" : ",",
                 JsonString(window.name).c_str(), window.seconds, window.from_start ? "true" : "false");
     if (!window.from_start) {
-      std::printf(", \"total\": %s", JsonLine(window.diff.total, Change(window.diff.total)).c_str());
+      std::printf(", \"total\": %s", JsonLine(window.diff.total).c_str());
       const auto list = [&](const char* name, const std::vector<DiffLine>& lines, bool functions) {
         std::printf(", \"%s\": [", name);
         grown += ForEachGrown(lines, functions, [&](const DiffLine& line, size_t at) {
-          const double growth =
-              functions ? static_cast<double>(line.flat_now - line.flat_base) : Change(line);
           if (request.limit == 0 || at < request.limit)
-            std::printf("%s\n  %s", at == 0 ? "" : ",", JsonLine(line, growth).c_str());
+            std::printf("%s\n  %s", at == 0 ? "" : ",", JsonLine(line).c_str());
         });
         std::printf("]");
       };

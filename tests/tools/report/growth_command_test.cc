@@ -63,6 +63,18 @@ TEST(Growth, NamesWhatCameAndDidNotGo) {
   EXPECT_THAT(result.out, HasSubstr("last hour: the process is 20 min old"));
 }
 
+// The caller of what grew asked for one block itself.
+TEST(Growth, AFunctionsFigureIsThatOfItsLimits) {
+  pb::Profile profile = Grown(20, 0, 40);
+  pb::Sample* const own = profile.add_sample();
+  *own = profile.sample(0);
+  own->mutable_location_id()->erase(own->location_id().begin());
+  for (int64_t& value : *own->mutable_value()) value /= value / 526341 == 40 ? 40 : 20;
+  EXPECT_THAT(GrowthOf(profile).out, HasSubstr("\n  +10.5 MiB ["));
+  EXPECT_THAT(GrowthOf(profile).out, Not(HasSubstr("+514.0 KiB [")));
+  EXPECT_THAT(GrowthOf(profile, {"--json"}).out, Not(HasSubstr("\"growth\": 526341,")));
+}
+
 TEST(Growth, DoesNotNameWhatChurnMayHaveDone) {
   const Result result = GrowthOf(Grown(20, 1000, 40), {"--fail-on-growth"});
   EXPECT_EQ(result.exit_status, 0) << result.Describe();
