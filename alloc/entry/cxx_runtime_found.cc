@@ -46,7 +46,7 @@ bool Find(void* library, const char* name, Pointer* found) {
 }
 
 bool FindIn(void* library, Runtime* runtime) {
-  Runtime found;
+  Runtime found = {};
   void *personality, *begin_catch, *end_catch;
   const bool all = Find(library, "__cxa_allocate_exception", &found.allocate_exception) &&
                    Find(library, "__cxa_throw", &found.throw_exception) &&
@@ -108,21 +108,22 @@ bool FindRuntime(const CallerFrame& caller, bool load, Runtime* runtime) {
 }  // namespace
 
 void PrepareForExceptions(const CallerFrame& caller) {
-  Runtime runtime;
+  Runtime runtime = {};
   FindRuntime(caller, false, &runtime);
 }
 
 std::new_handler NewHandler(const CallerFrame& caller) {
-  Runtime runtime;
+  Runtime runtime = {};
   if (!FindRuntime(caller, false, &runtime) || runtime.get_new_handler == nullptr) return nullptr;
   return runtime.get_new_handler();
 }
 
 void ThrowBadAlloc(const CallerFrame& caller) {
-  Runtime runtime;
+  Runtime runtime = {};
   if (!FindRuntime(caller, true, &runtime)) {
     hpje_je_safety_check_fail(
         "heapprof: operator new: no memory, and no C++ runtime is there to throw std::bad_alloc\n");
+    __builtin_trap();  // a hook of the program's that hears of such ends may have come back
   }
   // An object of std::bad_alloc is the pointer to its virtual functions, which begin behind two words of the
   // table.
