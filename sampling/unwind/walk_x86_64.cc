@@ -131,7 +131,8 @@ void StepToCaller(uintptr_t caller, uintptr_t sp, unwind::FullRegisters* full, K
 
 // libc ends its tables before the system call by which it makes a thread, as they would be wrong in the new
 // one. Whoever was interrupted behind that call, or before the few instructions that follow, has its caller's
-// address on top of the stack, if it is the maker; a new thread has no caller. False: it is not there.
+// address on top of the stack, if it is the maker; a new thread has no caller, and the call's answer is 0 to
+// it. False: it is not there.
 bool StepFromClone(Registers* r, KnownFrame* known, StackWindow* window, Step* step) {
   constexpr uintptr_t kCallAndTest = 9;
   unwind::FullRegisters full;
@@ -144,7 +145,8 @@ bool StepFromClone(Registers* r, KnownFrame* known, StackWindow* window, Step* s
   uintptr_t caller;
   if (!behind_call || !window->Read(r->sp, &caller)) return false;
   *step = caller == 0 ? Step::kEnd : Step::kCalled;
-  if (caller == 0) return true;
+  constexpr int kRax = 0;
+  if (caller == 0) return full.value[kRax] == 0;
   if (!MayBeCaller(caller)) return false;
   StepToCaller(caller, r->sp + kWord, &full, known);
   *r = {caller, r->sp + kWord, r->fp};

@@ -51,7 +51,8 @@ __attribute__((noinline, naked)) void WaitWithoutAFrame(int) {
       ".cfi_endproc\n\t"  // no tables from here on
       "pushq %rbp\n\t"
       "movq %rsp, %rbp\n\t"
-      "subq $16, %rsp\n\t"
+      "subq $8, %rsp\n\t"
+      "pushq $0\n\t"  // as on the stack of a thread that has just been made
       "movq %rsp, %rsi\n\t"
       "movl $1, %edx\n\t"
       "xorl %eax, %eax\n\t"  // read
