@@ -201,8 +201,8 @@ void ConfigureJemalloc(const InitialStack& start) {
   memcpy(g_overriding_settings + length, kNoProfiling, sizeof(kNoProfiling));
   hpje_malloc_message = PassMessageOn;
   hpje_malloc_conf_2_conf_harder = g_overriding_settings;
+  StartSettings();
   hpje_free(hpje_malloc(1));
-  ShowSettings();
   g_backend_ready = true;
   jemalloc_profiler::Configure(ProfilerSettings(keys));
 }

@@ -34,6 +34,10 @@ bool ChoosesArenas(const char* settings) {
 
 char g_settings[4096];
 
+// Values of jemalloc's setting.
+constexpr int kPercpuWhileStarting = 0, kPercpuDisabled = 2, kPercpu = 3;
+bool g_with_threads;  // whether threads beside the first have arenas of their processors
+
 }  // namespace
 
 const char* DefaultSettings(const char* program, const char* user, const char* machine) {
@@ -54,10 +58,22 @@ const char* DefaultSettings(const char* program, const char* user, const char* m
 // threads share: a program that binds its thread to an arena for a while could not bind it back. So nobody
 // who did not ask for the setting meets that: the control sees the value that the setting has while jemalloc
 // starts, of the same name.
-void ShowSettings() {
-  constexpr int kPercpuWhileStarting = 0, kPercpu = 3;
-  const bool ours = hpje_malloc_conf == g_settings && hpje_je_opt_percpu_arena == kPercpu;
-  hpje_shown_percpu_arena = ours ? kPercpuWhileStarting : hpje_je_opt_percpu_arena;
+//
+// One thread alone uses the first arena, on whichever processor it begins: a second one would be made for it.
+void StartSettings() {
+  const char* version;
+  size_t size = sizeof(version);
+  hpje_mallctl("version", &version, &size, nullptr, 0);  // starts jemalloc, and chooses no arena
+  hpje_shown_percpu_arena = hpje_je_opt_percpu_arena;
+  if (hpje_malloc_conf != g_settings || hpje_je_opt_percpu_arena != kPercpu) return;
+  hpje_shown_percpu_arena = kPercpuWhileStarting;
+  hpje_je_opt_percpu_arena = kPercpuDisabled;
+  g_with_threads = true;
+}
+
+void SettingsOfThreads() {
+  // relaxed: jemalloc reads it as it is; whoever has the old value takes an arena by turns.
+  if (g_with_threads) __atomic_store_n(&hpje_je_opt_percpu_arena, kPercpu, __ATOMIC_RELAXED);
 }
 
 }  // namespace heapprof

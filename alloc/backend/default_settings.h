@@ -10,7 +10,10 @@ namespace heapprof {
 // process.
 const char* DefaultSettings(const char* program, const char* user, const char* machine);
 
-// Once jemalloc has read them: what its controls see of them.
-void ShowSettings();
+// Lets jemalloc read them, before anything is allocated.
+void StartSettings();
+
+// Before a second thread is made, and any later one.
+void SettingsOfThreads();
 
 }  // namespace heapprof

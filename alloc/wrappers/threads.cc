@@ -11,6 +11,7 @@
 #include <atomic>
 
 #include "alloc/backend/backend.h"
+#include "alloc/backend/default_settings.h"
 #include "alloc/entry/init.h"
 #include "alloc/entry/slow_path.h"
 #include "alloc/slots/slots.h"
@@ -130,6 +131,7 @@ int CreateThread(pthread_t* thread, const pthread_attr_t* attributes, void* (*fu
   if (g_next.pthread_create == nullptr) FindLateFunctions();
   if (g_next.pthread_create == nullptr) return EAGAIN;
   AdoptIfCopy();
+  SettingsOfThreads();
   UpdateSlotsOfNewModules();
   auto* start = TakeStart();
   if (start == nullptr) return EAGAIN;
