@@ -18,7 +18,7 @@
 
 namespace heapprof {
 
-enum class GuardedProcess { kWatcher, kWalker };
+enum class GuardedProcess { kWatcher, kWalker, kHelper1, kHelper2, kHelper3, kHolder };
 
 template <GuardedProcess kProcess>
 class FaultGuard {

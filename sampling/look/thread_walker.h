@@ -9,7 +9,9 @@
 // stop_by_signal.h where a thread may not be traced, if the caller wants that. It is walked while it is held,
 // and not by a copy of its stack: what its code needs to be understood (unwind tables of a library) cannot be
 // unmapped meanwhile. All of the first kind come before the others, so that a thread that is held waits for
-// nothing else.
+// nothing else. Where the walker cannot be a real-time process, a process of its own holds threads, at the
+// same time, and where there are many some more help to look: all children of the first, and gone at the end
+// of each request.
 //
 // Callers hold StopLock (stop_lock.h), so that walks and leak checks follow each other, and have all signals
 // blocked. Signal-safety: yes, the lock's holder being another thread. Allocates: mmap only. Zeroed memory is
@@ -53,6 +55,9 @@ struct WalkedThread {
   uint32_t labels, creator;  // as ThreadTags has them
   int system_call;           // the number of the call that it was in; -1: none, or not known
   uintptr_t control_block;   // its pthread_self()
+  // The walker's own.
+  bool looked;
+  WalkedThread* next_left;
 };
 
 // What is to be done besides. Both functions may be nullptr.
@@ -81,12 +86,13 @@ class ThreadWalker {
   void Forget();
 
   static constexpr int64_t kIdle = 2'000'000'000;  // ns
-  static constexpr int64_t kPatience = 200'000'000;
+  static constexpr int64_t kPatience = 200'000'000, kLeastPatience = 10'000'000;
   static constexpr int64_t kMuchPatience = 1'000'000'000;
 
  private:
   enum Phase : uint32_t { kWaiting, kWalking, kEnding, kEnded };
   static constexpr size_t kAtOnce = 4;
+  static constexpr size_t kHelpers = 3;
   struct Asked {
     WalkedThread* thread;  // nullptr: a free place
     int64_t since;
@@ -98,9 +104,17 @@ class ThreadWalker {
   static void Run(void* self);
   bool AwaitRequest();
   bool KeepCompany();
-  void LookAtAll();
-  bool Look(WalkedThread* thread);
-  void WalkAll();
+  void CatchFaults(size_t number);
+  void LookTogether();
+  bool StartHolder();
+  template <size_t kNumber>
+  static void Help(void* self);
+  void LookAtAll(size_t number);
+  bool Look(WalkedThread* thread, size_t number);
+  // Hands over to whoever holds threads: one more, or (nullptr) the word that there will be no more.
+  void Leave(WalkedThread* thread);
+  void HoldThoseLeft();
+  WalkedThread* NextLeft();
   void Ask(WalkedThread* thread);
   bool Seize(WalkedThread* thread);
   bool TakeOne();
@@ -109,7 +123,7 @@ class ThreadWalker {
   void GiveUpLate();
   bool IsPatienceOver(const Asked& asked, int64_t now);
 
-  TracerProcess process_;
+  TracerProcess process_, helpers_[kHelpers], holder_;  // the others are children of the first
   std::atomic<uint32_t> phase_{kWaiting};
   // Of a request.
   const TaskFolder* folder_ = nullptr;
@@ -118,10 +132,17 @@ class ThreadWalker {
   WalkCompany company_ = {};
   intptr_t list_distance_ = 0;   // as RobustListDistance has it
   std::atomic<size_t> next_{0};  // for company_.each
+  std::atomic<size_t> next_look_{0};
+  std::atomic<WalkedThread*> left_{nullptr};  // to be held, newest first
+  std::atomic<bool> all_looked_{false};
+  std::atomic<uint32_t> news_{0};  // changes with these two
   // The tracer's.
+  bool real_time_ = false;
+  WalkedThread* holding_ = nullptr;  // of left_, taken out of it
   Asked asked_[kAtOnce] = {};
   size_t asked_count_ = 0, late_ = 0;  // late: given up, but not let go
   int64_t waited_ = 0;                 // for those
+  int64_t last_asked_ = 0;             // when the last one was asked to stop
   int64_t patience_left_ = 0;          // with other tracers
 };
 

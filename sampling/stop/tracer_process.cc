@@ -86,11 +86,15 @@ void TracerProcess::Enter(void* self) {
   tracer->run_(tracer->argument_);
 }
 
-void TracerProcess::Join() {
-  if (stack_ == nullptr) return;
+void TracerProcess::AwaitEnd() const {
   while (int process = alive_.load(std::memory_order_acquire)) {
     if (FutexWaitForEnd(&alive_, process, kLookAgain) == -ETIMEDOUT) LetGoOn();
   }
+}
+
+void TracerProcess::Join() {
+  if (stack_ == nullptr) return;
+  AwaitEnd();
   // Only its own waiter knows of a child without a signal; a thread of the program that waits for all kinds
   // may have been faster.
   while (RawSyscall(SYS_wait4, process_, 0, __WALL, 0) == -EINTR) {

@@ -21,6 +21,8 @@ class TracerProcess {
   void NameAsTracer() const;
   // Waits for its end, which the caller has asked it for. Does nothing if there is none.
   void Join();
+  // The same, and leaves to Join what changes the memory that all share.
+  void AwaitEnd() const;
   // Somebody may have stopped it, as those do who stop all processes of a user or of a container, and have
   // let only the program go on.
   void LetGoOn() const;
