@@ -65,9 +65,11 @@ void* Mremap(void* address, size_t size, size_t new_size, int flags, void* new_a
   MappingStacks& mappings = ProcessMappings();
   const bool stays = (flags & MREMAP_DONTUNMAP) != 0;
   const bool shrinks = new_size <= size && (flags & MREMAP_FIXED) == 0;
+  // What may not move is not forgotten before it has grown: it is often refused that.
+  const bool leaves = !stays && (shrinks || (flags & MREMAP_MAYMOVE) != 0);
   const size_t kept = shrinks ? new_size : 0;
   uint32_t stack = 0;
-  if (!stays && size > kept) stack = mappings.Unmap(Address(address) + kept, size - kept);
+  if (leaves && size > kept) stack = mappings.Unmap(Address(address) + kept, size - kept);
   void* result = g_real_mappings.mremap(address, size, new_size, flags, new_address);
   if (result == MAP_FAILED) {
     mappings.Restore(Address(address) + kept, size - kept, stack);

@@ -63,6 +63,8 @@ void Parts() {
   CHECK(munmap(memory + 2 * kMiB, 4 * kMiB) == 0);
   CHECK(munmap(memory + 1, kMiB) == -1 && errno == EINVAL);
   MapsOver(memory + 8 * kMiB);
+  // Refused: what both had mapped stays theirs.
+  CHECK(mremap(memory + 6 * kMiB, 4 * kMiB, 8 * kMiB, 0) == MAP_FAILED);
   char* grown = Grows(MapsSmall());
   // What shrinks stays whose it is.
   char* shrunk = MapsSmall();
