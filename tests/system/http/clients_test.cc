@@ -163,14 +163,16 @@ TEST(HttpClients, AnswersThatNobodyTakesAreBounded) {
   while (body.size() + address.size() < 4 << 20) body += address;
   const long resident = host.StatusValue("VmRSS");
   std::vector<std::unique_ptr<Connection>> many;
-  for (int i = 0; i < 8; ++i) {
+  for (int i = 0; i < 12; ++i) {
     many.push_back(std::make_unique<Connection>(host.address()));
     const int small = 1;
     setsockopt(many.back()->fd(), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
     many.back()->Send(MakeRequest("POST", "/debug/pprof/symbol", body));
   }
-  EXPECT_EQ(ParseReply(many.back()->ReadAll(5)).status, 503);
-  EXPECT_LT(host.StatusValue("VmRSS"), resident + (80 << 10)) << "KiB";
+  // 200 where the others have had their time meanwhile.
+  const int status = Ask(host.address(), "POST", "/debug/pprof/symbol", body).status;
+  EXPECT_TRUE(status == 503 || status == 200) << status;
+  EXPECT_LT(host.StatusValue("VmHWM"), resident + (80 << 10)) << "KiB; without a bound it is 110 MiB";
   EXPECT_EQ(host.Get("/debug/pprof/heap").status, 200) << "as it is short";
 }
 
