@@ -234,7 +234,10 @@ void CheckRequest(const Process& process, const PublishedRecord* published, uint
 std::string RequestDump(const DumpRequest& request) {
   const Process process(Process::ProgramOf(static_cast<pid_t>(request.pid)));
   const DumpRecords records = ReadRecords(process);
-  if (!request.force || request.profile != "heap") CheckReadable(process, records);
+  const bool is_plain = request.profile == "heap";
+  if (!request.force || !is_plain) {
+    CheckReadable(process, records, is_plain ? "; if its handler is the library's, say --force" : "");
+  }
   CheckLibrary(process, records, request.force);
   const auto [output, signal] = ExpectedOf(process, records, request);
   if (signal == 0) {

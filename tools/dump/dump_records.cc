@@ -65,7 +65,7 @@ uint64_t ReadDumpFailure(const Process& process, uint64_t record) {
   return failure;
 }
 
-void CheckReadable(const Process& process, const DumpRecords& records) {
+void CheckReadable(const Process& process, const DumpRecords& records, const char* otherwise) {
   if (records.readable || records.error == 0) return;
   std::string what_to_do = "ask as root";
   // Yama lets a process' parents alone read it, where it says other than 0.
@@ -75,7 +75,7 @@ void CheckReadable(const Process& process, const DumpRecords& records) {
   }
   throw Failure("process " + std::to_string(process.pid()) +
                 " cannot be asked, as its memory cannot be read: " + ErrorText(records.error) +
-                "; nothing is sent: " + what_to_do);
+                "; nothing is sent: " + what_to_do + otherwise);
 }
 
 DumpRecords ReadDumpRecords(const Process& process) {

@@ -28,8 +28,8 @@ struct DumpRecords {
 
 // Errors: Failure: the process may not be looked into.
 DumpRecords ReadDumpRecords(const Process& process);
-// Errors: Failure: its memory may not be read: who the records are of cannot be told.
-void CheckReadable(const Process& process, const DumpRecords& records);
+// Errors: Failure: its memory may not be read. `otherwise` is what else helps.
+void CheckReadable(const Process& process, const DumpRecords& records, const char* otherwise = "");
 
 // The field `failure` of the record at `record`, as it is now; 0 where it cannot be read.
 uint64_t ReadDumpFailure(const Process& process, uint64_t record);

@@ -113,6 +113,8 @@ TEST_F(DumpReal, MemoryThatMayNotBeReadIsSaid) {
     EXPECT_THAT(result.err, HasSubstr("its memory cannot be read: Operation not permitted"));
     EXPECT_THAT(result.err, HasSubstr("ask as root"));
     EXPECT_THAT(result.err, HasSubstr("nothing is sent"));
+    EXPECT_EQ(result.err.find("--force") != std::string::npos, words.size() == 2 && words[0] == "dump")
+        << result.err;
     EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
   }
 }
