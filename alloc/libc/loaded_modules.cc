@@ -79,7 +79,9 @@ void LoadedModules::Add(const link_map& map, const link_map* at, Table* table) {
   }
   uint64_t mark[2] = {0, 0};
   if (eh_frame_hdr != 0 && !Read(reinterpret_cast<const void*>(eh_frame_hdr), mark, sizeof(mark))) {
-    eh_frame_hdr = 0;
+    // It goes just now: another module may come to the same place, and would be taken for one without tables.
+    table->count = first;
+    return;
   }
   for (uint32_t i = first; i < table->count; ++i) {
     table->modules[i].eh_frame_hdr = eh_frame_hdr;
