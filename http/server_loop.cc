@@ -120,11 +120,13 @@ ServerLoop::Client* ServerLoop::FreePlace() {
   return nullptr;
 }
 
-// Of those who take an answer, and have had their time for it, the slowest; nullptr: nobody has.
-ServerLoop::Client* ServerLoop::SlowestSending(int64_t now) {
+// Of those who take an answer, and have had their time for it, the slowest; nullptr: nobody has. `holding`:
+// of those for whom it is kept. Who lingers has taken his, and may lose it if he is closed too early.
+ServerLoop::Client* ServerLoop::SlowestSending(int64_t now, bool holding) {
   Client* slowest = nullptr;
   for (Client& client : clients_) {
-    const bool is_sending = client.state == State::kSending || client.state == State::kLingering;
+    const bool is_sending =
+        client.state == State::kSending || (client.state == State::kLingering && !holding);
     if (is_sending && (slowest == nullptr || client.deadline < slowest->deadline)) slowest = &client;
   }
   return slowest != nullptr && slowest->deadline - now <= kSendTime - kSendPatience ? slowest : nullptr;
@@ -137,7 +139,7 @@ ServerLoop::Client* ServerLoop::PlaceOfSlowest(int64_t now) {
     const bool is_reading = client.state == State::kHead || client.state == State::kBody;
     if (is_reading && (slowest == nullptr || client.since < slowest->since)) slowest = &client;
   }
-  if (slowest == nullptr || now - slowest->since < kPatience) slowest = SlowestSending(now);
+  if (slowest == nullptr || now - slowest->since < kPatience) slowest = SlowestSending(now, false);
   if (slowest != nullptr) Close(slowest);
   return slowest;
 }
@@ -146,7 +148,7 @@ ServerLoop::Client* ServerLoop::PlaceOfSlowest(int64_t now) {
 void ServerLoop::MakeRoom(Client* client, int64_t now) {
   if (client->exchange->answer().body().size() <= kShort) return;
   while (Held() > kMaxHeld) {
-    Client* const slowest = SlowestSending(now);
+    Client* const slowest = SlowestSending(now, true);
     if (slowest == nullptr) {
       return client->exchange->mutable_answer()->FailPlainly(kUnavailable, "too many answers are not taken");
     }

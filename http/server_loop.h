@@ -77,7 +77,7 @@ class ServerLoop {
   void AcceptAll(int64_t now);
   size_t CountAnswering() const;
   Client* FreePlace();
-  Client* SlowestSending(int64_t now);
+  Client* SlowestSending(int64_t now, bool holding);
   Client* PlaceOfSlowest(int64_t now);
   void MakeRoom(Client* client, int64_t now);
   void Serve(Client* client, short events, int64_t now);
