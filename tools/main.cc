@@ -116,15 +116,12 @@ CLI::App* AddRun(CLI::App* app, CommandLine* line) {
 }
 
 CLI::App* AddDump(CLI::App* app, CommandLine* line) {
-  constexpr double kMaxSeconds = 1e6;
   CLI::App* dump = app->add_subcommand("dump", "Have a running program write its heap profile");
   dump->add_option("PID", line->dump.pid, "The process")->required()->check(CheckPid);
   dump->add_option("--profile", line->dump.profile,
                    "Which: heap, or peak, growth, lifetimes, memory, threads")
       ->option_text("NAME");
-  dump->add_option("--timeout", line->dump.timeout_seconds, "Seconds to wait for the file")
-      ->check(DecimalNumber(0, kMaxSeconds))
-      ->option_text("SECONDS");
+  AddTimeoutOption(dump, &line->dump.timeout_seconds, "Seconds to wait for the file");
   dump->add_option("-o,--output", line->dump.output, "Pattern of its files, where the process cannot be read")
       ->option_text("PATTERN");
   dump->add_option("--signal", line->dump.signal, "Its dump_signal, where the process cannot be read")

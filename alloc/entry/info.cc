@@ -5,21 +5,14 @@
 #include <stdint.h>
 
 #include "alloc/backend/backend.h"
+#include "alloc/backend/statistics.h"
 #include "alloc/entry/init.h"
 #include "alloc/entry/slow_path.h"
 
+using heapprof::ReadStatistic;
+using heapprof::RefreshStatistics;
+
 namespace {
-
-size_t ReadStatistic(const char* name) {
-  size_t value = 0;
-  size_t size = sizeof(value);
-  return hpje_mallctl(name, &value, &size, nullptr, 0) == 0 ? value : 0;
-}
-
-void RefreshStatistics() {
-  uint64_t epoch = 1;
-  hpje_mallctl("epoch", nullptr, nullptr, &epoch, sizeof(epoch));
-}
 
 int Clamp(size_t value) { return value > INT_MAX ? INT_MAX : static_cast<int>(value); }
 

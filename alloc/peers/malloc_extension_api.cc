@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "alloc/backend/backend.h"
+#include "alloc/backend/statistics.h"
 #include "alloc/entry/init.h"
 #include "alloc/entry/slow_path.h"
 #include "base/system/own_mappings.h"
@@ -15,17 +16,6 @@
 
 namespace heapprof {
 namespace {
-
-size_t ReadStatistic(const char* name) {
-  size_t value = 0;
-  size_t size = sizeof(value);
-  return hpje_mallctl(name, &value, &size, nullptr, 0) == 0 ? value : 0;
-}
-
-void RefreshStatistics() {
-  uint64_t epoch = 1;
-  hpje_mallctl("epoch", nullptr, nullptr, &epoch, sizeof(epoch));
-}
 
 // 4096 stands for all arenas.
 size_t PagesOf(const char* name) { return ReadStatistic(name) * ReadStatistic("arenas.page"); }

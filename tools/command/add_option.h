@@ -21,6 +21,10 @@ CommandOption AddRepeatedOption(Command command, const std::string& name, std::v
 CommandOption AddNumberOption(Command command, const std::string& name, size_t* value,
                               const std::string& text);
 
+// --timeout SECONDS: how long a running process is waited for.
+CommandOption AddTimeoutOption(Command command, double* seconds,
+                               const std::string& text = "Seconds to wait for the process");
+
 }  // namespace heapprof::tools
 
 #endif  // HEAPPROF_TOOLS_COMMAND_ADD_OPTION_H_

@@ -65,4 +65,11 @@ CommandOption AddNumberOption(Command command, const std::string& name, size_t* 
   return command.add_option_function(name, take, text)->check(AnyNumber())->option_text("N");
 }
 
+CommandOption AddTimeoutOption(Command command, double* seconds, const std::string& text) {
+  constexpr double kMaxSeconds = 1e6;
+  return command.add_option("--timeout", *seconds, text)
+      ->check(DecimalNumber(0, kMaxSeconds))
+      ->option_text("SECONDS");
+}
+
 }  // namespace heapprof::tools

@@ -220,7 +220,6 @@ void RunLifetimes(const LifetimesRequest& request) {
 }  // namespace
 
 void AddLifetimesCommand(Command app) {
-  constexpr double kMaxSeconds = 1e6;
   auto request = std::make_shared<LifetimesRequest>();
   request->asked.dump.profile = "lifetimes";
   Command command = app->add_subcommand("lifetimes", "How long the blocks of each stack lived, by decades");
@@ -247,9 +246,7 @@ void AddLifetimesCommand(Command app) {
                   "Callers to show below each stack (default 4); 0 = all");
   command->add_flag("--keep", request->asked.keep,
                     "Leave the file that the process has written, and say its name");
-  command->add_option("--timeout", request->asked.dump.timeout_seconds, "Seconds to wait for the process")
-      ->check(DecimalNumber(0, kMaxSeconds))
-      ->option_text("SECONDS");
+  AddTimeoutOption(command, &request->asked.dump.timeout_seconds);
   command->callback([request] { RunLifetimes(*request); });
 }
 

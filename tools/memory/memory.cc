@@ -199,7 +199,6 @@ void RunMemory(const MemoryRequest& request) {
 }  // namespace
 
 void AddMemoryCommand(Command app) {
-  constexpr double kMaxSeconds = 1e6;
   auto request = std::make_shared<MemoryRequest>();
   request->asked.dump.profile = "memory";
   Command command = app->add_subcommand("memory", "Where the memory of a running program is, by cause");
@@ -210,9 +209,7 @@ void AddMemoryCommand(Command app) {
                     "Leave the file that the process has written, and say its name");
   command->add_flag("--unfold", request->unfold,
                     "Show allocators, containers and wrappers, whose bytes are their callers' otherwise");
-  command->add_option("--timeout", request->asked.dump.timeout_seconds, "Seconds to wait for the process")
-      ->check(DecimalNumber(0, kMaxSeconds))
-      ->option_text("SECONDS");
+  AddTimeoutOption(command, &request->asked.dump.timeout_seconds);
   AddNamingOptions(command, &request->asked.load);
   AddMaxSizeOption(command, &request->asked.load);
   command->callback([request] { RunMemory(*request); });

@@ -8,6 +8,7 @@
 
 #include "tools/base/failure.h"
 #include "tools/base/human.h"
+#include "tools/command/add_option.h"
 #include "tools/command/values.h"
 #include "tools/dump/asked_profile.h"
 #include "tools/flame/json_writer.h"
@@ -223,7 +224,6 @@ void RunThreads(const ThreadsRequest& request) {
 }  // namespace
 
 void AddThreadsCommand(Command app) {
-  constexpr double kMaxSeconds = 1e6;
   auto request = std::make_shared<ThreadsRequest>();
   request->asked.dump.profile = "threads";
   Command command = app->add_subcommand("threads", "Where the threads of a running program are now");
@@ -232,9 +232,7 @@ void AddThreadsCommand(Command app) {
   command->add_flag("--json", request->json, "JSON instead of text");
   command->add_flag("--keep", request->asked.keep,
                     "Leave the file that the process has written, and say its name");
-  command->add_option("--timeout", request->asked.dump.timeout_seconds, "Seconds to wait for the process")
-      ->check(DecimalNumber(0, kMaxSeconds))
-      ->option_text("SECONDS");
+  AddTimeoutOption(command, &request->asked.dump.timeout_seconds);
   AddNamingOptions(command, &request->asked.load);
   AddMaxSizeOption(command, &request->asked.load);
   command->callback([request] { RunThreads(*request); });

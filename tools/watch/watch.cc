@@ -18,6 +18,7 @@
 
 #include "tools/base/failure.h"
 #include "tools/base/human.h"
+#include "tools/command/add_option.h"
 #include "tools/command/values.h"
 #include "tools/dump/dump_signal.h"
 #include "tools/report/naming_options.h"
@@ -274,9 +275,7 @@ void AddWatchCommand(Command app) {
   command->add_option("--sort", request->order, "By growth, as without; live; or allocated")
       ->check(OneOf({"growth", "live", "allocated"}))
       ->option_text("WHAT");
-  command->add_option("--timeout", request->watcher.timeout, "Seconds to wait for the process")
-      ->check(DecimalNumber(0, kMaxSeconds))
-      ->option_text("SECONDS");
+  AddTimeoutOption(command, &request->watcher.timeout);
   AddNamingOptions(command, &request->watcher.load);
   AddMaxSizeOption(command, &request->watcher.load);
   command->callback([request] { RunWatch(*request); });

@@ -10,29 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "tests/system/programs/program.h"
+#include "tests/system/peers/held_blocks.h"
 
 namespace {
-
-using Blocks = std::vector<void*>;
-
-void Free(const Blocks& blocks) {
-  for (void* block : blocks) free(block);
-}
-
-NOINLINE Blocks HoldBefore(size_t count, size_t size) {
-  Blocks blocks;
-  blocks.reserve(count);
-  for (size_t i = 0; i < count; ++i) blocks.push_back(malloc(size));
-  return blocks;
-}
-
-NOINLINE Blocks HoldAfter(size_t count, size_t size) {
-  Blocks blocks;
-  blocks.reserve(count);
-  for (size_t i = 0; i < count; ++i) blocks.push_back(malloc(size));
-  return blocks;
-}
 
 volatile uint64_t g_sink;
 NOINLINE void Spin(double seconds) {

@@ -11,29 +11,9 @@
 #include <thread>
 #include <vector>
 
-#include "tests/system/programs/program.h"
+#include "tests/system/peers/held_blocks.h"
 
 namespace {
-
-using Blocks = std::vector<void*>;
-
-void Free(const Blocks& blocks) {
-  for (void* block : blocks) free(block);
-}
-
-NOINLINE Blocks HoldBefore(size_t count, size_t size) {
-  Blocks blocks;
-  blocks.reserve(count);
-  for (size_t i = 0; i < count; ++i) blocks.push_back(malloc(size));
-  return blocks;
-}
-
-NOINLINE Blocks HoldAfter(size_t count, size_t size) {
-  Blocks blocks;
-  blocks.reserve(count);
-  for (size_t i = 0; i < count; ++i) blocks.push_back(malloc(size));
-  return blocks;
-}
 
 NOINLINE void Pass(size_t count, size_t size) {
   for (size_t i = 0; i < count; ++i) {
