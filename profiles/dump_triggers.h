@@ -3,7 +3,7 @@
 // the start or while the program runs.
 //
 // No thread and no timer: the slow path looks when it has recorded a sample. So an idle process writes none;
-// its heap is what it was (docs/decisions/0049-no-timer-for-dumps.md). When a dump is under way already,
+// its heap is what it was (docs/decisions/0034-0049/0049-no-timer-for-dumps.md). When a dump is under way already,
 // whoever writes it writes this one after it.
 //
 // Thread-safety: yes. Signal-safety: yes. Allocates: never.

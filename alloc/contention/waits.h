@@ -85,7 +85,7 @@ inline bool IsWaitableClock(clockid_t clock) { return clock == CLOCK_REALTIME ||
 // An unlock is charged if it wakes, that is if somebody sleeps: libc's lock says so by its own words, which
 // the unlock reads anyway. While there are sleepers, threads that run may take and give back the lock a
 // thousand times before one of them has its turn; to look at the clock each time was most of what the
-// profiles cost (docs/decisions/0044-who-wakes-is-charged.md).
+// profiles cost (docs/decisions/0034-0049/0044-who-wakes-is-charged.md).
 
 // The word of a mutex: 0 free, 1 locked, 2 and somebody may sleep; that of other kinds has its owner in it,
 // and is above 1 whenever it is locked. Those who were woken from a condition have yet to come to it.
