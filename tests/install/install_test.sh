@@ -81,6 +81,20 @@ expect_library "$work/quiet_pc"
 "$cxx" -std=c++17 "$source/consumer/api.cc" $(pkg-config --cflags --libs heapprof) -o "$work/api_pc"
 expect_in_use "$work/api_pc"
 
+echo "== a program that was linked with a library without versions"
+# As libheapprof.so.0 was before its names had one.
+mkdir "$work/unversioned"
+printf 'int heapprof_set_sample_interval(unsigned long n) { return n != 0; }\n%s\n' \
+  'unsigned long heapprof_sample_interval(void) { return 0; }' |
+  "$cc" -xc -shared -fPIC - -Wl,-soname,libheapprof.so.0 -o "$work/unversioned/libheapprof.so"
+printf 'int heapprof_set_sample_interval(unsigned long);\nunsigned long heapprof_sample_interval(void);\n%s\n' \
+  'int main(void) { return heapprof_set_sample_interval(77) == 0 && heapprof_sample_interval() == 77 ? 0 : 1; }' |
+  "$cc" -xc - -L"$work/unversioned" -lheapprof -o "$work/older"
+! readelf -V "$work/older" | grep HEAPPROF || fail "the older program has versions"
+LD_LIBRARY_PATH=$libdir "$work/older" 2> "$work/older.log" || fail "the older program does not run"
+[ ! -s "$work/older.log" ] || { cat "$work/older.log"; fail "the loader has something to say"; }
+readelf -V "$work/api_pc" | grep HEAPPROF_0 > /dev/null || fail "a program of today has no version"
+
 echo "== pkg-config, the archive alone"
 mkdir "$work/archive"
 cp "$libdir/libheapprof.a" "$work/archive/"
