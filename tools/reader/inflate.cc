@@ -39,27 +39,37 @@ int OpenInput(const std::string& path) {
 ProfileSource::ProfileSource(const std::string& path, uint64_t limit)
     : limit_(limit), fd_(OpenInput(path)), buffer_(kPiece) {
   try {
-    // A pipe may hand over the magic one byte at a time.
-    while (end_ < 2 && Fill()) {
-    }
-    if (end_ == 0) throw Failure("the file is empty: no dump was written to it, or it was cut off");
-    gzip_ = end_ >= 2 && buffer_[0] == 0x1f && buffer_[1] == 0x8b;
-    if (gzip_) {
-      if (inflateInit2(&stream_, kGzipOnly) != Z_OK) throw Failure("no memory to inflate with");
-      in_member_ = true;
-    }
+    Start();
   } catch (...) {
     close(fd_);
     throw;
   }
 }
 
+ProfileSource::ProfileSource(FileBytes file, uint64_t limit)
+    : limit_(limit), fd_(-1), buffer_(file.bytes.begin(), file.bytes.end()), end_(file.bytes.size()) {
+  Start();
+}
+
 ProfileSource::~ProfileSource() {
   if (gzip_) inflateEnd(&stream_);
-  close(fd_);
+  if (fd_ >= 0) close(fd_);
+}
+
+void ProfileSource::Start() {
+  // A pipe may hand over the magic one byte at a time.
+  while (end_ < 2 && Fill()) {
+  }
+  if (end_ == 0) throw Failure("the file is empty: no dump was written to it, or it was cut off");
+  gzip_ = end_ >= 2 && buffer_[0] == 0x1f && buffer_[1] == 0x8b;
+  if (gzip_) {
+    if (inflateInit2(&stream_, kGzipOnly) != Z_OK) throw Failure("no memory to inflate with");
+    in_member_ = true;
+  }
 }
 
 bool ProfileSource::Fill() {
+  if (fd_ < 0) return false;
   if (begin_ == end_) begin_ = end_ = 0;
   if (end_ == buffer_.size()) return true;
   ssize_t got;

@@ -19,10 +19,17 @@ namespace heapprof::tools {
 // A profile of a million samples has about 50 MB.
 inline constexpr uint64_t kDefaultInflatedLimit = uint64_t{1} << 30;
 
+// A profile file that is in memory.
+struct FileBytes {
+  std::string_view bytes;
+};
+
 class ProfileSource {
  public:
   // "-" reads standard input. Errors: the file cannot be opened, or is empty.
   explicit ProfileSource(const std::string& path, uint64_t limit = kDefaultInflatedLimit);
+  // The bytes are copied.
+  explicit ProfileSource(FileBytes file, uint64_t limit = kDefaultInflatedLimit);
   ~ProfileSource();
   ProfileSource(const ProfileSource&) = delete;
   ProfileSource& operator=(const ProfileSource&) = delete;
@@ -36,6 +43,7 @@ class ProfileSource {
   std::string_view Head();
 
  private:
+  void Start();
   size_t ReadOn(char* to, size_t size);
   bool Fill();  // false at the end of the file
   size_t ReadPlain(char* to, size_t size);
@@ -44,7 +52,7 @@ class ProfileSource {
 
   uint64_t limit_;
   uint64_t produced_ = 0;
-  int fd_;
+  int fd_;  // -1: all of it is in buffer_
   bool gzip_ = false;
   bool in_member_ = false;  // between a gzip member's header and its trailer
   std::vector<unsigned char> buffer_;

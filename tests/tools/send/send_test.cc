@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+// What waits in a spool, when it is sent, and what becomes of it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "tests/support/files.h"
+#include "tests/support/profile.h"
+#include "tests/tools/made_profile.h"
+#include "tests/tools/send/fake_target.h"
+#include "tools/base/failure.h"
+#include "tools/send/sender.h"
+#include "tools/send/spool_file.h"
+
+namespace heapprof::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using tools::Failure;
+using tools::send::Item;
+using tools::send::kSecond;
+using tools::send::Outcome;
+using tools::send::Sender;
+using tools::send::Spool;
+using tools::send::SpoolLimits;
+using tools::send::SpoolState;
+
+const Outcome kRetry{Outcome::Kind::kRetry, -1, "busy"};
+Outcome Of(Outcome::Kind kind, double after = -1) { return {kind, after, "why"}; }
+
+Item MakeItem(const std::string& id, int64_t start_ns = 0, size_t size = 10) {
+  Item item;
+  item.id = id;
+  item.kind = "heap";
+  item.labels = {{"service", "shop"}, {"odd name", "a\nb %41 "}, {"empty", ""}};
+  item.start_ns = start_ns;
+  item.bytes = std::string(size, 'x');
+  return item;
+}
+
+std::vector<std::string> Ids(const std::vector<Item>& items) {
+  std::vector<std::string> ids;
+  for (const Item& item : items) ids.push_back(item.id);
+  return ids;
+}
+
+class SendTest : public testing::Test {
+ protected:
+  std::unique_ptr<Spool> MakeSpool(SpoolLimits limits = {}) {
+    return std::make_unique<Spool>(folder_, limits, clock_.Get());
+  }
+  Sender MakeSender(SpoolLimits limits = {}, bool retry_uncertain = false) {
+    tools::send::SenderOptions options;
+    options.retry_uncertain = retry_uncertain;
+    options.seed = 1;
+    return Sender(std::make_unique<FakeTarget>(&engine_), MakeSpool(limits), options, clock_.Get());
+  }
+
+  TempDir dir_;
+  std::string folder_ = dir_ / "spool";
+  FakeClock clock_;
+  FakeTarget::State engine_;
+};
+
+TEST_F(SendTest, ItemsComeBackFromTheFolderAsTheyWere) {
+  MakeSpool()->Add(MakeItem("a", 5));
+  const auto spool = MakeSpool();
+  const auto taken = spool->Take();
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->item.id, "a");
+  EXPECT_EQ(taken->item.kind, "heap");
+  EXPECT_EQ(taken->item.start_ns, 5);
+  EXPECT_EQ(taken->item.bytes, "xxxxxxxxxx");
+  ASSERT_EQ(taken->item.labels.size(), 3);
+  EXPECT_EQ(taken->item.labels[1].name, "odd name");
+  EXPECT_EQ(taken->item.labels[1].value, "a\nb %41 ");
+  EXPECT_EQ(taken->item.labels[2].value, "");
+  EXPECT_FALSE(spool->Take());
+}
+
+TEST_F(SendTest, TheFolderIsPrivateAndOneProcessHasIt) {
+  const auto spool = MakeSpool();
+  struct stat status;
+  ASSERT_EQ(stat(folder_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0700u);
+  EXPECT_THROW(MakeSpool(), Failure);
+  ASSERT_EQ(chmod(dir_.path().c_str(), 0777), 0);
+  EXPECT_THROW(Spool(dir_.path(), {}, clock_.Get()), Failure);
+}
+
+TEST_F(SendTest, DamagedAndForeignFilesAreNoItems) {
+  MakeSpool()->Add(MakeItem("a"));
+  const std::string name = ListDir(folder_)[0];
+  const std::string text = ReadFile(folder_ + "/" + name);
+  WriteFile(folder_ + "/" + name, text.substr(0, text.size() - 1));
+  WriteFile(folder_ + "/other.ready", text);         // by another name
+  WriteFile(folder_ + "/half.ready.1-0.tmp", text);  // of a sender that was killed
+  WriteFile(folder_ + "/notes.txt", "mine");
+  ASSERT_EQ(symlink("/etc/passwd", (folder_ + "/link.ready").c_str()), 0);
+  const auto spool = MakeSpool();
+  EXPECT_EQ(spool->damaged(), 3);
+  EXPECT_FALSE(spool->Take());
+  EXPECT_THAT(ListDir(folder_), ElementsAre("lock", "notes.txt"));
+}
+
+TEST_F(SendTest, ChangedBytesAreNotSent) {
+  auto spool = MakeSpool();
+  spool->Add(MakeItem("a"));
+  const std::string path = folder_ + "/" + ListDir(folder_)[0];
+  std::string text = ReadFile(path);
+  text.back() = 'y';
+  WriteFile(path, text);
+  EXPECT_FALSE(spool->Take());
+  EXPECT_EQ(spool->damaged(), 1);
+  EXPECT_EQ(spool->bytes(), 0);
+}
+
+TEST_F(SendTest, BytesAreBoundedAndWhatWasRefusedGoesFirst) {
+  SpoolLimits limits;
+  limits.max_bytes = 3500;
+  auto spool = MakeSpool(limits);
+  for (const char* id : {"a", "b", "c"}) {
+    spool->Add(MakeItem(id, 0, 800));
+    clock_.Pass(1);
+  }
+  const auto first = spool->Take(), second = spool->Take();
+  spool->Move(first->key, SpoolState::kUncertain);
+  spool->Move(second->key, SpoolState::kRefused);
+  spool->Add(MakeItem("d", 0, 800));
+  EXPECT_EQ(spool->count(SpoolState::kRefused), 0);
+  spool->Add(MakeItem("e", 0, 800));
+  EXPECT_EQ(spool->count(SpoolState::kUncertain), 0);
+  spool->Add(MakeItem("f", 0, 800));
+  EXPECT_EQ(spool->Take()->item.id, "d");  // c went, the oldest
+  EXPECT_EQ(spool->dropped_full(), 3);
+  spool->Add(MakeItem("huge", 0, 8000));
+  EXPECT_LE(spool->bytes(), limits.max_bytes);
+  spool = nullptr;
+  uint64_t bytes = 0;
+  for (const std::string& name : ListDir(folder_)) bytes += ReadFile(folder_ + "/" + name).size();
+  EXPECT_LE(bytes, limits.max_bytes);
+}
+
+TEST_F(SendTest, AgeIsTimeThatPassedWhateverTheClockIsSetTo) {
+  SpoolLimits limits;
+  limits.max_age_ns = 100 * kSecond;
+  auto spool = MakeSpool(limits);
+  spool->Add(MakeItem("a"));
+  clock_.Pass(90);
+  clock_.Set(1e6);
+  spool->Trim();
+  EXPECT_EQ(spool->count(SpoolState::kReady), 1);
+  clock_.Set(-2e6);
+  spool = nullptr;
+  spool = MakeSpool(limits);
+  EXPECT_EQ(spool->count(SpoolState::kReady), 1);
+  clock_.Pass(11);
+  spool->Trim();
+  EXPECT_EQ(spool->count(SpoolState::kReady), 0);
+  EXPECT_EQ(spool->dropped_old(), 1);
+}
+
+TEST_F(SendTest, OverAStartOfTheMachineTheClockTellsTheAge) {
+  SpoolLimits limits;
+  limits.max_age_ns = 100 * kSecond;
+  MakeSpool(limits)->Add(MakeItem("a"));
+  clock_.boot_id = "next";
+  clock_.moment.boot_ns = 0;
+  clock_.Set(-50);  // the clock is not yet set
+  EXPECT_EQ(MakeSpool(limits)->count(SpoolState::kReady), 1);
+  clock_.Set(151);
+  EXPECT_EQ(MakeSpool(limits)->dropped_old(), 1);
+}
+
+TEST_F(SendTest, AFullDiskKeepsItemsInMemory) {
+  auto spool = MakeSpool();
+  ASSERT_EQ(system(("rm -r " + folder_).c_str()), 0);
+  spool->Add(MakeItem("a"));
+  EXPECT_EQ(spool->Take()->item.id, "a");
+}
+
+TEST_F(SendTest, EachIsDeliveredOnceInTheOrderOfItsAge) {
+  Sender sender = MakeSender();
+  for (const char* id : {"b", "a", "c"}) {
+    sender.Add(MakeItem(id));
+    clock_.Pass(1);
+  }
+  sender.Add(MakeItem("a"));
+  EXPECT_LT(sender.Work(10), 0);
+  EXPECT_THAT(Ids(engine_.delivered), ElementsAre("b", "a", "c"));
+  EXPECT_THAT(ListDir(folder_), ElementsAre("lock"));
+}
+
+TEST_F(SendTest, FailuresAreWaitedForLongerAndLonger) {
+  engine_.outcomes.assign(8, kRetry);
+  Sender sender = MakeSender();
+  sender.Add(MakeItem("a"));
+  double longest = 1;
+  for (int i = 0; i < 8; ++i) {
+    const double wait = sender.Work(10);
+    EXPECT_GE(wait, longest / 2 - 0.01);
+    EXPECT_LE(wait, longest);
+    EXPECT_EQ(engine_.calls, static_cast<size_t>(i + 1));
+    clock_.Pass(wait * 0.9);
+    EXPECT_GT(sender.Work(10), 0) << "not before its time";
+    EXPECT_EQ(engine_.calls, static_cast<size_t>(i + 1));
+    clock_.Set(i % 2 == 0 ? 1e6 : -1e6);  // nor because of the clock
+    clock_.Pass(wait * 0.11);
+    longest = std::min(60., 2 * longest);
+  }
+  EXPECT_LT(sender.Work(10), 0);
+  EXPECT_EQ(engine_.delivered.size(), 1);
+  EXPECT_EQ(sender.figures().retries, 8);
+}
+
+TEST_F(SendTest, TheEngineMayAskForMorePatience) {
+  engine_.outcomes = {Of(Outcome::Kind::kRetry, 120), Of(Outcome::Kind::kRetry, 1e9)};
+  Sender sender = MakeSender();
+  sender.Add(MakeItem("a"));
+  EXPECT_NEAR(sender.Work(10), 120, 0.001);
+  clock_.Pass(121);
+  EXPECT_NEAR(sender.Work(10), 3600, 0.001);
+}
+
+TEST_F(SendTest, OneThatTheEngineChokesOnDoesNotKeepTheOthers) {
+  engine_.outcomes = {kRetry};
+  Sender sender = MakeSender();
+  sender.Add(MakeItem("a"));
+  clock_.Pass(1);
+  sender.Add(MakeItem("b"));
+  clock_.Pass(sender.Work(10) + 0.001);
+  sender.Work(10);
+  EXPECT_THAT(Ids(engine_.delivered), ElementsAre("b", "a"));
+}
+
+TEST_F(SendTest, WhatIsRefusedIsNotSentAgain) {
+  engine_.outcomes = {Of(Outcome::Kind::kRefused)};
+  {
+    Sender sender = MakeSender();
+    sender.Add(MakeItem("a"));
+    sender.Add(MakeItem("b"));
+    EXPECT_LT(sender.Work(10), 0) << "the next at once";
+    EXPECT_THAT(Ids(engine_.delivered), ElementsAre("b"));
+  }
+  Sender sender = MakeSender();
+  sender.Work(10);
+  EXPECT_EQ(engine_.calls, 2);
+  EXPECT_EQ(sender.spool().count(SpoolState::kRefused), 1);
+}
+
+TEST_F(SendTest, WhatMayHaveArrivedIsSetAsideUnlessTwiceIsOnce) {
+  for (const bool once : {false, true}) {
+    engine_.is_idempotent = once;
+    engine_.delivered.clear();
+    engine_.outcomes = {Of(Outcome::Kind::kUncertain)};
+    Sender sender = MakeSender();
+    sender.Add(MakeItem(once ? "a" : "b"));
+    const double wait = sender.Work(10);
+    clock_.Pass(wait < 0 ? 2 : wait + 0.001);
+    sender.Work(10);
+    if (once) {
+      EXPECT_THAT(Ids(engine_.delivered), testing::UnorderedElementsAre("a", "b"));
+    } else {
+      EXPECT_THAT(Ids(engine_.delivered), ElementsAre());
+    }
+  }
+}
+
+TEST_F(SendTest, WhatADyingSenderHadInItsHandIsUncertain) {
+  {
+    const auto spool = MakeSpool();
+    spool->Add(MakeItem("a"));
+    ASSERT_TRUE(spool->Take());
+  }
+  {
+    Sender sender = MakeSender();
+    EXPECT_LT(sender.Work(10), 0);
+    EXPECT_EQ(engine_.calls, 0);
+    EXPECT_EQ(sender.spool().count(SpoolState::kUncertain), 1);
+  }
+  Sender sender = MakeSender({}, /*retry_uncertain=*/true);
+  sender.Work(10);
+  EXPECT_THAT(Ids(engine_.delivered), ElementsAre("a"));
+}
+
+TEST_F(SendTest, StartsAreCorrectedWhenTheClockIsSet) {
+  engine_.max_age_ns = 3600 * kSecond;
+  engine_.max_ahead_ns = 600 * kSecond;
+  Sender sender = MakeSender();
+  const pb::Profile made = MakeProfile();
+  Item item = MakeItem("a", clock_.moment.wall_ns - kSecond);
+  item.bytes = made.SerializeAsString();
+  sender.Add(item);
+  item.id = "b";
+  item.bytes = Gzip(item.bytes);
+  sender.Add(item);
+  clock_.Pass(10);
+  clock_.Set(-86400 * 365.);
+  sender.Work(10);
+  ASSERT_EQ(engine_.delivered.size(), 2);
+  const int64_t expected = clock_.moment.wall_ns - 11 * kSecond;
+  pb::Profile plain;
+  ASSERT_TRUE(plain.ParseFromString(engine_.delivered[0].bytes));
+  EXPECT_EQ(plain.time_nanos(), expected);
+  EXPECT_EQ(plain.sample_size(), made.sample_size());
+  EXPECT_EQ(engine_.delivered[1].start_ns, expected);
+}
+
+TEST_F(SendTest, WhatTheEngineWouldFindTooOldIsSetAside) {
+  engine_.max_age_ns = 3600 * kSecond;
+  Sender sender = MakeSender();
+  sender.Add(MakeItem("a", clock_.moment.wall_ns));
+  clock_.Pass(3601);
+  EXPECT_LT(sender.Work(10), 0);
+  EXPECT_EQ(engine_.calls, 0);
+  EXPECT_THAT(sender.figures().last_error, HasSubstr("older"));
+}
+
+TEST_F(SendTest, FilesOfAFolderHoldTheLabelsAsComments) {
+  Sender sender(tools::send::MakeTarget("dir:" + (dir_ / "out")),
+                std::make_unique<Spool>("", SpoolLimits(), clock_.Get()), {}, clock_.Get());
+  Item item = MakeItem("0123456789abcdef0123456789abcdef", 1'700'000'000 * kSecond);
+  item.bytes = Gzip(MakeProfile().SerializeAsString());
+  sender.Add(item);
+  Item broken = item;
+  broken.bytes = "no profile";
+  sender.Add(broken);
+  EXPECT_LT(sender.Work(10), 0);
+  EXPECT_EQ(sender.figures().unreadable, 1);
+  const std::string name = "shop.20231114T221320Z.0123456789abcdef0123456789abcdef.heap.pb.gz";
+  ASSERT_THAT(ListDir(dir_ / "out"), ElementsAre(name));
+  EXPECT_THAT(RunCommand({"info", dir_ / ("out/" + name)}).out, HasSubstr("label.service: shop"));
+}
+
+}  // namespace
+}  // namespace heapprof::test
