@@ -3,8 +3,8 @@
 // the start or while the program runs.
 //
 // No thread and no timer: the slow path looks when it has recorded a sample. So an idle process writes none;
-// its heap is what it was (docs/decisions/0034-0049/0049-no-timer-for-dumps.md). When a dump is under way already,
-// whoever writes it writes this one after it.
+// its heap is what it was (docs/decisions/0034-0049/0049-no-timer-for-dumps.md). When a dump is under way
+// already, whoever writes it writes this one after it.
 //
 // Thread-safety: yes. Signal-safety: yes. Allocates: never.
 #ifndef HEAPPROF_PROFILES_DUMP_TRIGGERS_H_

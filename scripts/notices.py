@@ -11,6 +11,7 @@ TARGETS = {
     "library": (("alloc/libheapprof.so", "alloc/libheapprof.a"), "alloc/libheapprof.so.0",
                 ("base/", "sampling/", "proto/", "profiles/", "leak/", "alloc/")),
     "command": (("tools/heapprof",), "tools/heapprof", ("tools/",)),
+    "portable": (("tools/portable/heapprof",), "tools/portable/heapprof", ("tools/",)),
 }
 # Headers of these come with every compiler and leave nothing behind that asks for a notice.
 SYSTEM_PACKAGES = r"^(libc6-dev|linux-libc-dev|libstdc\+\+-\d+-dev|libgcc-\d+-dev|gcc-\d+|g\+\+-\d+|libcrypt-dev|clang-.*|libclang-.*)$"
