@@ -88,7 +88,7 @@ set(CPACK_DEBIAN_LIBHEAPPROF-DEV_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_LIBHEAPPROF-DEV_PACKAGE_DEPENDS "libheapprof0 ${own_version}, libstdc++-12-dev | libstdc++-dev")
 set(CPACK_DEBIAN_HEAPPROF_PACKAGE_NAME heapprof)
 set(CPACK_DEBIAN_HEAPPROF_PACKAGE_DEPENDS "libheapprof0 ${own_version}")
-set(CPACK_DEBIAN_HEAPPROF_PACKAGE_SUGGESTS libdebuginfod1)
+set(CPACK_DEBIAN_HEAPPROF_PACKAGE_SUGGESTS "libdebuginfod1, libcurl4")
 set(CPACK_COMPONENT_LIBHEAPPROF0_DESCRIPTION "The library that programs run with: link it in place of another\nmalloc, or preload it.")
 set(CPACK_COMPONENT_LIBHEAPPROF-DEV_DESCRIPTION "Headers, archive, and descriptions for CMake and pkg-config.")
 set(CPACK_COMPONENT_HEAPPROF_DESCRIPTION
