@@ -10,7 +10,8 @@ namespace {
 
 // "foo" of "foo.part.0" and "foo.isra.0.cold", which are a C function's; what else has dots stays.
 std::string_view WithoutParts(std::string_view name) {
-  static constexpr std::array<std::string_view, 4> kMarks = {".part.", ".isra.", ".constprop.", ".cold"};
+  static constexpr std::array<std::string_view, 5> kMarks = {".part.", ".isra.", ".constprop.", ".cold",
+                                                             ".llvm."};
   size_t end = name.size();
   for (const std::string_view mark : kMarks) {
     const size_t at = name.find(mark);
@@ -25,7 +26,7 @@ std::string_view WithoutParts(std::string_view name) {
 
 // The same of a name that was demangled: "foo(int)" of "foo(int) (.part.0.cold)".
 std::string_view WithoutMarks(std::string_view name) {
-  static constexpr std::array<std::string_view, 4> kMarks = {"part", "isra", "constprop", "cold"};
+  static constexpr std::array<std::string_view, 5> kMarks = {"part", "isra", "constprop", "cold", "llvm"};
   while (true) {
     const size_t at = name.rfind(" (.");
     if (at == std::string_view::npos || name.back() != ')') return name;

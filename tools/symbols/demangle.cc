@@ -39,9 +39,12 @@ std::string Demangle(const std::string& symbol) {
     const std::string whole = DemangleWhole(symbol);
     return whole.empty() ? symbol : whole;
   }
-  // Rust's older scheme writes dots within names, and appends ".llvm.NUMBER" itself.
-  const std::string head = DemangleWhole(symbol.substr(0, dot));
-  if (!head.empty()) return head + " (" + symbol.substr(dot) + ")";
+  // Rust's older scheme writes dots within names, and what LLVM appends stands behind all of them.
+  for (const size_t suffix : {dot, symbol.find(".llvm.")}) {
+    if (suffix == std::string::npos) continue;
+    const std::string head = DemangleWhole(symbol.substr(0, suffix));
+    if (!head.empty()) return head + " (" + symbol.substr(suffix) + ")";
+  }
   const std::string whole = DemangleWhole(symbol);
   return whole.empty() ? symbol : whole;
 }

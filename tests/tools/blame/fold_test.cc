@@ -212,6 +212,8 @@ TEST(Fold, EveryLineOfTheListIsAnEntry) {
                            "boost::container::vector::reserve",
                            "alloc::vec::Vec::reserve",
                            "<alloc::vec::Vec as core::clone::Clone>::clone",
+                           "<u8 as alloc::vec::spec_from_elem::SpecFromElem>::from_elem",
+                           "<app::Pool as core::alloc::global::GlobalAlloc>::alloc",
                            "je_arena_malloc",
                            "ggc_internal_alloc",
                            "_obstack_newchunk",
@@ -233,7 +235,8 @@ TEST(Fold, EveryLineOfTheListIsAnEntry) {
     EXPECT_EQ(list.OfName(name), Blame::kFold) << name;
   }
   for (const char* name : {"main", "standard::vector::f", "createObject", "core::Engine::run", "myxmalloc",
-                           "mi_cmd_exec", "gstdup", "<app::Foo as core::fmt::Display>::fmt"}) {
+                           "mi_cmd_exec", "gstdup", "<app::Foo as core::fmt::Display>::fmt",
+                           "<app::Foo as core::iter::traits::iterator::Iterator>::next"}) {
     EXPECT_EQ(list.OfName(name), Blame::kOwn) << name;
   }
   EXPECT_EQ(list.OfModule("/usr/lib/libstdc++.so.6.0.30 (deleted)"), Blame::kFold);

@@ -172,6 +172,7 @@ TEST(DisplayName, KnowsLambdas) {
 
 TEST(DisplayName, CloneSuffixesGo) {
   EXPECT_EQ(WithoutCloneSuffix("foo(int) (.part.0.cold)"), "foo(int)");
+  EXPECT_EQ(WithoutCloneSuffix("a::f (.llvm.123)"), "a::f");
   EXPECT_EQ(WithoutCloneSuffix("foo(int) (.isra.0) (.cold)"), "foo(int)");
   EXPECT_EQ(WithoutCloneSuffix("co(int) (.resume)"), "co(int) (.resume)");
   EXPECT_EQ(WithoutCloneSuffix("foo.constprop.1"), "foo");

@@ -45,6 +45,8 @@ TEST(Demangle, RustNamesOfEveryConstruct) {
   } kNames[] = {
       {"_RNvNtCs1234_7mycrate3foo3bar", "mycrate::foo::bar"},
       {"_RNvCsd_1a1f.llvm.123", "a::f (.llvm.123)"},
+      {"_ZN50_$LT$$RF$mut$u20$W$u20$as$u20$core..fmt..Write$GT$10write_char17h5a984a011e3c23efE.llvm.9230649",
+       "<&mut W as core::fmt::Write>::write_char (.llvm.9230649)"},
       {"_RNCNvC1a1f0", "a::f::{closure#0}"},
       {"_RNCNvC1a1fs_0", "a::f::{closure#1}"},
       {"_RNSNvC1a1f9call_once", "a::f::{shim:call_once#0}"},
