@@ -65,10 +65,12 @@ HEAPPROF_EXPORT void* realloc(void* block, size_t size) noexcept {
   return ReallocFrom(block, size, HEAPPROF_CALLER_FRAME());
 }
 
+// Other allocators leave this one out. Where such a one stands before the library, and its realloc with it,
+// the block is its own; so realloc is called as everybody calls it, with no frame of ours behind.
 HEAPPROF_EXPORT void* reallocarray(void* block, size_t count, size_t size) noexcept {
   size_t bytes;
   if (__builtin_mul_overflow(count, size, &bytes)) return Fail(ENOMEM);
-  return ReallocFrom(block, bytes, HEAPPROF_CALLER_FRAME());
+  return realloc(block, bytes);
 }
 
 HEAPPROF_EXPORT int posix_memalign(void** block, size_t alignment, size_t size) noexcept {
@@ -98,10 +100,11 @@ HEAPPROF_EXPORT void* valloc(size_t size) noexcept {
   return Allocate(size, kPage, 0, HEAPPROF_CALLER_FRAME());
 }
 
+// Left out by others, too (see reallocarray).
 HEAPPROF_EXPORT void* pvalloc(size_t size) noexcept {
   size_t padded;
   if (__builtin_add_overflow(size, kPage - 1, &padded)) return Fail(ENOMEM);
-  return Allocate(padded & ~(kPage - 1), kPage, 0, HEAPPROF_CALLER_FRAME());
+  return memalign(kPage, padded & ~(kPage - 1));
 }
 
 HEAPPROF_EXPORT size_t malloc_usable_size(void* block) noexcept {
