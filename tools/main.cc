@@ -25,6 +25,7 @@
 #include "tools/report/info.h"
 #include "tools/report/report_commands.h"
 #include "tools/report/summary.h"
+#include "tools/send/push.h"
 #include "tools/source/list.h"
 #include "tools/symbols/naming/addresses.h"
 #include "tools/threads/threads.h"
@@ -34,10 +35,9 @@ namespace heapprof::tools {
 namespace {
 
 constexpr char kStatuses[] =
-    "Exit status: 0 good; 1 growth was found (`diff` or `growth` with `--fail-on-growth`); 2 wrong usage, or "
-    "an\n"
-    "input that cannot be read. `run` and `check` pass the program's own status on (`check`: 23 if there are "
-    "leaks);\n"
+    "Exit status: 0 good; 1 growth was found (`diff` or `growth` with `--fail-on-growth`), or `push` left\n"
+    "something in its spool; 2 wrong usage, or an input that cannot be read. `run` and `check` pass the\n"
+    "program's own status on (`check`: 23 if there are leaks);\n"
     "127 and 126 mean that there is no such program, or that it cannot be executed.\n"
     "The manual is heapprof(1).";
 
@@ -197,6 +197,7 @@ int Main(std::vector<std::string> words) {
   AddMemoryCommand(&app);
   AddLifetimesCommand(&app);
   AddWatchCommand(&app);
+  send::AddPushCommand(&app, &status);
   AddAddresses(&app);
   const std::vector<std::string> program = CutProgram(app, &words);
   CheckWords(app, &words);

@@ -2,7 +2,7 @@
 # Completion of heapprof(1) for bash.
 _heapprof() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} i
-  local commands='run dump threads memory watch check top tree peek folded list flame convert diff growth lifetimes merge symbolize info'
+  local commands='run dump threads memory watch check top tree peek folded list flame convert diff growth lifetimes merge symbolize info push'
   local view='--type --focus --ignore --hide --show --prune-from --unfold --tag --max-size --json --no-symbolize --debug-path --no-debuginfod'
   local names='--by --long --mangled'
   local run='--interval --output --exit-dump --cpu --wall --max-frames --dump-signal --children --option --library --no-symbolize --quiet --verbose'
@@ -55,14 +55,14 @@ _heapprof() {
     --to)
       mapfile -t COMPREPLY < <(compgen -W 'speedscope folded pprof heapprofile chrome' -- "$word")
       return ;;
-    --debug-path | --source-root)
+    --debug-path | --source-root | --spool)
       mapfile -t COMPREPLY < <(compgen -d -- "$word")
       return ;;
-    --diff | --library | --log | --output | -o | --suppressions)
+    --ca-file | --diff | --library | --log | --output | -o | --suppressions | --token-file)
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       return ;;
     --context | --cpu | --wall | --exitcode | --fail-on-growth | --focus | --ignore | --interval | --limit | --max-frames | --max-size | --min-percent | \
-      --callers | --option | --source-link | --source-map | --tag | --timeout | --window)
+      --callers | --header | --kind | --label | --option | --source-link | --source-map | --tag | --tenant | --timeout | --token-env | --window)
       [[ $word == -* || ($before == --cpu || $before == --wall || $before == --fail-on-growth) && ${COMP_WORDS[COMP_CWORD-1]} != = ]] || return ;;
   esac
   case $command in
@@ -85,6 +85,7 @@ _heapprof() {
     merge) options='--output --max-size --symbolize --debug-path --no-debuginfod' ;;
     symbolize) options='--output --debug-path --no-debuginfod --quiet --max-size' ;;
     info) options='--limit --max-size' ;;
+    push) options='--label --kind --spool --retry-uncertain --retry-refused --timeout --tenant --token-file --token-env --header --ca-file --no-symbolize --debug-path --no-debuginfod --max-size' ;;
   esac
   if [[ $command = dump || $command = threads || $command = memory || $command = watch ]] && [[ $word != -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$(command ps -eo pid= 2> /dev/null)" -- "$word")

@@ -3,6 +3,7 @@
 
 #include <zlib.h>
 
+#include <functional>
 #include <protozero/pbf_writer.hpp>
 
 #include "proto/fields.h"
@@ -47,10 +48,11 @@ class Gzip {
   z_stream stream_{};
 };
 
-// The fields of one message at a time, into the stream.
+// The fields of one message at a time, handed on in pieces.
 class Writer {
  public:
-  Writer(const Profile& profile, Gzip* gzip) : profile_(profile), gzip_(gzip), fields_(buffer_) {}
+  using Sink = std::function<void(std::string_view)>;
+  Writer(const Profile& profile, Sink sink) : profile_(profile), sink_(std::move(sink)), fields_(buffer_) {}
 
   void Write() {
     namespace field = fields::profile;
@@ -73,7 +75,7 @@ class Writer {
     AddNonZero(&fields_, field::kPeriod, header.period);
     for (const int64_t comment : header.comments) fields_.add_int64(field::kComment, comment);
     AddNonZero(&fields_, field::kDefaultSampleType, header.default_sample_type);
-    gzip_->Write(buffer_);
+    sink_(buffer_);
   }
 
  private:
@@ -90,7 +92,7 @@ class Writer {
   void Flush() {
     constexpr size_t kEnough = 1 << 16;
     if (buffer_.size() < kEnough) return;
-    gzip_->Write(buffer_);
+    sink_(buffer_);
     buffer_.clear();
   }
 
@@ -169,7 +171,7 @@ class Writer {
   }
 
   const Profile& profile_;
-  Gzip* gzip_;
+  Sink sink_;
   std::string buffer_;
   pbf_writer fields_;
   std::vector<uint64_t> ids_;
@@ -177,11 +179,17 @@ class Writer {
 
 }  // namespace
 
+std::string SerializeProfile(const Profile& profile) {
+  std::string bytes;
+  Writer(profile, [&bytes](std::string_view piece) { bytes.append(piece); }).Write();
+  return bytes;
+}
+
 void WriteProfile(const Profile& profile, const std::string& path, unsigned mode) {
   OutputFile file(path, mode);
   {
     Gzip gzip(&file);
-    Writer(profile, &gzip).Write();
+    Writer(profile, [&gzip](std::string_view bytes) { gzip.Write(bytes); }).Write();
     gzip.Finish();
   }
   file.Commit();

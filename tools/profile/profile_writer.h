@@ -13,6 +13,9 @@
 
 namespace heapprof::tools {
 
+// The bytes of profile.proto, not deflated.
+std::string SerializeProfile(const Profile& profile);
+
 // `mode` is that of a new file, cut by the umask.
 void WriteProfile(const Profile& profile, const std::string& path, unsigned mode = 0666);
 

@@ -21,6 +21,19 @@ std::string NewId() {
   return id;
 }
 
+std::string ContentId(std::string_view bytes) {
+  // FNV-1a, from two beginnings.
+  constexpr uint64_t kPrime = 0x100000001b3, kBeginnings[] = {0xcbf29ce484222325, 0x84222325cbf29ce4};
+  std::string id;
+  for (uint64_t hash : kBeginnings) {
+    for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * kPrime;
+    char digits[17];
+    std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(hash));
+    id += digits;
+  }
+  return id;
+}
+
 std::string LabelValue(const Item& item, const std::string& name) {
   for (const ItemLabel& label : item.labels) {
     if (label.name == name) return label.value;

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace heapprof::tools::send {
@@ -24,10 +25,13 @@ struct Item {
   int64_t duration_ns = 0;  // 0: a moment
   bool delta = false;       // its values are of that time alone, so that those of several may be added
   std::string bytes;        // profile.proto, gzip'd or plain
+  std::string note;         // the target's own, from Prepare to Send
 };
 
 // 16 random bytes.
 std::string NewId();
+// Always the same for the same bytes.
+std::string ContentId(std::string_view bytes);
 
 // The value of the label, "" if there is none.
 std::string LabelValue(const Item& item, const std::string& name);

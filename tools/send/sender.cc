@@ -24,10 +24,12 @@ Sender::Sender(std::unique_ptr<Target> target, std::unique_ptr<Spool> spool, Sen
       clock_(std::move(clock)),
       random_(options_.seed != 0 ? options_.seed : std::random_device()()) {
   if (options_.retry_uncertain || target_->is_idempotent()) {
-    spool_->RetryUncertain();
+    spool_->Retry(SpoolState::kUncertain);
+    spool_->Retry(SpoolState::kSending);
   } else {
     spool_->SetAsideSending();
   }
+  if (options_.retry_refused) spool_->Retry(SpoolState::kRefused);
 }
 
 void Sender::Add(Item item) try {

@@ -30,6 +30,8 @@ struct SenderOptions {
   double first_wait_seconds = 1, longest_wait_seconds = 60;
   // What may have been taken is sent again, though the engine would count it twice.
   bool retry_uncertain = false;
+  // What was refused before is sent once more: a token was wrong, say.
+  bool retry_refused = false;
   // Is told of each failure in a line.
   std::function<void(const std::string&)> tell;
   uint64_t seed = 0;  // of the waits; 0: a random one

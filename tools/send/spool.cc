@@ -230,11 +230,10 @@ void Spool::Remove(const Key& key) {
   if (entry != entries_.end()) Drop(entry);
 }
 
-void Spool::RetryUncertain() {
+void Spool::Retry(SpoolState state) {
   for (auto next = entries_.begin(); next != entries_.end();) {
     const auto entry = next++;  // one whose file is gone is dropped
-    const SpoolState state = entry->second.state;
-    if (state == SpoolState::kUncertain || state == SpoolState::kSending) SetState(entry, SpoolState::kReady);
+    if (entry->second.state == state) SetState(entry, SpoolState::kReady);
   }
 }
 

@@ -60,8 +60,8 @@ class Spool {
   void PutBack(const Key& key);
   void Move(const Key& key, SpoolState state);
   void Remove(const Key& key);
-  // All that are uncertain, or were found `sending`, become ready again.
-  void RetryUncertain();
+  // All that are in this state become ready again.
+  void Retry(SpoolState state);
   // What was found `sending` becomes uncertain.
   void SetAsideSending();
 

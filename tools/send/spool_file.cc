@@ -62,9 +62,9 @@ size_t ReadHead(std::string_view text, SpooledItem* spooled, Head* head) {
     if (name == "label") {
       if (!(lines >> name >> value)) return 0;
       item->labels.push_back({Text(name), Text(value)});
-    } else if (name == "id" || name == "kind") {
+    } else if (name == "id" || name == "kind" || name == "note") {
       if (!(lines >> value)) return 0;
-      (name == "id" ? item->id : item->kind) = Text(value);
+      (name == "id" ? item->id : name == "kind" ? item->kind : item->note) = Text(value);
     } else if (name == "time") {
       if (!(lines >> item->start_ns >> item->duration_ns >> item->delta)) return 0;
     } else if (name == "added") {
@@ -85,9 +85,9 @@ size_t ReadHead(std::string_view text, SpooledItem* spooled, Head* head) {
 std::string SpoolText(const SpooledItem& spooled) {
   const Item& item = spooled.item;
   std::ostringstream text;
-  text << kMagic << "\nid " << Word(item.id) << "\nkind " << Word(item.kind) << "\ntime " << item.start_ns
-       << ' ' << item.duration_ns << ' ' << item.delta << "\nadded " << spooled.added.wall_ns << ' '
-       << spooled.added.boot_ns << ' ' << Word(spooled.boot_id);
+  text << kMagic << "\nid " << Word(item.id) << "\nkind " << Word(item.kind) << "\nnote " << Word(item.note)
+       << "\ntime " << item.start_ns << ' ' << item.duration_ns << ' ' << item.delta << "\nadded "
+       << spooled.added.wall_ns << ' ' << spooled.added.boot_ns << ' ' << Word(spooled.boot_id);
   for (const ItemLabel& label : item.labels)
     text << "\nlabel " << Word(label.name) << ' ' << Word(label.value);
   text << "\nbytes " << item.bytes.size() << ' ' << Checksum(item.bytes) << "\n\n" << item.bytes;

@@ -2,14 +2,28 @@
 #include "tools/send/target.h"
 
 #include "tools/base/failure.h"
+#include "tools/base/suggestion.h"
+#include "tools/net/url.h"
 #include "tools/send/dir_target.h"
+#include "tools/send/engine_targets.h"
 
 namespace heapprof::tools::send {
 
-std::unique_ptr<Target> MakeTarget(const std::string& url, const TargetOptions& /*options*/) {
-  constexpr char kDir[] = "dir:";
-  if (url.rfind(kDir, 0) == 0) return MakeDirTarget(url.substr(sizeof kDir - 1));
-  throw Failure(Printable(url) + " is no address that profiles are sent to: dir:PATH");
+std::unique_ptr<Target> MakeTarget(const std::string& url, const TargetOptions& options) {
+  constexpr std::string_view kDir = "dir:";
+  if (url.rfind(kDir, 0) == 0) return MakeDirTarget(url.substr(kDir.size()));
+  const net::Url parts = net::ParseUrl(url);
+  const std::string engine = parts.scheme.substr(0, parts.scheme.find('+'));
+  const std::string behind = parts.scheme.substr(engine.size());
+  if (behind.empty() || behind == "+https" || behind == "+http") {
+    if (engine == "pyroscope") return MakePyroscopeTarget(parts, options);
+    if (engine == "parca") return MakeParcaTarget(parts, options);
+    if (engine == "otlp") return MakeOtlpTarget(parts, options);
+  }
+  throw Failure(Printable(parts.scheme) + ":// is no engine" +
+                DidYouMean(parts.scheme, {"pyroscope", "pyroscope+https", "parca", "parca+https", "otlp",
+                                          "otlp+https", "dir"}) +
+                ": pyroscope://, parca://, otlp://, each also with +https, or dir:PATH");
 }
 
 }  // namespace heapprof::tools::send

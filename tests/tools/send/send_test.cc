@@ -243,10 +243,17 @@ TEST_F(SendTest, WhatIsRefusedIsNotSentAgain) {
     EXPECT_LT(sender.Work(10), 0) << "the next at once";
     EXPECT_THAT(Ids(engine_.delivered), ElementsAre("b"));
   }
-  Sender sender = MakeSender();
+  {
+    Sender sender = MakeSender();
+    sender.Work(10);
+    EXPECT_EQ(engine_.calls, 2);
+    EXPECT_EQ(sender.spool().count(SpoolState::kRefused), 1);
+  }
+  tools::send::SenderOptions options;
+  options.retry_refused = true;
+  Sender sender(std::make_unique<FakeTarget>(&engine_), MakeSpool(), options, clock_.Get());
   sender.Work(10);
-  EXPECT_EQ(engine_.calls, 2);
-  EXPECT_EQ(sender.spool().count(SpoolState::kRefused), 1);
+  EXPECT_THAT(Ids(engine_.delivered), ElementsAre("b", "a"));
 }
 
 TEST_F(SendTest, WhatMayHaveArrivedIsSetAsideUnlessTwiceIsOnce) {
