@@ -36,6 +36,7 @@
 #include "base/system/vdso.h"
 #include "base/text.h"
 #include "http/server.h"
+#include "jemalloc_bins_checked.h"
 #include "leak/at_exit.h"
 #include "leak/report/source_lines.h"
 #include "leak/search/roots.h"
@@ -158,7 +159,14 @@ void TellOwnCode() {
 int g_starting_thread;  // its id while Initialize runs in it
 bool g_backend_ready;   // of the starting thread alone
 
+// A jemalloc that was built without a profiler knows none of its settings, which are ours all the same.
+bool IsOfProfiler(const char* text) {
+  constexpr char kUnknown[] = "<jemalloc>: Invalid conf pair: prof";
+  return HEAPPROF_JEMALLOC_PROFILER == 0 && strncmp(text, kUnknown, sizeof(kUnknown) - 1) == 0;
+}
+
 void PassMessageOn(void* argument, const char* text) {
+  if (IsOfProfiler(text)) return;
   if (malloc_message != nullptr) {
     malloc_message(argument, text);
   } else {
@@ -235,7 +243,7 @@ void Start() {
   void (*volatile plain)(void*) = &::operator delete;
   void (*volatile array)(void*) = &::operator delete[];
   hp_delete_replaced = plain != &hp_own_delete || array != &hp_own_array_delete;
-  SetVdsoClock(reinterpret_cast<VdsoClock*>(FindInVdso(getauxval(AT_SYSINFO_EHDR), "__vdso_clock_gettime")));
+  SetVdsoClock(reinterpret_cast<VdsoClock*>(FindInVdso(getauxval(AT_SYSINFO_EHDR), kVdsoClock)));
   FindNextFunctions();
   PrepareSlots(g_next.signal != nullptr, FindNextInStaticProgram == nullptr);
   SetLibcSigaction(g_next.sigaction);

@@ -14,7 +14,7 @@ function(heapprof_runtime_library name)
 endfunction()
 
 # GNU's tools, whatever the compiler brings: lld has no --force-group-allocation.
-find_program(HEAPPROF_LD NAMES ld.bfd REQUIRED)
+find_program(HEAPPROF_LD NAMES ${CMAKE_SYSTEM_PROCESSOR}-linux-gnu-ld.bfd ld.bfd REQUIRED)
 find_program(HEAPPROF_OBJCOPY NAMES ${CMAKE_SYSTEM_PROCESSOR}-linux-gnu-objcopy REQUIRED)
 find_program(HEAPPROF_NM NAMES ${CMAKE_SYSTEM_PROCESSOR}-linux-gnu-nm REQUIRED)
 

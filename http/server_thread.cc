@@ -140,9 +140,10 @@ void WaitUntilGone(int tid, int64_t until) {
 }  // namespace
 
 int ServerThread::Start(const Address& address, int listener) {
-  const size_t tls = StaticTlsSize() != 0 ? StaticTlsSize() : kSpareTls;
-  const size_t thread_pointer = kPage + kStackBytes + Rounded(tls + kPage);
-  const size_t loop = thread_pointer + Rounded(ThreadDescriptorSize() + kPage);
+  const size_t spare = StaticTlsSize() != 0 ? 0 : kSpareTls;
+  const AddressRange needs = ThreadMemoryOf(0);
+  const size_t thread_pointer = kPage + kStackBytes + Rounded(0 - needs.start + spare + kPage);
+  const size_t loop = thread_pointer + Rounded(needs.end + spare + kPage);
   bytes_ = loop + Rounded(sizeof(ServerLoop));
   memory_ = static_cast<char*>(RawMap(bytes_));
   if (memory_ == nullptr) return -ENOMEM;

@@ -11,6 +11,8 @@
 
 #include <stddef.h>
 
+#include "alloc/backend/jemalloc_bins.h"
+
 #pragma GCC visibility push(hidden)
 extern "C" {
 
@@ -63,7 +65,7 @@ void* hpje_je_tsd_fetch_slow(void* record, bool minimal);
 
 namespace heapprof {
 
-inline constexpr size_t kBackendThreadBytes = 2632;
+inline constexpr size_t kBackendThreadBytes = JE_RECORD_BYTES;
 
 // The flags of hpje_mallocx, as jemalloc defines them.
 inline constexpr int kZeroFlag = 0x40;

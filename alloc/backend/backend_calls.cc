@@ -7,6 +7,7 @@
 // here. gettimeofday does not: it makes times for pthread_cond_timedwait, and both are to be of one clock.
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,7 +41,7 @@ Clock* FindClock() {
   // relaxed: code, which is there from the start.
   Clock* clock = found.load(std::memory_order_relaxed);
   if (clock != nullptr) return clock;
-  clock = reinterpret_cast<Clock*>(FindInVdso(getauxval(AT_SYSINFO_EHDR), "__vdso_clock_gettime"));
+  clock = reinterpret_cast<Clock*>(FindInVdso(getauxval(AT_SYSINFO_EHDR), kVdsoClock));
   if (clock == nullptr) clock = ClockOfKernel;
   found.store(clock, std::memory_order_relaxed);
   return clock;
@@ -63,8 +64,8 @@ int hpje_clock_gettime(clockid_t clock, timespec* now) {
 }
 
 ssize_t hpje_readlink(const char* path, char* target, size_t size) {
-  return AsLibc(RawSyscall(SYS_readlink, reinterpret_cast<long>(path), reinterpret_cast<long>(target),
-                           static_cast<long>(size)));
+  return AsLibc(RawSyscall(SYS_readlinkat, AT_FDCWD, reinterpret_cast<long>(path),
+                           reinterpret_cast<long>(target), static_cast<long>(size)));
 }
 
 int hpje_sched_yield(void) { return static_cast<int>(AsLibc(RawSyscall(SYS_sched_yield))); }

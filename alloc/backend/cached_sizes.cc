@@ -27,6 +27,6 @@ constexpr CachedSizes Make() {
 }  // namespace
 
 constexpr CachedSizes g_cached_sizes = Make();
-static_assert(sizeof(CachedSize) == 4);  // fast_path_x86_64.S has it as a number
+static_assert(sizeof(CachedSize) == 4);  // the fast path has it as a number
 
 }  // namespace heapprof

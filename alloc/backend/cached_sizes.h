@@ -3,7 +3,7 @@
 // it, and where the thread's record has the bin of its class. jemalloc finds the same by two tables, the
 // second asked with the answer of the first, and a multiplication.
 //
-// Constant data; read by fast_path_x86_64.S. jemalloc_bins_check.cc compares it with jemalloc's own.
+// Constant data; read by the fast path. jemalloc_bins_check.cc compares it with jemalloc's own.
 #ifndef HEAPPROF_ALLOC_BACKEND_CACHED_SIZES_H_
 #define HEAPPROF_ALLOC_BACKEND_CACHED_SIZES_H_
 

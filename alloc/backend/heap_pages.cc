@@ -147,7 +147,7 @@ size_t RoundToClass(size_t size) {
 }
 
 size_t Usable(size_t size, size_t alignment) {
-  constexpr size_t kLargestSmall = 14336, kSmallestLarge = 16384;
+  constexpr size_t kLargestSmall = JE_LARGEST_SMALL, kSmallestLarge = JE_SMALLEST_LARGE;
   const size_t aligned = (size + alignment - 1) & ~(alignment - 1);
   if (aligned <= kLargestSmall && alignment <= kPageMask + 1) {
     return RoundToClass(aligned == 0 ? 1 : aligned);

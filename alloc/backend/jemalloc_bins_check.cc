@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looks, while the library is built, whether the private jemalloc lies in memory as
 // alloc/backend/jemalloc_bins.h says, by watching what its functions do to the thread's record. Prints the
-// header that fast_path_x86_64.S includes: HEAPPROF_JEMALLOC_BINS is 1 or 0, and, of jemalloc_pages.h,
-// HEAPPROF_JEMALLOC_PAGES. What differed goes to stderr.
+// header that the fast path includes: HEAPPROF_JEMALLOC_BINS is 1 or 0, and, of jemalloc_pages.h,
+// HEAPPROF_JEMALLOC_PAGES. HEAPPROF_JEMALLOC_PROFILER: whether it has settings of its own profiler. What
+// differed goes to stderr.
 #include <math.h>
 #include <pthread.h>
 #include <sched.h>
@@ -114,7 +115,7 @@ void CheckClass(size_t size) {
   if (g_differences != 0) return;
   uint64_t page = reinterpret_cast<const uint64_t*>(
       Word(entry + 8))[(address & ((1ull << JE_LEAF_SHIFT) - 1)) >> JE_PAGE_SHIFT];
-  EXPECT((page & 1) == (usable < 16384));
+  EXPECT((page & 1) == (usable < JE_SMALLEST_LARGE));
   EXPECT(page >> JE_CLASS_SHIFT == index);
 
   if (size % 2 == 0) {
@@ -262,6 +263,10 @@ int main() {
   EXPECT(hpje_mallctl("thread.tcache.enabled", nullptr, nullptr, &off, 1) == 0);
   EXPECT(Word(JE_ALLOCATED_LIMIT) == 0 && Word(JE_DEALLOCATED_LIMIT) == 0);
   printf("#define HEAPPROF_JEMALLOC_BINS %d\n", g_differences == 0);
+  bool has_profiler = false;
+  length = sizeof(has_profiler);
+  EXPECT(hpje_mallctl("config.prof", &has_profiler, &length, nullptr, 0) == 0);
+  printf("#define HEAPPROF_JEMALLOC_PROFILER %d\n", has_profiler);
   // Needs what was looked at before.
   EXPECT(hpje_mallctl("thread.tcache.enabled", nullptr, nullptr, &on, 1) == 0);
   if (g_differences == 0) CheckSlab();

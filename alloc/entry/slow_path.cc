@@ -12,7 +12,7 @@
 
 namespace heapprof {
 
-// ASK_FILTER in fast_path_x86_64.S has these as numbers.
+// ASK_FILTER in the fast path has these as numbers.
 static_assert(sample_filter::kLgPage == 12 && sample_filter::kLgPages == 16 && sample_filter::kLgUnit == 8 &&
               sample_filter::kLgUnits == 20 && kMinSampleMask == 15);
 // So has COUNT_DOWN, and what it compares with is also the bound of the sizes that a cache may have.
@@ -22,7 +22,7 @@ static_assert(offsetof(ThreadCountdown, stamp) == 8 && kShortSizes == JE_LOOKUP_
 namespace {
 
 // Below this jemalloc never resizes in place; from here on blocks are whole pages.
-constexpr size_t kSmallestLarge = 16 << 10;
+constexpr size_t kSmallestLarge = JE_SMALLEST_LARGE;
 
 void* NoMemory() {
   errno = ENOMEM;

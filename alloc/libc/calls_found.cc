@@ -20,6 +20,9 @@
 #include "base/lock/spinlock.h"
 #include "base/system/loader_lock.h"
 #include "base/system/raw_syscall.h"
+#include "sampling/stop/stop_signal.h"
+#include "sampling/stop/thread_descriptor.h"
+#include "sampling/stop/thread_layout.h"
 
 #pragma GCC visibility push(hidden)
 extern "C" {
@@ -65,6 +68,15 @@ void WithLoaderLock(Look look) {
         return 1;
       },
       &look);
+}
+
+// A word of the thread's descriptor: whether there ever was another thread.
+bool HadManyThreads() {
+  constexpr uintptr_t kOfX86 = 0x18;
+  int many;
+  const uintptr_t at = kStorageAbove ? DescriptorOf(ControlBlock()).start : ControlBlock() + kOfX86;
+  memcpy(&many, reinterpret_cast<const void*>(at), sizeof(many));
+  return many != 0;
 }
 
 bool g_started = false, g_is_late = false;
@@ -267,10 +279,7 @@ void FindLateCalls() {
 
 bool IsAloneInLibc() {
   if (g_only_thread != &__libc_single_threaded) return IsOnlyThread();
-  // A word of the thread's descriptor, on x86-64: whether there ever was another thread.
-  int many;
-  asm("mov %%fs:0x18, %0" : "=r"(many));
-  return many == 0 && !g_has_unknown_thread.load(std::memory_order_relaxed);
+  return !HadManyThreads() && !g_has_unknown_thread.load(std::memory_order_relaxed);
 }
 
 bool LibcHasThreads() { return CallOf(&hp_found_pthread_mutex_trylock).found; }

@@ -10,13 +10,11 @@
 
 #include <atomic>
 
+#include "alloc/slots/relocations.h"
 #include "base/system/raw_syscall.h"
 
 namespace heapprof {
 namespace {
-
-// What fills import slots, on x86-64.
-constexpr uint32_t kJumpSlot = R_X86_64_JUMP_SLOT, kDataSlot = R_X86_64_GLOB_DAT;
 
 uintptr_t PageSize() {
   static std::atomic<uintptr_t> size{0};

@@ -22,6 +22,7 @@
 #include "sampling/counts/named_profiles.h"
 #include "sampling/cpu/cpu_sampler.h"
 #include "sampling/recorder.h"
+#include "sampling/stop/stop_signal.h"
 #include "sampling/stop/thread_stacks.h"
 #include "sampling/thread/labels.h"
 #include "sampling/wall/wall_sampler.h"
@@ -29,7 +30,7 @@
 namespace heapprof {
 namespace {
 
-// glibc's choice for x86-64 when the limit says nothing.
+// glibc's choice for x86-64 and aarch64 when the limit says nothing.
 constexpr size_t kStackWithoutLimit = 2 << 20;
 size_t g_default_stack_size = kStackWithoutLimit;
 
@@ -71,8 +72,8 @@ void GiveBack(ThreadStart* start) {
 }
 
 void ReportStack(const ThreadStart& start, uintptr_t frame) {
-  // libc keeps the thread's descriptor, which is what pthread_self() points at, on top of its stack.
-  uintptr_t self = pthread_self();
+  // libc keeps the thread's descriptor, beside what the thread pointer points at, on top of its stack.
+  const uintptr_t self = ControlBlock();
   const bool own = start.stack_low != 0 && frame - start.stack_low < start.stack_size;
   NoteThreadStack(self, {own ? start.stack_low : 0, start.stack_size, start.guarded});
   if (own) {

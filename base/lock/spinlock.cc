@@ -4,6 +4,7 @@
 #include <sys/single_threaded.h>
 
 #include "base/lock/futex.h"
+#include "base/lock/processor.h"
 
 namespace heapprof {
 namespace {
@@ -32,7 +33,7 @@ bool SpinLockWord::AcquireSlow(uint32_t as, const int64_t* patience) {
   // Hold times are tens of nanoseconds: spin for about one of them, then sleep.
   for (int spins = 0; spins < 200; ++spins) {
     if (state_.load(std::memory_order_relaxed) == kUnlocked && TryAcquire(as)) return true;
-    __builtin_ia32_pause();
+    Pause();
   }
   int64_t until = patience != nullptr ? RawMonotonicNanos() + *patience : 0;
   for (;;) {

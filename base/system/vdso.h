@@ -13,6 +13,13 @@ namespace heapprof {
 // The address of a function of the image at `image` (AT_SYSINFO_EHDR; 0: there is none), or nullptr.
 void* FindInVdso(uintptr_t image, const char* name);
 
+// What it calls its clock_gettime.
+#if defined(__aarch64__)
+inline constexpr char kVdsoClock[] = "__kernel_clock_gettime";
+#else
+inline constexpr char kVdsoClock[] = "__vdso_clock_gettime";
+#endif
+
 }  // namespace heapprof
 
 #endif  // HEAPPROF_BASE_SYSTEM_VDSO_H_

@@ -79,14 +79,22 @@ bool WriteAll(int fd, const char* data, size_t size) {
   return true;
 }
 
+void PutAt(int descriptor, int at) {
+  if (descriptor == at) {
+    RawSyscall(SYS_fcntl, at, F_SETFD, 0);
+  } else {
+    RawSyscall(SYS_dup3, descriptor, at, 0);
+  }
+}
+
 // In the new process: nothing but system calls. It has the parent's memory as a copy, and one thread.
 [[noreturn]] void BecomeCommand(int input, int output) {
   uint64_t none = 0;
   RawSyscall(SYS_rt_sigprocmask, SIG_SETMASK, Address(&none), 0, sizeof(none));
   int null = RawOpen("/dev/null", O_WRONLY, 0);
-  RawSyscall(SYS_dup2, input, 0);
-  RawSyscall(SYS_dup2, output, 1);
-  RawSyscall(SYS_dup2, null, 2);
+  PutAt(input, 0);
+  PutAt(output, 1);
+  PutAt(null, 2);
   RawSyscall(SYS_close_range, 3, ~0u, 0);
   // Not the program's environment: the command is not to be preloaded, profiled or checked in its turn.
   char* const environment[] = {const_cast<char*>("LC_ALL=C"), nullptr};

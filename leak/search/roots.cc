@@ -110,16 +110,14 @@ class RootFinder {
   }
 
   void AddCaller(const SavedRegisters& caller) {
-    for (uintptr_t word : {caller.rbx, caller.rbp, caller.r12, caller.r13, caller.r14, caller.r15}) {
-      marking_->AddWord(word);
-    }
+    for (uintptr_t word : caller.kept) marking_->AddWord(word);
     AddStack(caller.stack_pointer, ControlBlock());
   }
 
   // The upper end of the memory that a thread of libc's lives in: its stack, its TLS, its descriptor.
   uintptr_t TopOf(const Mapping& mapping, uintptr_t control_block) const {
     constexpr uintptr_t kPageMask = 4095;
-    return std::min(mapping.end, (control_block + ThreadDescriptorSize() + kPageMask) & ~kPageMask);
+    return std::min(mapping.end, (ThreadMemoryOf(control_block).end + kPageMask) & ~kPageMask);
   }
 
   // The lower end of that stack. Without a guard page the program's memory may lie below it in the same
@@ -176,10 +174,11 @@ class RootFinder {
       const Mapping* stack = map_.Find(control_block);
       if (stack == nullptr || !stack->readable || !IsControlBlock(control_block)) continue;
       // libc keeps the table of thread-local storage with the stack, for the next thread.
-      constexpr uintptr_t kTable = sizeof(uintptr_t);
-      marking_->AddRange(control_block + kTable, control_block + kTable + sizeof(uintptr_t));
+      const uintptr_t table = StorageTableOf(control_block);
+      marking_->AddRange(table, table + sizeof(uintptr_t));
       if (ThreadIdAt(control_block) >= 0) {  // -1: joined
-        marking_->AddRange(control_block, control_block + ThreadDescriptorSize());
+        const AddressRange descriptor = DescriptorOf(control_block);
+        marking_->AddRange(descriptor.start, descriptor.end);
       }
       excluded_.Add(LowOf(*stack, control_block, control_block), TopOf(*stack, control_block));
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sampling/heap/heap_peak.h"
 
+#include "base/lock/processor.h"
 #include "base/system/coarse_clock.h"
 
 namespace heapprof {
@@ -12,9 +13,6 @@ uint32_t InUse(const Bucket& bucket) {
   const uint64_t in_use = frees < allocations ? allocations - frees : 0;
   return in_use < UINT32_MAX ? static_cast<uint32_t>(in_use) : UINT32_MAX;
 }
-
-// Another processor may have the line: it is asked for once, to be written, instead of first to be read.
-inline void PrepareToWrite(const Bucket* bucket) { asm volatile("prefetchw %0" : : "m"(*bucket)); }
 
 }  // namespace
 
@@ -117,7 +115,7 @@ void HeapPeak::CountAllocationSlow(Bucket* bucket) {
 }
 
 void HeapPeak::CountFreeSlow(Bucket* bucket) {
-  PrepareToWrite(bucket);
+  PrepareToWrite(bucket);  // another processor may have it: asked for once, instead of first to be read
   const auto bytes = static_cast<int64_t>(BytesPerSample(*bucket));
   uint32_t epoch = epoch_.load(std::memory_order_acquire);
   if (IsOnlyThread()) {

@@ -2,6 +2,7 @@
 #include "sampling/heap/live_table.h"
 
 #include "base/hash.h"
+#include "base/lock/processor.h"
 #include "base/memory/arena.h"
 
 namespace heapprof {
@@ -196,7 +197,7 @@ uint32_t LiveTable::Find(uintptr_t address, uint32_t* tag) const {
         return bucket;
       }
     }
-    __builtin_ia32_pause();
+    Pause();
   }
 }
 

@@ -25,7 +25,7 @@
 
 namespace heapprof::sample_filter {
 
-// fast_path_x86_64.S has these as numbers.
+// The fast path (alloc/entry) has these as numbers.
 inline constexpr int kLgPage = 12, kLgPages = 16, kLgUnit = 8, kLgUnits = 20;
 // From here on the number of samples is not known, and the count stays.
 inline constexpr uint8_t kMany = UINT8_MAX;

@@ -145,8 +145,7 @@ bool ThreadWalker::TakeOne() {
 
 void ThreadWalker::Take(WalkedThread* thread, int signal) {
   TracedRegisters registers;
-  iovec general = {&registers, sizeof(registers)};
-  if (Trace(PTRACE_GETREGSET, thread->tid, NT_PRSTATUS, &general) != 0) {
+  if (!ReadTracedRegisters(thread->tid, &registers)) {
     thread->answer = ThreadAnswer::kEnded;  // it was killed meanwhile
     return;
   }

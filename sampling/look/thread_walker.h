@@ -54,7 +54,7 @@ struct WalkedThread {
   WalkResult walk;
   uint32_t labels, creator;  // as ThreadTags has them
   int system_call;           // the number of the call that it was in; -1: none, or not known
-  uintptr_t control_block;   // its pthread_self()
+  uintptr_t control_block;   // its ControlBlock()
   // The walker's own.
   bool looked;
   WalkedThread* next_left;

@@ -48,8 +48,9 @@ void AddressOwners::AddThread(uintptr_t control_block, MemoryRows* rows, CachedB
   const uint32_t shown = rows->Name(!lives ? kEnded : name[0] != '\0' ? name : kUnnamed);
   const HeapView* heap = GetHeapView();
   if (lives && heap != nullptr) heap->add_cached(control_block, cached);
-  const uintptr_t top = (control_block + ThreadDescriptorSize() + kPageMask) & ~kPageMask;
-  const uintptr_t local = (control_block - StaticTlsSize()) & ~kPageMask;
+  const AddressRange memory = ThreadMemoryOf(control_block);
+  const uintptr_t top = (memory.end + kPageMask) & ~kPageMask;
+  const uintptr_t local = memory.start & ~kPageMask;
   using Owner = OwnedRange::Owner;
   Add(local, top, Owner::kThreadLocal, 0);
   if (control_block == FirstControlBlock()) {

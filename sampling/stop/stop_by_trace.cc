@@ -30,8 +30,7 @@ int SignalOfStop(int status) {
 bool LetGo(int tid, int signal, TracedRegisters* registers, const TaskFolder& folder) {
   // A signal that waits to be taken ends the call as ever.
   if (signal == 0 && RestartInterruptedCall(registers) && !folder.HasSignal(tid)) {
-    iovec general = {registers, sizeof(*registers)};
-    Trace(PTRACE_SETREGSET, tid, NT_PRSTATUS, &general);
+    WriteTracedRegisters(tid, registers);
   }
   return RawSyscall(SYS_ptrace, PTRACE_DETACH, tid, 0, signal) == 0;
 }
@@ -160,8 +159,7 @@ size_t Tracer::Collect() {
 }
 
 void Tracer::TakeRegisters(ThreadRecord* record, int tid) {
-  iovec general = {&record->registers, sizeof(record->registers)};
-  if (Trace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &general) != 0) return;
+  if (!ReadTracedRegisters(tid, &record->registers)) return;
   record->code = ReadTracedCode(record->registers);
   if (vectors_ == nullptr) {
     // A thread's place is as large as what the first one has.

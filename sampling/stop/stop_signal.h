@@ -11,6 +11,7 @@
 #include <ucontext.h>
 
 #include "base/system/own_mappings.h"
+#include "sampling/stop/thread_layout.h"
 
 namespace heapprof {
 
@@ -39,7 +40,8 @@ void MakeContext(const InterruptedCode& code, ucontext_t* context);
 // pointer the caller's stack begins. Returns what it returns. A function whose last step this is leaves no
 // frame of its own there where the compiler makes a jump of it: it must return an int as well.
 struct SavedRegisters {
-  uintptr_t rbx, rbp, r12, r13, r14, r15, stack_pointer;
+  uintptr_t kept[kKeptCount];
+  uintptr_t stack_pointer;
 };
 int CallWithRegisters(int (*function)(void* argument, const SavedRegisters* registers), void* argument);
 
@@ -49,7 +51,7 @@ using RegistersFunction = int (*)(uintptr_t, uintptr_t, uintptr_t, uintptr_t, ui
 int CallWithRegisters(uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, uintptr_t e,
                       RegistersFunction function);
 
-// The calling thread's pthread_self(), without libc.
+// The calling thread's thread pointer, without libc (thread_layout.h).
 uintptr_t ControlBlock();
 
 }  // namespace heapprof

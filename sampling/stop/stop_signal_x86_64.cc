@@ -60,12 +60,8 @@ void MakeContext(const InterruptedCode& code, ucontext_t* context) {
   memcpy(&saved, from, sizeof(saved));
   // The return address of CallWithRegisters stands below.
   memcpy(&to[REG_RIP], reinterpret_cast<const void*>(saved.stack_pointer - sizeof(to[0])), sizeof(to[0]));
-  to[REG_RBX] = static_cast<greg_t>(saved.rbx);
-  to[REG_RBP] = static_cast<greg_t>(saved.rbp);
-  to[REG_R12] = static_cast<greg_t>(saved.r12);
-  to[REG_R13] = static_cast<greg_t>(saved.r13);
-  to[REG_R14] = static_cast<greg_t>(saved.r14);
-  to[REG_R15] = static_cast<greg_t>(saved.r15);
+  constexpr int kIndex[kKeptCount] = {REG_RBX, REG_RBP, REG_R12, REG_R13, REG_R14, REG_R15};
+  for (size_t i = 0; i < kKeptCount; ++i) to[kIndex[i]] = static_cast<greg_t>(saved.kept[i]);
   to[REG_RSP] = static_cast<greg_t>(saved.stack_pointer);
 }
 

@@ -24,7 +24,7 @@ struct StoppedThread {
   int tid;
   bool stopped;             // false: it did not answer in time, and may be running
   uintptr_t stack_pointer;  // as the interrupted code has it
-  uintptr_t control_block;  // the thread's pthread_self()
+  uintptr_t control_block;  // the thread's ControlBlock()
   AddressRange registers;   // memory that holds them
   AddressRange vectors;     // and the vector registers; may be empty
 };

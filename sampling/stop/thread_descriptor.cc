@@ -8,14 +8,25 @@
 
 #include "base/system/raw_syscall.h"
 #include "sampling/stop/stop_signal.h"
+#include "sampling/stop/thread_layout.h"
 
 namespace heapprof {
+
+// Also of calls_aarch64.S. Until libc has told: glibc 2.36's.
+extern size_t g_descriptor_size __asm__("hp_descriptor_size");
+size_t g_descriptor_size = kStorageAbove ? 1856 : 2304;
+
 namespace {
 
-size_t g_descriptor_size = 2304;
-size_t g_tid_offset = 720;
+size_t g_tid_offset = kStorageAbove ? 208 : 720;
 size_t g_static_tls = 0;
 uintptr_t g_first = 0;
+
+constexpr size_t kWord = sizeof(uintptr_t);
+// Where the storage is above, its table's address and a word of libc's are in front.
+constexpr size_t kHead = kStorageAbove ? 2 * kWord : 0;
+// The words of a descriptor that is at the thread pointer.
+constexpr size_t kTcb = 0, kDtv = kStorageAbove ? 0 : 1, kSelf = 2;
 
 // Of a thread, or of the calling one (0). 0: it has none, or the kernel does not tell.
 uintptr_t RobustListOf(int tid) {
@@ -51,11 +62,32 @@ void InitThreadDescriptors() {
 }
 
 uintptr_t FirstControlBlock() { return g_first; }
-size_t ThreadDescriptorSize() { return g_descriptor_size; }
 size_t StaticTlsSize() { return g_static_tls; }
 
+AddressRange DescriptorOf(uintptr_t control_block) {
+  if (kStorageAbove) return {control_block - g_descriptor_size, control_block + kHead};
+  return {control_block, control_block + g_descriptor_size};
+}
+
+AddressRange ThreadMemoryOf(uintptr_t control_block) {
+  const AddressRange descriptor = DescriptorOf(control_block);
+  if (kStorageAbove) return {descriptor.start, descriptor.end + g_static_tls};
+  return {control_block - g_static_tls, descriptor.end};
+}
+
+uintptr_t StorageTableOf(uintptr_t control_block) { return control_block + kDtv * kWord; }
+
 bool IsControlBlock(uintptr_t control_block) {
-  constexpr size_t kTcb = 0, kSelf = 2;
+  if (kStorageAbove) {
+    // The table's own first word is how often it was changed, and the one in front of it how long it is.
+    uintptr_t table = 0, length = 0;
+    constexpr uintptr_t kMost = 1 << 20, kPair = 2 * kWord;
+    const auto read = [](uintptr_t at, uintptr_t* word) {
+      return RawReadOwnMemory(reinterpret_cast<const void*>(at), word, kWord) == static_cast<ssize_t>(kWord);
+    };
+    return control_block % kWord == 0 && read(StorageTableOf(control_block), &table) && table % kWord == 0 &&
+           table > kPair && read(table - kPair, &length) && length < kMost;
+  }
   uintptr_t words[3];
   return RawReadOwnMemory(reinterpret_cast<const void*>(control_block), words, sizeof(words)) ==
              static_cast<ssize_t>(sizeof(words)) &&
@@ -63,12 +95,11 @@ bool IsControlBlock(uintptr_t control_block) {
 }
 
 void MakeControlBlock(void* at) {
-  constexpr size_t kTcb = 0, kDtv = 1, kSelf = 2;
   auto** words = static_cast<void**>(at);
-  words[kTcb] = words[kSelf] = at;
+  if (!kStorageAbove) words[kTcb] = words[kSelf] = at;
   // The vector of modules' storage, which dl_iterate_phdr looks into: pairs of words, of which the one in
   // front is how many follow, and the first its generation. There are none, and the generation is nobody's.
-  auto* pairs = reinterpret_cast<uintptr_t*>(static_cast<char*>(at) + g_descriptor_size);
+  auto* pairs = reinterpret_cast<uintptr_t*>(ThreadMemoryOf(reinterpret_cast<uintptr_t>(at)).end);
   constexpr size_t kPair = 2;
   pairs[0] = 0;
   pairs[kPair] = UINTPTR_MAX;
@@ -76,12 +107,13 @@ void MakeControlBlock(void* at) {
 }
 
 void NoteOwnThreadId(int tid) {
-  memcpy(reinterpret_cast<void*>(ControlBlock() + g_tid_offset), &tid, sizeof(tid));
+  memcpy(reinterpret_cast<void*>(DescriptorOf(ControlBlock()).start + g_tid_offset), &tid, sizeof(tid));
 }
 
 int ThreadIdAt(uintptr_t control_block) {
   int tid = -1;
-  RawReadOwnMemory(reinterpret_cast<const void*>(control_block + g_tid_offset), &tid, sizeof(tid));
+  RawReadOwnMemory(reinterpret_cast<const void*>(DescriptorOf(control_block).start + g_tid_offset), &tid,
+                   sizeof(tid));
   return tid;
 }
 

@@ -20,7 +20,7 @@ struct ThreadStack {
   bool guarded;   // libc put pages without rights below it
 };
 
-// Called in a new thread; `control_block` is what pthread_self() is.
+// Called in a new thread; `control_block` is its ControlBlock().
 void NoteThreadStack(uintptr_t control_block, const ThreadStack& stack);
 // False: no such stack was noted.
 bool FindThreadStack(uintptr_t control_block, ThreadStack* stack);

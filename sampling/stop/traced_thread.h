@@ -15,8 +15,19 @@
 namespace heapprof {
 
 // What PTRACE_GETREGSET gives for NT_PRSTATUS, and the name of the set of vector registers.
+#if defined(__aarch64__)
+struct TracedRegisters : user_regs_struct {
+  uintptr_t thread_pointer;  // of a set of its own
+};
+inline constexpr long kVectorRegisters = 2;  // NT_PRFPREG
+#else
 using TracedRegisters = user_regs_struct;
 inline constexpr long kVectorRegisters = 0x202;  // NT_X86_XSTATE
+#endif
+
+// Of a thread that is stopped; and back. False: it was killed meanwhile.
+bool ReadTracedRegisters(int tid, TracedRegisters* registers);
+bool WriteTracedRegisters(int tid, TracedRegisters* registers);
 
 // As ReadInterruptedCode, without the vector registers. The general ones are `registers` themselves.
 InterruptedCode ReadTracedCode(const TracedRegisters& registers);

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <elf.h>
 #include <errno.h>
 #include <sched.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include <initializer_list>
 
 #include "sampling/stop/traced_thread.h"
+#include "sampling/stop/tracer_process.h"
 
 namespace heapprof {
 namespace {
@@ -37,6 +41,16 @@ __attribute__((naked)) int Clone(long, void*, void*, void*, void*) {
 }
 
 }  // namespace
+
+bool ReadTracedRegisters(int tid, TracedRegisters* registers) {
+  iovec general = {registers, sizeof(*registers)};
+  return Trace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &general) == 0;
+}
+
+bool WriteTracedRegisters(int tid, TracedRegisters* registers) {
+  iovec general = {registers, sizeof(*registers)};
+  return Trace(PTRACE_SETREGSET, tid, NT_PRSTATUS, &general) == 0;
+}
 
 InterruptedCode ReadTracedCode(const TracedRegisters& registers) {
   auto start = reinterpret_cast<uintptr_t>(&registers);

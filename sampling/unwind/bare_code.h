@@ -14,7 +14,8 @@
 namespace heapprof::unwind {
 
 // How many words lie between rsp and the return address before the instruction at `pc` is executed; -1: not
-// known, as the code is none of these.
+// known, as the code is none of these. On aarch64: 0, and the return address is in x30, or 2, and it is the
+// second of them.
 int WordsBelowCaller(uintptr_t pc);
 
 // The same of an instruction with `before` bytes in front of it and `size` bytes from it on.

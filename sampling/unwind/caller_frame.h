@@ -18,10 +18,19 @@ struct CallerFrame {
 
 // In a function that was reached from the program by a call or by tail jumps only: its caller's frame. The
 // function must not be inlined into its own callers.
-#define HEAPPROF_CALLER_FRAME()                                                                         \
-  (::heapprof::CallerFrame{reinterpret_cast<uintptr_t>(__builtin_return_address(0)),                    \
-                           reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) + 2 * sizeof(void*), \
+#define HEAPPROF_CALLER_FRAME()                                                      \
+  (::heapprof::CallerFrame{reinterpret_cast<uintptr_t>(__builtin_return_address(0)), \
+                           HEAPPROF_STACK_OF_CALLER(),                               \
                            *reinterpret_cast<uintptr_t*>(__builtin_frame_address(0))})
+
+// A frame ends with the caller's frame pointer and the return address on x86-64, and begins with them on
+// aarch64.
+#if defined(__aarch64__)
+#define HEAPPROF_STACK_OF_CALLER() reinterpret_cast<uintptr_t>(__builtin_dwarf_cfa())
+#else
+#define HEAPPROF_STACK_OF_CALLER() \
+  (reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) + 2 * sizeof(void*))
+#endif
 
 }  // namespace heapprof
 

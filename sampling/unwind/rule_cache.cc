@@ -3,9 +3,9 @@
 
 #include "base/hash.h"
 #include "sampling/unwind/cfi/cfi.h"
-#include "sampling/unwind/rule_of_row.h"
 #include "sampling/unwind/seen_modules.h"
 #include "sampling/unwind/shown_code.h"
+#include "sampling/unwind/step/rule_of_row.h"
 
 namespace heapprof::unwind {
 namespace {

@@ -21,7 +21,7 @@
 
 #include <atomic>
 
-#include "sampling/unwind/rule.h"
+#include "sampling/unwind/step/rule.h"
 
 namespace heapprof::unwind {
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/system/raw_syscall.h"
+#include "sampling/unwind/cfi/registers.h"
 #include "sampling/unwind/walk.h"
 
 namespace heapprof::unwind {
@@ -62,7 +63,7 @@ class StackWindow {
   }
 
  private:
-  static constexpr uintptr_t kPage = 4096, kLowest = 65536, kUserEnd = uintptr_t{1} << 47;
+  static constexpr uintptr_t kPage = 4096, kLowest = 65536;
 
   bool IsOwn(uintptr_t sp) const { return sp >= bounds_.low && sp <= bounds_.high && bounds_.high != 0; }
 

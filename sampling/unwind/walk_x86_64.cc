@@ -5,12 +5,13 @@
 
 #include "sampling/unwind/bare_code.h"
 #include "sampling/unwind/cfi/cfi.h"
-#include "sampling/unwind/full_step_x86_64.h"
+#include "sampling/unwind/known_frame.h"
 #include "sampling/unwind/pc_writer.h"
-#include "sampling/unwind/return_address.h"
 #include "sampling/unwind/rule_cache.h"
 #include "sampling/unwind/stack_window.h"
-#include "sampling/unwind/step_x86_64.h"
+#include "sampling/unwind/step/full_step.h"
+#include "sampling/unwind/step/return_address.h"
+#include "sampling/unwind/step/step.h"
 
 // Keeps the walk's loop together; 5 % of a stack of 111 frames. clang knows it of functions only.
 #ifdef __clang__
@@ -23,45 +24,22 @@ namespace heapprof {
 namespace {
 
 using unwind::CacheEntry;
+using unwind::FullStep;
+using unwind::IsInterrupted;
+using unwind::KnownFrame;
 using unwind::kWord;
 using unwind::LoadWord;
+using unwind::MayBeCaller;
 using unwind::PcWriter;
 using unwind::Registers;
 using unwind::Rule;
 using unwind::StackWindow;
 using unwind::Step;
+using unwind::StepToCaller;
+using unwind::StepUpTo;
 
 // No sum of such an address and an offset of a rule overflows.
 inline bool IsStack(uintptr_t sp) { return sp >= unwind::kLowestCode && sp < unwind::kUserEnd; }
-
-// Where all registers are known that a callee keeps.
-struct KnownFrame {
-  uintptr_t context = 0;        // the ucontext that the walk began with or met last; 0: none
-  unwind::FullRegisters after;  // those behind the last step that took all of them; known == 0: none
-  bool after_exact = false;     // their PC is that of an interrupted instruction
-};
-
-// `pc`: an address inside the instruction that is being executed, or inside the call.
-bool FullStep(uintptr_t pc, unwind::FullRegisters* registers, const unwind::WordReader& memory, Step* step) {
-  const unwind::TablesFor code(pc);
-  unwind::CfiRow row;
-  if (!code.found() || unwind::RowFromCfi(code.tables(), pc, &row) != unwind::CfiAnswer::kRow) return false;
-  *step = unwind::StepByRow(row, registers, memory);
-  return true;
-}
-
-// From `full`, a frame at or below that of `r`, up to that of `r`. False: not met.
-bool StepUpTo(const Registers& r, bool exact, unwind::FullRegisters* full, const unwind::WordReader& memory) {
-  constexpr int kMaxFrames = 256;
-  for (int i = 0; i < kMaxFrames; ++i) {
-    const uintptr_t behind = full->value[unwind::kReturnAddress] + (exact ? 1 : 0);
-    if (full->value[unwind::kRsp] == r.sp && behind == r.pc) return true;
-    Step step;
-    if (!FullStep(behind - 1, full, memory, &step) || step == Step::kEnd || step == Step::kLost) return false;
-    exact = step == Step::kInterrupted;
-  }
-  return false;
-}
 
 // The registers of the function that this is in.
 __attribute__((always_inline)) inline void SetFromHere(unwind::FullRegisters* full) {
@@ -107,26 +85,6 @@ __attribute__((noinline)) Step StepWithAllRegisters(Registers* r, KnownFrame* kn
   *r = {full.value[unwind::kReturnAddress], full.value[unwind::kRsp],
         full.Knows(unwind::kRbp) ? full.value[unwind::kRbp] : r->fp};
   return step;
-}
-
-bool MayBeCaller(uintptr_t pc) {
-  return pc >= unwind::kLowestCode && pc < unwind::kUserEnd && unwind::MayReturnTo(pc);
-}
-
-// Whether `r` is where the walk's ucontext was taken; `full` becomes all its registers.
-bool IsInterrupted(const Registers& r, const KnownFrame& known, StackWindow* window,
-                   unwind::FullRegisters* full) {
-  return known.context != 0 && known.after.known == 0 &&
-         full->SetFromContext(known.context, unwind::WordReader::Of(window)) &&
-         full->value[unwind::kRsp] == r.sp && full->value[unwind::kReturnAddress] + 1 == r.pc;
-}
-
-// From the frame of `full`, which has kept its caller's registers.
-void StepToCaller(uintptr_t caller, uintptr_t sp, unwind::FullRegisters* full, KnownFrame* known) {
-  full->Set(unwind::kReturnAddress, caller);
-  full->Set(unwind::kRsp, sp);
-  known->after = *full;
-  known->after_exact = false;
 }
 
 // libc ends its tables before the system call by which it makes a thread, as they would be wrong in the new

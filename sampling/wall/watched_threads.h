@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "sampling/look/thread_files.h"
+#include "sampling/stop/thread_layout.h"
 #include "sampling/unwind/walk.h"
 #include "sampling/wall/wait_kind.h"
 
@@ -27,7 +28,7 @@ namespace heapprof::wall {
 // The registers that a function keeps for its caller: the unwinder asks for those of the frame that a walk
 // begins in.
 struct KeptRegisters {
-  uintptr_t rbx, rbp, r12, r13, r14, r15;
+  uintptr_t value[kKeptCount];
 };
 
 struct WatchedThread {

@@ -10,12 +10,12 @@ namespace {
 constexpr long kFlags = CLONE_VM | CLONE_UNTRACED | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_SETTLS;
 
 void Keep(const KeptRegisters& kept, TracedRegisters* registers) {
-  registers->rbx = kept.rbx;
-  registers->rbp = kept.rbp;
-  registers->r12 = kept.r12;
-  registers->r13 = kept.r13;
-  registers->r14 = kept.r14;
-  registers->r15 = kept.r15;
+  registers->rbx = kept.value[0];
+  registers->rbp = kept.value[1];
+  registers->r12 = kept.value[2];
+  registers->r13 = kept.value[3];
+  registers->r14 = kept.value[4];
+  registers->r15 = kept.value[5];
 }
 
 }  // namespace
@@ -36,7 +36,7 @@ void MakeContext(const Place& place, const KeptRegisters* kept, ucontext_t* cont
 }
 
 KeptRegisters KeptOf(const TracedRegisters& registers) {
-  return {registers.rbx, registers.rbp, registers.r12, registers.r13, registers.r14, registers.r15};
+  return {{registers.rbx, registers.rbp, registers.r12, registers.r13, registers.r14, registers.r15}};
 }
 
 uintptr_t ControlBlockOf(const TracedRegisters& registers) { return registers.fs_base; }

@@ -176,8 +176,7 @@ void Watcher::CollectSelfWalks(uint64_t n) {
 
 void Watcher::OnStopped(WatchedThread* thread, int status, uint64_t n) {
   TracedRegisters registers = {};
-  iovec general = {&registers, sizeof(registers)};
-  if (Trace(PTRACE_GETREGSET, thread->tid, NT_PRSTATUS, &general) != 0) return;  // it was killed
+  if (!ReadTracedRegisters(thread->tid, &registers)) return;  // it was killed
   const int64_t now = RawMonotonicNanos();
   RunStamp stamp = {};
   const bool stamped = Stamp(thread, &stamp);

@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "sampling/unwind/cfi/registers.h"
+
 namespace heapprof::unwind {
 
 // Reads words of the stack; the Memory of a step, whatever it is.
@@ -29,16 +31,16 @@ struct WordReader {
   }
 };
 
-// By DWARF number; 16 is the pc.
+// By DWARF number; the last is the pc.
 struct FullRegisters {
-  static constexpr uint64_t kCount = 17;
+  static constexpr uint64_t kCount = kRegisterCount;
   uintptr_t value[kCount];  // of those that are known
-  uint32_t known = 0;
+  RegisterSet known = 0;
 
   bool Knows(uint64_t number) const { return number < kCount && (known >> number & 1) != 0; }
   void Set(uint64_t number, uintptr_t to) {
     value[number] = to;
-    known |= 1u << number;
+    known |= RegisterSet{1} << number;
   }
   // All of the ucontext at `address`, by the architecture's full_step. False: it cannot be read.
   bool SetFromContext(uintptr_t address, const WordReader& memory);

@@ -172,7 +172,7 @@ bool CfiProgram::RunExtended(uint8_t opcode, CfiReader* reader) {
       reader->Uleb();
       return true;
     default:
-      return false;
+      return IsInstructionWithoutEffect(opcode);
   }
 }
 

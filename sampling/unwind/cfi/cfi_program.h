@@ -16,7 +16,7 @@ namespace heapprof::unwind {
 struct CfiFactors {
   uint64_t code = 1;
   int64_t data = 1;
-  uint64_t return_register = 16;
+  uint64_t return_register = kReturnAddress;
   uint8_t pointer_encoding = 0;  // of the locations that the FDEs name
   PointerBases bases;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One row of the table that call frame information describes: how, at one PC, the CFA and the caller's
-// registers come out of the frame's (DWARF 5, 6.4.1). Registers have the DWARF numbers of the x86-64 psABI.
+// registers come out of the frame's (DWARF 5, 6.4.1). Registers have the DWARF numbers of registers.h.
 //
 // Thread-safety, signal-safety: plain data. Allocates: never.
 #ifndef HEAPPROF_SAMPLING_UNWIND_CFI_CFI_ROW_H_
@@ -8,9 +8,9 @@
 
 #include <stdint.h>
 
-namespace heapprof::unwind {
+#include "sampling/unwind/cfi/registers.h"
 
-inline constexpr uint64_t kRbx = 3, kRbp = 6, kRsp = 7, kR12 = 12, kR15 = 15, kReturnAddress = 16;
+namespace heapprof::unwind {
 
 struct CfiRegister {
   enum Where : uint8_t {
@@ -28,29 +28,22 @@ struct CfiRegister {
 };
 
 struct CfiRow {
-  uint64_t cfa_register = kRsp;
-  int64_t cfa_offset = 8;
+  uint64_t cfa_register = kStackPointer;
+  int64_t cfa_offset = kCfaOfCallee;
   uintptr_t cfa_expression = 0;  // 0: register + offset
   uint32_t cfa_expression_size = 0;
   bool signal_frame = false;  // the caller was interrupted: its PC is exact
 
-  // The registers that a callee keeps, and the return address; rsp that is kSame is the CFA. nullptr for one
-  // whose rule nobody needs.
+  // The registers that a callee keeps, and the return address; a stack pointer that is kSame is the CFA.
+  // nullptr for one whose rule nobody needs.
   CfiRegister* of(uint64_t number) {
-    int slot = Slot(number);
+    int slot = KeptSlot(number);
     return slot < 0 ? nullptr : &registers[slot];
   }
   const CfiRegister* of(uint64_t number) const { return const_cast<CfiRow*>(this)->of(number); }
 
-  static constexpr uint64_t kKept[] = {kRbx, kRbp, kRsp, kR12, 13, 14, kR15, kReturnAddress};
-  CfiRegister registers[sizeof(kKept) / sizeof(kKept[0])];
-
- private:
-  static int Slot(uint64_t number) {
-    if (number >= kR12 && number <= kReturnAddress) return static_cast<int>(number - kR12 + 3);
-    if (number == kRbp || number == kRsp) return static_cast<int>(number - kRbp + 1);
-    return number == kRbx ? 0 : -1;
-  }
+  static constexpr auto& kKept = kKeptRegisters;
+  CfiRegister registers[sizeof(kKeptRegisters) / sizeof(kKeptRegisters[0])];
 };
 
 }  // namespace heapprof::unwind

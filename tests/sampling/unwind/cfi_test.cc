@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "sampling/unwind/cfi/cfi_program.h"
-#include "sampling/unwind/rule_of_row.h"
+#include "sampling/unwind/step/rule_of_row.h"
 
 namespace heapprof::unwind {
 namespace {

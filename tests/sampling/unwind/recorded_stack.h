@@ -7,7 +7,7 @@
 
 #include <map>
 
-#include "sampling/unwind/full_step_x86_64.h"
+#include "sampling/unwind/step/full_step.h"
 
 namespace heapprof::unwind {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampling/unwind/return_address.h"
+#include "sampling/unwind/step/return_address.h"
 
 #include <gtest/gtest.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampling/unwind/rule.h"
+#include "sampling/unwind/step/rule.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Steps over stacks as aarch64 code leaves them, written down word by word: plain arithmetic, on any machine.
-#include "sampling/unwind/step_aarch64.h"
+#include "sampling/unwind/step/step_aarch64.h"
 
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@ constexpr uintptr_t kStack = 0xffffd0001000, kCaller = 0xaaaac0001234, kSigned =
 Rule FrameOf48() {
   Rule rule = Rule::Of(Rule::kSp, 48);
   EXPECT_TRUE(rule.SetFpSaved(-48));
-  EXPECT_TRUE(rule.SetLrSaved(-40));
+  EXPECT_TRUE(rule.SetLinkSaved(-40));
   return rule;
 }
 
@@ -27,10 +27,10 @@ TEST(StepAarch64Test, RulesKeepTheirOffsets) {
   EXPECT_EQ(rule.a(), 48);
   EXPECT_EQ(rule.b(), -48);
   EXPECT_EQ(rule.c(), -40);
-  EXPECT_FALSE(Rule::Of(Rule::kFp, -16).lr_saved());
+  EXPECT_FALSE(Rule::Of(Rule::kFp, -16).link_saved());
   EXPECT_EQ(Rule::Of(Rule::kFp, -16).a(), -16);
   EXPECT_FALSE(rule.SetFpSaved(-40000));  // beyond what fits
-  EXPECT_FALSE(rule.SetLrSaved(-12));     // not a word's place
+  EXPECT_FALSE(rule.SetLinkSaved(-12));   // not a word's place
 }
 
 TEST(StepAarch64Test, AFrameThatCalled) {

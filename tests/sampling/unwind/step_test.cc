@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Single steps over recorded stacks: each equation of rule.h and of full_step, the stack read through a
 // callback.
-#include "sampling/unwind/step_x86_64.h"
+#include "sampling/unwind/step/step_x86_64.h"
 
 #include <gtest/gtest.h>
 
 #include <vector>
 
-#include "sampling/unwind/full_step_x86_64.h"
-#include "sampling/unwind/rule_of_row.h"
+#include "sampling/unwind/step/full_step.h"
+#include "sampling/unwind/step/rule_of_row.h"
 #include "tests/sampling/unwind/recorded_stack.h"
 
 namespace heapprof::unwind {

@@ -10,8 +10,8 @@
 #include <algorithm>
 
 #include "sampling/unwind/cfi/cfi.h"
-#include "sampling/unwind/full_step_x86_64.h"
-#include "sampling/unwind/rule_of_row.h"
+#include "sampling/unwind/step/full_step.h"
+#include "sampling/unwind/step/rule_of_row.h"
 
 namespace {
 
