@@ -133,7 +133,7 @@ CLI::App* AddDump(CLI::App* app, CommandLine* line) {
 
 CLI::App* AddInfo(CLI::App* app, CommandLine* line) {
   CLI::App* info = app->add_subcommand("info", "Show what a profile holds: types, totals, mappings, losses");
-  info->add_option("FILE", line->info.files, "Profiles; - is standard input")
+  info->add_option("FILE", line->info.files, "Profiles, folders of them, or @FILE, a list; - is standard input")
       ->required()
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   AddNumberOption(info, "--limit", &line->info.limit, "Mappings to show; 0 = all, as by default");
@@ -232,7 +232,9 @@ int Main(std::vector<std::string> words) {
 
 // What was printed must have arrived: a full disk is no success.
 int Finish(int status) {
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) {
+    return WasAnyUnusable() ? kStatusUnusable : status;
+  }
   Tell("standard output cannot be written");
   return kStatusUnusable;
 }

@@ -8,6 +8,19 @@ namespace heapprof::tools {
 
 std::string ErrorText(int error) { return std::strerror(error); }
 
+namespace {
+
+bool any_unusable = false;
+
+}  // namespace
+
+void TellOfUnusable(const std::string& line) {
+  any_unusable = true;
+  Tell(line);
+}
+
+bool WasAnyUnusable() { return any_unusable; }
+
 void Tell(const std::string& line) { std::fprintf(stderr, "heapprof: %s\n", line.c_str()); }
 
 namespace {

@@ -34,6 +34,10 @@ std::string ErrorText(int error);
 // Writes "heapprof: <line>\n" to stderr.
 void Tell(const std::string& line);
 
+// Likewise, of a part of the input that is left out. The command goes on, and ends with kStatusUnusable.
+void TellOfUnusable(const std::string& line);
+bool WasAnyUnusable();
+
 // `text` with control characters and broken bytes shown as \xNN, so that names out of hostile files or other
 // processes neither break a line nor reach a terminal's escape sequences. UTF-8 beyond ASCII passes.
 std::string Printable(std::string_view text);

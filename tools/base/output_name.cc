@@ -4,9 +4,12 @@
 namespace heapprof::tools {
 
 std::string OutputName(const std::string& profile, const std::string& ending) {
-  if (profile == "-") return "profile" + ending;
-  const size_t slash = profile.rfind('/');
-  std::string name = slash == std::string::npos ? profile : profile.substr(slash + 1);
+  std::string name = profile;
+  if (name[0] == '@') name.erase(0, 1);
+  while (!name.empty() && name.back() == '/') name.pop_back();
+  const size_t slash = name.rfind('/');
+  if (slash != std::string::npos) name.erase(0, slash + 1);
+  if (name.empty() || name == "-") return "profile" + ending;
   for (const std::string cut : {".gz", ".pb"}) {
     if (name.size() > cut.size() && name.compare(name.size() - cut.size(), cut.size(), cut) == 0) {
       name.resize(name.size() - cut.size());

@@ -4,6 +4,7 @@ _heapprof() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} i
   local commands='run dump threads memory watch check top tree peek folded list flame convert diff growth lifetimes merge symbolize info push'
   local view='--type --focus --ignore --hide --show --prune-from --unfold --tag --max-size --json --no-symbolize --debug-path --no-debuginfod'
+  local several='--keep-duplicates'
   local names='--by --long --mangled'
   local run='--interval --output --exit-dump --cpu --wall --max-frames --dump-signal --children --option --library --no-symbolize --quiet --verbose'
   local options command=${COMP_WORDS[1]}
@@ -72,17 +73,17 @@ _heapprof() {
     memory) options='--json --limit --unfold --keep --timeout --no-symbolize --debug-path --no-debuginfod --max-size' ;;
     watch) options='--interval --window --sort --timeout --no-symbolize --debug-path --no-debuginfod --max-size' ;;
     check) options='--suppressions --live --log --exitcode --output --children --library' ;;
-    top) options="$view $names --color --limit --cum" ;;
-    tree) options="$view $names --color --limit --min-percent" ;;
-    peek) options="$view $names --color --limit" ;;
-    folded) options="$view $names --limit" ;;
-    list) options="$view --color --source-root --source-map --context --limit" ;;
-    flame) options="${view/ --json/} --output --diff --source-root --source-map --embed-source --source-link" ;;
-    convert) options="${view/ --json/} --to --output" ;;
-    diff) options="$view --by --color --limit --cum --fail-on-growth" ;;
+    top) options="$view $several $names --color --limit --cum" ;;
+    tree) options="$view $several $names --color --limit --min-percent" ;;
+    peek) options="$view $several $names --color --limit" ;;
+    folded) options="$view $several $names --limit" ;;
+    list) options="$view $several --color --source-root --source-map --context --limit" ;;
+    flame) options="${view/ --json/} $several --sum --output --diff --source-root --source-map --embed-source --source-link" ;;
+    convert) options="${view/ --json/} $several --to --output" ;;
+    diff) options="$view $several --by --color --limit --cum --fail-on-growth" ;;
     growth) options="$view --by --color --limit --fail-on-growth" ;;
     lifetimes) options="$view --by --color --limit --callers --keep --timeout" ;;
-    merge) options='--output --max-size --symbolize --debug-path --no-debuginfod' ;;
+    merge) options="$several --output --max-size --symbolize --debug-path --no-debuginfod" ;;
     symbolize) options='--output --debug-path --no-debuginfod --quiet --max-size' ;;
     info) options='--limit --max-size' ;;
     push) options='--label --kind --spool --retry-uncertain --retry-refused --timeout --tenant --token-file --token-env --header --ca-file --no-symbolize --debug-path --no-debuginfod --max-size' ;;

@@ -91,7 +91,7 @@ void AddConvertCommand(Command app) {
   Command command = app->add_subcommand("convert", "Write a profile in the format of another tool");
   std::vector<std::string> names;
   for (const auto& format : kFormats) names.emplace_back(format.name);
-  command->add_option("FILE", request->files, "The profile; - is standard input; several add up")
+  command->add_option("FILE", request->files, "The profile; - is standard input; several add up, of a folder or a list @FILE, too")
       ->required()
       ->take_all();
   command
@@ -103,6 +103,7 @@ void AddConvertCommand(Command app) {
   command->add_option("-o,--output", request->output, "The file to write; - is standard output")
       ->option_text("OUT");
   AddViewOptions(command, &request->view);
+  AddSumOption(command, &request->view.load);
   command->callback([request] { Convert(*request); });
 }
 

@@ -13,7 +13,9 @@
 #include "tools/flame/flame_data.h"
 #include "tools/flame/flame_page.h"
 #include "tools/flame/flame_tree.h"
+#include "tools/profile/input_files.h"
 #include "tools/profile/load.h"
+#include "tools/profile/sum.h"
 #include "tools/report/report.h"
 #include "tools/report/report_commands.h"
 
@@ -109,12 +111,22 @@ void CheckRequest(const FlameRequest& request) {
 
 }  // namespace
 
-void Flame(const FlameRequest& request) {
-  CheckRequest(request);
+void Flame(const FlameRequest& asked) {
+  FlameRequest request = asked;
+  Profile profile;
+  if (request.sum) {
+    NamedProfileSum sum = LoadSum(request.files, request.view.load);
+    request.files = {sum.name};
+    profile = std::move(sum.profile);
+    CheckRequest(request);
+  } else {
+    request.files = InputFiles(request.files);
+    CheckRequest(request);
+    profile = LoadNamedProfile(request.files.front(), request.view.load);
+  }
   FlameInput input;
-  Profile profile = LoadNamedProfile(request.files.front(), request.view.load);
   std::optional<Profile> base;
-  if (!request.base.empty()) base = LoadNamedProfile(request.base, request.view.load);
+  if (!request.base.empty()) base = LoadSum({request.base}, request.view.load).profile;
   const std::vector<size_t> types = FindSharedTypes(profile, base ? &*base : nullptr, request);
   const size_t wanted = TypeOf(request.files.front(), profile, request.view.type);
   const auto place = std::find(types.begin(), types.end(), wanted);
@@ -169,8 +181,7 @@ void Flame(const FlameRequest& request) {
   }
   const std::string data = PackData(FlameData(input, tree, &sources));
   TellOfSources(sources, input.profile->header.time_nanos);
-  const std::string name =
-      request.output.empty() ? OutputName(request.files.front(), ".html") : request.output;
+  const std::string name = request.output.empty() ? OutputName(asked.files.front(), ".html") : request.output;
   WritePage(name, data);
   if (name != "-") std::printf("%s\n", Printable(name).c_str());
 }
@@ -178,12 +189,20 @@ void Flame(const FlameRequest& request) {
 void AddFlameCommand(Command app) {
   auto request = std::make_shared<FlameRequest>();
   Command flame = app->add_subcommand("flame", "Write a flame graph as one HTML page, and print its name");
-  flame->add_option("FILE", request->files, "The profile; - is standard input; several are a timeline")
+  flame
+      ->add_option(
+          "FILE", request->files,
+          "The profile; - is standard input; several, of a folder or a list @FILE, too, are a timeline")
       ->required()
       ->take_all();
   flame->add_option("-o,--output", request->output, "The page; - is standard output")->option_text("PAGE");
-  flame->add_option("--diff", request->base, "Show what changed since this profile")->option_text("BASE");
+  flame
+      ->add_option("--diff", request->base,
+                   "Show what changed since this profile, or the sum of a folder or list")
+      ->option_text("BASE");
+  flame->add_flag("--sum", request->sum, "Several profiles add up");
   AddViewOptions(flame, &request->view);
+  AddSumOption(flame, &request->view.load);
   AddSourceOptions(flame, &request->source.files);
   flame->add_flag("--embed-source", request->source.embed,
                   "Put the text around each line into the page, from below --source-root");

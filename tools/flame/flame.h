@@ -15,6 +15,7 @@ namespace heapprof::tools {
 
 struct FlameRequest {
   std::vector<std::string> files;  // "-" is standard input; several are moments
+  bool sum = false;                // or they add up
   std::string base;                // no base: no difference
   std::string output;              // "-" is standard output; empty: named for the file
   ViewOptions view;                // its type is shown first, empty: the profile's default

@@ -11,9 +11,13 @@ namespace heapprof::tools {
 Profile LoadProfile(ProfileSource* source, const LoadOptions& options) {
   Profile profile = IsLegacyHeapProfile(source->Head()) ? LoadLegacy(source, options.max_bytes)
                                                         : LoadProto(source, options.max_bytes);
-  if (options.prepare) options.prepare(&profile);
-  if (options.apply_drop_frames) DropFrames(&profile);
+  PrepareProfile(&profile, options);
   return profile;
+}
+
+void PrepareProfile(Profile* profile, const LoadOptions& options) {
+  if (options.prepare) options.prepare(profile);
+  if (options.apply_drop_frames) DropFrames(profile);
 }
 
 Profile LoadProfile(const std::string& path, const LoadOptions& options) {

@@ -23,7 +23,12 @@ struct LoadOptions {
   // Is given each profile that was loaded, before frames are dropped: that goes by names, which may be put in
   // here.
   std::function<void(Profile*)> prepare;
+  // Of several files: earlier dumps of a process, and files that are there twice, are summed like the others.
+  bool keep_duplicates = false;
 };
+
+// What of the options is done to a profile that was loaded without them.
+void PrepareProfile(Profile* profile, const LoadOptions& options);
 
 // "-" is standard input.
 Profile LoadProfile(const std::string& path, const LoadOptions& options = {});

@@ -2,11 +2,11 @@
 #include "tools/profile/merge.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "tools/base/failure.h"
-#include "tools/base/progress.h"
-#include "tools/profile/profile_writer.h"
+#include "tools/profile/survey.h"
 
 namespace heapprof::tools {
 namespace {
@@ -17,12 +17,12 @@ int64_t AddBounded(int64_t a, int64_t b) {
   return a > 0 ? INT64_MAX : INT64_MIN;
 }
 
-std::string TypesText(const Profile& profile) {
-  std::string text;
-  for (size_t i = 0; i < profile.type_count(); ++i) {
-    text += (i == 0 ? "" : ", ") + Printable(profile.type_name(i)) + "/" + Printable(profile.unit_name(i));
+// Containers have many processes of one number.
+bool TellsOfOneProcess(std::string_view comment) {
+  for (const std::string_view key : {"pid: ", "start-time: "}) {
+    if (comment.substr(0, key.size()) == key) return true;
   }
-  return text;
+  return false;
 }
 
 uint64_t Mix(uint64_t hash, uint64_t word) {
@@ -46,19 +46,17 @@ void Merger::AddHeader(const Profile& from) {
   to.keep_frames = Text(from, from.header.keep_frames);
   to.default_sample_type = Text(from, from.header.default_sample_type);
   for (const int64_t comment : from.header.comments) to.comments.push_back(Text(from, comment));
+  FindPairs();
 }
 
 void Merger::CheckKind(const Profile& from) const {
-  const std::string mine = TypesText(sum_), theirs = TypesText(from);
-  if (mine != theirs) throw Failure("has the sample types " + theirs + ", the files before it " + mine);
-  const auto period = [](const Profile& profile) {
-    return std::to_string(profile.header.period) + " " +
-           Printable(profile.text(profile.header.period_type.type)) + "/" +
-           Printable(profile.text(profile.header.period_type.unit));
-  };
+  const ProfileKind mine = KindOf(sum_), theirs = KindOf(from);
+  if (mine.types != theirs.types) {
+    throw Failure("has the sample types " + theirs.types + ", the files before it " + mine.types);
+  }
   // What a sample stands for would be lost.
-  if (period(sum_) != period(from)) {
-    throw Failure("has the period " + period(from) + ", the files before it " + period(sum_));
+  if (mine.period != theirs.period) {
+    throw Failure("has the period " + theirs.period + ", the files before it " + mine.period);
   }
 }
 
@@ -189,10 +187,12 @@ void Merger::MergeSample(const Profile& from, size_t index) {
   if (slots_[slot] == 0) {
     sum_.samples.push_back(to);
     sum_.values.insert(sum_.values.end(), values.begin(), values.end());
+    fits_size_.push_back(!pairs_.empty() && FitsSize(to, values.begin()));
     slots_[slot] = static_cast<uint32_t>(sum_.samples.size());
     if (2 * sum_.samples.size() > slots_.size()) GrowSlots();
     return;
   }
+  if (fits_size_[slots_[slot] - 1] && !FitsSize(to, values.begin())) fits_size_[slots_[slot] - 1] = false;
   sum_.frames.resize(to.first_frame);
   sum_.labels.resize(to.first_label);
   int64_t* mine = sum_.values.data() + (slots_[slot] - 1) * sum_.type_count();
@@ -216,38 +216,62 @@ void Merger::Add(const Profile& profile) {
   for (size_t i = 0; i < profile.samples.size(); ++i) MergeSample(profile, i);
 }
 
+// Pairs of types, NAME_objects and NAME_space.
+void Merger::FindPairs() {
+  if (sum_.text(sum_.header.period_type.type) != "space" || sum_.header.period <= 1) return;
+  for (size_t objects = 0; objects < sum_.type_count(); ++objects) {
+    constexpr std::string_view kObjects = "objects", kSpace = "space";
+    std::string name(sum_.type_name(objects));
+    if (name.size() < kObjects.size() || name.substr(name.size() - kObjects.size()) != kObjects) continue;
+    name.replace(name.size() - kObjects.size(), kObjects.size(), kSpace);
+    for (size_t space = 0; space < sum_.type_count(); ++space) {
+      if (sum_.type_name(space) == name && sum_.unit_name(space) == "bytes")
+        pairs_.emplace_back(objects, space);
+    }
+  }
+  bytes_ = strings_.Intern("bytes");
+}
+
+double Merger::BlockSize(const ProfileSample& sample) const {
+  for (const ProfileLabel& label : sum_.labels_of(sample)) {
+    if (label.key == bytes_ && label.str == 0 && label.num > 0) return static_cast<double>(label.num);
+  }
+  return 0;
+}
+
+// Whether the numbers of objects are those of bytes divided by the size, but for how they were rounded.
+bool Merger::FitsSize(const ProfileSample& sample, const int64_t* values) const {
+  constexpr int64_t kExact = int64_t{1} << 52;  // beyond, doubles have no halves
+  const double size = BlockSize(sample);
+  return size > 0 && std::all_of(pairs_.begin(), pairs_.end(), [&](const auto& pair) {
+           const auto [objects, space] = pair;
+           return values[space] < kExact && values[space] > -kExact &&
+                  std::fabs(static_cast<double>(values[space]) / size -
+                            static_cast<double>(values[objects])) < 1;
+         });
+}
+
+void Merger::CorrectObjects() {
+  for (size_t i = 0; i < sum_.samples.size(); ++i) {
+    if (!fits_size_[i]) continue;
+    int64_t* const values = sum_.values.data() + i * sum_.type_count();
+    const double size = BlockSize(sum_.samples[i]);
+    for (const auto& [objects, space] : pairs_) {
+      values[objects] = std::llround(static_cast<double>(values[space]) / size);
+    }
+  }
+}
+
 Profile Merger::Finish() {
+  if (files_ > 1) {
+    CorrectObjects();
+    std::vector<int64_t>& comments = sum_.header.comments;
+    comments.erase(std::remove_if(comments.begin(), comments.end(),
+                                  [&](int64_t comment) { return TellsOfOneProcess(sum_.text(comment)); }),
+                   comments.end());
+  }
   sum_.header.comments.push_back(strings_.Intern("merged-files: " + std::to_string(files_)));
   return std::move(sum_);
-}
-
-namespace {
-
-Profile MergeFiles(const std::vector<std::string>& files, const LoadOptions& load) {
-  Merger merger;
-  Progress progress("merging", files.size());
-  for (const std::string& file : files) {
-    const Profile profile = LoadNamedProfile(file, load);
-    try {
-      merger.Add(profile);
-    } catch (const Failure& failure) {
-      throw Failure(Printable(file) + " " + failure.what(), failure.status());
-    }
-    progress.Step();
-  }
-  return merger.Finish();
-}
-
-}  // namespace
-
-Profile LoadSum(const std::vector<std::string>& files, const LoadOptions& load) {
-  return files.size() == 1 ? LoadNamedProfile(files.front(), load) : MergeFiles(files, load);
-}
-
-void Merge(const MergeRequest& request) {
-  LoadOptions load = request.load;
-  load.apply_drop_frames = false;  // readers of the sum drop them
-  WriteProfile(MergeFiles(request.files, load), request.out);
 }
 
 }  // namespace heapprof::tools

@@ -5,13 +5,20 @@
 // a location is known by its place in the file. One profile at a time is in memory beside the sum, which
 // grows with the number of distinct stacks and not with that of files. Thread-safety: an object belongs to
 // one thread. Errors: Failure; from a profile of another kind, one that starts like "has the sample types
-// ...".
+// ...", and nothing of it is in the sum then.
+//
+// How sure a sum is follows from it as from a profile: variances add up as the numbers of samples do, which
+// readers find from values and sizes (tools/estimate/estimate.h). Numbers of objects need care. Each file has
+// them rounded to a whole, up or down by chance, and where a sample stands for one block and a half that
+// chance is as large as that of sampling. The bytes have no such loss: so the sum's objects are its bytes
+// divided by the size, where the two belong together.
 #ifndef HEAPPROF_TOOLS_PROFILE_MERGE_H_
 #define HEAPPROF_TOOLS_PROFILE_MERGE_H_
 
 #include <map>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "tools/profile/interner.h"
@@ -24,7 +31,9 @@ class Merger {
  public:
   Merger() : strings_(&sum_.header.strings), slots_(1 << 10) {}
   void Add(const Profile& profile);
-  // The sum. Comments that all profiles share stay, and `merged-files` says how many there were.
+  size_t files() const { return files_; }
+  // The sum. Comments that all profiles share stay, but for those that tell of one process, and
+  // `merged-files` says how many there were.
   Profile Finish();
 
  private:
@@ -40,6 +49,10 @@ class Merger {
   size_t Slot(const ProfileSample& sample) const;
   bool SameSample(const ProfileSample& a, const ProfileSample& b) const;
   void GrowSlots();
+  void FindPairs();
+  double BlockSize(const ProfileSample& sample) const;
+  bool FitsSize(const ProfileSample& sample, const int64_t* values) const;
+  void CorrectObjects();
 
   Profile sum_;
   Interner strings_;
@@ -50,19 +63,11 @@ class Merger {
   std::map<std::tuple<uint64_t, uint64_t, uint32_t, uint32_t>, uint32_t> mappings_;
   std::map<std::tuple<uint32_t, uint32_t, uint32_t, int64_t>, uint32_t> functions_;
   std::map<std::vector<uint64_t>, uint32_t> locations_;
-  std::vector<uint32_t> slots_;  // index + 1 of samples by their hash, at most half full
+  std::vector<std::pair<size_t, size_t>> pairs_;  // types of objects and of their bytes
+  uint32_t bytes_ = 0;                            // string "bytes"
+  std::vector<bool> fits_size_;                   // of each sample of the sum: in all files
+  std::vector<uint32_t> slots_;                   // index + 1 of samples by their hash, at most half full
 };
-
-// The sum of the profiles of `files`, of which each is loaded with `load`; one alone is itself.
-Profile LoadSum(const std::vector<std::string>& files, const LoadOptions& load);
-
-struct MergeRequest {
-  std::vector<std::string> files;
-  std::string out;
-  LoadOptions load;
-};
-
-void Merge(const MergeRequest& request);
 
 }  // namespace heapprof::tools
 

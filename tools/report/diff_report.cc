@@ -223,9 +223,9 @@ int RunDiff(const DiffRequest& request) {
   ViewOptions options = request.view;
   // What behaves as a wrapper in one profile may not in the other, and stacks are matched by their frames.
   options.fold_by_behaviour = false;
-  const View base(request.base, options);
+  const View base(std::vector<std::string>{request.base}, options);
   options.type = base.type_name();  // the default of the new one may be another
-  const View now(request.now, options);
+  const View now(std::vector<std::string>{request.now}, options);
   WarnOfNames(base, now);
   const Diff diff = MakeDiff(base, now, request.granularity, request.order);
   // What a growth must surely exceed.

@@ -8,6 +8,7 @@
 
 #include "tools/base/failure.h"
 #include "tools/base/human.h"
+#include "tools/profile/input_files.h"
 #include "tools/profile/legacy_load.h"
 #include "tools/reader/inflate.h"
 #include "tools/reader/reader.h"
@@ -133,7 +134,7 @@ void Print(const std::string& file, const ProfileHeader& header, const Totals& t
 int Info(const InfoRequest& request) {
   int status = kStatusGood;
   bool first = true;
-  for (const std::string& file : request.files) {
+  for (const std::string& file : InputFiles(request.files)) {
     try {
       ProfileSource source(file, request.max_bytes);
       if (IsLegacyHeapProfile(source.Head())) {

@@ -9,7 +9,7 @@
 #include "tools/base/size_text.h"
 #include "tools/command/add_option.h"
 #include "tools/command/values.h"
-#include "tools/profile/merge.h"
+#include "tools/profile/sum.h"
 #include "tools/report/diff.h"
 #include "tools/report/growth_report.h"
 #include "tools/report/naming_options.h"
@@ -76,7 +76,7 @@ void AddSymbolize(Command app) {
 void AddMerge(Command app) {
   auto request = std::make_shared<MergeRequest>();
   Command command = app->add_subcommand("merge", "The sum of many profiles of one kind");
-  AddFiles(command, &request->files, "The profiles; - is standard input");
+  AddFiles(command, &request->files, "The profiles, folders of them, or @FILE, a list; - is standard input");
   command->add_option("-o,--output", request->out, "The file to write; - is standard output")
       ->required()
       ->option_text("FILE");
@@ -85,6 +85,7 @@ void AddMerge(Command app) {
   command->add_flag("--symbolize", *symbolize, "Put the names in, too");
   AddNameSourceOptions(command, options.get());
   AddMaxSizeOption(command, &request->load);
+  AddSumOption(command, &request->load);
   command->callback([request, symbolize, options] {
     if (*symbolize) {
       auto symbolizer = std::make_shared<Symbolizer>(*options);
@@ -115,9 +116,11 @@ void AddDiff(Command app, int* status) {
   auto request = std::make_shared<DiffRequest>();
   Command command =
       app->add_subcommand("diff", "What grew from one profile to another, and whether it is more than luck");
-  command->add_option("BASE", request->base, "The earlier profile")->required();
-  command->add_option("NEW", request->now, "The later profile")->required();
+  command->add_option("BASE", request->base, "The earlier profile; of a folder, or of a list @FILE, the sum")
+      ->required();
+  command->add_option("NEW", request->now, "The later profile, or profiles")->required();
   AddViewOptions(command, &request->view);
+  AddSumOption(command, &request->view.load);
   AddGranularity(command, &request->granularity, &request->view);
   AddColourOption(command);
   command->add_flag_callback(
@@ -152,6 +155,11 @@ void AddMaxSizeOption(Command command, LoadOptions* options) {
           "Refuse a file that inflates to more than this, or takes more memory (default 1g)")
       ->check(CheckSize)
       ->option_text("SIZE");
+}
+
+void AddSumOption(Command command, LoadOptions* options) {
+  command->add_flag("--keep-duplicates", options->keep_duplicates,
+                    "Of several files: add up all dumps of a process, and files that are there twice, too");
 }
 
 void AddColourOption(Command command) {
@@ -194,7 +202,9 @@ void AddViewOptions(Command command, ViewOptions* options) {
 void AddReportCommands(Command app, int* status) {
   Command command = nullptr;
   const auto add_file = [&](const std::shared_ptr<ReportRequest>& request) {
-    AddFiles(command, &request->files, "The profile; - is standard input; several add up");
+    AddFiles(command, &request->files,
+             "The profile; - is standard input; several add up, of a folder or a list @FILE, too");
+    AddSumOption(command, &request->view.load);
   };
   const auto add_limit = [&](const std::shared_ptr<ReportRequest>& request, size_t lines, const char* what) {
     request->limit = lines;

@@ -19,6 +19,8 @@ void AddViewOptions(Command command, ViewOptions* options);
 // --color, of the reports that are read in a terminal.
 void AddColourOption(Command command);
 void AddMaxSizeOption(Command command, LoadOptions* options);
+// --keep-duplicates, of what reads several files.
+void AddSumOption(Command command, LoadOptions* options);
 
 // Each runs when the command line has been parsed, and leaves its exit status in `status`.
 void AddReportCommands(Command app, int* status);

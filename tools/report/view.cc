@@ -7,7 +7,6 @@
 #include "tools/blame/emergency_pool.h"
 #include "tools/blame/hide.h"
 #include "tools/blame/types.h"
-#include "tools/profile/merge.h"
 
 namespace heapprof::tools {
 namespace {
@@ -56,9 +55,10 @@ View::View(const std::string& file, const ViewOptions& options)
     : View(file, LoadNamedProfile(file, options.load), options) {}
 
 View::View(const std::vector<std::string>& files, const ViewOptions& options)
-    : View(files.size() == 1 ? files.front()
-                             : files.front() + " and " + std::to_string(files.size() - 1) + " more",
-           LoadSum(files, options.load), options) {}
+    : View(LoadSum(files, options.load), options) {}
+
+View::View(NamedProfileSum sum, const ViewOptions& options)
+    : View(sum.name, std::move(sum.profile), options) {}
 
 View::View(const std::string& file, Profile profile, const ViewOptions& options)
     : file_(file),

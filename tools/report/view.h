@@ -14,6 +14,7 @@
 #include "tools/estimate/estimate.h"
 #include "tools/profile/load.h"
 #include "tools/profile/profile.h"
+#include "tools/profile/sum.h"
 
 namespace heapprof::tools {
 
@@ -37,8 +38,9 @@ class View {
  public:
   // `file` is for messages.
   View(const std::string& file, const ViewOptions& options);
-  // The sum of several. Errors: Failure, also where they are not of one kind.
+  // The sum of several (tools/profile/sum.h).
   View(const std::vector<std::string>& files, const ViewOptions& options);
+  View(NamedProfileSum sum, const ViewOptions& options);
   View(const std::string& file, Profile profile, const ViewOptions& options);
   View(const View&) = delete;
   View& operator=(const View&) = delete;

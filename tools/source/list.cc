@@ -245,10 +245,11 @@ void AddListCommand(Command app) {
   auto request = std::make_shared<ListRequest>();
   Command command = app->add_subcommand("list", "The source lines of functions, with what they hold");
   command->add_option("REGEX", request->regex, "An expression for the function's name")->required();
-  command->add_option("FILE", request->files, "The profile; - is standard input; several add up")
+  command->add_option("FILE", request->files, "The profile; - is standard input; several add up, of a folder or a list @FILE, too")
       ->required()
       ->take_all();
   AddViewOptions(command, &request->view);
+  AddSumOption(command, &request->view.load);
   AddColourOption(command);
   AddSourceOptions(command, &request->source);
   AddNumberOption(command, "--context", &request->context,

@@ -3,14 +3,30 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <random>
+
 #include "tests/support/files.h"
 #include "tests/support/profile.h"
 #include "tests/tools/made_profile.h"
+#include "tools/estimate/estimate.h"
+#include "tools/profile/merge.h"
 
 namespace heapprof::test {
 namespace {
 
 using testing::HasSubstr;
+using tools::ConfidenceLimits;
+using tools::Estimator;
+using tools::Interner;
+using tools::kNone;
+using tools::Merger;
+using tools::Profile;
+using tools::ProfileHeader;
+using tools::Uncertainty;
+using tools::ValueType;
 
 HeapProfile MergeAll(const TempDir& dir, std::vector<std::string> files) {
   files.insert(files.begin(), "merge");
@@ -21,6 +37,10 @@ HeapProfile MergeAll(const TempDir& dir, std::vector<std::string> files) {
   return ReadProfile(dir / "sum");
 }
 
+void SetComment(pb::Profile* profile, const std::string& comment) {
+  profile->add_comment(Intern(profile, comment));
+}
+
 TEST(Merge, AddsValuesOfEqualStacksAndLabels) {
   TempDir dir;
   pb::Profile made = MakeProfile();
@@ -28,7 +48,7 @@ TEST(Merge, AddsValuesOfEqualStacksAndLabels) {
   made.mutable_sample(1)->mutable_label(0)->set_num(4096);  // another size is another sample
   made.add_comment(Intern(&made, "only here: 1"));
   WriteFile(dir / "b", Gzip(made.SerializeAsString()));
-  const HeapProfile sum = MergeAll(dir, {dir / "a", dir / "b", dir / "b"});
+  const HeapProfile sum = MergeAll(dir, {dir / "a", dir / "b", dir / "b", "--keep-duplicates"});
   ASSERT_EQ(sum.error(), "");
   EXPECT_EQ(sum.Total(), (Totals{9, 3 * 6144, 3, 3 * 2048}));
   EXPECT_EQ(sum.proto().sample_size(), 2 + 1 - 1);
@@ -46,7 +66,7 @@ TEST(Merge, WritesUtf8WhateverItsInputHas) {
   pb::Profile made = MakeProfile();
   made.add_comment(Intern(&made, "caf\xe9 \xed\xa0\x80 \xc2\x85 \xe2\x82\xac"));
   WriteFile(dir / "a", made.SerializeAsString());
-  const HeapProfile sum = MergeAll(dir, {dir / "a", dir / "a"});
+  const HeapProfile sum = MergeAll(dir, {dir / "a", dir / "a", "--keep-duplicates"});
   ASSERT_EQ(sum.error(), "");
   const std::string mark = "\xef\xbf\xbd";
   EXPECT_THAT(sum.Comments(),
@@ -84,35 +104,284 @@ TEST(Merge, OfManyFilesTakesNoMoreMemoryThanOfAFew) {
   WriteFile(dir / "a", Gzip(made.SerializeAsString()));
   const auto run = [&](int count) {
     Command command;
-    command.argv = {"/bin/sh", "-c",       "ulimit -v 300000; exec \"$@\"", "sh", HEAPPROF_COMMAND, "merge",
-                    "-o",      dir / "sum"};
+    command.argv = {"/bin/sh",
+                    "-c",
+                    "ulimit -v 120000; exec \"$@\"",
+                    "sh",
+                    HEAPPROF_COMMAND,
+                    "merge",
+                    "-o",
+                    dir / "sum",
+                    "--keep-duplicates"};
     for (int i = 0; i < count; ++i) command.argv.push_back(dir / "a");
     return RunProgram(command);
   };
   EXPECT_TRUE(run(2).ok());
-  const Result many = run(1000);
+  const Result many = run(400);
   EXPECT_TRUE(many.ok()) << many.Describe();
   EXPECT_EQ(ReadProfile(dir / "sum").proto().sample_size(), 2000);
 }
 
-TEST(Merge, RefusesProfilesOfAnotherKind) {
+TEST(Merge, LeavesOutWhatIsOfAnotherKindOrCannotBeRead) {
   TempDir dir;
   pb::Profile made = MakeProfile();
   WriteFile(dir / "a", made.SerializeAsString());
-  made.set_period(1024);
+  WriteFile(dir / "d", Gzip(made.SerializeAsString()).substr(0, 100));
+  SetComment(&made, "other: 1");
   WriteFile(dir / "b", made.SerializeAsString());
-  made.mutable_sample_type(0)->set_type(Intern(&made, "cpu"));
+  made.set_period(1024);
   WriteFile(dir / "c", made.SerializeAsString());
-  Result result = RunCommand({"merge", dir / "a", dir / "b", "-o", dir / "sum"});
+  made.mutable_sample_type(0)->set_type(Intern(&made, "cpu"));
+  WriteFile(dir / "e", made.SerializeAsString());
+  const std::string none = dir / "none";
+  const Result result =
+      RunCommand({"merge", dir / "c", dir / "e", none, dir / "a", dir / "d", dir / "b", "-o", dir / "sum"});
   EXPECT_EQ(result.exit_status, 2);
+  EXPECT_THAT(result.err, HasSubstr("heapprof: " + none + ": No such file or directory\n"));
+  EXPECT_THAT(result.err, HasSubstr("heapprof: " + (dir / "c") +
+                                    ": has the period 1024 space/bytes, the sum 524288 space/bytes\n"));
+  EXPECT_THAT(result.err, HasSubstr("heapprof: " + (dir / "e") + ": has the sample types cpu/count, "));
+  EXPECT_THAT(result.err,
+              HasSubstr("heapprof: " + (dir / "d") + ": the gzip stream ends early: the file is truncated"));
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 4) << result.err;
+  EXPECT_EQ(ReadProfile(dir / "sum").Total(), (Totals{6, 2 * 6144, 2, 2 * 2048}));
+  // The same of a report.
+  const Result top = RunCommand({"top", "--unfold", "--json", dir / "a", dir / "d", dir / "b"});
+  EXPECT_EQ(top.exit_status, 2);
+  EXPECT_THAT(top.out, HasSubstr("\"total\": 4096,"));
+}
+
+TEST(Merge, OfNothingThatCanBeReadWritesNothing) {
+  TempDir dir;
+  WriteFile(dir / "a", "a text");
+  const Result result = RunCommand({"merge", dir / "a", dir / "none", "-o", dir / "sum"});
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_THAT(result.err, HasSubstr("heapprof: none of 2 files can be read\n"));
+  EXPECT_EQ(ListDir(dir.path()).size(), 1u) << "a sum, or a piece of it, was left";
+}
+
+// A dump of the process `pid` whose code lies at `place`.
+std::string Dump(const std::string& pid, uint64_t place, int64_t time, int64_t value, int64_t duration = 0) {
+  pb::Profile made = MakeProfile();
+  SetComment(&made, "pid: " + pid);
+  SetComment(&made, "start-time: 2026-01-31T23:59:59Z");
+  made.mutable_mapping(0)->set_memory_start(place);
+  made.mutable_mapping(0)->set_memory_limit(place + 0x100000);
+  for (pb::Location& location : *made.mutable_location()) location.set_address(place + 0x1001);
+  made.set_time_nanos(time);
+  made.set_duration_nanos(duration);
+  made.mutable_sample(0)->set_value(3, value);
+  return made.SerializeAsString();
+}
+
+TEST(Merge, OfOneProcessTheNewestDumpCounts) {
+  TempDir dir;
+  WriteFile(dir / "a1", Dump("1", 0x400000, 10, 1 << 20));
+  WriteFile(dir / "a3", Dump("1", 0x400000, 30, 3 << 20));
+  WriteFile(dir / "a2", Dump("1", 0x400000, 20, 2 << 20));
+  WriteFile(dir / "b1", Dump("1", 0x900000, 10, 100 << 20));  // in another container
+  WriteFile(dir / "c1", Dump("2", 0x400000, 10, 200 << 20));
+  const std::vector<std::string> files = {dir / "a1", dir / "a3", dir / "a2", dir / "b1", dir / "c1"};
+  std::vector<std::string> words = {"merge", "-o", dir / "sum"};
+  words.insert(words.end(), files.begin(), files.end());
+  Result result = RunCommand(words);
+  EXPECT_EQ(result.exit_status, 0);
+  EXPECT_EQ(result.err,
+            "heapprof: " + (dir / "a2") +
+                " and 1 more file: not added, as each is an earlier dump of a process that has a later "
+                "one here; --keep-duplicates adds all up\n");
+  EXPECT_EQ(ReadProfile(dir / "sum").Total().inuse_space, 303 << 20);
+  words.emplace_back("--keep-duplicates");
+  result = RunCommand(words);
+  EXPECT_EQ(result.exit_status, 0);
+  EXPECT_EQ(result.err, "");
+  EXPECT_EQ(ReadProfile(dir / "sum").Total().inuse_space, 306 << 20);
+  // What is left of a process whose newest dump is damaged.
+  WriteFile(dir / "a3", Dump("1", 0x400000, 30, 3 << 20) + "\x12\x02\x08\x63");
+  words.pop_back();
+  result = RunCommand(words);
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_THAT(result.err, HasSubstr("a3: samples have different numbers of values\n"));
+  EXPECT_EQ(ReadProfile(dir / "sum").Total().inuse_space, 302 << 20);
+}
+
+// One process alone keeps what tells that it is one, and a sum of several does not, as diff goes by it.
+TEST(Merge, TellsOfAProcessWhereItIsOfOne) {
+  TempDir dir;
+  WriteFile(dir / "a1", Dump("1", 0x400000, 10, 1 << 20));
+  WriteFile(dir / "a2", Dump("1", 0x400000, 20, 2 << 20));
+  ASSERT_EQ(RunCommand({"merge", "-o", dir / "sum", dir / "a1", dir / "a2"}).exit_status, 0);
+  EXPECT_THAT(ReadProfile(dir / "sum").Comments(), HasSubstr("pid: 1\n"));
+  ASSERT_EQ(RunCommand({"merge", "--keep-duplicates", "-o", dir / "sum", dir / "a1", dir / "a2"}).exit_status,
+            0);
+  EXPECT_EQ(ReadProfile(dir / "sum").Comments(), "lost samples: 3\nmerged-files: 2\n");
+}
+
+TEST(Merge, ProfilesOfSeveralTimesOfAProcessAddUp) {
+  TempDir dir;
+  WriteFile(dir / "a1", Dump("1", 0x400000, 10, 1 << 20, 10));
+  WriteFile(dir / "a2", Dump("1", 0x400000, 20, 2 << 20, 10));
+  EXPECT_EQ(MergeAll(dir, {dir / "a1", dir / "a2"}).Total().inuse_space, 3 << 20);
+  // Asked for again in another form, it is the same: here with an empty list of comments.
+  WriteFile(dir / "a3", Dump("1", 0x400000, 20, 2 << 20, 10) + std::string("\x6a\x00", 2));
+  const Result result = RunCommand({"merge", "-o", dir / "sum", dir / "a1", dir / "a2", dir / "a3"});
+  EXPECT_EQ(result.err, "heapprof: " + (dir / "a3") +
+                            ": not added, as it is here twice, by this name or another; "
+                            "--keep-duplicates adds all up\n");
+  EXPECT_EQ(ReadProfile(dir / "sum").Total().inuse_space, 3 << 20);
+}
+
+TEST(Merge, AFileThatIsThereTwiceCountsOnce) {
+  TempDir dir;
+  const pb::Profile made = MakeProfile();
+  WriteFile(dir / "a", made.SerializeAsString());
+  WriteFile(dir / "b", Gzip(made.SerializeAsString()));
+  const std::string text = "heap profile: 1: 100 [1: 100] @ heap/1048576\n1: 100 [1: 100] @ 0x400010\n";
+  WriteFile(dir / "c", text);
+  WriteFile(dir / "d", text);
+  Result result = RunCommand({"merge", "-o", dir / "sum", dir / "a", dir / "b", dir / "a"});
+  EXPECT_EQ(result.exit_status, 0);
   EXPECT_EQ(result.err, "heapprof: " + (dir / "b") +
-                            " has the period 1024 space/bytes, the files before it 524288 space/bytes\n");
-  result = RunCommand({"merge", dir / "a", dir / "c", "-o", dir / "sum"});
-  EXPECT_EQ(result.exit_status, 2);
-  EXPECT_THAT(result.err, HasSubstr("c has the sample types cpu/count, "));
-  result = RunCommand({"merge", dir / "a", dir / "none", "-o", dir / "sum"});
-  EXPECT_EQ(result.err, "heapprof: " + (dir / "none") + ": No such file or directory\n");
-  EXPECT_EQ(ListDir(dir.path()).size(), 3u) << "a sum, or a piece of it, was left";
+                            " and 1 more file: not added, as each is here twice, by this "
+                            "name or another; --keep-duplicates adds all up\n");
+  EXPECT_EQ(ReadProfile(dir / "sum").Total(), (Totals{3, 6144, 1, 2048}));
+  result = RunCommand({"top", "--json", dir / "c", dir / "d"});
+  EXPECT_THAT(result.err, HasSubstr("d: not added"));
+  EXPECT_EQ(result.exit_status, 0);
+}
+
+TEST(Merge, TakesFoldersAndLists) {
+  TempDir dir;
+  const TempDir fleet;
+  for (const char* name : {"a.heap.pb.gz", "b.pb", ".c.pb", "d.txt", "e.0001.f.heap"}) {
+    WriteFile(fleet / name, Dump(name, 0x400000, 10, 1 << 20));
+  }
+  EXPECT_EQ(MergeAll(dir, {fleet.path()}).Comments(), "lost samples: 3\nmerged-files: 3\n");
+  WriteFile(dir / "lines", (fleet / "a.heap.pb.gz") + "\r\n\n" + (fleet / ".c.pb") + "\n" + fleet.path());
+  EXPECT_EQ(MergeAll(dir, {"@" + (dir / "lines"), "--keep-duplicates"}).Comments(),
+            "lost samples: 3\nmerged-files: 5\n");
+  Command command;
+  command.argv = {"/bin/sh",
+                  "-c",
+                  "printf '%s\\0' \"$@\" | " HEAPPROF_COMMAND " merge -o " + (dir / "sum") + " @-",
+                  "sh",
+                  fleet / "b.pb",
+                  fleet / "d.txt"};
+  EXPECT_EQ(RunProgram(command).exit_status, 0);
+  EXPECT_EQ(ReadProfile(dir / "sum").Comments(), "lost samples: 3\nmerged-files: 2\n");
+  // Where one alone is asked for, a folder or list is its sum.
+  const Result top = RunCommand({"top", "--json", fleet.path()});
+  EXPECT_EQ(top.exit_status, 0);
+  EXPECT_THAT(top.out, HasSubstr("{\"file\": \"" + std::string(fleet.path()) + " (3 files)\""));
+  EXPECT_THAT(RunCommand({"diff", "--json", fleet / "b.pb", fleet.path()}).out,
+              HasSubstr("\"new\": 3145728"));
+  const Result flame =
+      RunCommand({"flame", "--sum", "-o", dir / "page", fleet.path(), "--diff", "@" + (dir / "lines")});
+  EXPECT_EQ(flame.out, (dir / "page") + "\n") << flame.Describe();
+  // What is none.
+  EXPECT_EQ(RunCommand({"top", "@/nowhere"}).err, "heapprof: @/nowhere: No such file or directory\n");
+  EXPECT_THAT(RunCommand({"top", dir.path()}).err, HasSubstr("no profile is below this folder"));
+  WriteFile(dir / "empty", "\n");
+  EXPECT_THAT(RunCommand({"top", "@" + (dir / "empty")}).err, HasSubstr("the list names no file"));
+}
+
+TEST(Merge, TakesPipesThatCannotBeReadTwice) {
+  TempDir dir;
+  WriteFile(dir / "a", Dump("1", 0x400000, 10, 1 << 20));
+  WriteFile(dir / "b", Dump("2", 0x400000, 10, 2 << 20));
+  Command command;
+  command.argv = {"/bin/bash",      "-c",      "cat $2 | $0 merge -o $3 - <(cat $1) $2",
+                  HEAPPROF_COMMAND, dir / "a", dir / "b",
+                  dir / "sum"};
+  const Result result = RunProgram(command);
+  EXPECT_EQ(result.exit_status, 0) << result.Describe();
+  EXPECT_THAT(result.err, HasSubstr("not added, as it is an earlier dump"));
+  EXPECT_EQ(ReadProfile(dir / "sum").Total().inuse_space, 3 << 20);
+}
+
+// A fleet of which the truth is known: each process has as many blocks of a size in each of the places.
+class Fleet {
+ public:
+  static constexpr size_t kPlaces = 200;
+  static constexpr double kInterval = 524288;
+
+  Fleet() {
+    ProfileHeader& header = made_.header;
+    Interner strings(&header.strings);
+    const auto type = [&](const char* name, const char* unit) {
+      return ValueType{strings.Intern(name), strings.Intern(unit)};
+    };
+    header.sample_types = {type("inuse_objects", "count"), type("inuse_space", "bytes")};
+    header.period_type = type("space", "bytes");
+    header.period = static_cast<int64_t>(kInterval);
+    for (uint32_t place = 0; place < kPlaces; ++place) {
+      // From an interval's 64th, of which each process has a sample rarely, to four of them: nearly always.
+      sizes_.push_back(std::floor(kInterval / 64 * std::pow(256, place / (kPlaces - 1.0))));
+      rounding_.push_back(uniform_(random_));
+      made_.locations.push_back({place + 1, kNone, 0, 0, false, 0});
+      made_.samples.push_back({place, 1, place, 1});
+      made_.frames.push_back(place);
+      made_.labels.push_back({strings.Intern("bytes"), 0, 0, static_cast<int64_t>(sizes_.back())});
+    }
+  }
+
+  // A dump of the next process. Code that lies at the same place in each, as that of programs which are
+  // linked with -static, rounds alike in each.
+  const Profile& Next() {
+    made_.values.clear();
+    for (size_t place = 0; place < kPlaces; ++place) {
+      const double p = -std::expm1(-sizes_[place] / kInterval);
+      int samples = 0;
+      for (size_t block = 0; block < BlocksAt(place); ++block) samples += uniform_(random_) < p ? 1 : 0;
+      const double u = rounding_[place];
+      made_.values.push_back(static_cast<int64_t>(samples / p + u));
+      made_.values.push_back(static_cast<int64_t>(samples / p * sizes_[place] + u));
+    }
+    return made_;
+  }
+  static size_t BlocksAt(size_t place) { return 1 + place % 3; }
+  double size(size_t place) const { return sizes_[place]; }
+
+ private:
+  Profile made_;
+  std::vector<double> sizes_, rounding_;
+  std::mt19937_64 random_{5};
+  std::uniform_real_distribution<double> uniform_;
+};
+
+// With HEAPPROF_SOAK=10 of ten thousand.
+TEST(Merge, LimitsOfASumHoldTheTruthAtTheirRate) {
+  const char* const soak = std::getenv("HEAPPROF_SOAK");
+  const int files = 1000 * std::max(1, soak != nullptr ? std::atoi(soak) : 1);
+  Fleet fleet;
+  Merger merger;
+  for (int i = 0; i < files; ++i) merger.Add(fleet.Next());
+  const Profile sum = merger.Finish();
+  ASSERT_EQ(sum.samples.size(), Fleet::kPlaces);
+  for (const size_t type : {0, 1}) {
+    const Estimator estimator(sum, type);
+    Uncertainty all;
+    double total = 0, truth_of_all = 0;
+    int held = 0;
+    for (size_t place = 0; place < Fleet::kPlaces; ++place) {
+      const auto value = static_cast<double>(sum.values_of(place)[type]);
+      const double truth =
+          files * static_cast<double>(Fleet::BlocksAt(place)) * (type == 0 ? 1 : fleet.size(place));
+      Uncertainty uncertainty;
+      uncertainty.Add(estimator.Of(place));
+      const ConfidenceLimits limits = uncertainty.Limits(value);
+      held += limits.low <= truth && truth <= limits.high ? 1 : 0;
+      all.Add(estimator.Of(place));
+      total += value;
+      truth_of_all += truth;
+    }
+    // Of 200, 190 are expected, with a standard deviation of 3.1.
+    EXPECT_GE(held, 178) << sum.type_name(type);
+    RecordProperty(std::string(sum.type_name(type)), held);
+    const ConfidenceLimits limits = all.Limits(total);
+    EXPECT_LE(limits.low, truth_of_all) << sum.type_name(type);
+    EXPECT_GE(limits.high, truth_of_all) << sum.type_name(type);
+  }
 }
 
 }  // namespace
