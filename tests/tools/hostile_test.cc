@@ -197,7 +197,8 @@ TEST(Hostile, FoldersAndUnreadableFiles) {
   TempDir dir;
   Result result = RunCommand({"info", dir.path()});
   EXPECT_EQ(result.exit_status, 2);
-  EXPECT_EQ(result.err, "heapprof: " + dir.path() + ": Is a directory\n");
+  EXPECT_EQ(result.err, "heapprof: " + dir.path() +
+                            ": no profile is below this folder (*.pb.gz, *.pb, *.pprof, *.prof, *.heap)\n");
   result = RunCommand({"info", "/proc/self/mem"});
   EXPECT_EQ(result.exit_status, 2);
   EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
