@@ -133,7 +133,8 @@ CLI::App* AddDump(CLI::App* app, CommandLine* line) {
 
 CLI::App* AddInfo(CLI::App* app, CommandLine* line) {
   CLI::App* info = app->add_subcommand("info", "Show what a profile holds: types, totals, mappings, losses");
-  info->add_option("FILE", line->info.files, "Profiles, folders of them, or @FILE, a list; - is standard input")
+  info->add_option("FILE", line->info.files,
+                   "Profiles, folders of them, or @FILE, a list; - is standard input")
       ->required()
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   AddNumberOption(info, "--limit", &line->info.limit, "Mappings to show; 0 = all, as by default");

@@ -91,7 +91,9 @@ void AddConvertCommand(Command app) {
   Command command = app->add_subcommand("convert", "Write a profile in the format of another tool");
   std::vector<std::string> names;
   for (const auto& format : kFormats) names.emplace_back(format.name);
-  command->add_option("FILE", request->files, "The profile; - is standard input; several add up, of a folder or a list @FILE, too")
+  command
+      ->add_option("FILE", request->files,
+                   "The profile; - is standard input; several add up, of a folder or a list @FILE, too")
       ->required()
       ->take_all();
   command

@@ -245,7 +245,9 @@ void AddListCommand(Command app) {
   auto request = std::make_shared<ListRequest>();
   Command command = app->add_subcommand("list", "The source lines of functions, with what they hold");
   command->add_option("REGEX", request->regex, "An expression for the function's name")->required();
-  command->add_option("FILE", request->files, "The profile; - is standard input; several add up, of a folder or a list @FILE, too")
+  command
+      ->add_option("FILE", request->files,
+                   "The profile; - is standard input; several add up, of a folder or a list @FILE, too")
       ->required()
       ->take_all();
   AddViewOptions(command, &request->view);
