@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "tools/agent/agent_command.h"
 #include "tools/base/failure.h"
 #include "tools/base/size_text.h"
 #include "tools/command/add_option.h"
@@ -198,6 +199,7 @@ int Main(std::vector<std::string> words) {
   AddMemoryCommand(&app);
   AddLifetimesCommand(&app);
   AddWatchCommand(&app);
+  AddAgentCommand(&app);
   send::AddPushCommand(&app, &status);
   AddAddresses(&app);
   const std::vector<std::string> program = CutProgram(app, &words);

@@ -17,7 +17,7 @@ using testing::HasSubstr;
 
 constexpr const char* kCommands[] = {"run",   "dump",      "check",   "top",  "tree",   "peek",   "folded",
                                      "list",  "flame",     "convert", "diff", "growth", "memory", "lifetimes",
-                                     "merge", "symbolize", "threads", "info", "watch",  "push"};
+                                     "merge", "symbolize", "threads", "info", "watch",  "push",   "agent"};
 
 // The long options that `heapprof COMMAND --help` lists.
 std::set<std::string> OptionsOf(const std::string& command) {

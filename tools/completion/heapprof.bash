@@ -2,11 +2,12 @@
 # Completion of heapprof(1) for bash.
 _heapprof() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} i
-  local commands='run dump threads memory watch check top tree peek folded list flame convert diff growth lifetimes merge symbolize info push'
+  local commands='run dump threads memory watch check top tree peek folded list flame convert diff growth lifetimes merge symbolize info push agent'
   local view='--type --focus --ignore --hide --show --prune-from --unfold --tag --max-size --json --no-symbolize --debug-path --no-debuginfod'
   local several='--keep-duplicates'
   local names='--by --long --mangled'
   local run='--interval --output --exit-dump --cpu --wall --max-frames --dump-signal --children --option --library --no-symbolize --quiet --verbose'
+  local agent='--to --interval --profiles --cpu-seconds --match --pid --label --no-signals --scan --listen --spool --spool-size --spool-hours --debug-path --debuginfod --tenant --token-file --ca-file --header --rounds --verbose'
   local options command=${COMP_WORDS[1]}
   COMPREPLY=()
   if [ "$COMP_CWORD" = 1 ]; then
@@ -44,6 +45,12 @@ _heapprof() {
     --color)
       mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$word")
       return ;;
+    --profiles)
+      mapfile -t COMPREPLY < <(compgen -W 'heap cpu block mutex' -- "$word")
+      return ;;
+    --pid)
+      mapfile -t COMPREPLY < <(compgen -W "$(command ps -eo pid= 2> /dev/null)" -- "$word")
+      return ;;
     --sort)
       mapfile -t COMPREPLY < <(compgen -W 'growth live allocated' -- "$word")
       return ;;
@@ -54,6 +61,7 @@ _heapprof() {
       mapfile -t COMPREPLY < <(compgen -A signal -- "$word")
       return ;;
     --to)
+      [ "$command" = agent ] && return
       mapfile -t COMPREPLY < <(compgen -W 'speedscope folded pprof heapprofile chrome' -- "$word")
       return ;;
     --debug-path | --source-root | --spool)
@@ -63,7 +71,8 @@ _heapprof() {
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       return ;;
     --context | --cpu | --wall | --exitcode | --fail-on-growth | --focus | --ignore | --interval | --limit | --max-frames | --max-size | --min-percent | \
-      --callers | --header | --kind | --label | --option | --source-link | --source-map | --tag | --tenant | --timeout | --token-env | --window)
+      --callers | --header | --kind | --label | --option | --source-link | --source-map | --tag | --tenant | --timeout | --token-env | --window | \
+      --cpu-seconds | --listen | --match | --rounds | --scan | --spool-hours | --spool-size)
       [[ $word == -* || ($before == --cpu || $before == --wall || $before == --fail-on-growth) && ${COMP_WORDS[COMP_CWORD-1]} != = ]] || return ;;
   esac
   case $command in
@@ -86,12 +95,15 @@ _heapprof() {
     merge) options="$several --output --max-size --symbolize --debug-path --no-debuginfod" ;;
     symbolize) options='--output --debug-path --no-debuginfod --quiet --max-size' ;;
     info) options='--limit --max-size' ;;
+    agent) options=$agent ;;
     push) options='--label --kind --spool --retry-uncertain --retry-refused --timeout --tenant --token-file --token-env --header --ca-file --no-symbolize --debug-path --no-debuginfod --max-size' ;;
   esac
   if [[ $command = dump || $command = threads || $command = memory || $command = watch ]] && [[ $word != -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$(command ps -eo pid= 2> /dev/null)" -- "$word")
   elif [[ $word == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$options --help" -- "$word")
+  elif [ "$command" = agent ]; then
+    return
   elif [ "$command" = run ] || [ "$command" = check ]; then
     mapfile -t COMPREPLY < <(compgen -c -- "$word")
   else
