@@ -102,6 +102,8 @@ HttpClient::~HttpClient() {
   if (handle_ != nullptr) Curl().easy_cleanup(static_cast<CURL*>(handle_));
 }
 
+void HttpClient::Require() { Curl(); }
+
 HttpAnswer HttpClient::Do(const HttpRequest& request) {
   const CurlLibrary& curl = Curl();
   if (handle_ == nullptr) handle_ = curl.easy_init();
@@ -115,7 +117,9 @@ HttpAnswer HttpClient::Do(const HttpRequest& request) {
   headers.Add("Expect:");
   for (const auto& [name, value] : request.headers) {
     CheckLine(name + value);
-    headers.Add(value.empty() ? name + ";" : name + ": " + value);
+    std::string line = name;
+    line += value.empty() ? ";" : ": ";
+    headers.Add(line += value);
   }
   if (!request.bearer.empty()) {
     CheckLine(request.bearer);

@@ -55,6 +55,9 @@ class HttpClient {
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
+  // Failure: libcurl is missing. Do says so, too; here nothing has been done yet.
+  static void Require();
+
   HttpAnswer Do(const HttpRequest& request);
 
  private:

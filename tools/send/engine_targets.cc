@@ -25,7 +25,7 @@ bool IsOneOf(const std::string& word, std::initializer_list<const char*> words) 
 // The label `service` is the engine's `service_name`, or the application's.
 std::string ServiceOf(const Item& item) {
   for (const char* name : {"service", "service_name", "service.name"}) {
-    const std::string value = LabelValue(item, name);
+    std::string value = LabelValue(item, name);
     if (!value.empty()) return value;
   }
   return "unknown";
@@ -148,11 +148,13 @@ class PyroscopeTarget : public HttpTarget {
   static std::string TypeConfig(const Item& item, const Profile& profile) {
     const bool is_memory = IsOneOf(item.kind, {"heap", "allocs", "peak", "growth", "memory", "lifetimes"});
     const bool is_wait = IsOneOf(item.kind, {"block", "mutex"});
+    const bool is_gauge = IsOneOf(item.kind, {"peak", "growth", "memory", "lifetimes", "threads"});
     std::string json = "{";
     for (size_t i = 0; i < profile.type_count(); ++i) {
       const std::string type(profile.type_name(i)), unit(profile.unit_name(i));
       const bool has_word =
           type.find("inuse_") != std::string::npos || type.find("alloc_") != std::string::npos;
+      const bool has_word_of_gauge = type.find("inuse_") != std::string::npos;
       std::string shown = type;
       if (is_memory && !has_word) shown = "inuse_" + type;
       if (is_wait) shown = item.kind + "_" + (unit == "count" ? "count" : "duration");
@@ -160,7 +162,7 @@ class PyroscopeTarget : public HttpTarget {
       if (item.kind == "cpu" && type == "samples") shown = "cpu";
       json += (i == 0 ? "" : ",") + JsonString(type) + ":{\"units\":" + JsonString(unit) +
               ",\"display-name\":" + JsonString(shown) + ",\"aggregation\":\"" +
-              (item.delta ? "sum" : "average") + "\",\"cumulative\":false}";
+              (is_gauge || has_word_of_gauge ? "average" : "sum") + "\",\"cumulative\":false}";
     }
     return json + "}";
   }
@@ -168,7 +170,8 @@ class PyroscopeTarget : public HttpTarget {
 
 class ParcaTarget : public HttpTarget {
  public:
-  ParcaTarget(net::Url url, const TargetOptions& options) : HttpTarget(WithPath(url), options, kParcaPort) {}
+  ParcaTarget(const net::Url& url, const TargetOptions& options)
+      : HttpTarget(WithPath(url), options, kParcaPort) {}
 
   std::vector<Item> Prepare(Item item) const override {
     Profile profile = LoadItem(&item);

@@ -71,6 +71,7 @@ Outcome OutcomeOf(const net::HttpAnswer& answer, const std::string& name) {
 
 HttpTarget::HttpTarget(const net::Url& url, const TargetOptions& options, int default_port)
     : url_(url), options_(options) {
+  net::HttpClient::Require();  // rather than try again and again
   if (url_.port == 0) url_.port = default_port;
   net::Url shown = url_;
   shown.query.clear();

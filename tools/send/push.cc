@@ -32,7 +32,7 @@ std::string KindOf(const std::string& file, const Profile& profile) {
   constexpr std::string_view kEnding = ".pb.gz";
   if (file.size() > kEnding.size() && file.substr(file.size() - kEnding.size()) == kEnding) {
     const std::string name = file.substr(0, file.size() - kEnding.size());
-    const std::string kind = name.substr(name.find_last_of("./") + 1);
+    std::string kind = name.substr(name.find_last_of("./") + 1);
     for (const char* known :
          {"heap", "cpu", "wall", "block", "mutex", "peak", "growth", "lifetimes", "memory"}) {
       if (kind == known) return kind;

@@ -51,6 +51,10 @@ double Sender::Work(double seconds) {
   }
   while (now.boot_ns >= due_ns_) {
     std::optional<Spool::Taken> taken = spool_->Take();
+    if (!taken && spool_->count(SpoolState::kReady) != 0) {
+      Wait(-1);
+      Report("nothing is sent: files in the spool cannot be renamed");
+    }
     if (!taken) break;
     if (taken->shift_ns != 0 && taken->item.start_ns != 0) {
       taken->item.start_ns += taken->shift_ns;

@@ -126,6 +126,11 @@ bool Spool::ScanFile(const std::string& name) {
     entry.state = static_cast<SpoolState>(state);
     entry.added = spooled.added;
     entry.boot_id = spooled.boot_id;
+    const Moment now = clock_.now();
+    if (entry.boot_id != clock_.boot_id && entry.added.wall_ns > now.wall_ns) {
+      entry.added = now;  // by a clock that was wrong: its age begins again
+      entry.boot_id = clock_.boot_id;
+    }
     if (Path(key, entry.state) != folder_ + "/" + name || !ids_.insert(key.second).second) return false;
     bytes_ += entry.size;
     Count(entries_.emplace(key, std::move(entry)).first, 1);

@@ -158,6 +158,16 @@ TEST_F(PushTest, WrongUsageIsOneLine) {
   }
 }
 
+TEST_F(PushTest, WithoutLibcurlOneLineSaysWhatToInstall) {
+  for (const char* name : {"libcurl.so.4", "libcurl-gnutls.so.4"}) WriteFile(dir_ / name, "");  // found first
+  const Result result = Push({"otlp://localhost:1", File()}, {{"LD_LIBRARY_PATH", dir_.path()}});
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_EQ(
+      result.err,
+      "heapprof: libcurl.so.4, which makes the requests, is not installed (Debian's package libcurl4)\n");
+  EXPECT_TRUE(Push({"dir:" + (dir_ / "d"), File()}, {{"LD_LIBRARY_PATH", dir_.path()}}).ok());
+}
+
 // The command shall start where libcurl is not installed, and no reader of files shall pay for it.
 TEST(Command, NeedsNoLibcurlToStart) {
   Command readelf;

@@ -119,6 +119,14 @@ TEST(RulesTest, NamesAreWhatEnginesTake) {
   EXPECT_EQ(LabelText("\xc3\xa4\xc3\xa4", 3), "\xc3\xa4");
 }
 
+TEST(RulesTest, NamesThatBecomeTheSameAreToldApart) {
+  tools::send::UniqueNames names;
+  for (const char* name : {"a", "a_2", "b", "a", "a"}) names.Add(name);
+  EXPECT_EQ(names.Add("a"), "a_5");
+  for (int i = 0; i < 100'000; ++i) names.Add("same");
+  EXPECT_EQ(names.Add("same"), "same_100001");
+}
+
 TEST(RulesTest, TypesStayDistinctAndTheDefaultIsRenamedWithThem) {
   pb::Profile made = MakeProfile();
   *made.mutable_string_table(static_cast<int>(made.sample_type(0).type())) = "in-use";

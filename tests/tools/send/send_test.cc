@@ -168,8 +168,17 @@ TEST_F(SendTest, OverAStartOfTheMachineTheClockTellsTheAge) {
   clock_.boot_id = "next";
   clock_.moment.boot_ns = 0;
   clock_.Set(-50);  // the clock is not yet set
+  auto spool = MakeSpool(limits);
+  EXPECT_EQ(spool->count(SpoolState::kReady), 1);
+  clock_.Pass(101);
+  spool->Trim();
+  EXPECT_EQ(spool->dropped_old(), 1) << "its age begins again with the machine";
+  spool = nullptr;
+  MakeSpool(limits)->Add(MakeItem("b"));
+  clock_.boot_id = "next but one";
+  clock_.Pass(99);
   EXPECT_EQ(MakeSpool(limits)->count(SpoolState::kReady), 1);
-  clock_.Set(151);
+  clock_.Pass(2);
   EXPECT_EQ(MakeSpool(limits)->dropped_old(), 1);
 }
 
@@ -221,6 +230,20 @@ TEST_F(SendTest, TheEngineMayAskForMorePatience) {
   EXPECT_NEAR(sender.Work(10), 120, 0.001);
   clock_.Pass(121);
   EXPECT_NEAR(sender.Work(10), 3600, 0.001);
+}
+
+TEST_F(SendTest, AFolderThatCannotBeChangedIsWaitedFor) {
+  Sender sender = MakeSender();
+  sender.Add(MakeItem("a"));
+  std::string blocked = folder_ + "/" + ListDir(folder_)[0];
+  blocked.replace(blocked.rfind('.'), std::string::npos, ".sending");
+  ASSERT_EQ(mkdir(blocked.c_str(), 0700), 0);
+  EXPECT_GT(sender.Work(10), 0);
+  EXPECT_EQ(engine_.calls, 0);
+  ASSERT_EQ(rmdir(blocked.c_str()), 0);
+  clock_.Pass(2);
+  sender.Work(10);
+  EXPECT_EQ(engine_.delivered.size(), 1);
 }
 
 TEST_F(SendTest, OneThatTheEngineChokesOnDoesNotKeepTheOthers) {

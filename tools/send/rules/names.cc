@@ -49,9 +49,12 @@ std::string LabelText(std::string_view text, size_t max_bytes) {
 }
 
 std::string UniqueNames::Add(const std::string& name) {
-  std::string unique = name;
-  for (int i = 2; !names_.insert(unique).second; ++i) unique = name + "_" + std::to_string(i);
-  return unique;
+  const auto [first, is_new] = names_.emplace(name, 2);
+  if (is_new) return name;
+  for (;;) {
+    std::string unique = name + "_" + std::to_string(first->second++);
+    if (names_.emplace(unique, 2).second) return unique;
+  }
 }
 
 }  // namespace heapprof::tools::send

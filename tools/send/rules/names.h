@@ -6,7 +6,7 @@
 #define HEAPPROF_TOOLS_SEND_RULES_NAMES_H_
 
 #include <cstddef>
-#include <set>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -29,7 +29,7 @@ class UniqueNames {
   std::string Add(const std::string& name);
 
  private:
-  std::set<std::string> names_;
+  std::map<std::string, int> names_;  // with the number of the next like it
 };
 
 }  // namespace heapprof::tools::send
