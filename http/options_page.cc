@@ -59,11 +59,43 @@ bool ForEachOption(const Request& request, int (*use)(const char* name, const ch
   return true;
 }
 
+bool IsOption(const char* name) {
+  for (size_t i = 0; OptionName(i) != nullptr; ++i) {
+    if (strcmp(OptionName(i), name) == 0) return true;
+  }
+  return false;
+}
+
+void FailFor(const TextWriter& name, const char* reason, Answer* answer) {
+  Text<160> line;
+  for (const char* at = name.data(); *at != '\0'; ++at) line.Char(*at >= ' ' && *at <= '~' ? *at : '?');
+  answer->FailPlainly(kBadRequest, line.Str(": ").Str(reason).data());
+}
+
+// A misspelt name that is passed over would look as if it was set. False: the answer tells of the first.
+bool AreAllOptions(Piece parameters, Answer* answer) {
+  Text<kMaxParameterName> name;
+  for (Piece value; NextParameter(&parameters, &name, &value);) {
+    Text<kMaxValue> plain;
+    if (!IsOption(name.data())) {
+      FailFor(name, "no such option", answer);
+      return false;
+    }
+    if (!Unescape(value, true, &plain) || plain.size() == 0) {
+      FailFor(name, "bad value", answer);
+      return false;
+    }
+  }
+  return true;
+}
+
 void SetAll(const Request& request, Answer* answer) {
   bool any = false;
+  if (request.is_form && !AreAllOptions(request.body, answer)) return;
+  if (!AreAllOptions(request.query, answer)) return;
   // All are read before the first changes.
   if (!ForEachOption(request, CheckLiveOption, &any, answer)) return;
-  if (!any) return answer->FailPlainly(kBadRequest, "no option that is known; GET lists them");
+  if (!any) return answer->FailPlainly(kBadRequest, "no option is given; GET lists them");
   if (ForEachOption(request, SetLiveOption, &any, answer)) WriteAll(answer);
 }
 

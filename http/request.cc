@@ -139,23 +139,11 @@ int ParseField(Piece line, Seen* seen, Request* request) {
 
 // False: there is no such parameter.
 bool FindValue(Piece parameters, const char* key, TextWriter* value) {
-  constexpr size_t kMaxKey = 64;
-  while (parameters.size > 0) {
-    Piece pair, name;
-    if (!CutAt('&', &parameters, &pair)) {
-      pair = parameters;
-      parameters.size = 0;
-    }
-    // Go takes no pair with a semicolon.
-    if (pair.size == 0 || memchr(pair.data, ';', pair.size) != nullptr) continue;
-    if (!CutAt('=', &pair, &name)) {
-      name = pair;
-      pair = {};
-    }
-    Text<kMaxKey> plain;
-    if (!Unescape(name, true, &plain) || strcmp(plain.data(), key) != 0) continue;
+  Text<kMaxParameterName> name;
+  for (Piece found; NextParameter(&parameters, &name, &found);) {
+    if (strcmp(name.data(), key) != 0) continue;
     value->Clear();
-    if (Unescape(pair, true, value)) return true;
+    if (Unescape(found, true, value)) return true;
     value->Clear();
   }
   return false;
@@ -228,6 +216,31 @@ bool Unescape(Piece piece, bool plus, TextWriter* to) {
     to->Char(c);
   }
   return !to->cut();
+}
+
+bool NextParameter(Piece* parameters, TextWriter* name, Piece* value) {
+  while (parameters->size > 0) {
+    Piece pair, raw;
+    if (!CutAt('&', parameters, &pair)) {
+      pair = *parameters;
+      parameters->size = 0;
+    }
+    if (pair.size == 0) continue;
+    // Go takes no pair with a semicolon.
+    const bool broken = memchr(pair.data, ';', pair.size) != nullptr;
+    if (broken || !CutAt('=', &pair, &raw)) {
+      raw = pair;
+      pair = {};
+    }
+    name->Clear();
+    if (broken || !Unescape(raw, true, name)) {
+      name->Clear();
+      name->Str(raw.data, raw.size);
+    }
+    *value = pair;
+    return true;
+  }
+  return false;
 }
 
 bool CleanPath(const char* path, TextWriter* to) {

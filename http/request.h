@@ -66,6 +66,10 @@ bool CleanPath(const char* path, TextWriter* to);
 // A path as a reference has it.
 void Escape(const char* path, TextWriter* to);
 
+inline constexpr size_t kMaxParameterName = 64;
+// Cuts the next parameter off. Its name has no escapes any more, its value has; a name that is broken or does
+// not fit is as it was sent, or the beginning of that. False: there is none left.
+bool NextParameter(Piece* parameters, TextWriter* name, Piece* value);
 // The first value of a parameter, as Go's FormValue has it: of a form's body before the query's. "" where
 // there is none, and where it does not fit.
 void FormValue(const Request& request, const char* key, TextWriter* value);

@@ -247,6 +247,8 @@ TEST(HttpServer, OptionsAreShownAndSet) {
   EXPECT_EQ(Ask(host.address(), "POST", page, "sample_interval=1&max_frames=5", form).status, 400);
   EXPECT_NE(host.Get(page).body.find("sample_interval=64k\n"), std::string::npos);
   EXPECT_EQ(Ask(host.address(), "POST", page, "max_frames=5", form).status, 400);
+  EXPECT_EQ(Ask(host.address(), "POST", page, "sample_intervall=1&sample_interval=1", form).body,
+            "sample_intervall: no such option\n");
   EXPECT_EQ(Ask(host.address(), "POST", page).status, 400);
   EXPECT_EQ(Ask(host.address(), "POST", page, "sample_interval=1", form + "Origin: http://evil\r\n").status,
             403);
