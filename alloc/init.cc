@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <private_jemalloc.h>
 #include <sched.h>
 #include <stdint.h>
 #include <string.h>
@@ -29,6 +30,7 @@
 #include "alloc/wrappers/fork.h"
 #include "alloc/wrappers/next.h"
 #include "alloc/wrappers/threads.h"
+#include "base/older_libc.h"
 #include "base/options.h"
 #include "base/signal/signal_front.h"
 #include "base/system/coarse_clock.h"
@@ -292,7 +294,7 @@ __attribute__((constructor)) void WhenLibcIsUp() {
   auto thread_data = reinterpret_cast<uintptr_t>(&hpje_je_tsd_tls);
   InitThreadDescriptors();
   ShowHeapPages();
-  leak::SetAllocatorMemory({EarlyBlocks, {thread_data, thread_data + kBackendThreadBytes}});
+  leak::SetAllocatorMemory({EarlyBlocks, {thread_data, thread_data + HEAPPROF_JEMALLOC_THREAD_BYTES}});
   InitialStack start = ReadInitialStack();
   if (!start.secure) {
     const char* search_path = FindVariable(start.environment, "PATH=");

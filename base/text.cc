@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/older_libc.h"
 #include "base/system/kept_stderr.h"
 #include "base/system/raw_syscall.h"
 #include "base/system/write_signals.h"

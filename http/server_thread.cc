@@ -17,6 +17,7 @@
 #include <new>
 
 #include "base/lock/futex.h"
+#include "base/older_libc.h"
 #include "base/system/own_thread.h"
 #include "base/system/raw_syscall.h"
 #include "base/text.h"

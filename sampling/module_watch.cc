@@ -9,6 +9,7 @@
 
 #include "base/lock/spinlock.h"
 #include "base/memory/arena.h"
+#include "base/older_libc.h"
 #include "base/system/call_on_stack.h"
 #include "base/system/loader_lock.h"
 #include "base/system/signals_blocked.h"

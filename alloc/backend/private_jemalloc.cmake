@@ -8,25 +8,29 @@
 # (alloc/backend/backend_calls); and what its controls see of arena_reset (alloc/entry/arena_reset) and of whether
 # arenas belong to processors (alloc/backend/default_settings).
 #
-# Included, it defines heapprof_private_jemalloc(OUT_VAR), which sets OUT_VAR to the object's path. Run by
-# `cmake -P` it does the work.
+# Included, it defines heapprof_private_jemalloc(OUT_VAR), which sets OUT_VAR to the object's path, beside
+# which the header private_jemalloc.h comes. Run by `cmake -P` it does the work.
 if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
+  # run(WORDS...) in the output's folder; what it prints is in `printed`.
   function(run)
-    execute_process(COMMAND ${ARGV} COMMAND_ERROR_IS_FATAL ANY)
+    execute_process(COMMAND ${ARGV} WORKING_DIRECTORY ${folder} RESULT_VARIABLE status OUTPUT_VARIABLE out ERROR_VARIABLE err)
+    if(NOT status EQUAL 0)
+      message(FATAL_ERROR "${ARGV}: ${status} ${err}")
+    endif()
+    set(printed "${out}" PARENT_SCOPE)
   endfunction()
   get_filename_component(folder ${OUTPUT} DIRECTORY)
   set(archive ${folder}/private_jemalloc.a)
-  file(COPY_FILE ${ARCHIVE} ${archive})
+  configure_file(${ARCHIVE} ${archive} COPYONLY)
   run(${AR} d ${archive} jemalloc_cpp.pic.o)
   # arena_reset and opt_percpu_arena as jemalloc's controls see them.
-  execute_process(COMMAND ${AR} x ${archive} ctl.pic.o WORKING_DIRECTORY ${folder} COMMAND_ERROR_IS_FATAL ANY)
+  run(${AR} x ${archive} ctl.pic.o)
   run(${OBJCOPY} --redefine-sym je_arena_reset=hpje_arena_reset
     --redefine-sym je_opt_percpu_arena=hpje_shown_percpu_arena ${folder}/ctl.pic.o)
   run(${AR} r ${archive} ${folder}/ctl.pic.o)
   file(REMOVE ${folder}/ctl.pic.o)
-  execute_process(COMMAND ${NM} --defined-only --extern-only --format=posix ${archive}
-    OUTPUT_VARIABLE listing ERROR_QUIET COMMAND_ERROR_IS_FATAL ANY)
-  string(REGEX MATCHALL "\n[A-Za-z_][A-Za-z0-9_]* [A-Z] " definitions "\n${listing}")
+  run(${NM} --defined-only --extern-only --format=posix ${archive})
+  string(REGEX MATCHALL "\n[A-Za-z_][A-Za-z0-9_]* [A-Z] " definitions "\n${printed}")
   set(renames "pthread_atfork hpje_register_atfork\npthread_mutex_lock hpje_mutex_lock\n")
   foreach(call mmap munmap madvise mprotect sbrk clock_gettime readlink sched_yield syscall log exp round _Unwind_Backtrace
       _Unwind_GetIP dlsym)
@@ -34,19 +38,29 @@ if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
   endforeach()
   foreach(definition IN LISTS definitions)
     string(REGEX REPLACE "\n([^ ]*) .*" "\\1" name "${definition}")
-    string(APPEND renames "${name} hpje_${name}\n")
+    if(name STREQUAL "je_extent_hooks_default")  # as jemalloc 5.2.1 calls them
+      string(APPEND renames "${name} hpje_je_ehooks_default_extent_hooks\n")
+    else()
+      string(APPEND renames "${name} hpje_${name}\n")
+    endif()
   endforeach()
   file(WRITE ${folder}/private_jemalloc.renames "${renames}")
   run(${OBJCOPY} --redefine-syms=${folder}/private_jemalloc.renames ${archive})
   run(${LD} -r --whole-archive ${archive} -o ${OUTPUT})
+  # How large a thread's record is: 2632 bytes in 5.3.0, 6216 in 5.2.1.
+  run(${NM} -S --format=posix ${OUTPUT})
+  if(NOT printed MATCHES "\nhpje_je_tsd_tls [A-Za-z] [0-9a-f]+ ([0-9a-f]+)\n")
+    message(FATAL_ERROR "no hpje_je_tsd_tls in ${OUTPUT}")
+  endif()
+  file(WRITE ${folder}/private_jemalloc.h "#define HEAPPROF_JEMALLOC_THREAD_BYTES 0x${CMAKE_MATCH_1}\n")
   return()
 endif()
 
-find_library(HEAPPROF_JEMALLOC_ARCHIVE libjemalloc_pic.a REQUIRED DOC "jemalloc 5.3.0, position independent")
+find_library(HEAPPROF_JEMALLOC_ARCHIVE libjemalloc_pic.a REQUIRED DOC "jemalloc 5.2.1 or later, position independent")
 
 function(heapprof_private_jemalloc out_var)
   set(output ${CMAKE_CURRENT_BINARY_DIR}/private_jemalloc.o)
-  add_custom_command(OUTPUT ${output}
+  add_custom_command(OUTPUT ${output} ${CMAKE_CURRENT_BINARY_DIR}/private_jemalloc.h
     COMMAND ${CMAKE_COMMAND} -DARCHIVE=${HEAPPROF_JEMALLOC_ARCHIVE} -DOUTPUT=${output} -DAR=${CMAKE_AR}
       -DNM=${HEAPPROF_NM} -DOBJCOPY=${HEAPPROF_OBJCOPY} -DLD=${HEAPPROF_LD}
       -P ${CMAKE_CURRENT_FUNCTION_LIST_FILE}

@@ -12,6 +12,7 @@
 
 #include "alloc/backend/backend.h"
 #include "alloc/entry/cxx_runtime.h"
+#include "base/older_libc.h"
 
 #pragma GCC visibility push(hidden)
 extern "C" {

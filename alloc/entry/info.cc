@@ -8,6 +8,7 @@
 #include "alloc/backend/statistics.h"
 #include "alloc/entry/init.h"
 #include "alloc/entry/slow_path.h"
+#include "base/older_libc.h"
 
 using heapprof::ReadStatistic;
 using heapprof::RefreshStatistics;

@@ -18,6 +18,7 @@
 #include "alloc/libc/symbols.h"
 #include "base/constinit.h"
 #include "base/lock/spinlock.h"
+#include "base/older_libc.h"
 #include "base/system/loader_lock.h"
 #include "base/system/raw_syscall.h"
 #include "sampling/stop/stop_signal.h"

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "alloc/slots/slots.h"
+#include "base/older_libc.h"
 #include "base/system/raw_syscall.h"
 #include "sampling/memory/mapping_stacks.h"
 #include "sampling/unwind/caller_frame.h"

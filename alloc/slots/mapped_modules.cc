@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory/arena.h"
+#include "base/older_libc.h"
 #include "sampling/modules/modules.h"
 
 namespace heapprof {

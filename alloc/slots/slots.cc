@@ -11,6 +11,7 @@
 #include "alloc/slots/module_slots.h"
 #include "base/constinit.h"
 #include "base/lock/spinlock.h"
+#include "base/older_libc.h"
 #include "base/system/loader_lock.h"
 #include "base/system/raw_syscall.h"
 #include "base/text.h"

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/lock/spinlock.h"
 
-#include <sys/single_threaded.h>
-
 #include "base/lock/futex.h"
 #include "base/lock/processor.h"
+#include "base/older_libc.h"
 
 namespace heapprof {
 namespace {

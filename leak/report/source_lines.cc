@@ -13,6 +13,7 @@
 
 #include <algorithm>
 
+#include "base/older_libc.h"
 #include "base/options.h"
 #include "base/system/raw_syscall.h"
 #include "base/system/write_signals.h"

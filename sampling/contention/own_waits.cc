@@ -24,7 +24,7 @@ void LeaveTable(Waiters* waiters, OwnWaits::Wait* wait) {
 
 }  // namespace
 
-__thread OwnWaits t_own_waits __attribute__((tls_model("initial-exec")));
+__thread OwnWaits t_own_waits __attribute__((tls_model("initial-exec"))){};
 
 bool OwnWaits::MayBeHandlers(const CallerFrame& caller) {
   constexpr uint32_t kDepth = 128;

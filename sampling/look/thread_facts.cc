@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "base/older_libc.h"
 #include "base/system/raw_syscall.h"
 
 namespace heapprof {
@@ -42,7 +43,7 @@ const char* ValueOf(const char* text, const char* key) {
 
 bool ReadThreadFacts(const TaskFolder& folder, int tid, ThreadFacts* facts) {
   constexpr int kFieldsToProcessor = 36;  // from the state on
-  *facts = {"", 'X', -1};
+  *facts = ThreadFacts{"", 'X', -1};
   char line[512];
   if (!folder.Read(tid, "stat", line, sizeof(line))) return false;
   const char* name = strchr(line, '(');

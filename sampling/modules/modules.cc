@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "base/older_libc.h"
 #include "base/system/raw_syscall.h"
 #include "sampling/modules/retired_modules.h"
 

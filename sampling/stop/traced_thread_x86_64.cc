@@ -8,6 +8,7 @@
 
 #include <initializer_list>
 
+#include "base/older_libc.h"
 #include "sampling/stop/traced_thread.h"
 #include "sampling/stop/tracer_process.h"
 

@@ -15,6 +15,7 @@
 
 #include "base/hash.h"
 #include "base/lock/futex.h"
+#include "base/older_libc.h"
 #include "base/system/raw_syscall.h"
 #include "sampling/look/fault_guard.h"
 #include "sampling/stop/process_rights.h"

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 
 #include "tools/base/failure.h"
 #include "tools/base/suggestion.h"
@@ -17,6 +18,15 @@ bool IsNumber(const std::string& text, uint64_t* number) {
   const char* end = text.data() + text.size();
   const auto result = std::from_chars(text.data(), end, *number);
   return !text.empty() && result.ec == std::errc() && result.ptr == end;
+}
+
+// "-12", "0.5". The command has no locale, so that the point is one; gcc 10's library has no from_chars for
+// it.
+bool IsDecimal(const std::string& text, double* number) {
+  if (text.empty() || text.find_first_not_of("-.0123456789") != std::string::npos) return false;
+  char* end = nullptr;
+  *number = strtod(text.c_str(), &end);
+  return end == text.c_str() + text.size();
 }
 
 std::string Quoted(const std::string& text) { return "'" + Printable(text) + "'"; }
@@ -48,11 +58,7 @@ ValueCheck AnyNumber() {
 ValueCheck DecimalNumber(double min, double max) {
   return [=](const std::string& text) -> std::string {
     double number;
-    const char* end = text.data() + text.size();
-    const auto result = std::from_chars(text.data(), end, number, std::chars_format::fixed);
-    if (!text.empty() && result.ec == std::errc() && result.ptr == end && number >= min && number <= max) {
-      return "";
-    }
+    if (IsDecimal(text, &number) && number >= min && number <= max) return "";
     char bounds[64];
     std::snprintf(bounds, sizeof bounds, " is no number of %.9g to %.9g", min, max);
     return Quoted(text) + bounds;

@@ -74,8 +74,9 @@ void LeaveEverything() {
     ignore.sa_handler = SIG_IGN;
     sigaction(number, &ignore, nullptr);
   }
-  if (chdir("/") != 0) return;  // then the folder stays in use
-  close_range(0, UINT_MAX, 0);
+  if (chdir("/") != 0) return;       // then the folder stays in use
+  constexpr long kCloseRange = 436;  // on all architectures; libc has a function for it since 2.34
+  syscall(kCloseRange, 0, UINT_MAX, 0);
   const int null = open("/dev/null", O_RDWR);
   for (int fd = null + 1; fd <= 2; ++fd) dup2(null, fd);
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "base/older_libc.h"
 #include "sampling/unwind/cfi/cfi_program.h"
 #include "sampling/unwind/cfi/cfi_reader.h"
 #include "sampling/unwind/cfi/eh_frame_section.h"

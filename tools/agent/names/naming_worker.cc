@@ -24,6 +24,8 @@
 namespace heapprof::tools::agent {
 namespace {
 
+constexpr long kCloseRange = 436;  // on all architectures; headers before Linux 5.9 have no name for it
+
 constexpr size_t kMaxAnswer = 64 << 20;
 constexpr char kFinished = 'E', kWhole = 'W', kPart = 'P';
 
@@ -94,7 +96,7 @@ void LookUp(const NamingRequest& request, int out) {
   if (!DropRights(request)) _exit(1);
   const int file = fcntl(request.file, F_DUPFD, kAway), pipe_end = fcntl(out, F_DUPFD, kAway);
   if (dup2(file, kFile) < 0 || dup2(pipe_end, kOut) < 0) _exit(1);
-  syscall(SYS_close_range, kOut + 1, ~0U, 0);
+  syscall(kCloseRange, kOut + 1, ~0U, 0);
 
   DebugFiles files(request.debug_paths, request.debuginfod);
   std::string reason;
