@@ -19,7 +19,7 @@ struct AgentOptions {
   send::SpoolLimits spool;
   std::string folder;  // of the spool and of names that were found; "": all in memory
   std::string listen;  // of its own server; "": none
-  double interval = 15, scan = 5, cpu_seconds = 10;
+  double interval = 15, scan = 10, cpu_seconds = 10;
   bool heap = true, cpu = true, block = true, mutex = true;
   bool signals = true;        // processes without a server are asked by their dump signal
   std::string match;          // an expression for the program's path or its arguments

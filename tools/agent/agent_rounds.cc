@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rounds of an agent: what is asked of a process, and what is made of the answers.
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -21,21 +18,16 @@ constexpr size_t kMaxOptions = 64 << 10, kMaxProfile = 32 << 20;
 constexpr uint64_t kMaxInflated = 96 << 20;
 // Of answers that are under way, all together.
 constexpr size_t kMaxHeld = 64 << 20;
-constexpr size_t kMostQuick = 8, kMostLooks = 2;
+constexpr size_t kMostQuick = 16, kMostLooks = 2;
 constexpr double kAnswerSeconds = 10, kLookSeconds = 5;
 
-// A profile of bytes in memory. Errors: Failure.
+// Errors: Failure.
 Profile LoadBytes(const std::string& bytes) {
-  const OwnedFd fd(memfd_create("profile", MFD_CLOEXEC));
-  for (size_t done = 0; fd.good() && done < bytes.size();) {
-    const ssize_t put = write(fd.get(), bytes.data() + done, bytes.size() - done);
-    if (put <= 0) throw Failure("no memory for a profile");
-    done += static_cast<size_t>(put);
-  }
+  ProfileSource source(FileBytes{bytes}, kMaxInflated);
   LoadOptions options;
   options.max_bytes = kMaxInflated;
   options.apply_drop_frames = false;  // readers drop them
-  return LoadProfile("/proc/self/fd/" + std::to_string(fd.get()), options);
+  return LoadProfile(&source, options);
 }
 
 // RFC 1952, fast rather than small: it waits in the spool for a moment.
@@ -86,7 +78,10 @@ void Agent::BeginRound(Watched* watched) {
     }
     return;
   }
-  if (options_.block || options_.mutex) watched->pages.push_back(Page::kOptions);
+  // While waits are not recorded it is enough to look each fourth time whether they are by now.
+  constexpr size_t kSeldom = 4;
+  if ((options_.block || options_.mutex) && (watched->waits_seen || watched->rounds % kSeldom == 0))
+    watched->pages.push_back(Page::kOptions);
   if (options_.heap) watched->pages.push_back(Page::kHeap);
   if (options_.cpu) StartCpu(watched);
   if (watched->pages.empty() && !watched->cpu) EndRound(watched, "");
@@ -252,7 +247,7 @@ void Agent::Send(const Watched& watched, const char* kind, const Profile& profil
   ++figures_.profiles;
   figures_.profile_bytes += item.bytes.size();
   for (size_t i = 0; i < targets_.size(); ++i) {
-    targets_[i]->Add(i + 1 == targets_.size() ? std::move(item) : item);
+    targets_[i]->Add(item);
   }
 }
 

@@ -40,7 +40,7 @@ void Sending::Add(send::Item item) {
   taken_.wait(lock, [this] { return queued_bytes_ < kMaxQueued || stopping_; });
   queued_bytes_ += item.bytes.size();
   queue_.push_back(std::move(item));
-  wake_.notify_one();
+  if (queue_.size() == 1 || queued_bytes_ >= kMaxQueued / 2) wake_.notify_one();
 }
 
 void Sending::Stop(double seconds) {
@@ -87,6 +87,10 @@ void Sending::Run() {
       std::unique_lock<std::mutex> lock(mutex_);
       wake_.wait_for(lock, std::chrono::duration<double>(pause),
                      [this] { return stopping_ || !queue_.empty(); });
+      // Several at a time: each wakes the thread, and writes into the same folders.
+      constexpr auto kGather = std::chrono::milliseconds(300);
+      if (!queue_.empty() && queued_bytes_ < kMaxQueued / 2)
+        wake_.wait_for(lock, kGather, [this] { return stopping_ || queued_bytes_ >= kMaxQueued / 2; });
       items.swap(queue_);
       queued_bytes_ = 0;
       stopping = stopping_;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hands profiles to a target, in a thread of its own: an engine that does not answer stops no collecting.
 //
-// What is handed over is in the spool as soon as the thread comes to it, which is at once unless it waits for
-// the engine's answer to another. Thread-safety: yes. Errors: the constructor's are those of MakeTarget and
+// What is handed over is in the spool within a third of a second, unless the thread waits for the engine's
+// answer to another. Thread-safety: yes. Errors: the constructor's are those of MakeTarget and
 // Spool; later ones are in the figures.
 #ifndef HEAPPROF_TOOLS_AGENT_SENDING_H_
 #define HEAPPROF_TOOLS_AGENT_SENDING_H_

@@ -25,7 +25,8 @@ class AgentTest : public testing::Test {
  protected:
   void Start(const std::string& options, const std::function<void()>& before_exec = {},
              std::vector<std::pair<std::string, std::string>> env = {}) {
-    Command command = Under(dir_, {PROGRAMS_DIR "/watch_subject"}, "sample_interval=1:" + options);
+    Command command =
+        Under(dir_, {PROGRAMS_DIR "/watch_subject", dir_.path()}, "sample_interval=1:" + options);
     command.directory = dir_.path();
     command.env.insert(command.env.end(), env.begin(), env.end());
     ASSERT_EQ(mkdir((dir_ / "out").c_str(), 0700), 0);
@@ -162,6 +163,36 @@ TEST_F(AgentTest, ServesFiguresAndTargetsAndEndsCleanly) {
   const Result result = agent.Wait();
   EXPECT_TRUE(result.ok()) << result.Describe();
   EXPECT_THAT(ListDir(dir_ / "spool"), testing::Contains("agent.state"));
+}
+
+TEST_F(AgentTest, GoesOnWhileProcessesEndAndOthersBegin) {
+  Start("http=unix:@heapprof-agent-end-%p");
+  Command command;
+  command.argv = {HEAPPROF_COMMAND, "agent",    "--to",       "dir:" + (dir_ / "out"),
+                  "--spool",        "none",     "--match",    dir_.path(),
+                  "--scan",         "0.1",      "--interval", "0.1",
+                  "--profiles",     "heap,cpu", "--verbose",  "--no-signals"};
+  Process agent(command);
+  ASSERT_TRUE(agent.WaitForError("process " + Pid() + " (watch_subject)\n")) << agent.so_far().Describe();
+  // In the middle of its CPU profile, which takes a second.
+  subject_.reset();
+  unlink((dir_ / "in").c_str());
+  // One that becomes another program with the library, in the same process.
+  Command shell = Under(
+      dir_, {"/bin/bash", "-c", "read line; exec \"$@\"", "bash", PROGRAMS_DIR "/watch_subject", dir_.path()},
+      "http=unix:@heapprof-agent-exec-%p");
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  shell.before_exec = [in = ends[0]] { dup2(in, STDIN_FILENO); };
+  Process other(shell);
+  ASSERT_TRUE(agent.WaitForError("process " + std::to_string(other.pid()) + " (bash)\n"));
+  ASSERT_EQ(write(ends[1], "go\n", 3), 3);
+  EXPECT_TRUE(agent.WaitForError("process " + std::to_string(other.pid()) + " (watch_subject)\n"));
+  kill(agent.pid(), SIGTERM);
+  const Result result = agent.Wait();
+  EXPECT_TRUE(result.ok()) << result.Describe();
+  close(ends[0]);
+  close(ends[1]);
 }
 
 TEST_F(AgentTest, WithoutATargetItRefuses) {

@@ -86,15 +86,15 @@ bool ParsePort(std::string_view text, sockaddr_in6* address) {
 class NetworkOf {
  public:
   explicit NetworkOf(const HeldProcess& process) {
-    OwnedFd theirs(openat(process.folder(), "ns/net", O_RDONLY | O_CLOEXEC));
-    OwnedFd own(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
     struct stat a, b;
-    if (fstat(theirs.get(), &a) != 0 || fstat(own.get(), &b) != 0) {
+    if (fstatat(process.folder(), "ns/net", &a, 0) != 0 || stat(kOwn, &b) != 0) {
       good_ = false;
       return;
     }
     if (a.st_ino == b.st_ino && a.st_dev == b.st_dev) return;
-    good_ = setns(theirs.get(), CLONE_NEWNET) == 0;
+    OwnedFd own(open(kOwn, O_RDONLY | O_CLOEXEC));
+    const OwnedFd theirs(openat(process.folder(), "ns/net", O_RDONLY | O_CLOEXEC));
+    good_ = own.good() && setns(theirs.get(), CLONE_NEWNET) == 0;
     if (good_) own_ = std::move(own);
   }
   ~NetworkOf() {
@@ -106,6 +106,7 @@ class NetworkOf {
   bool good() const { return good_; }
 
  private:
+  static constexpr char kOwn[] = "/proc/thread-self/ns/net";
   OwnedFd own_;
   bool good_ = true;
 };
@@ -116,7 +117,7 @@ bool IsListener(int fd, const HeldProcess& process) {
   ucred peer = {};
   socklen_t size = sizeof peer;
   return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid == process.pid() &&
-         process.lives();
+         process.exists();
 }
 
 // Fills in the address of a local socket. `held` is kept open until it was used.

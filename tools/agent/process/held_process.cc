@@ -130,6 +130,11 @@ bool HeldProcess::lives() const {
   return (state != 'Z' && state != 'X') || List("task", 2).size() >= 2;
 }
 
+bool HeldProcess::exists() const {
+  struct stat status;
+  return fstatat(folder_.get(), "stat", &status, 0) == 0;
+}
+
 std::string HeldProcess::Read(const std::string& name, size_t max) const {
   const OwnedFd fd(openat(folder_.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
   return fd.good() ? ReadUpTo(fd.get(), max) : "";

@@ -79,6 +79,8 @@ class HeldProcess {
   // In nanoseconds since the epoch.
   int64_t start_nanos() const;
   bool lives() const;
+  // False: it has ended, and its parent knows.
+  bool exists() const;
 
   // A file of its folder, such as "status" or "task/12/comm"; at most `max` bytes of it.
   std::string Read(const std::string& name, size_t max = kMaxText) const;
