@@ -25,10 +25,10 @@ void Append(std::string_view fields, std::string* bytes) {
 bool IsGzip(std::string_view bytes) { return bytes.substr(0, 2) == "\x1f\x8b"; }
 
 std::string Gzipped(std::string_view bytes) {
-  constexpr int kGzipWindow = 15 + 16, kMemory = 8;
+  // Level 3 takes half the time of the usual 6 for a tenth more bytes, of what an agent sends all day.
+  constexpr int kGzipWindow = 15 + 16, kMemory = 8, kLevel = 3;
   z_stream stream{};
-  if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, kGzipWindow, kMemory, Z_DEFAULT_STRATEGY) !=
-      Z_OK) {
+  if (deflateInit2(&stream, kLevel, Z_DEFLATED, kGzipWindow, kMemory, Z_DEFAULT_STRATEGY) != Z_OK) {
     throw Failure("no memory to deflate with");
   }
   std::string out(deflateBound(&stream, bytes.size()), '\0');

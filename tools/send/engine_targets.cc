@@ -54,6 +54,10 @@ std::set<std::string> NamesOf(const std::vector<ItemLabel>& labels) {
   return names;
 }
 
+bool HasValues(const Profile& profile) {
+  return std::any_of(profile.values.begin(), profile.values.end(), [](int64_t value) { return value != 0; });
+}
+
 std::string Base64(std::string_view bytes) {
   constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
@@ -184,7 +188,7 @@ class ParcaTarget : public HttpTarget {
     Item moment = item;
     moment.duration_ns = 0;
     std::vector<Item> pieces = PiecesOfTypes(std::move(moment), std::move(in_use), false);
-    if (KeepTypes(&profile, [&](std::string_view type) { return !is_in_use(type); })) {
+    if (KeepTypes(&profile, [&](std::string_view type) { return !is_in_use(type); }) && HasValues(profile)) {
       item.id += "-d";
       for (Item& piece : PiecesOfTypes(std::move(item), std::move(profile), true)) {
         pieces.push_back(std::move(piece));

@@ -266,6 +266,13 @@ TEST(RulesTest, ParcaKnowsByTheDurationWhatIsOfThatTimeAlone) {
   EXPECT_THAT(Types(Decoded(pieces[1].bytes)), ElementsAre("alloc_objects", "alloc_space"));
   EXPECT_EQ(Decoded(pieces[1].bytes).duration_nanos(), 15);
   EXPECT_THAT(Totals(Decoded(pieces[1].bytes)), ElementsAre(3, 6144));
+  pb::Profile idle = MakeProfile();
+  for (pb::Sample& sample : *idle.mutable_sample()) {
+    for (const int value : {0, 1}) sample.set_value(value, 0);
+  }
+  item.bytes = idle.SerializeAsString();
+  EXPECT_EQ(MakeTarget("parca://host")->Prepare(item).size(), 1) << "nothing was allocated";
+  item.bytes = MakeProfile().SerializeAsString();
   item.delta = false;
   const std::vector<Item> moment = MakeTarget("parca://host")->Prepare(item);
   ASSERT_EQ(moment.size(), 1);
