@@ -295,16 +295,21 @@ class OtlpTarget : public HttpTarget {
  private:
   // OpenTelemetry's semantic conventions, where they have it.
   static std::string AttributeName(const std::string& name) {
-    constexpr std::array<std::pair<const char*, const char*>, 9> kNames = {
-        {{"service", "service.name"},
-         {"service_name", "service.name"},
-         {"instance", "service.instance.id"},
-         {"version", "service.version"},
-         {"pid", "process.pid"},
-         {"container", "container.id"},
-         {"pod", "k8s.pod.name"},
-         {"namespace", "k8s.namespace.name"},
-         {"host", "host.name"}}};
+    constexpr std::pair<const char*, const char*> kNames[] = {{"service", "service.name"},
+                                                              {"service_name", "service.name"},
+                                                              {"service_namespace", "service.namespace"},
+                                                              {"instance", "service.instance.id"},
+                                                              {"version", "service.version"},
+                                                              {"environment", "deployment.environment.name"},
+                                                              {"pid", "process.pid"},
+                                                              {"exe", "process.executable.path"},
+                                                              {"host", "host.name"},
+                                                              {"container", "container.id"},
+                                                              {"container_name", "k8s.container.name"},
+                                                              {"pod", "k8s.pod.name"},
+                                                              {"pod_uid", "k8s.pod.uid"},
+                                                              {"namespace", "k8s.namespace.name"},
+                                                              {"node", "k8s.node.name"}};
     for (const auto& [ours, theirs] : kNames) {
       if (name == ours) return theirs;
     }
