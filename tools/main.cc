@@ -11,6 +11,8 @@
 #include "tools/agent/agent_command.h"
 #include "tools/base/failure.h"
 #include "tools/base/size_text.h"
+#include "tools/clickhouse/export.h"
+#include "tools/clickhouse/load.h"
 #include "tools/command/add_option.h"
 #include "tools/command/help.h"
 #include "tools/command/values.h"
@@ -178,6 +180,7 @@ int Main(std::vector<std::string> words) {
     while (!words.empty() && words.front() == "help") words.erase(words.begin());
     words.emplace_back("--help");
   }
+  SetAddressLoader({"clickhouse://", "clickhouse+https://"}, clickhouse::LoadAddress);
   CommandLine line;
   CLI::App app("Heap profiles of running programs, sampled at the speed of malloc.", "heapprof");
   app.set_version_flag("--version", std::string("heapprof ") + HEAPPROF_COMMAND_VERSION);
@@ -195,6 +198,7 @@ int Main(std::vector<std::string> words) {
   AddListCommand(&app);
   AddFlameCommand(&app);
   AddConvertCommand(&app);
+  clickhouse::AddExportCommand(&app);
   AddThreadsCommand(&app);
   AddMemoryCommand(&app);
   AddLifetimesCommand(&app);

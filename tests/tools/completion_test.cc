@@ -15,9 +15,10 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kCommands[] = {"run",   "dump",      "check",   "top",  "tree",   "peek",   "folded",
-                                     "list",  "flame",     "convert", "diff", "growth", "memory", "lifetimes",
-                                     "merge", "symbolize", "threads", "info", "watch",  "push",   "agent"};
+constexpr const char* kCommands[] = {"run",    "dump",      "check", "top",       "tree",    "peek",
+                                     "folded", "list",      "flame", "convert",   "diff",    "growth",
+                                     "memory", "lifetimes", "merge", "symbolize", "threads", "info",
+                                     "watch",  "push",      "agent", "export"};
 
 // The long options that `heapprof COMMAND --help` lists.
 std::set<std::string> OptionsOf(const std::string& command) {

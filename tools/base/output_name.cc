@@ -4,6 +4,8 @@
 namespace heapprof::tools {
 
 std::string OutputName(const std::string& profile, const std::string& ending) {
+  const size_t scheme = profile.find("://");
+  if (scheme != std::string::npos) return profile.substr(0, profile.find_first_of("+:")) + ending;
   std::string name = profile;
   if (name[0] == '@') name.erase(0, 1);
   while (!name.empty() && name.back() == '/') name.pop_back();

@@ -10,7 +10,8 @@
 namespace heapprof::tools {
 
 // "dir/heapprof.7.0001.heap.pb.gz" and ".html" become "heapprof.7.0001.heap.html", in the working directory;
-// "-" becomes "profile.html", a folder "dir/" and a list "@dir" become "dir.html".
+// "-" becomes "profile.html", a folder "dir/" and a list "@dir" become "dir.html",
+// an address "clickhouse.html", after its scheme.
 std::string OutputName(const std::string& profile, const std::string& ending);
 
 }  // namespace heapprof::tools

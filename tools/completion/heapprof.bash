@@ -2,7 +2,7 @@
 # Completion of heapprof(1) for bash.
 _heapprof() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} i
-  local commands='run dump threads memory watch check top tree peek folded list flame convert diff growth lifetimes merge symbolize info push agent'
+  local commands='run dump threads memory watch check top tree peek folded list flame convert export diff growth lifetimes merge symbolize info push agent'
   local view='--type --focus --ignore --hide --show --prune-from --unfold --tag --max-size --json --no-symbolize --debug-path --no-debuginfod'
   local several='--keep-duplicates'
   local names='--by --long --mangled'
@@ -71,7 +71,7 @@ _heapprof() {
       mapfile -t COMPREPLY < <(compgen -f -- "$word")
       return ;;
     --context | --cpu | --wall | --exitcode | --fail-on-growth | --focus | --ignore | --interval | --limit | --max-frames | --max-size | --min-percent | \
-      --callers | --header | --kind | --label | --option | --source-link | --source-map | --tag | --tenant | --timeout | --token-env | --window | \
+      --callers | --cluster | --database | --header | --kind | --label | --option | --source-link | --source-map | --tag | --tenant | --timeout | --token-env | --window | \
       --cpu-seconds | --listen | --match | --rounds | --scan | --spool-hours | --spool-size)
       [[ $word == -* || ($before == --cpu || $before == --wall || $before == --fail-on-growth) && ${COMP_WORDS[COMP_CWORD-1]} != = ]] || return ;;
   esac
@@ -89,6 +89,7 @@ _heapprof() {
     list) options="$view $several --color --source-root --source-map --context --limit" ;;
     flame) options="${view/ --json/} $several --sum --output --diff --source-root --source-map --embed-source --source-link" ;;
     convert) options="${view/ --json/} $several --to --output" ;;
+    export) options='--clickhouse --output --label --profile --delta --schema --database --cluster --max-size --no-symbolize --debug-path --no-debuginfod' ;;
     diff) options="$view $several --by --color --limit --cum --fail-on-growth" ;;
     growth) options="$view --by --color --limit --fail-on-growth" ;;
     lifetimes) options="$view --by --color --limit --callers --keep --timeout" ;;

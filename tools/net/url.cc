@@ -105,15 +105,22 @@ std::string UrlEncoded(std::string_view text) {
   return out;
 }
 
-std::string QueryValue(const std::string& query, const std::string& name) {
-  std::string_view rest = query;
-  while (!rest.empty()) {
+std::vector<std::pair<std::string, std::string>> QueryPairs(const std::string& query) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  for (std::string_view rest = query; !rest.empty();) {
     const std::string_view pair = rest.substr(0, rest.find('&'));
     rest = pair.size() == rest.size() ? std::string_view() : rest.substr(pair.size() + 1);
+    if (pair.empty()) continue;
     const size_t equals = pair.find('=');
-    if (equals != std::string_view::npos && Decoded(pair.substr(0, equals)) == name) {
-      return Decoded(pair.substr(equals + 1));
-    }
+    pairs.emplace_back(Decoded(pair.substr(0, equals)),
+                       equals == std::string_view::npos ? "" : Decoded(pair.substr(equals + 1)));
+  }
+  return pairs;
+}
+
+std::string QueryValue(const std::string& query, const std::string& name) {
+  for (const auto& [key, value] : QueryPairs(query)) {
+    if (key == name) return value;
   }
   return "";
 }

@@ -7,6 +7,8 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace heapprof::tools::net {
 
@@ -27,6 +29,8 @@ std::string UrlText(const Url& url);
 
 // `text` as a value in a query: all but letters, digits and -._~ in %XX.
 std::string UrlEncoded(std::string_view text);
+// NAME=VALUE&NAME=VALUE of a query, decoded; a NAME alone has the value "".
+std::vector<std::pair<std::string, std::string>> QueryPairs(const std::string& query);
 // The value of NAME=VALUE in a query, decoded; "" if there is none.
 std::string QueryValue(const std::string& query, const std::string& name);
 

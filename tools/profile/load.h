@@ -8,11 +8,20 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "tools/profile/profile.h"
 #include "tools/reader/inflate.h"
 
 namespace heapprof::tools {
+
+// Has paths that begin with one of `starts` ("clickhouse://") loaded by `load`, which is given the path and
+// the bound on bytes. Once, before anything is loaded.
+using AddressLoader = Profile (*)(const std::string& address, uint64_t max_bytes);
+void SetAddressLoader(std::vector<std::string> starts, AddressLoader load);
+// True if `path` is such an address, and no file.
+bool IsAddress(std::string_view path);
 
 struct LoadOptions {
   // The bound on the inflated bytes, and on the bytes of the Profile made of them.

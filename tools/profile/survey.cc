@@ -204,28 +204,35 @@ class Surveyor {
 
  private:
   void Read(const std::string& file, FileFacts* facts) {
-    ProfileSource source(file, options_.max_bytes);
     Profile profile;
-    if (!IsRegular(file)) {
-      profile = LoadProfile(&source, options_);
-      survey_.loaded.emplace(survey_.facts.size(), profile);
-    } else if (IsLegacyHeapProfile(source.Head())) {
-      profile = LoadProfile(&source, options_);
-      facts->content = HashOfText(file);
+    if (IsRegular(file)) {
+      profile = ReadFile(file, facts);
     } else {
-      // Whoever cannot make sense of a file says best what it is.
-      try {
-        facts->content = Skimmer(&source, &profile).Run();
-      } catch (const Failure&) {
-        LoadProfile(file, options_);
-        throw;
-      }
+      profile = LoadProfile(file, options_);
+      survey_.loaded.emplace(survey_.facts.size(), profile);
     }
     facts->kind = NumberOf(KindOf(profile));
     facts->process = ProcessOf(profile);
     facts->time_nanos = profile.header.time_nanos;
     facts->duration_nanos = profile.header.duration_nanos;
     facts->readable = true;
+  }
+
+  Profile ReadFile(const std::string& file, FileFacts* facts) {
+    ProfileSource source(file, options_.max_bytes);
+    if (IsLegacyHeapProfile(source.Head())) {
+      facts->content = HashOfText(file);
+      return LoadProfile(&source, options_);
+    }
+    Profile profile;
+    // Whoever cannot make sense of a file says best what it is.
+    try {
+      facts->content = Skimmer(&source, &profile).Run();
+    } catch (const Failure&) {
+      LoadProfile(file, options_);
+      throw;
+    }
+    return profile;
   }
 
   static bool IsRegular(const std::string& file) {

@@ -41,7 +41,7 @@ struct Survey {
   std::vector<FileFacts> facts;      // as many as there are files
   std::vector<ProfileKind> kinds;    // in the order in which they were met
   std::vector<std::string> reasons;  // why a file is not readable, beside each; else ""
-  // What cannot be read twice: standard input, pipes.
+  // What cannot be read twice, standard input and pipes, or need not be: addresses.
   std::map<size_t, Profile> loaded;
 
   // The kind that most of the files are of, the first of several. Not for a survey without readable files.

@@ -81,20 +81,25 @@ HttpTarget::HttpTarget(const net::Url& url, const TargetOptions& options, int de
   base_ = net::UrlText(shown);
 }
 
-Outcome HttpTarget::Post(const std::string& path, const net::Headers& headers, std::string_view body) try {
+net::HttpRequest RequestOptions(const TargetOptions& options) {
   net::HttpRequest request;
+  request.headers = options.headers;
+  if (!options.tenant.empty()) request.headers.emplace_back("X-Scope-OrgID", options.tenant);
+  request.timeout_seconds = options.timeout_seconds;
+  request.bearer = options.token_file.empty() ? options.token : ReadToken(options.token_file);
+  request.ca_file = options.ca_file;
+  request.max_answer_bytes = kMaxAnswer;
+  return request;
+}
+
+Outcome HttpTarget::Post(const std::string& path, const net::Headers& headers, std::string_view body) try {
+  net::HttpRequest request = RequestOptions(options_);
   request.method = "POST";
   request.url = base_ + path;
-  request.headers = options_.headers;
   request.headers.insert(request.headers.end(), headers.begin(), headers.end());
-  if (!options_.tenant.empty()) request.headers.emplace_back("X-Scope-OrgID", options_.tenant);
   request.body = body;
-  request.timeout_seconds = options_.timeout_seconds;
   request.user = url_.user;
   request.password = url_.password;
-  request.bearer = options_.token_file.empty() ? options_.token : ReadToken(options_.token_file);
-  request.ca_file = options_.ca_file;
-  request.max_answer_bytes = kMaxAnswer;
   return OutcomeOf(client_.Do(request), name_);
 } catch (const Failure& failure) {
   return {Outcome::Kind::kRetry, -1, name_ + ": " + failure.what()};

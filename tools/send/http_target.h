@@ -25,6 +25,9 @@ Outcome OutcomeOf(const net::HttpAnswer& answer, const std::string& name);
 // none.
 double RetryAfter(const net::HttpAnswer& answer);
 
+// What the options say of a request: time, trust, who we are. Failure: the token's file cannot be read.
+net::HttpRequest RequestOptions(const TargetOptions& options);
+
 class HttpTarget : public Target {
  public:
   // The scheme is NAME or NAME+https. Port 0 stays what HTTP has by itself.

@@ -221,9 +221,9 @@ void AddPushCommand(Command app, int* status) {
   auto request = std::make_shared<PushRequest>();
   Command command = app->add_subcommand("push", "Send profiles to Pyroscope, Parca, or a collector");
   command
-      ->add_option(
-          "URL", request->url,
-          "Where to: pyroscope://HOST, parca://HOST, otlp://HOST:PORT, each also with +https, or dir:PATH")
+      ->add_option("URL", request->url,
+                   "Where to: pyroscope://HOST, parca://HOST, otlp://HOST:PORT, clickhouse://HOST, each also "
+                   "with +https, or dir:PATH")
       ->required();
   command->add_option("FILE", request->files, "Profiles; - is standard input")->take_all();
   AddRepeatedOption(command, "--label", &request->labels, "A label of the profiles (may be repeated)")

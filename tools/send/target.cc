@@ -3,7 +3,9 @@
 
 #include "tools/base/failure.h"
 #include "tools/base/suggestion.h"
+#include "tools/clickhouse/address.h"
 #include "tools/net/url.h"
+#include "tools/send/clickhouse_target.h"
 #include "tools/send/dir_target.h"
 #include "tools/send/engine_targets.h"
 
@@ -12,6 +14,7 @@ namespace heapprof::tools::send {
 std::unique_ptr<Target> MakeTarget(const std::string& url, const TargetOptions& options) {
   constexpr std::string_view kDir = "dir:";
   if (url.rfind(kDir, 0) == 0) return MakeDirTarget(url.substr(kDir.size()));
+  if (clickhouse::IsAddress(url)) return MakeClickHouseTarget(url, options);
   const net::Url parts = net::ParseUrl(url);
   const std::string engine = parts.scheme.substr(0, parts.scheme.find('+'));
   const std::string behind = parts.scheme.substr(engine.size());
@@ -22,8 +25,8 @@ std::unique_ptr<Target> MakeTarget(const std::string& url, const TargetOptions& 
   }
   throw Failure(Printable(parts.scheme) + ":// is no engine" +
                 DidYouMean(parts.scheme, {"pyroscope", "pyroscope+https", "parca", "parca+https", "otlp",
-                                          "otlp+https", "dir"}) +
-                ": pyroscope://, parca://, otlp://, each also with +https, or dir:PATH");
+                                          "otlp+https", "clickhouse", "clickhouse+https", "dir"}) +
+                ": pyroscope://, parca://, otlp://, clickhouse://, each also with +https, or dir:PATH");
 }
 
 }  // namespace heapprof::tools::send

@@ -5,6 +5,7 @@
 //     pyroscope://[USER:PASSWORD@]HOST[:4040][/PREFIX]    and pyroscope+https://
 //     parca://HOST[:7070]                  and parca+https://
 //     otlp://HOST[:4318]                   and otlp+https://: an OpenTelemetry collector's pprof receiver
+//     clickhouse://[USER[:PASSWORD]@]HOST[:8123][/DATABASE]    and clickhouse+https://
 //
 // Thread-safety: an object belongs to one thread. Errors: MakeTarget and Prepare throw Failure; Send returns
 // an Outcome.

@@ -15,7 +15,7 @@ def skip(reason):
     sys.exit(SKIPPED)
 
 
-def fetch(package, folder, needed):
+def fetch(package, folder, needed, seconds=SECONDS):
     """The path of the file `needed` of `package` ("name@version"), which lies below `folder` then."""
     place = os.path.join(folder, package)
     path = os.path.join(place, needed)
@@ -27,9 +27,9 @@ def fetch(package, folder, needed):
     with tempfile.TemporaryDirectory(dir=folder) as new:
         try:
             done = subprocess.run(["npm", "pack", "--silent", "--cache", os.path.join(new, "cache"), package], cwd=new,
-                                  timeout=SECONDS, capture_output=True, text=True, check=False)
+                                  timeout=seconds, capture_output=True, text=True, check=False)
         except subprocess.TimeoutExpired:
-            skip(f"npm did not fetch {package} within {SECONDS} s")
+            skip(f"npm did not fetch {package} within {seconds} s")
         if done.returncode != 0:
             skip(f"npm cannot fetch {package}: {done.stderr.strip()[-200:]}")
         subprocess.run(["tar", "-xzf", done.stdout.split()[-1]], cwd=new, check=True)
