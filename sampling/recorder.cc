@@ -11,6 +11,7 @@
 #include "base/system/coarse_clock.h"
 #include "base/system/signals_blocked.h"
 #include "sampling/heap/heap_tables.h"
+#include "sampling/heap/sample_classes.h"
 #include "sampling/heap/sampler.h"
 #include "sampling/recorder_tables.h"
 #include "sampling/thread/thread_state.h"
@@ -114,6 +115,7 @@ void Start() {
   g_interval.store(options.sample_interval, std::memory_order_relaxed);
   __atomic_store_n(&g_interval_stamp.value, kStampStep, __ATOMIC_RELAXED);
   __atomic_store_n(&g_sample_mask, MaskFor(options.sample_interval), __ATOMIC_RELAXED);
+  sample_classes::Admit(MaskFor(options.sample_interval));
   g_growth.Start(&g_buckets, CoarseMonotonicNanos());
   if (options.lifetimes) {
     g_live.KeepBirths();
@@ -170,6 +172,7 @@ void SetInterval(uint64_t bytes) {
   if (bytes != 1) g_exact.store(false, std::memory_order_relaxed);
   // The mask loses bits before any sample with the smaller alignment is made, and never gains: older samples
   // must stay findable.
+  sample_classes::Admit(MaskFor(bytes));
   __atomic_and_fetch(&g_sample_mask, MaskFor(bytes), __ATOMIC_SEQ_CST);
   g_interval.store(bytes, std::memory_order_relaxed);
   // release: mask and interval before the stamp. Of two that set at once, the interval that was stored last

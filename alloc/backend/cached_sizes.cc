@@ -1,22 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "alloc/backend/cached_sizes.h"
 
+#include "sampling/heap/sample_classes.h"
+
 namespace heapprof {
 namespace {
-
-// The classes: 8, 16, then steps of 16 up to 128, then four to each doubling.
-constexpr size_t NextClass(size_t size) {
-  size_t step = 16;
-  while (size >= step * 8) step *= 2;
-  return size == 8 ? 16 : size + step;
-}
 
 constexpr CachedSizes Make() {
   CachedSizes sizes = {};
   size_t usable = 8, bin = JE_BINS;
   for (size_t eighths = 0; eighths <= JE_LOOKUP_MAX / 8; ++eighths) {
     if (eighths * 8 > usable) {
-      usable = NextClass(usable);
+      usable = sample_classes::NextClass(usable);
       bin += JE_BIN_SIZE;
     }
     sizes.of[eighths] = {static_cast<uint16_t>(usable), static_cast<uint16_t>(bin)};

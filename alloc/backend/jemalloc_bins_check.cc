@@ -17,6 +17,7 @@
 #include "alloc/backend/cached_sizes.h"
 #include "alloc/backend/jemalloc_bins.h"
 #include "alloc/backend/jemalloc_pages.h"
+#include "sampling/heap/sample_classes.h"
 
 extern "C" {
 extern __thread char hpje_je_tsd_tls[] __attribute__((tls_model("initial-exec"), visibility("hidden")));
@@ -224,7 +225,10 @@ void CheckSlab() {
   memcpy(&blocks, info + kBinBlocks, sizeof(blocks));
   EXPECT(At(info, kBinBlockSize) == kSize);
   EXPECT(At(info, kBinSlabSize) / kSize == blocks);
-  EXPECT(hpje_je_sz_index2size_tab[kSmallClasses - 1] == 14336);
+  static_assert(kSmallClasses == heapprof::sample_classes::kSmallClasses);
+  for (uint32_t i = 0; i < kSmallClasses; ++i) {
+    EXPECT(hpje_je_sz_index2size_tab[i] == heapprof::sample_classes::g_freed_sizes.of[i]);
+  }
   int off = 0, on = 1;  // without a cache, so that the record shows each block
   EXPECT(hpje_mallctl("thread.tcache.enabled", nullptr, nullptr, &off, 1) == 0);
   auto block = reinterpret_cast<uintptr_t>(hpje_malloc(kSize));

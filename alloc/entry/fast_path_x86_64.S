@@ -4,9 +4,11 @@
 // malloc counts the thread's bytes down (ThreadCountdown in sampling/thread/countdown.h) and goes the slow way when the
 // countdown was not larger than the size, compared unsigned: so do absurd sizes, and every size, 0 too, when the
 // countdown is 0, which is how a thread begins. It does so too when the interval has changed since: one comparison
-// tells that, and sizes that no cache has, from the rest. free goes the slow way unless a bit of g_sample_mask is
-// set in the address; so does a null pointer. Both leave by a jump: no frame of ours stands on the stack when jemalloc
-// or the slow path runs, and the slow path finds the program's frame under its own.
+// tells that, and sizes that no cache has, from the rest. free goes the slow way for a null pointer, and for a block
+// that may be a sample: those of size classes that may hold samples are asked where they lie (JUMP_IF_SAMPLE), as are
+// those that share no slab, and those whose class is not at hand, as their page is new to the thread. The class says
+// no by a comparison that is made anyway (sampling/heap/sample_classes.h). Both leave by a jump: no frame of ours
+// stands on the stack when jemalloc or the slow path runs, and the slow path finds the program's frame under its own.
 //
 // Where the thread's cache has a block, or room for one, jemalloc's own way is some 30 instructions without a
 // call. It stands here in fewer (TAKE_CACHED, KEEP_CACHED, KEEP_CACHED_OF_SIZE), which is more than the countdown
@@ -20,6 +22,9 @@
 
 #include "alloc/backend/jemalloc_bins.h"
 #include "jemalloc_bins_checked.h"
+
+// sample_classes::kMayHold
+#define LG_MAY_HOLD 62
 
         .text
 
@@ -62,35 +67,6 @@
 #endif
 .endm
 
-// Goes on if the address %rdi is certainly no sample's, at most by way of ASK_FILTER, which stands behind the body.
-.macro  UNLESS_SAMPLE
-        testl   %edi, hp_sample_mask(%rip)
-        je      8f
-7:
-.endm
-
-// A block that is aligned as samples are. No sample if none lies at such an address (sampling/heap/sample_filter.h);
-// with the least mask the filter is out of use.
-.macro  ASK_FILTER
-8:      movl    %edi, %eax
-        cmpl    $15, hp_sample_mask(%rip)
-        jbe     hp_free_slow
-        testl   $4095, %edi
-        je      9f
-        leaq    hp_samples_of_unit(%rip), %rdx
-        shrl    $8, %eax
-        andl    $(1 << 20) - 1, %eax
-        cmpb    $0, (%rdx,%rax)
-        je      7b
-        jmp     hp_free_slow
-9:      leaq    hp_samples_of_page(%rip), %rdx
-        shrl    $12, %eax
-        movzwl  %ax, %eax
-        cmpb    $0, (%rdx,%rax)
-        je      7b
-        jmp     hp_free_slow
-.endm
-
 // The calling thread's record of jemalloc.
 .macro  RECORD_OF_THREAD reg
         movq    %fs:0, \reg
@@ -131,12 +107,12 @@
 .endm
 
 // Returns after it has put the block %rdi, of a size class of %r8 bytes, into the thread's cache; jumps to \otherwise
-// when it is full or an event is due. %rcx: the record; \bin: where the bin is.
-.macro  PUSH_CACHED bin, otherwise
+// when it is full, and to \due when an event is due. %rcx: the record; \bin: where the bin is.
+.macro  PUSH_CACHED bin, otherwise, due
         addq    JE_DEALLOCATED(%rcx), %r8
         cmpq    JE_DEALLOCATED_LIMIT(%rcx), %r8
-        jae     \otherwise
-        movq    JE_BIN_TOP\bin, %rax
+        jae     \due
+6:      movq    JE_BIN_TOP\bin, %rax
         cmpw    %ax, JE_BIN_FULL\bin
         je      \otherwise
         movq    %rdi, -8(%rax)
@@ -146,9 +122,41 @@
         ret
 .endm
 
-// Puts the block %rdi into the thread's cache and returns, or jumps to \otherwise.
-.macro  KEEP_CACHED otherwise
+// Compares the filter's counter of the address %rdi, which is no page's, with 0 (sampling/heap/sample_filter.h).
+.macro  COUNT_OF_UNIT
+        movl    %edi, %eax
+        leaq    hp_samples_of_unit(%rip), %r9
+        shrl    $8, %eax
+        andl    $(1 << 20) - 1, %eax
+        cmpb    $0, (%r9,%rax)
+.endm
+
+// Leaves for the slow way if the block %rdi may be a sample: if it is aligned as samples are and the filter counts
+// some at its address; with the least mask the filter is out of use. Uses %rax, %r9.
+.macro  JUMP_IF_SAMPLE
+        testl   %edi, hp_sample_mask(%rip)
+        jne     9f
+        cmpl    $15, hp_sample_mask(%rip)
+        jbe     hp_free_slow
+        testl   $4095, %edi
+        je      8f
+        COUNT_OF_UNIT
+        je      9f
+        jmp     hp_free_slow
+8:      movl    %edi, %eax
+        leaq    hp_samples_of_page(%rip), %r9
+        shrl    $12, %eax
+        movzwl  %ax, %eax
+        cmpb    $0, (%r9,%rax)
+        jne     hp_free_slow
+9:
+.endm
+
+// free: the slow way for a sample's block, else into the thread's cache, or jemalloc's free.
+.macro  FREE
 #if HEAPPROF_JEMALLOC_BINS
+        testl   %edi, hp_slow_free_mask(%rip)
+        je      hp_free_slow
         RECORD_OF_THREAD %rcx
         movq    %rdi, %rax
         movq    %rdi, %rdx
@@ -156,23 +164,37 @@
         andq    $-(1 << JE_LEAF_SHIFT), %rdx
         andl    $((JE_LEAF_COUNT - 1) << 4), %eax
         cmpq    %rdx, JE_LEAVES(%rcx,%rax)
-        jne     \otherwise
+        jne     4f
         movq    JE_LEAVES+8(%rcx,%rax), %rsi
-        movl    %edi, %edx
-        andl    $((1 << JE_LEAF_SHIFT) - 1), %edx
-        shrl    $JE_PAGE_SHIFT, %edx
-        movq    (%rsi,%rdx,8), %rdx
-        testb   $1, %dl
-        je      \otherwise
-        shrq    $JE_CLASS_SHIFT, %rdx
-        leaq    hpje_je_sz_index2size_tab(%rip), %rax
-        movq    (%rax,%rdx,8), %r8
-        leal    (%rdx,%rdx,2), %edx
-        leaq    JE_BINS(%rcx,%rdx,8), %rdx
-        PUSH_CACHED (%rdx), \otherwise
-#else
-        jmp     \otherwise
+        leal    (,%rdi,1 << (32 - JE_LEAF_SHIFT)), %edx
+        shrl    $(JE_PAGE_SHIFT + 32 - JE_LEAF_SHIFT), %edx
+        movq    (%rsi,%rdx,8), %r10
+        testb   $1, %r10b
+        je      4f
+        shrq    $JE_CLASS_SHIFT, %r10
+        leaq    hp_freed_sizes(%rip), %rax
+        movq    (%rax,%r10,8), %r8
+        leal    (%r10,%r10,2), %r10d
+        leaq    JE_BINS(%rcx,%r10,8), %r10
+        PUSH_CACHED (%r10), hpje_free, 5f
+        // An event is due, or the class may hold samples: all its blocks are aligned as they are. Of an address that
+        // is a page's, %rdx still has the page's number.
+5:      testl   $4095, %edi
+        jne     8f
+        leaq    hp_samples_of_page(%rip), %r9
+        movzwl  %dx, %eax
+        cmpb    $0, (%r9,%rax)
+        jne     hp_free_slow
+9:      btrq    $LG_MAY_HOLD, %r8
+        cmpq    JE_DEALLOCATED_LIMIT(%rcx), %r8
+        jb      6b
+        jmp     hpje_free
+8:      COUNT_OF_UNIT
+        je      9b
+        jmp     hp_free_slow
 #endif
+4:      JUMP_IF_SAMPLE
+        jmp     hpje_free
 .endm
 
 // The same for a block whose size the program has told in %rsi.
@@ -186,7 +208,7 @@
         shrl    $3, %eax
         movzwl  (%rdx,%rax,4), %r8d
         movzwl  2(%rdx,%rax,4), %edx
-        PUSH_CACHED "(%rcx,%rdx)", \otherwise
+        PUSH_CACHED "(%rcx,%rdx)", \otherwise, \otherwise
 #else
         jmp     \otherwise
 #endif
@@ -194,7 +216,7 @@
 
         .hidden hp_malloc_slow, hp_free_slow, hp_new_slow, hp_new_failed, hp_delete_replaced
         .hidden hpje_malloc, hpje_free, hpje_je_je_sdallocx_noflags
-        .hidden hpje_je_tsd_tls, hpje_je_sz_index2size_tab
+        .hidden hpje_je_tsd_tls, hp_freed_sizes, hp_slow_free_mask
         .hidden hp_sample_mask, hp_samples_of_page, hp_samples_of_unit
         .hidden hp_interval_stamp, hp_cached_sizes
         .type   hpje_je_tsd_tls, @tls_object
@@ -208,9 +230,7 @@
 
 // void free(void* block)
         ENTRY   free
-        UNLESS_SAMPLE
-        KEEP_CACHED hpje_free
-        ASK_FILTER
+        FREE
         END     free
 
 // void* operator new(size_t size)
@@ -243,9 +263,7 @@ hp_own_array_new:
         .globl  hp_own_delete
         .hidden hp_own_delete
 hp_own_delete:
-        UNLESS_SAMPLE
-        KEEP_CACHED hpje_free
-        ASK_FILTER
+        FREE
         END     _ZdlPv
 
 // void operator delete[](void* block)
@@ -261,9 +279,11 @@ hp_own_array_delete:
         OPERATOR _ZdlPvm
         cmpb    $0, hp_delete_replaced(%rip)
         jne     1f
-        UNLESS_SAMPLE
-        KEEP_CACHED_OF_SIZE hpje_je_je_sdallocx_noflags
-        ASK_FILTER
+        testl   %edi, hp_sample_mask(%rip)
+        je      4f
+5:      KEEP_CACHED_OF_SIZE hpje_je_je_sdallocx_noflags
+4:      JUMP_IF_SAMPLE
+        jmp     5b
 1:      jmp     *_ZdlPv@GOTPCREL(%rip)
         END     _ZdlPvm
 
@@ -271,9 +291,11 @@ hp_own_array_delete:
         OPERATOR _ZdaPvm
         cmpb    $0, hp_delete_replaced(%rip)
         jne     1f
-        UNLESS_SAMPLE
-        KEEP_CACHED_OF_SIZE hpje_je_je_sdallocx_noflags
-        ASK_FILTER
+        testl   %edi, hp_sample_mask(%rip)
+        je      4f
+5:      KEEP_CACHED_OF_SIZE hpje_je_je_sdallocx_noflags
+4:      JUMP_IF_SAMPLE
+        jmp     5b
 1:      jmp     *_ZdaPv@GOTPCREL(%rip)
         END     _ZdaPvm
 

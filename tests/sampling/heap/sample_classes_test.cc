@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sampling/heap/sample_classes.h"
+
+#include <gtest/gtest.h>
+
+#include "sampling/thread/countdown.h"
+
+namespace heapprof::sample_classes {
+namespace {
+
+// What was admitted stays so; each test leaves it as it was.
+class SampleClassesTest : public testing::Test {
+ protected:
+  SampleClassesTest() : sizes_(g_freed_sizes), slow_(g_slow_free_mask) {
+    for (uint64_t& of_class : g_freed_sizes.of) of_class &= ~kMayHold;
+  }
+  ~SampleClassesTest() override {
+    g_freed_sizes = sizes_;
+    g_slow_free_mask = slow_;
+  }
+  static void ExpectFlaggedAreMultiplesOf(uint64_t alignment) {
+    uint64_t bytes = 8;
+    for (uint64_t of_class : g_freed_sizes.of) {
+      EXPECT_EQ(of_class & ~kMayHold, bytes);
+      EXPECT_EQ((of_class & kMayHold) != 0, bytes % alignment == 0) << bytes << " at " << alignment;
+      bytes = NextClass(bytes);
+    }
+    EXPECT_EQ(bytes, 16384U) << "the least that shares no slab";
+  }
+
+ private:
+  const FreedSizes sizes_;
+  const uint32_t slow_;
+};
+
+TEST_F(SampleClassesTest, HoldsSamplesIfABlockOfTheClassCanBeAlignedAsTheyAre) {
+  for (uint64_t alignment : {4096, 1024, 256, 64, 16}) {
+    Admit(alignment - 1);
+    ExpectFlaggedAreMultiplesOf(alignment);
+  }
+}
+
+TEST_F(SampleClassesTest, StaysAsItIsWhenSamplesBecomeRarerAgain) {
+  Admit(255);
+  Admit(4095);
+  ExpectFlaggedAreMultiplesOf(256);
+}
+
+TEST_F(SampleClassesTest, EveryFreeIsSlowBeforeTheFirstAndFromTheLeastAlignmentOn) {
+  g_slow_free_mask = 0;
+  Admit(4095);
+  EXPECT_EQ(g_slow_free_mask, UINT32_MAX);
+  Admit(kMinSampleMask);
+  EXPECT_EQ(g_slow_free_mask, kMinSampleMask);
+  Admit(4095);
+  EXPECT_EQ(g_slow_free_mask, kMinSampleMask);
+}
+
+}  // namespace
+}  // namespace heapprof::sample_classes
