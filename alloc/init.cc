@@ -18,6 +18,7 @@
 #include "alloc/backend/early_heap.h"
 #include "alloc/backend/heap_pages.h"
 #include "alloc/backend/profiler_settings.h"
+#include "alloc/backend/thread_caches.h"
 #include "alloc/contention/interval.h"
 #include "alloc/entry/controls.h"
 #include "alloc/entry/slow_path.h"
@@ -193,6 +194,7 @@ void ConfigureJemalloc(const InitialStack& start) {
   const char* variable = start.secure ? nullptr : FindVariable(start.environment, "MALLOC_CONF=");
   const char* machine = ReadMachineSettings();
   hpje_malloc_conf = DefaultSettings(malloc_conf, variable, machine);
+  StartThreadCaches(malloc_conf, variable, machine);
   ProfilerKeys keys;
   ReadProfilerKeys(malloc_conf, &keys);
   ReadProfilerKeys(machine, &keys);

@@ -12,6 +12,7 @@
 
 #include "alloc/backend/backend.h"
 #include "alloc/backend/default_settings.h"
+#include "alloc/backend/thread_caches.h"
 #include "alloc/entry/init.h"
 #include "alloc/entry/slow_path.h"
 #include "alloc/slots/slots.h"
@@ -133,6 +134,7 @@ int CreateThread(pthread_t* thread, const pthread_attr_t* attributes, void* (*fu
   if (g_next.pthread_create == nullptr) return EAGAIN;
   AdoptIfCopy();
   SettingsOfThreads();
+  ThreadCachesOfOneMore();
   UpdateSlotsOfNewModules();
   auto* start = TakeStart();
   if (start == nullptr) return EAGAIN;

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Linked with the library: settings of jemalloc that the library's own functions act upon. argv[1]: which.
 #include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <new>
@@ -65,6 +68,38 @@ void TellArenas() {
   printf("%s %u%s\n", of_processor, arenas, back == EPERM ? ", no way back" : back != 0 ? "?" : "");
 }
 
+// How often threads' caches are emptied, with one thread and with many, and by how many slabs they are measured.
+void TellCaches() {
+  constexpr int kThreads = 80;
+  size_t often = 0, size = sizeof(often);
+  ssize_t slabs = 0;
+  CHECK(mallctl("opt.tcache_gc_incr_bytes", &often, &size, nullptr, 0) == 0);
+  CHECK(mallctl("opt.lg_tcache_nslots_mul", &slabs, &size, nullptr, 0) == 0);
+  printf("%zd %zu", slabs, often);
+  pthread_t threads[kThreads];
+  static sem_t allocated, end;
+  CHECK(sem_init(&allocated, 0, 0) == 0 && sem_init(&end, 0, 0) == 0);
+  auto wait = [](void*) -> void* {
+    free(malloc(100));
+    sem_post(&allocated);
+    sem_wait(&end);
+    return nullptr;
+  };
+  for (pthread_t& thread : threads) {
+    CHECK(pthread_create(&thread, nullptr, wait, nullptr) == 0 && sem_wait(&allocated) == 0);
+  }
+  CHECK(mallctl("opt.tcache_gc_incr_bytes", &often, &size, nullptr, 0) == 0);
+  printf(" %zu", often);
+  for (int i = 0; i < kThreads; ++i) CHECK(sem_post(&end) == 0);
+  for (pthread_t& thread : threads) CHECK(pthread_join(thread, nullptr) == 0);
+  auto nothing = [](void*) -> void* { return nullptr; };
+  for (int i = 0; i < kThreads; ++i) {  // so many that they are counted again
+    CHECK(pthread_create(threads, nullptr, nothing, nullptr) == 0 && pthread_join(*threads, nullptr) == 0);
+  }
+  CHECK(mallctl("opt.tcache_gc_incr_bytes", &often, &size, nullptr, 0) == 0);
+  printf(" %zu\n", often);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -80,6 +115,8 @@ int main(int argc, char** argv) {
     GrowBesideBlockedData();
   } else if (strcmp(argv[1], "arenas") == 0) {
     TellArenas();
+  } else if (strcmp(argv[1], "caches") == 0) {
+    TellCaches();
   } else if (strcmp(argv[1], "new") == 0) {
     g_block = ::operator new (size_t{PTRDIFF_MAX}, std::nothrow);
     CHECK(g_block == nullptr);

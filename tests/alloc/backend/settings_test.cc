@@ -94,6 +94,16 @@ TEST_P(ArenasTest, BelongToNoneInAProcessThatIsTiedToAPart) {
   EXPECT_EQ(result.err, "");
 }
 
+TEST_P(SettingsTest, CachesOfMoreThreadsAreEmptiedMoreOften) {
+  EXPECT_EQ(Run("caches", "").out, "3 1048576 65536 1048576\nOK\n");
+  EXPECT_EQ(Run("caches", "narenas:1").out, "3 1048576 65536 1048576\nOK\n");
+}
+
+TEST_P(SettingsTest, CachesThatSomebodySetsAreAsHeSays) {
+  EXPECT_EQ(Run("caches", "tcache_gc_incr_bytes:32768").out, "3 32768 32768 32768\nOK\n");
+  EXPECT_EQ(Run("caches", "lg_tcache_nslots_mul:0").out, "0 1048576 65536 1048576\nOK\n");
+}
+
 TEST_P(SettingsTest, AnInfallibleNewAborts) {
   EXPECT_TRUE(Run("new", "").ok());
   Result result = Run("new", "experimental_infallible_new:true");
