@@ -11,9 +11,9 @@
 #include "base/system/coarse_clock.h"
 #include "base/system/signals_blocked.h"
 #include "sampling/heap/heap_tables.h"
-#include "sampling/heap/sample_classes.h"
 #include "sampling/heap/sampler.h"
 #include "sampling/recorder_tables.h"
+#include "sampling/thread/sample_classes.h"
 #include "sampling/thread/thread_state.h"
 
 // glibc: where the kernel put argc; everything of the main thread's stack that a walk visits lies below.

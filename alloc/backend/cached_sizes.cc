@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "alloc/backend/cached_sizes.h"
 
-#include "sampling/heap/sample_classes.h"
+#include "sampling/thread/sample_classes.h"
 
 namespace heapprof {
 namespace {

@@ -17,7 +17,7 @@
 #include "alloc/backend/cached_sizes.h"
 #include "alloc/backend/jemalloc_bins.h"
 #include "alloc/backend/jemalloc_pages.h"
-#include "sampling/heap/sample_classes.h"
+#include "sampling/thread/sample_classes.h"
 
 extern "C" {
 extern __thread char hpje_je_tsd_tls[] __attribute__((tls_model("initial-exec"), visibility("hidden")));

@@ -24,12 +24,13 @@ unsigned hpje_je_arena_nthreads_get(void* arena, bool internal);
 namespace heapprof {
 namespace {
 
-// A cache holds as many blocks of a class as 8 slabs have, and 200 at most: where jemalloc holds those of 2, a program
-// whose blocks of many sizes come and go at random meets the ends of the cache, and then an arena's lock.
+// A cache holds as many blocks of a class as 8 slabs have, and 200 at most: where jemalloc holds those of 2,
+// a program whose blocks of many sizes come and go at random meets the ends of the cache, and then an arena's
+// lock.
 constexpr ssize_t kLgSlabs = 3;
 
-// After so many bytes that a thread has allocated jemalloc looks at one class of its cache, and gives back blocks
-// that nobody has wanted since it last looked. jemalloc says 64 KiB for any number of threads.
+// After so many bytes that a thread has allocated jemalloc looks at one class of its cache, and gives back
+// blocks that nobody has wanted since it last looked. jemalloc says 64 KiB for any number of threads.
 constexpr size_t kLongest = 1 << 20, kShortest = 64 << 10, kOfAllThreads = 4 << 20;
 
 bool g_ours;  // false: somebody has said how often
@@ -60,8 +61,8 @@ void StartThreadCaches(const char* program, const char* user, const char* machin
 
 void ThreadCachesOfOneMore() {
   if (!g_ours) return;
-  // Counted anew only when the number may have changed by a quarter: with many processors there are many arenas.
-  // relaxed throughout: two that are made at once may count alike, and the next thread counts again.
+  // Counted anew only when the number may have changed by a quarter: with many processors there are many
+  // arenas. relaxed throughout: two that are made at once may count alike, and the next thread counts again.
   const uint32_t made = g_made.fetch_add(1, std::memory_order_relaxed) + 1;
   const uint32_t since = made - g_counted_at.load(std::memory_order_relaxed);
   if (since * 4 < g_threads.load(std::memory_order_relaxed)) return;

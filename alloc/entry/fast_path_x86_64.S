@@ -7,7 +7,7 @@
 // tells that, and sizes that no cache has, from the rest. free goes the slow way for a null pointer, and for a block
 // that may be a sample: those of size classes that may hold samples are asked where they lie (JUMP_IF_SAMPLE), as are
 // those that share no slab, and those whose class is not at hand, as their page is new to the thread. The class says
-// no by a comparison that is made anyway (sampling/heap/sample_classes.h). Both leave by a jump: no frame of ours
+// no by a comparison that is made anyway (sampling/thread/sample_classes.h). Both leave by a jump: no frame of ours
 // stands on the stack when jemalloc or the slow path runs, and the slow path finds the program's frame under its own.
 //
 // Where the thread's cache has a block, or room for one, jemalloc's own way is some 30 instructions without a

@@ -68,7 +68,8 @@ void TellArenas() {
   printf("%s %u%s\n", of_processor, arenas, back == EPERM ? ", no way back" : back != 0 ? "?" : "");
 }
 
-// How often threads' caches are emptied, with one thread and with many, and by how many slabs they are measured.
+// How often threads' caches are emptied, with one thread and with many, and by how many slabs they are
+// measured.
 void TellCaches() {
   constexpr int kThreads = 80;
   size_t often = 0, size = sizeof(often);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampling/heap/sample_classes.h"
+#include "sampling/thread/sample_classes.h"
 
 #include "sampling/thread/countdown.h"
 
@@ -29,7 +29,8 @@ void Admit(uint64_t mask) {
   const uint32_t slow = mask <= kMinSampleMask ? static_cast<uint32_t>(kMinSampleMask) : UINT32_MAX;
   uint32_t before = __atomic_load_n(&g_slow_free_mask, __ATOMIC_RELAXED);
   while ((before == 0 || slow < before) &&
-         !__atomic_compare_exchange_n(&g_slow_free_mask, &before, slow, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+         !__atomic_compare_exchange_n(&g_slow_free_mask, &before, slow, true, __ATOMIC_RELAXED,
+                                      __ATOMIC_RELAXED)) {
   }
 }
 

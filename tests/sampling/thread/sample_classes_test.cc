@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampling/heap/sample_classes.h"
+#include "sampling/thread/sample_classes.h"
 
 #include <gtest/gtest.h>
 
