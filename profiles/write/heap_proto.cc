@@ -143,6 +143,9 @@ void WriteTimeComment(const char* key, int64_t nanos, ProfileBuilder* builder) {
 
 void WriteComments(const HeapSource& source, const ModuleTable& modules, ProfileBuilder* builder) {
   WriteProcessComments(builder);
+  // What is in use is no difference then: whoever adds up such files takes it of the last.
+  if (source.Delta() != nullptr && source.Delta()->in_use_as_it_is)
+    WriteComment("delta", uint64_t{1}, builder);
   if (source.Growth() != nullptr) WriteGrowthComments(*source.Growth(), builder);
   if (source.Lifetimes() != nullptr) WriteLifetimeComment(*source.Lifetimes(), builder);
   if (source.Peak() != nullptr) {

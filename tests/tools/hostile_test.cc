@@ -229,6 +229,16 @@ TEST(Hostile, DamageAnywhereEndsInAPageOrALine) {
   for (size_t at = 0; (at = result.out.find("sample types ", at)) != std::string::npos; ++at) ++pages;
   const auto lines = static_cast<size_t>(std::count(result.err.begin(), result.err.end(), '\n'));
   EXPECT_EQ(pages + lines, static_cast<size_t>(kFiles));
+  // Or is in the sum.
+  words[0] = "merge";
+  words.insert(words.end(), {"--keep-duplicates", "-o", dir / "sum"});
+  const Result merged = RunCommand(words);
+  EXPECT_EQ(merged.exit_status, 2);
+  const auto left_out = std::count(merged.err.begin(), merged.err.end(), '\n');
+  EXPECT_NE(
+      ReadProfile(dir / "sum").Comments().find("merged-files: " + std::to_string(kFiles - left_out) + "\n"),
+      std::string::npos)
+      << merged.err;
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ class Summer {
  private:
   void LeaveOut(size_t file, const std::string& why) { TellOfUnusable(Printable(files_[file]) + ": " + why); }
   void AddAll();
-  bool Add(size_t file);
+  bool Add(size_t file, bool with_in_use);
   void TellOfDuplicates(const Selection& selection) const;
 
   const std::vector<std::string>& files_;
@@ -44,16 +44,26 @@ class Summer {
   Merger merger_;
 };
 
-// False: it was left out.
-bool Summer::Add(size_t file) try {
-  const auto loaded = survey_.loaded.find(file);
-  if (loaded == survey_.loaded.end()) {
-    merger_.Add(LoadProfile(files_[file], load_));
-    return true;
+void ClearInUse(Profile* profile) {
+  for (size_t type = 0; type < profile->type_count(); ++type) {
+    if (profile->type_name(type).substr(0, 6) != "inuse_") continue;
+    for (size_t i = 0; i < profile->samples.size(); ++i)
+      profile->values[i * profile->type_count() + type] = 0;
   }
-  Profile profile = std::move(loaded->second);
-  survey_.loaded.erase(loaded);
-  PrepareProfile(&profile, load_);
+}
+
+// False: it was left out.
+bool Summer::Add(size_t file, bool with_in_use) try {
+  const auto loaded = survey_.loaded.find(file);
+  Profile profile;
+  if (loaded == survey_.loaded.end()) {
+    profile = LoadProfile(files_[file], load_);
+  } else {
+    profile = std::move(loaded->second);
+    survey_.loaded.erase(loaded);
+    PrepareProfile(&profile, load_);
+  }
+  if (!with_in_use) ClearInUse(&profile);
   merger_.Add(profile);
   return true;
 } catch (const Failure& failure) {
@@ -73,7 +83,7 @@ void Summer::AddAll() {
   Progress progress("adding up", selection.groups.size());
   for (const std::vector<size_t>& group : selection.groups) {
     for (const size_t file : group) {
-      if (Add(file)) break;
+      if (Add(file, selection.without_in_use.count(file) == 0)) break;
     }
     progress.Step();
   }
@@ -91,6 +101,13 @@ void Summer::TellOfDuplicates(const Selection& selection) const {
     earlier += group.size() - 1;
   }
   if (earlier != 0) tell(first, earlier, " is an earlier dump of a process that has a later one here");
+  if (!selection.without_in_use.empty()) {
+    const size_t count = selection.without_in_use.size();
+    Tell(Printable(files_[*selection.without_in_use.begin()]) +
+         (count == 1 ? "" : " and " + Counted(count - 1, "more file")) +
+         ": what is in use is not added, as a later file of the process has it; --keep-duplicates adds all "
+         "up");
+  }
   if (!selection.same.empty()) {
     tell(selection.same.front(), selection.same.size(), " is here twice, by this name or another");
   }

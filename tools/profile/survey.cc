@@ -215,6 +215,7 @@ class Surveyor {
     facts->process = ProcessOf(profile);
     facts->time_nanos = profile.header.time_nanos;
     facts->duration_nanos = profile.header.duration_nanos;
+    facts->is_delta = !CommentValue(profile, "delta").empty();
     facts->readable = true;
   }
 
@@ -282,10 +283,19 @@ Survey SurveyFiles(const std::vector<std::string>& files, const LoadOptions& opt
   return surveyor.Finish();
 }
 
+namespace {
+
+// A hostile file's does not fit 64 bits.
+__int128 EndOf(const FileFacts& facts) {
+  return static_cast<__int128>(facts.time_nanos) + facts.duration_nanos;
+}
+
+}  // namespace
+
 Selection SelectFiles(const Survey& survey, bool keep_duplicates) {
   Selection selection;
   const size_t kind = survey.CommonKind();
-  std::unordered_map<uint64_t, size_t> contents, processes;
+  std::unordered_map<uint64_t, size_t> contents, processes, latest;
   std::map<std::tuple<uint64_t, int64_t, int64_t>, size_t> times;
   for (size_t i = 0; i < survey.facts.size(); ++i) {
     const FileFacts& facts = survey.facts[i];
@@ -305,15 +315,21 @@ Selection SelectFiles(const Survey& survey, bool keep_duplicates) {
     }
     if (facts.process == 0) {
       selection.groups.push_back({i});
-    } else if (facts.duration_nanos != 0) {
+    } else if (facts.duration_nanos != 0 || facts.is_delta) {
       // Profiles of several times of one process add up; that of one time, asked for twice, does not.
       const bool is_new =
           times.emplace(std::tuple(facts.process, facts.time_nanos, facts.duration_nanos), i).second;
-      if (is_new) {
-        selection.groups.push_back({i});
-      } else {
+      if (!is_new) {
         selection.same.push_back(i);
+        continue;
       }
+      selection.groups.push_back({i});
+      if (!facts.is_delta) continue;
+      const auto [last, is_first] = latest.emplace(facts.process, i);
+      if (is_first) continue;
+      const bool is_later = EndOf(survey.facts[last->second]) < EndOf(facts);
+      selection.without_in_use.insert(is_later ? last->second : i);
+      if (is_later) last->second = i;
     } else {
       const auto [found, is_new] = processes.emplace(facts.process, next);
       if (is_new) selection.groups.emplace_back();

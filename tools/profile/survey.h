@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,8 @@ struct FileFacts {
   int64_t time_nanos = 0;
   // Of a profile of a time, as CPU profiles and differences are; 0: it tells of all up to a moment.
   int64_t duration_nanos = 0;
+  // What was allocated is of that time, and what is in use is as it is at its end: the comment `delta`.
+  bool is_delta = false;
 };
 
 // Sample types and period: what can be added up.
@@ -56,6 +59,8 @@ struct Selection {
   std::vector<std::vector<size_t>> groups;  // indices of files; the newest dump of a process first
   std::vector<size_t> same;                 // files whose like is in a group
   std::vector<size_t> other_kinds;
+  // Of these what is in use does not count: a later file has it.
+  std::set<size_t> without_in_use;
 };
 
 Selection SelectFiles(const Survey& survey, bool keep_duplicates);

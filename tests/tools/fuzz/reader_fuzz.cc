@@ -15,6 +15,7 @@
 #include "tools/base/failure.h"
 #include "tools/profile/merge.h"
 #include "tools/profile/profile_writer.h"
+#include "tools/profile/survey.h"
 #include "tools/report/diff.h"
 #include "tools/report/table.h"
 #include "tools/report/view.h"
@@ -28,6 +29,8 @@ using namespace heapprof::tools;
 void Use(const std::string& path) {
   ViewOptions options;
   options.load.max_bytes = 4 << 20;
+  const Survey survey = SurveyFiles({path, path}, options.load);
+  if (!survey.kinds.empty()) SelectFiles(survey, false);
   const View view("fuzz", LoadProfile(path, options.load), options);
   for (const Granularity granularity : {Granularity::kFunction, Granularity::kLine, Granularity::kModule}) {
     const FrameTable frames(view.profile(), granularity);

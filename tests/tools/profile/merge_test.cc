@@ -231,6 +231,35 @@ TEST(Merge, ProfilesOfSeveralTimesOfAProcessAddUp) {
   EXPECT_EQ(ReadProfile(dir / "sum").Total().inuse_space, 3 << 20);
 }
 
+// The agent's, and those of delta_heap: what was allocated meanwhile, and what is in use.
+TEST(Merge, OfDeltasWhatIsInUseCountsOnce) {
+  TempDir dir;
+  const auto write = [&](const char* name, const std::string& pid, int64_t time, int64_t value,
+                         int64_t duration = 10) {
+    pb::Profile made;
+    ASSERT_TRUE(made.ParseFromString(Dump(pid, 0x400000, time, value, duration)));
+    SetComment(&made, "delta: 1");
+    WriteFile(dir / name, made.SerializeAsString());
+  };
+  write("a2", "1", 20, 2 << 20);
+  write("a1", "1", 10, 1 << 20);
+  write("b1", "2", 10, 4 << 20);
+  write("b0", "2", 5, 3 << 20, 0);  // where the agent found it running
+  std::vector<std::string> words = {"merge",    "-o",       dir / "sum", dir / "a2",
+                                    dir / "a1", dir / "b1", dir / "b0"};
+  const Result result = RunCommand(words);
+  EXPECT_EQ(result.exit_status, 0);
+  EXPECT_EQ(result.err, "heapprof: " + (dir / "a1") + " and 1 more file" +
+                            ": what is in use is not added, as a later file of the process has it; "
+                            "--keep-duplicates adds all up\n");
+  const Totals totals = ReadProfile(dir / "sum").Total();
+  EXPECT_EQ(totals.inuse_space, 6 << 20);
+  EXPECT_EQ(totals.alloc_space, 4 * 6144);
+  words.emplace_back("--keep-duplicates");
+  EXPECT_EQ(RunCommand(words).err, "");
+  EXPECT_EQ(ReadProfile(dir / "sum").Total().inuse_space, 10 << 20);
+}
+
 TEST(Merge, AFileThatIsThereTwiceCountsOnce) {
   TempDir dir;
   const pb::Profile made = MakeProfile();
