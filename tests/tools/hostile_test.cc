@@ -10,6 +10,7 @@
 #include <random>
 
 #include "tests/support/files.h"
+#include "tests/support/profile.h"
 #include "tests/tools/made_profile.h"
 
 namespace heapprof::test {
