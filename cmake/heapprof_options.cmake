@@ -11,6 +11,9 @@ function(heapprof_runtime_library name)
     -fno-plt -fno-math-errno -ftls-model=initial-exec -O2 -g)
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden
     C_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+  if(HEAPPROF_SANITIZE MATCHES "address|thread")  # what no unit test links is not built
+    set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+  endif()
 endfunction()
 
 # GNU's tools, whatever the compiler brings: lld has no --force-group-allocation.
@@ -26,6 +29,10 @@ function(heapprof_fuzzer name corpus)
   target_compile_options(${name} PRIVATE ${HEAPPROF_WARNINGS})
   if(HEAPPROF_FUZZ)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    return()
+  endif()
+  if(HEAPPROF_SANITIZE STREQUAL "thread")  # it has one
+    set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
     return()
   endif()
   target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/support/fuzz_driver.cc)
