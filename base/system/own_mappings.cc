@@ -6,21 +6,25 @@
 namespace heapprof {
 namespace {
 
-// A range of pages in one word, so that it changes as a whole: first << kFirstBit | owner << kCountBits |
-// count. 0: none.
-constexpr int kPageBits = 12, kCountBits = 28, kFirstBit = kCountBits + 1;
-constexpr uint64_t kMaxCount = (uint64_t{1} << kCountBits) - 1;  // 1 TiB
-constexpr uint64_t kOwnerMask = uint64_t{1} << kCountBits;
+// A range of pages in one word, so that it changes as a whole: first << kFirstBit | owner | added | count.
+// 0: none. What a thread has parted from an entry that it has not shortened yet is added: others may shorten
+// it, but it is that thread's to keep or to drop, and not free before, however little of it is left.
+constexpr int kPageBits = 12, kCountBits = 27, kFirstBit = kCountBits + 2;
+constexpr uint64_t kMaxCount = (uint64_t{1} << kCountBits) - 1;  // 512 GiB
+constexpr uint64_t kAddedMask = uint64_t{1} << kCountBits;
+constexpr uint64_t kOwnerMask = kAddedMask << 1;
+constexpr int kPatience = 1000;
 
 struct Pages {
   uint64_t first, limit;
   uint64_t owner;  // kOwnerMask: the allocator's; 0
+  uint64_t added;  // kAddedMask; 0
 
   static Pages Of(uint64_t word) {
     const uint64_t first = word >> kFirstBit;
-    return {first, first + (word & kMaxCount), word & kOwnerMask};
+    return {first, first + (word & kMaxCount), word & kOwnerMask, word & kAddedMask};
   }
-  uint64_t word() const { return first << kFirstBit | owner | (limit - first); }
+  uint64_t word() const { return first << kFirstBit | owner | added | (limit - first); }
   bool empty() const { return first >= limit; }
 };
 
@@ -64,32 +68,48 @@ void NoteHole(size_t index) {
   }
 }
 
+// Ends that an entry is added.
+void Settle(size_t index, bool keep) {
+  std::atomic<uint64_t>& entry = g_entries[index];
+  uint64_t word = entry.load(std::memory_order_seq_cst), settled;
+  do {
+    settled = keep && !Pages::Of(word).empty() ? word & ~kAddedMask : 0;
+  } while (!entry.compare_exchange_strong(word, settled, std::memory_order_seq_cst));
+  if (settled == 0) NoteHole(index);
+}
+
 // Takes [gone.first, gone.limit) out of an entry.
 void TakeOut(size_t index, Pages gone) {
   std::atomic<uint64_t>& entry = g_entries[index];
   uint64_t word = entry.load(std::memory_order_seq_cst);
-  for (;;) {
+  for (int tries = 0;; ++tries) {
     const Pages pages = Pages::Of(word);
     if (pages.empty() || pages.first >= gone.limit || pages.limit <= gone.first) return;
-    const Pages below = {pages.first, gone.first, pages.owner};
-    const Pages above = {gone.limit, pages.limit, pages.owner};
+    Pages below = pages, above = pages;
+    below.limit = gone.first;
+    above.first = gone.limit;
     size_t added = kMaxOwnMappings;
     if (!below.empty() && !above.empty()) {
+      // A part of this would be dropped with it, if it is dropped. Its thread may not run: then it is kept.
+      if (pages.added != 0 && tries < kPatience) {
+        word = entry.load(std::memory_order_seq_cst);
+        continue;
+      }
       // First the new entry, then the shorter one: at no moment is a part that stays mapped in none.
+      above.added = kAddedMask;
       added = Add(above);
       g_splits.fetch_add(1, std::memory_order_seq_cst);
     }
-    const uint64_t rest = !below.empty() ? below.word() : !above.empty() ? above.word() : 0;
-    if (entry.compare_exchange_strong(word, rest, std::memory_order_seq_cst)) {
-      if (rest == 0) NoteHole(index);
-      return;
-    }
-    // Another thread took its part out of the entry, and what was added may hold that.
-    uint64_t undone = above.word();
-    if (added != kMaxOwnMappings &&
-        g_entries[added].compare_exchange_strong(undone, 0, std::memory_order_seq_cst)) {
-      NoteHole(added);
-    }
+    const uint64_t rest = !below.empty()   ? below.word()
+                          : !above.empty() ? above.word()
+                          : pages.added    ? Pages{pages.first, pages.first, pages.owner, pages.added}.word()
+                                           : 0;
+    const bool done = entry.compare_exchange_strong(word, rest, std::memory_order_seq_cst);
+    // Else another thread took its part out of the entry, which has all that stays mapped of what was added.
+    if (added != kMaxOwnMappings) Settle(added, done);
+    if (!done) continue;
+    if (rest == 0) NoteHole(index);
+    return;
   }
 }
 
@@ -111,20 +131,20 @@ size_t Copy(AddressRange* out, size_t capacity, Wanted wanted) {
 void NoteOwnMapping(uintptr_t start, size_t size, MappingOwner owner) {
   constexpr uintptr_t kPageMask = (uintptr_t{1} << kPageBits) - 1;
   Pages pages = {start >> kPageBits, (start + size + kPageMask) >> kPageBits,
-                 owner == MappingOwner::kAllocator ? kOwnerMask : 0};
+                 owner == MappingOwner::kAllocator ? kOwnerMask : 0, 0};
   for (; !pages.empty(); pages.first += kMaxCount) {
     const uint64_t limit = pages.limit - pages.first > kMaxCount ? pages.first + kMaxCount : pages.limit;
-    Add({pages.first, limit, pages.owner});
+    Add({pages.first, limit, pages.owner, 0});
   }
 }
 
 // Of every entry that overlaps: what was mapped in pieces may be unmapped at once.
 void ForgetOwnMapping(uintptr_t start, size_t size) {
   constexpr uintptr_t kPageMask = (uintptr_t{1} << kPageBits) - 1;
-  const Pages gone = {start >> kPageBits, (start + size + kPageMask) >> kPageBits, 0};
+  const Pages gone = {start >> kPageBits, (start + size + kPageMask) >> kPageBits, 0, 0};
   // A thread that takes out another part of the same mapping may have put the upper rest of it, with this
   // part in it, where this one has looked already: it counts that before it shortens the entry it is of. So
-  // either the count has changed, or it finds that entry changed and undoes what it added.
+  // either the count has changed, or it finds that entry changed and drops what it added.
   uint64_t splits;
   do {
     splits = g_splits.load(std::memory_order_seq_cst);
