@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <malloc.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,7 +16,7 @@
 #include <cstring>
 
 #include "tools/agent/metrics.h"
-#include "tools/agent/monotonic.h"
+#include "tools/agent/process/monotonic.h"
 #include "tools/base/failure.h"
 #include "tools/base/human.h"
 #include "tools/dump/dump_records.h"
@@ -72,6 +73,12 @@ Agent::Agent(AgentOptions options)
   sigaddset(&set, SIGINT);
   sigprocmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  // Two descriptors for each process; shells give 1,024.
+  rlimit descriptors = {};
+  if (getrlimit(RLIMIT_NOFILE, &descriptors) == 0) {
+    descriptors.rlim_cur = descriptors.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &descriptors);
+  }
   // zlib's states are mapped, filled with zeros and unmapped for each profile otherwise.
   mallopt(M_MMAP_THRESHOLD, 1 << 20);
   mallopt(M_TRIM_THRESHOLD, 8 << 20);

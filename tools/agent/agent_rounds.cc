@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "tools/agent/agent.h"
-#include "tools/agent/monotonic.h"
+#include "tools/agent/process/monotonic.h"
 #include "tools/base/failure.h"
 #include "tools/profile/load.h"
 #include "tools/profile/profile_writer.h"
@@ -16,6 +16,8 @@ namespace {
 
 constexpr size_t kMaxOptions = 64 << 10, kMaxProfile = 32 << 20;
 constexpr uint64_t kMaxInflated = 96 << 20;
+// What is remembered of each is 24 bytes.
+constexpr size_t kMaxSamples = 1 << 18;
 // Of answers that are under way, all together.
 constexpr size_t kMaxHeld = 64 << 20;
 constexpr size_t kMostQuick = 16, kMostLooks = 2;
@@ -221,6 +223,7 @@ void Agent::StepAll() {
 void Agent::Take(Watched* watched, const char* kind, std::string bytes) try {
   Profile profile = LoadBytes(bytes);
   bytes = std::string();
+  if (profile.samples.size() > kMaxSamples) throw Failure("it has too many samples");
   const std::string_view name(kind);
   bool any = !profile.samples.empty();
   if (name != "cpu") any = watched->baselines[kind].Subtract(name, watched->since_nanos, &profile);

@@ -124,6 +124,8 @@ std::string MetricsText(const AllFigures& all) {
   one("heapprof_agent_naming_workers_total", "counter", "Children that looked names up", all.naming.workers);
   one("heapprof_agent_failed_naming_workers_total", "counter", "Of these, those that told nothing",
       all.naming.failed);
+  one("heapprof_agent_put_off_namings_total", "counter",
+      "Lookups that were not made, as a file or a user has cost too much", all.naming.put_off);
   one("heapprof_agent_refused_files_total", "counter", "Files that were not those that are mapped",
       all.naming.refused);
   one("heapprof_agent_baseline_bytes", "gauge", "Memory for what processes had counted", all.baseline_bytes);

@@ -19,9 +19,9 @@
 #include <functional>
 
 #include "tests/support/files.h"
-#include "tools/agent/monotonic.h"
 #include "tools/agent/names/binary_names.h"
 #include "tools/agent/process/endpoint.h"
+#include "tools/agent/process/monotonic.h"
 #include "tools/profile/interner.h"
 
 namespace heapprof::tools::agent {
@@ -218,7 +218,7 @@ std::string BuildIdOf(const void* address) {
 
 TEST(HostileProcess, ABuildIdThatNamesAnothersFileNamesNothing) {
   const TempDir dir;
-  BinaryNames names({dir / "names", {}, false, 15});
+  BinaryNames names({dir / "names", {}, false});
   const auto self = HeldProcess::Open(getpid());
   const void* const code = dlsym(RTLD_DEFAULT, "getppid");
   const std::string own = BuildIdOf(code), others = BuildIdOf(dlsym(RTLD_DEFAULT, "deflate"));
@@ -248,7 +248,7 @@ TEST(HostileProcess, ABuildIdThatNamesAnothersFileNamesNothing) {
 
 TEST(HostileProcess, NamesAreLookedUpOnceForAllProcesses) {
   const TempDir dir;
-  BinaryNames names({dir / "names", {}, false, 15});
+  BinaryNames names({dir / "names", {}, false});
   const auto self = HeldProcess::Open(getpid());
   const void* const code = dlsym(RTLD_DEFAULT, "getppid");
   for (int i = 0; i < 3; ++i) {
@@ -272,6 +272,18 @@ TEST(HostileProcess, AWorkerThatDoesNotEndIsEndedAndItsProcessGivenUp) {
   }
   EXPECT_EQ(names.figures().workers, 1u);
   EXPECT_EQ(names.figures().failed, 1u);
+}
+
+TEST(HostileProcess, WorkersForOneUserHaveAnEnd) {
+  BinaryNames names({"", {}, false, 15, 0});
+  const auto self = HeldProcess::Open(getpid());
+  const void* const code = dlsym(RTLD_DEFAULT, "getppid");
+  ProcessFiles files;
+  Profile profile = ProfileOf(code, BuildIdOf(code));
+  names.Name(*self, &files, &profile);
+  EXPECT_EQ(NameIn(profile), "");
+  EXPECT_EQ(names.figures().workers, 0u);
+  EXPECT_EQ(names.figures().put_off, 1u);
 }
 
 }  // namespace

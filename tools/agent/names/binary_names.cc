@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "tools/agent/names/naming_worker.h"
+#include "tools/agent/process/monotonic.h"
 #include "tools/symbols/naming/frame_writer.h"
 
 namespace heapprof::tools::agent {
@@ -93,7 +94,7 @@ std::shared_ptr<FileNames> BinaryNames::NamesOf(int fd, const std::string& build
   kept->build_id = build_id;
   if (by_build_id && !options_.cache_folder.empty())
     kept->folder = options_.cache_folder + "/" + device + "-" + owner;
-  const std::shared_ptr<FileNames> names = kept;
+  std::shared_ptr<FileNames> names = kept;
   constexpr size_t kMany = 1024;
   if (files_.size() > kMany) {
     for (auto file = files_.begin(); file != files_.end();)
@@ -128,7 +129,7 @@ std::shared_ptr<FileNames> BinaryNames::FileOf(const HeldProcess& process, Proce
 void BinaryNames::LookUp(const HeldProcess& process, int fd, std::vector<uint64_t> offsets, FileNames* names,
                          ProcessFiles* files) {
   constexpr int kMostFailures = 3;
-  constexpr time_t kPenaltySeconds = 600;
+  constexpr time_t kWindowSeconds = 600;
   NamingRequest request;
   request.file = fd;
   request.build_id = names->build_id;
@@ -137,20 +138,27 @@ void BinaryNames::LookUp(const HeldProcess& process, int fd, std::vector<uint64_
   request.seconds = options_.worker_seconds;
   request.debug_paths = options_.debug_paths;
   request.debuginfod = options_.debuginfod;
-  Penalty* penalty = &penalties_[request.user.user];
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  if (now.tv_sec < penalty->until || names->failures >= kMostFailures) return;
+  Spent* spent = &spent_[request.user.user];
+  const int64_t begin = MonotonicNanos();
+  const time_t now = begin / kNanosASecond;
+  if (spent->since == 0 || now - spent->since > kWindowSeconds) *spent = {0, now};
+  if (spent->seconds >= options_.user_seconds || names->failures >= kMostFailures) {
+    ++figures_.put_off;
+    return;
+  }
   ++figures_.workers;
   FoundNames found = NameInWorker(request);
+  spent->seconds += static_cast<double>(MonotonicNanos() - begin) / kNanosASecond;
   figures_.looked_up += found.names.size();
   // One that told a part goes on where it was at the next profile.
   if (!found.finished && found.names.empty()) {
     ++figures_.failed;
     ++names->failures;
     files->given_up = true;
-    if (++penalty->failures >= kMostFailures) *penalty = {0, now.tv_sec + kPenaltySeconds};
   }
+  // More places than any program has: who makes them up shall not fill the memory.
+  constexpr size_t kMaxKnown = 1 << 18;
+  if (names->known.size() + found.names.size() > kMaxKnown) names->known.clear();
   for (auto& [offset, frames] : found.names) names->known[offset] = std::move(frames);
   if (!names->folder.empty()) NameCache(CacheFolder(names->folder)).Add(names->build_id, found.whole);
 }

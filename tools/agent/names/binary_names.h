@@ -47,6 +47,7 @@ struct NamingFigures {
   uint64_t workers = 0;    // that were started
   uint64_t looked_up = 0;  // places
   uint64_t failed = 0;     // workers that told nothing, in time or at all
+  uint64_t put_off = 0;    // lookups that were not made, as a file or a user has cost too much
   uint64_t refused = 0;    // files that were not what they were said to be
 };
 
@@ -57,6 +58,7 @@ class BinaryNames {
     std::vector<std::string> debug_paths;
     bool debuginfod = false;
     double worker_seconds = 15;
+    double user_seconds = 60;  // of workers for one user in ten minutes
   };
   explicit BinaryNames(Options options) : options_(std::move(options)) {}
 
@@ -78,12 +80,13 @@ class BinaryNames {
   NamingFigures figures_;
   // By build id and owner, or by the file. Those of processes that have ended stay while there is room.
   std::map<std::string, std::shared_ptr<FileNames>> files_;
-  // Users whose files have stopped workers: for how long nothing of theirs is looked up.
-  struct Penalty {
-    int failures = 0;
-    time_t until = 0;
+  // What the workers for a user's processes have taken in some minutes: when it is too much, nothing of his
+  // is looked up until these are over.
+  struct Spent {
+    double seconds = 0;
+    time_t since = 0;
   };
-  std::map<uid_t, Penalty> penalties_;
+  std::map<uid_t, Spent> spent_;
 };
 
 }  // namespace heapprof::tools::agent

@@ -2,8 +2,8 @@
 // The two clocks of the agent, in nanoseconds.
 //
 // Thread-safety: functions without state.
-#ifndef HEAPPROF_TOOLS_AGENT_MONOTONIC_H_
-#define HEAPPROF_TOOLS_AGENT_MONOTONIC_H_
+#ifndef HEAPPROF_TOOLS_AGENT_PROCESS_MONOTONIC_H_
+#define HEAPPROF_TOOLS_AGENT_PROCESS_MONOTONIC_H_
 
 #include <cstdint>
 #include <ctime>
@@ -24,4 +24,4 @@ inline int64_t RealNanos() { return NanosOf(CLOCK_REALTIME); }
 
 }  // namespace heapprof::tools::agent
 
-#endif  // HEAPPROF_TOOLS_AGENT_MONOTONIC_H_
+#endif  // HEAPPROF_TOOLS_AGENT_PROCESS_MONOTONIC_H_
