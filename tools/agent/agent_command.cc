@@ -99,9 +99,9 @@ void AddAgentCommand(Command app) {
   agent::AgentOptions* options = &request->options;
   Command command =
       app->add_subcommand("agent", "Collect the profiles of this machine's processes and send them");
-  AddRepeatedOption(
-      command, "--to", &options->to,
-      "Where to: pyroscope://HOST, parca://HOST, otlp://HOST, clickhouse://HOST, dir:PATH (may be repeated)")
+  AddRepeatedOption(command, "--to", &options->to,
+                    "Where to: pyroscope://HOST, parca://HOST, otlp://HOST:PORT, clickhouse://HOST, dir:PATH "
+                    "(may be repeated)")
       ->option_text("URL");
   constexpr double kDay = 86400;
   command->add_option("--interval", options->interval, "Seconds between two rounds with a process")
