@@ -13,7 +13,7 @@ constexpr int kPageBits = 12, kCountBits = 27, kFirstBit = kCountBits + 2;
 constexpr uint64_t kMaxCount = (uint64_t{1} << kCountBits) - 1;  // 512 GiB
 constexpr uint64_t kAddedMask = uint64_t{1} << kCountBits;
 constexpr uint64_t kOwnerMask = kAddedMask << 1;
-constexpr int kPatience = 1000;
+constexpr int kPatience = 100000;  // loads, some 100 us: the thread waited for runs some ten instructions
 
 struct Pages {
   uint64_t first, limit;
