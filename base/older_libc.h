@@ -9,8 +9,11 @@
 #include <features.h>
 #include <link.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 
 #if __GLIBC_PREREQ(2, 32)
@@ -20,6 +23,14 @@ extern "C" {
 extern char __libc_single_threaded;
 const char* strerrordesc_np(int error);
 }
+// "USR1" of SIGUSR1; nullptr: no signal, or one in real time.
+inline const char* sigabbrev_np(int number) {
+  static constexpr const char* kNames[] = {
+      nullptr, "HUP",  "INT",  "QUIT", "ILL",    "TRAP",   "ABRT",  "BUS",  "FPE",  "KILL", "USR1",
+      "SEGV",  "USR2", "PIPE", "ALRM", "TERM",   "STKFLT", "CHLD",  "CONT", "STOP", "TSTP", "TTIN",
+      "TTOU",  "URG",  "XCPU", "XFSZ", "VTALRM", "PROF",   "WINCH", "POLL", "PWR",  "SYS"};
+  return number > 0 && number < 32 ? kNames[number] : nullptr;
+}
 #endif
 
 #if !__GLIBC_PREREQ(2, 33)
@@ -27,6 +38,15 @@ const char* strerrordesc_np(int error);
 struct mallinfo2 {
   size_t arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks, keepcost;
 };
+#endif
+
+#if !__GLIBC_PREREQ(2, 34)
+// As <sys/ptrace.h> has them since.
+struct __ptrace_rseq_configuration {
+  uint64_t rseq_abi_pointer;
+  uint32_t rseq_abi_size, signature, flags, pad;
+};
+inline constexpr auto PTRACE_GET_RSEQ_CONFIGURATION = static_cast<__ptrace_request>(0x420f);
 #endif
 
 #if !__GLIBC_PREREQ(2, 35)
@@ -48,6 +68,9 @@ extern "C" int _dl_find_object(void* address, dl_find_object* result) noexcept;
 // The same numbers on all architectures.
 #ifndef SYS_close_range
 #define SYS_close_range 436
+#endif
+#ifndef SYS_openat2
+#define SYS_openat2 437
 #endif
 #ifndef SYS_epoll_pwait2
 #define SYS_epoll_pwait2 441

@@ -2,6 +2,9 @@
 # Flags shared by every folder. heapprof_runtime_library(NAME SOURCES...) makes an object library of code that
 # runs inside the user's program: no exceptions, no RTTI, hidden symbols, position independent.
 set(HEAPPROF_WARNINGS -Wall -Wextra -Werror $<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wthread-safety>)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 12)
+  list(APPEND HEAPPROF_WARNINGS -Wno-maybe-uninitialized)  # says so of a std::optional that holds something
+endif()
 
 function(heapprof_runtime_library name)
   add_library(${name} OBJECT ${ARGN})

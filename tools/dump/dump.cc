@@ -15,6 +15,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/older_libc.h"
 #include "tools/base/failure.h"
 #include "tools/dump/dump_records.h"
 #include "tools/dump/dump_signal.h"

@@ -8,6 +8,7 @@
 #include <ctime>
 #include <vector>
 
+#include "base/older_libc.h"
 #include "tools/base/failure.h"
 #include "tools/dump/kernel_handler.h"
 

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <vector>
 
+#include "base/older_libc.h"
 #include "tools/base/failure.h"
 #include "tools/dump/kernel_handler.h"
 #include "tools/dump/thread_call.h"

@@ -17,6 +17,7 @@
 #include <ctime>
 #include <filesystem>
 
+#include "base/older_libc.h"
 #include "tools/base/failure.h"
 #include "tools/process/library_path.h"
 #include "tools/process/output_pattern.h"

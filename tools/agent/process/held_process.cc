@@ -13,6 +13,7 @@
 #include <charconv>
 #include <climits>
 #include <ctime>
+#include "base/older_libc.h"
 
 namespace heapprof::tools::agent {
 namespace {
