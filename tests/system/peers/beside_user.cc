@@ -31,10 +31,10 @@ void Check(bool good, const char* what) {
 }
 
 // What one function of the family made another one takes.
-void UseTheFamily(int round) {
-  char* block = static_cast<char*>(malloc(static_cast<size_t>(100 + round)));
-  block = static_cast<char*>(reallocarray(block, static_cast<size_t>(10 + round), 100));
-  memset(block, 1, static_cast<size_t>(10 + round) * 100);
+void UseTheFamily(size_t round) {
+  char* block = static_cast<char*>(malloc(100 + round));
+  block = static_cast<char*>(reallocarray(block, 10 + round, 100));
+  memset(block, 1, (10 + round) * 100);
   block = static_cast<char*>(reallocarray(block, 10, 10));
   Check(block[99] == 1 && malloc_usable_size(block) >= 100, "reallocarray");
   free(block);
@@ -61,7 +61,7 @@ void WaitForEachOther() {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
-      for (int round = 0; round < 200; ++round) UseTheFamily(round);
+      for (size_t round = 0; round < 200; ++round) UseTheFamily(round);
       const std::lock_guard<std::mutex> lock(mutex);
       ++done;
       changed.notify_all();
