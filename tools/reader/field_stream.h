@@ -31,7 +31,7 @@ class FieldStream {
   std::string_view bytes() const { return bytes_; }
 
  private:
-  static constexpr size_t kWindow = 256 << 10;
+  static constexpr size_t kWindow = 32 << 10;  // is filled with zeros for each profile
   static constexpr uint64_t kMaxField = 64 << 20;
 
   bool Byte(unsigned char* byte);  // false at the end of the stream
