@@ -123,6 +123,7 @@ void RowWriter::Add(const Profile& profile, const Origin& origin) {
   };
   const std::vector<Amount> amounts = AmountsOf(profile);
   std::vector<Estimator> estimators;
+  estimators.reserve(amounts.size());
   for (const Amount& amount : amounts) estimators.emplace_back(profile, amount.type);
   for (uint32_t i = 0; i < profile.samples.size(); ++i) {
     const ProfileSample& sample = profile.samples[i];
