@@ -33,5 +33,6 @@ def fetch(package, folder, needed, seconds=SECONDS):
         if done.returncode != 0:
             skip(f"npm cannot fetch {package}: {done.stderr.strip()[-200:]}")
         subprocess.run(["tar", "-xzf", done.stdout.split()[-1]], cwd=new, check=True)
+        os.makedirs(os.path.dirname(place), exist_ok=True)  # @owner of @owner/name
         os.replace(os.path.join(new, "package"), place)
     return path
