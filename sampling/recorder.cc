@@ -13,6 +13,7 @@
 #include "sampling/heap/heap_tables.h"
 #include "sampling/heap/sampler.h"
 #include "sampling/recorder_tables.h"
+#include "sampling/thread/last_walks.h"
 #include "sampling/thread/sample_classes.h"
 #include "sampling/thread/thread_state.h"
 
@@ -251,6 +252,7 @@ void ChildAfterFork() {
   g_buckets.UnlockAfterFork(true);
   g_forks.fetch_add(1, std::memory_order_relaxed);
   g_peak.Reset();
+  KeepOwnLastWalk();
   EndFork();
   ThreadState& thread = CurrentThread();
   if (thread.seeded) {

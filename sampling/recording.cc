@@ -11,11 +11,15 @@
 #include "sampling/heap/sample_filter.h"
 #include "sampling/recorder_tables.h"
 #include "sampling/thread/labels.h"
+#include "sampling/thread/last_walks.h"
 #include "sampling/thread/thread_state.h"
 #include "sampling/unwind/walk.h"
 
 namespace heapprof::recorder {
 namespace {
+
+// Walks that lie farther apart find little as it was, and what they remember not in the caches.
+constexpr uint64_t kMaxRememberedInterval = 65536;
 
 // Before a bucket changes, inside: a handler's allocations and frees are not counted meanwhile.
 inline void NoteTick(uint32_t id, const Bucket& bucket) {
@@ -58,15 +62,25 @@ __attribute__((always_inline)) inline void RecordBlock(const void* block, size_t
                                                        const CallerFrame& caller, int lg_alignment) {
   ThreadState& thread = CurrentThread();
   g_live.Prefetch(reinterpret_cast<uintptr_t>(block));  // there by the end of the walk
-  uint32_t max = GetOptions().max_frames;
-  auto* pcs = static_cast<uintptr_t*>(alloca(max * sizeof(uintptr_t)));
-  WalkResult walk = WalkStack(caller, thread.stack, pcs, max);
+  const uint32_t max = GetOptions().max_frames;
+  WalkResult walk;
+  const uintptr_t* leaf;
+  ptrdiff_t stride = LastWalk::kPcStride;
+  LastWalk* last = interval <= kMaxRememberedInterval ? TakeLastWalk() : nullptr;
+  if (last != nullptr && last->Walk(caller, thread.stack, max, &walk)) {
+    leaf = last->leaf();
+  } else {
+    auto* pcs = static_cast<uintptr_t*>(alloca(max * sizeof(uintptr_t)));
+    walk = WalkStack(caller, thread.stack, pcs, max);
+    leaf = pcs;
+    stride = 1;
+  }
   if (walk.truncated) g_truncated_stacks.fetch_add(1, std::memory_order_relaxed);
 
   thread.inside = true;
   LookAtClock(&thread, size, interval);
-  uint32_t id =
-      g_buckets.FindOrAdd({{pcs, walk.depth, walk.truncated, walk.hash}, size, interval, CurrentLabels()});
+  uint32_t id = g_buckets.FindOrAdd(
+      {{leaf, walk.depth, walk.truncated, walk.hash, stride}, size, interval, CurrentLabels()});
   bool lost = id == 0;
   if (id != 0) {
     Bucket* bucket = g_buckets.At(id);

@@ -6,6 +6,7 @@
 #include "alloc/wrappers/next.h"
 #include "alloc/wrappers/threads.h"
 #include "base/system/raw_syscall.h"
+#include "sampling/thread/last_walks.h"
 #include "sampling/thread/thread_state.h"
 
 namespace heapprof {
@@ -36,6 +37,7 @@ void hp_thread_ends() {
   if (pthread_equal(pthread_self(), heapprof::g_first_thread) != 0) return;
   const int self = heapprof::RawGetTid(), owner = heapprof::CurrentThread().tid;
   if (self == heapprof::RawGetPid() || (owner != 0 && owner != self)) return;
+  heapprof::GiveBackLastWalk();
   hpje_je_tsd_cleanup(&hpje_je_tsd_tls);
 }
 

@@ -17,6 +17,7 @@
 #include "base/system/signals_blocked.h"
 #include "base/text.h"
 #include "sampling/cpu/session.h"
+#include "sampling/thread/last_walks.h"
 
 namespace heapprof::cpu {
 namespace {
@@ -129,6 +130,7 @@ void OnThreadEnd(void* value) {
     pthread_setspecific(g_key, value);
     return;
   }
+  GiveBackLastWalk();
   if (!Running()) return;
   SignalsBlocked blocked;
   InFlight in_flight;

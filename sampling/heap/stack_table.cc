@@ -54,8 +54,9 @@ uint32_t StackTable::Intern(const RawStack& stack) {
   if (id % kChunk + words > kChunk) id = (id / kChunk + 1) * kChunk;  // a record lies in one chunk
   if (id == kOverflowStack || !words_.Reserve(id, words)) return kOverflowStack;
   uint32_t* record = words_.At(id);
-  for (uint32_t i = 0; i < stack.depth; ++i) {
-    record[kHeaderWords + i] = locations_.Intern(stack.pcs[i]);
+  const uintptr_t* pc = stack.pcs;
+  for (uint32_t i = 0; i < stack.depth; ++i, pc += stack.stride) {
+    record[kHeaderWords + i] = locations_.Intern(*pc);
     if (record[kHeaderWords + i] == 0) return kOverflowStack;
   }
   record[0] = shape;

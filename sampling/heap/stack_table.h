@@ -13,6 +13,7 @@
 #ifndef HEAPPROF_SAMPLING_HEAP_STACK_TABLE_H_
 #define HEAPPROF_SAMPLING_HEAP_STACK_TABLE_H_
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <atomic>
@@ -24,10 +25,11 @@
 namespace heapprof {
 
 struct RawStack {
-  const uintptr_t* pcs;
+  const uintptr_t* pcs;  // the leaf's
   uint32_t depth;
   Truncation::Kind truncated;
   uint64_t hash;
+  ptrdiff_t stride = 1;  // words from a frame to the one above it
 };
 
 // A stack as it is stored: ids of locations, the leaf (the caller of malloc) first.

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "sampling/heap/sampler.h"
+#include "sampling/unwind/last_walk.h"
 #include "sampling/unwind/walk.h"
 
 namespace heapprof {
@@ -33,6 +34,8 @@ struct ThreadState {
   int tid;           // of the thread whose TLS this is; 0: it has not allocated yet
   StackBounds stack;
   NewestBlock newest;
+  LastWalk* last_walk;  // of last_walks.h
+  bool takes_no_walk;   // it ends, or there was none to be had
 };
 
 // `extern __thread`, as for an `extern thread_local` the compiler asks at each use whether its constructor

@@ -102,6 +102,8 @@ __attribute__((noinline)) CacheHit FindRuleElsewhere(uintptr_t return_address) {
 
 uint64_t CacheGeneration() { return g_generation.load(std::memory_order_relaxed) << kGenerationShift; }
 
+uint64_t GenerationNumber() { return g_generation.load(std::memory_order_relaxed); }
+
 CacheEntry* Sentinel() { return &g_sentinel; }
 
 void ForgetSeenModules() { g_seen.Forget(); }

@@ -57,6 +57,8 @@ CacheHit FindRuleAfter(CacheEntry* last, uintptr_t return_address);
 
 // What a key is XORed with; read once a walk.
 uint64_t CacheGeneration();
+// How many generations there were before this one, where CacheGeneration comes round.
+uint64_t GenerationNumber();
 inline uint64_t CacheKey(uintptr_t return_address, uint64_t generation) {
   return return_address ^ generation;
 }

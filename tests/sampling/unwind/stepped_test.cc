@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "sampling/unwind/last_walk.h"
 #include "sampling/unwind/walk.h"
 #include "tests/support/thread_bounds.h"
 
@@ -42,6 +43,28 @@ uint64_t g_steps, g_equal, g_only_ours, g_nobodys;
 constexpr uint64_t kMaxDifferences = 64;
 Difference g_differences[kMaxDifferences];
 uint64_t g_different;
+// The same for the walk from the interrupted function's caller on, which remembers that of the instruction
+// before.
+LastWalk g_last;
+uint64_t g_remembered, g_remembered_otherwise;
+
+void WalkFromCaller(unw_cursor_t* cursor) {
+  unw_word_t pc, sp, fp;
+  if (unw_step(cursor) <= 0 || unw_get_reg(cursor, UNW_REG_IP, &pc) != 0 ||
+      unw_get_reg(cursor, UNW_REG_SP, &sp) != 0 || unw_get_reg(cursor, UNW_X86_64_RBP, &fp) != 0)
+    return;
+  const CallerFrame caller = {pc, sp, fp};
+  WalkResult again;
+  if (!g_last.Walk(caller, g_bounds, kMax, &again)) return;
+  ++g_remembered;
+  uintptr_t pcs[kMax];
+  const WalkResult walk = WalkStack(caller, g_bounds, pcs, kMax);
+  bool equal = walk.depth == again.depth && walk.truncated == again.truncated && walk.hash == again.hash;
+  const uintptr_t* leaf = g_last.leaf();
+  for (ptrdiff_t i = 0; equal && i < static_cast<ptrdiff_t>(walk.depth); ++i)
+    equal = pcs[i] == leaf[i * LastWalk::kPcStride];
+  if (!equal) ++g_remembered_otherwise;
+}
 
 void OnTrap(int, siginfo_t*, void* context) {
   auto* interrupted = static_cast<ucontext_t*>(context);
@@ -56,6 +79,7 @@ void OnTrap(int, siginfo_t*, void* context) {
       theirs[depth++] = pc;
     } while (depth < kMax && unw_step(&cursor) > 0);
   }
+  if (unw_init_local2(&cursor, interrupted, UNW_INIT_SIGNAL_FRAME) == 0) WalkFromCaller(&cursor);
   ++g_steps;
   auto leads_to_the_test = [](const uintptr_t* pcs, uint32_t count) {
     dl_find_object module;
@@ -135,6 +159,7 @@ class SteppedTest : public testing::TestWithParam<Variant> {
   void SetUp() override {
     g_bounds = test::BoundsOfThread();
     g_steps = g_equal = g_only_ours = g_nobodys = g_different = 0;
+    g_remembered = g_remembered_otherwise = 0;
     ASSERT_EQ(_dl_find_object(reinterpret_cast<void*>(&_Unwind_RaiseException), &g_libgcc), 0);
     struct sigaction action = {};
     action.sa_sigaction = OnTrap;
@@ -154,6 +179,8 @@ TEST_P(SteppedTest, EveryInstructionWalksAsLibunwindDoes) {
   EXPECT_EQ(g_different, 0u);
   EXPECT_GE(g_equal, g_steps - g_steps / 100);
   EXPECT_LE(g_nobodys, 100u);
+  EXPECT_EQ(g_remembered_otherwise, 0u);
+  EXPECT_GE(g_remembered, g_steps / 4);  // not through the loader's resolver
   RecordProperty("steps", static_cast<int>(g_steps));
   RecordProperty("libunwind_lost", static_cast<int>(g_only_ours));
   RecordProperty("nobody_can", static_cast<int>(g_nobodys));

@@ -201,10 +201,10 @@ TEST(WalkTest, OwnFramesAreLeftOut) {
     hashes.push_back(captured.result.hash);
   }
   EXPECT_EQ(hashes[0], hashes[1]);
-  // The hash is that of the PCs that are left.
+  // The hash is that of the PCs that are left, from the root on.
   const Captured last = Own(capture);
   uint64_t hash = kMax;
-  for (size_t i = 0; i < last.ours.size(); ++i) hash = (hash ^ last.ours[i]) * 0xd6e8feb86659fd93;
+  for (size_t i = last.ours.size(); i > 0; --i) hash = (hash ^ last.ours[i - 1]) * 0xd6e8feb86659fd93;
   EXPECT_EQ(last.result.hash, hash ^ (hash >> 32));
   unwind::SetOwnCode(0, 0);
   UnwindCacheModulesChanged();

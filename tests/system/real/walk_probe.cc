@@ -2,8 +2,8 @@
 // A library to preload: walks the stack of malloc's callers in a program that nobody here wrote, and says on
 // stderr at its end what that cost, or how often the walk agreed with libunwind's.
 //
-//   WALK_PROBE=ours | libunwind | none    the clock around each walk; "none" reads the clock alone
-//   WALK_PROBE=compare                    both walks; differing stacks go to WALK_PROBE_FILE.PID
+//   WALK_PROBE=ours | remember | libunwind | none    the clock around each walk; "none" reads the clock alone
+//   WALK_PROBE=compare                    all three walks; differing stacks go to WALK_PROBE_FILE.PID
 //   WALK_PROBE_INTERVAL=BYTES             a walk each time that many bytes were asked for; 1: always
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "base/system/raw_syscall.h"
+#include "sampling/unwind/last_walk.h"
 #include "sampling/unwind/walk.h"
 #include "tests/support/thread_bounds.h"
 
@@ -26,14 +27,14 @@ namespace {
 
 using heapprof::StackBounds;
 
-enum class Mode { kOff, kOurs, kLibunwind, kNone, kCompare };
+enum class Mode { kOff, kOurs, kLibunwind, kNone, kCompare, kRemember };
 
 constexpr uint32_t kMaxFrames = 128;
 constexpr int kMaxReports = 50;
 
 Mode g_mode = Mode::kOff;
 int64_t g_interval = 1;
-std::atomic<uint64_t> g_stacks{0}, g_frames{0}, g_cycles{0}, g_unequal{0}, g_truncated{0};
+std::atomic<uint64_t> g_stacks{0}, g_frames{0}, g_cycles{0}, g_unequal{0}, g_truncated{0}, g_remembered{0};
 std::atomic<int> g_reports{0};
 char g_report_path[512];
 int64_t g_start_nanos;
@@ -43,6 +44,7 @@ uint64_t g_start_cycles;
 PROBE_TLS bool t_inside;
 PROBE_TLS int64_t t_due;
 PROBE_TLS StackBounds t_bounds;
+PROBE_TLS heapprof::LastWalk t_last;
 
 void Report(const uintptr_t* ours, uint32_t our_depth, void* const* theirs, uint32_t their_depth) {
   if (g_report_path[0] == '\0' || g_reports++ >= kMaxReports) return;
@@ -85,6 +87,20 @@ void Count(uint32_t depth, bool truncated, uint64_t cycles) {
   if (truncated) g_truncated.fetch_add(1, std::memory_order_relaxed);
 }
 
+// Whether the walk that remembers the thread's last one says the same, if it says anything.
+bool IsRemembered(const heapprof::CallerFrame& caller, const heapprof::WalkResult& walk,
+                  const uintptr_t* pcs) {
+  heapprof::WalkResult again;
+  if (!t_last.Walk(caller, t_bounds, kMaxFrames - 8, &again)) return true;
+  g_remembered.fetch_add(1, std::memory_order_relaxed);
+  if (again.depth != walk.depth || again.truncated != walk.truncated || again.hash != walk.hash) return false;
+  const uintptr_t* leaf = t_last.leaf();
+  for (ptrdiff_t i = 0; i < static_cast<ptrdiff_t>(walk.depth); ++i) {
+    if (pcs[i] != leaf[i * heapprof::LastWalk::kPcStride]) return false;
+  }
+  return true;
+}
+
 void Probe(const heapprof::CallerFrame& caller) {
   t_inside = true;
   if (t_bounds.high == 0) t_bounds = heapprof::test::BoundsOfThread();
@@ -94,6 +110,13 @@ void Probe(const heapprof::CallerFrame& caller) {
   switch (g_mode) {
     case Mode::kOurs: {
       heapprof::WalkResult walk = heapprof::WalkStack(caller, t_bounds, ours, kMaxFrames);
+      Count(walk.depth, walk.truncated, __rdtsc() - before);
+      break;
+    }
+    case Mode::kRemember: {
+      heapprof::WalkResult walk;
+      if (!t_last.Walk(caller, t_bounds, kMaxFrames, &walk))
+        walk = heapprof::WalkStack(caller, t_bounds, ours, kMaxFrames);
       Count(walk.depth, walk.truncated, __rdtsc() - before);
       break;
     }
@@ -111,7 +134,7 @@ void Probe(const heapprof::CallerFrame& caller) {
       their_depth -= skip;
       if (walk.depth == kMaxFrames - 8 && their_depth > walk.depth) their_depth = walk.depth;
       Count(walk.depth, walk.truncated, 0);
-      if (!Equal(ours, walk.depth, theirs + skip, their_depth)) {
+      if (!Equal(ours, walk.depth, theirs + skip, their_depth) || !IsRemembered(caller, walk, ours)) {
         g_unequal.fetch_add(1, std::memory_order_relaxed);
         Report(ours, walk.depth, theirs + skip, their_depth);
       }
@@ -135,7 +158,8 @@ __attribute__((constructor)) void Start() {
   for (auto [name, value] : {std::pair{"ours", Mode::kOurs},
                              {"libunwind", Mode::kLibunwind},
                              {"none", Mode::kNone},
-                             {"compare", Mode::kCompare}}) {
+                             {"compare", Mode::kCompare},
+                             {"remember", Mode::kRemember}}) {
     if (strcmp(mode, name) == 0) g_mode = value;
   }
 }
@@ -146,9 +170,10 @@ __attribute__((destructor)) void End() {
   double nanos_per_cycle = static_cast<double>(heapprof::RawMonotonicNanos() - g_start_nanos) /
                            static_cast<double>(__rdtsc() - g_start_cycles);
   auto stacks = static_cast<double>(g_stacks);
-  fprintf(stderr, "walk_probe: stacks %.0f frames %.2f ns %.1f unequal %lu truncated %lu\n", stacks,
-          static_cast<double>(g_frames) / stacks, static_cast<double>(g_cycles) * nanos_per_cycle / stacks,
-          g_unequal.load(), g_truncated.load());
+  fprintf(stderr, "walk_probe: stacks %.0f frames %.2f ns %.1f unequal %lu truncated %lu remembered %lu\n",
+          stacks, static_cast<double>(g_frames) / stacks,
+          static_cast<double>(g_cycles) * nanos_per_cycle / stacks, g_unequal.load(), g_truncated.load(),
+          g_remembered.load());
 }
 
 }  // namespace

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who remembers walks: memory for the last walk of each thread that records often.
+//
+// A thread takes it at its first sample, 8 KiB of the profiler's own memory, and gives it back when it ends.
+// At most kThreads have it at a time; a thread that ends without telling keeps it, until a fork.
+// Thread-safety: yes. Signal-safety: yes. Allocates: mmap only. Locks: none.
+#ifndef HEAPPROF_SAMPLING_THREAD_LAST_WALKS_H_
+#define HEAPPROF_SAMPLING_THREAD_LAST_WALKS_H_
+
+#include <stdint.h>
+
+#include <atomic>
+
+#include "sampling/unwind/last_walk.h"
+
+namespace heapprof {
+
+class LastWalks {
+ public:
+  static constexpr uint32_t kThreads = 1024;
+
+  // nullptr: there is none left, or no memory for it.
+  LastWalk* Take();
+  void GiveBack(LastWalk* walk);
+  // In a child of fork: all others' threads are no more. `own` may be nullptr.
+  void KeepOnly(const LastWalk* own);
+
+ private:
+  struct Place {
+    std::atomic<LastWalk*> walk{nullptr};  // stays once it is mapped
+    std::atomic<bool> taken{false};
+  };
+  Place places_[kThreads] = {};
+  std::atomic<uint32_t> next_{0};  // where to look first
+};
+
+// The calling thread's; nullptr: it has none. Between Decide and RecordAllocation only.
+LastWalk* TakeLastWalk();
+// The calling thread ends. It takes none any more.
+void GiveBackLastWalk();
+void KeepOwnLastWalk();
+
+}  // namespace heapprof
+
+#endif  // HEAPPROF_SAMPLING_THREAD_LAST_WALKS_H_
