@@ -28,8 +28,11 @@ int OpenLocal(const std::string& path) {
   if (path.empty() || path.size() >= sizeof address.sun_path) return errno = ENAMETOOLONG, -1;
   std::memcpy(address.sun_path, path.data(), path.size());
   OwnedFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  // What an agent that was killed has left behind nobody answers at.
-  if (connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 && errno == ECONNREFUSED)
+  // What an agent that was killed has left behind nobody answers at; at other files neither.
+  struct stat status;
+  const bool is_socket = lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
+  if (is_socket && connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 &&
+      errno == ECONNREFUSED)
     unlink(path.c_str());
   const mode_t before = umask(0177);
   const int error = bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ? errno : 0;

@@ -46,6 +46,21 @@ int Port(std::string_view text, std::string_view address) {
   return static_cast<int>(port);
 }
 
+// A name, an IPv4 address, or an IPv6 address in brackets.
+bool IsHost(std::string_view host) {
+  if (!host.empty() && host.front() == '[') {
+    constexpr std::string_view kDigits = "0123456789abcdefABCDEF:.";
+    const std::string_view inside = host.substr(1, host.size() - 2);
+    // Behind a '%' the name of an interface.
+    const std::string_view number = inside.substr(0, inside.find('%'));
+    return host.size() > 2 && host.back() == ']' && number.size() > 1 &&
+           number.find(':') != std::string_view::npos &&
+           number.find_first_not_of(kDigits) == std::string_view::npos &&
+           inside.find_first_of("[]") == std::string_view::npos;
+  }
+  return !host.empty() && host.find_first_of("[]:@\\%\"<>^`{|}") == std::string_view::npos;
+}
+
 }  // namespace
 
 Url ParseUrl(const std::string& text) {
@@ -56,15 +71,22 @@ Url ParseUrl(const std::string& text) {
   for (const char c : whole) {
     if (static_cast<unsigned char>(c) <= ' ' || c == 0x7f) Fail(whole, "it has blanks or control characters");
   }
+  if (whole.find('#') != std::string_view::npos) Fail(whole, "a # is written %23 there");
   Url url;
   url.scheme = whole.substr(0, mark);
   std::string_view rest = whole.substr(mark + kMark.size());
   if (const size_t query = rest.find('?'); query != std::string_view::npos) {
     url.query = rest.substr(query + 1);
+    // A password may be what has this sign: what came before it would be the host then.
+    const bool after_path = rest.substr(0, query).find('/') != std::string_view::npos;
+    if (!after_path && url.query.find('@') != std::string::npos)
+      Fail(whole, "a ? of a password is written %3F, an @ behind the host %40");
     rest = rest.substr(0, query);
   }
   if (const size_t path = rest.find('/'); path != std::string_view::npos) {
     url.path = rest.substr(path);
+    if (url.path.find('@') != std::string::npos)
+      Fail(whole, "a / of a password is written %2F, an @ behind the host %40");
     while (!url.path.empty() && url.path.back() == '/') url.path.pop_back();
     rest = rest.substr(0, path);
   }
@@ -82,6 +104,7 @@ Url ParseUrl(const std::string& text) {
     rest = rest.substr(0, colon);
   }
   if (rest.empty()) Fail(whole, "it names no host");
+  if (!IsHost(rest)) Fail(whole, "its host is none (of IPv6 it is [ADDRESS])");
   url.host = rest;
   return url;
 }

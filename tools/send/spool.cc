@@ -48,6 +48,13 @@ bool ReadOwn(const std::string& path, size_t max, std::string* content, uint64_t
   return good;
 }
 
+// "00000000000000000000-...": the folder may hold files of others, which end as ours do.
+bool IsOurs(std::string_view name) {
+  constexpr size_t kDigits = 20;
+  return name.size() > kDigits && name[kDigits] == '-' &&
+         name.substr(0, kDigits).find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 // What a file's name may hold.
 std::string NameOf(const std::string& id) {
   std::string name = id;
@@ -102,6 +109,7 @@ void Spool::Scan() {
   while (const dirent* entry = readdir(listing)) names.emplace_back(entry->d_name);
   closedir(listing);
   for (const std::string& name : names) {
+    if (!IsOurs(name)) continue;
     if (EndsWith(name, kTemporaryEnding)) {
       unlink((folder_ + "/" + name).c_str());  // of a sender that was killed: the lock is ours
     } else if (!ScanFile(name)) {
@@ -159,9 +167,14 @@ void Spool::Add(const Item& item) {
   entry.boot_id = spooled.boot_id;
   std::string text = SpoolText(spooled);
   entry.size = text.size();
+  if (entry.size > limits_.max_bytes) {  // all others would not make room enough
+    ++dropped_full_;
+    ids_.erase(item.id);
+    return;
+  }
+  MakeRoom(entry.size);
   bool written = false;
-  if (!folder_.empty() && text.size() <= limits_.max_bytes) {
-    MakeRoom(text.size());
+  if (!folder_.empty()) {
     try {
       OutputFile file(Path(key, SpoolState::kReady), 0600);
       file.Write(text);

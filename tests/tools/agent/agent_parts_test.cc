@@ -18,6 +18,7 @@
 #include "tools/agent/process/process_labels.h"
 #include "tools/agent/state_file.h"
 #include "tools/agent/watched.h"
+#include "tools/base/failure.h"
 #include "tools/profile/interner.h"
 
 namespace heapprof::tools::agent {
@@ -321,6 +322,23 @@ TEST(OptionsPage, SaysWhetherWaitsAreRecorded) {
   EXPECT_TRUE(RecordsWaits("sample_interval=512k\ncontention_interval=10us\nseed=0\n"));
   EXPECT_FALSE(RecordsWaits("no\ncontention_interval_x=1\n"));
   EXPECT_FALSE(RecordsWaits(""));
+}
+
+TEST(Hosts, ASocketThatNobodyListensAtGivesWayAndNothingElse) {
+  const test::TempDir dir;
+  const auto page = [](const std::string&, std::string*) { return std::string(); };
+  test::WriteFile(dir / "file", "mine");
+  EXPECT_THROW(Face("unix:" + (dir / "file"), page), Failure);
+  EXPECT_EQ(test::ReadFile(dir / "file"), "mine");
+  ASSERT_EQ(symlink((dir / "file").c_str(), (dir / "link").c_str()), 0);
+  EXPECT_THROW(Face("unix:" + (dir / "link"), page), Failure);
+  EXPECT_THAT(test::ListDir(dir.path()), testing::ElementsAre("file", "link"));
+  {
+    Face face("unix:" + (dir / "s"), page);
+    ASSERT_EQ(link((dir / "s").c_str(), (dir / "left").c_str()), 0);
+  }
+  Face face("unix:" + (dir / "left"), page);  // of an agent that was killed
+  EXPECT_THROW(Face("unix:" + (dir / "left"), page), Failure);
 }
 
 TEST(Hosts, OnlyAddressesAndLocalhostNameThisMachineForEverybody) {

@@ -3,21 +3,27 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "tests/support/under.h"
 #include "tests/tools/made_profile.h"
+#include "tools/agent/process/signal_look.h"
 
 namespace heapprof::test {
 namespace {
 
 using testing::HasSubstr;
 using testing::Not;
+using tools::agent::HeldProcess;
+using tools::agent::SignalLook;
 
 constexpr int64_t kMiB = 1 << 20;
 
@@ -118,6 +124,25 @@ TEST_F(AgentTest, AsksByTheDumpSignalWhereThereIsNoServer) {
   EXPECT_EQ(Rounds(1).size(), 0u);
   EXPECT_THAT(result_.err, HasSubstr("nothing is sent"));
   Tell("churn");
+}
+
+TEST_F(AgentTest, DoesNotWaitWhileALookDoes) {
+  Start("");
+  const auto process = HeldProcess::Open(subject_->pid());
+  ASSERT_NE(process, nullptr);
+  // As a look by another does it.
+  const int turn = open(("/proc/" + Pid()).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  ASSERT_EQ(flock(turn, LOCK_EX), 0);
+  SignalLook look(*process, 5, 32 << 20);
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_FALSE(look.Step());
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(3));
+  pollfd wait = {look.fd(), POLLIN, 0};
+  flock(turn, LOCK_UN);
+  close(turn);
+  while (!look.Step()) poll(&wait, 1, -1);
+  EXPECT_EQ(look.why(), "");
+  EXPECT_GT(look.TakeProfile().size(), 100u);
 }
 
 TEST_F(AgentTest, FindsProcessesOfOthersInOtherNamespaces) {

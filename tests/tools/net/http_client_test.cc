@@ -45,9 +45,31 @@ TEST(UrlTest, PartsAreFound) {
 }
 
 TEST(UrlTest, WhatIsNoneIsRefusedWithoutShowingAPassword) {
-  for (const char* text :
-       {"", "host", "://h", "a://", "a://u:secret@", "a://u:secret@h:0", "a://u:secret@h:65536",
-        "a://u:secret@h:x", "a://u:secret@h:", "a://u:secret@h /x", "a://u:secret@h\n"}) {
+  for (const char* text : {"",
+                           "host",
+                           "://h",
+                           "a://",
+                           "a://u:secret@",
+                           "a://u:secret@h:0",
+                           "a://u:secret@h:65536",
+                           "a://u:secret@h:x",
+                           "a://u:secret@h:",
+                           "a://u:secret@h /x",
+                           "a://u:secret@h\n",
+                           "a://::1",
+                           "a://[::1",
+                           "a://::1]",
+                           "a://[h",
+                           "a://[]",
+                           "a://[::1]x",
+                           "a://h\\x",
+                           "a://h#f",
+                           "a://h/x#f",
+                           "a://h/x?y#f",
+                           "a://u:1/secret@h",
+                           "a://u:1?secret@h",
+                           "a://u:1#secret@h",
+                           "a://u:secret@h%00"}) {
     try {
       ParseUrl(text);
       ADD_FAILURE() << text;

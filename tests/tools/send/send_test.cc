@@ -89,19 +89,22 @@ TEST_F(SendTest, TheFolderIsPrivateAndOneProcessHasIt) {
   EXPECT_THROW(Spool(dir_.path(), {}, clock_.Get()), Failure);
 }
 
-TEST_F(SendTest, DamagedAndForeignFilesAreNoItems) {
+TEST_F(SendTest, DamagedFilesAreRemovedAndThoseOfOthersStay) {
   MakeSpool()->Add(MakeItem("a"));
-  const std::string name = ListDir(folder_)[0];
+  const std::string name = ListDir(folder_)[0], start = name.substr(0, 21);
   const std::string text = ReadFile(folder_ + "/" + name);
   WriteFile(folder_ + "/" + name, text.substr(0, text.size() - 1));
-  WriteFile(folder_ + "/other.ready", text);         // by another name
-  WriteFile(folder_ + "/half.ready.1-0.tmp", text);  // of a sender that was killed
-  WriteFile(folder_ + "/notes.txt", "mine");
-  ASSERT_EQ(symlink("/etc/passwd", (folder_ + "/link.ready").c_str()), 0);
+  WriteFile(folder_ + "/" + start + "b.ready", text);          // by another name
+  WriteFile(folder_ + "/" + start + "c.ready.1-0.tmp", text);  // of a sender that was killed
+  ASSERT_EQ(symlink("/etc/passwd", (folder_ + "/" + start + "d.ready").c_str()), 0);
+  // Somebody's, who has named a folder that is not for the spool alone.
+  const std::vector<std::string> others = {"get.ready", "letter.refused", "letter.tmp", "notes.txt"};
+  for (const std::string& other : others) WriteFile(folder_ + "/" + other, "mine");
   const auto spool = MakeSpool();
   EXPECT_EQ(spool->damaged(), 3);
   EXPECT_FALSE(spool->Take());
-  EXPECT_THAT(ListDir(folder_), ElementsAre("lock", "notes.txt"));
+  EXPECT_THAT(ListDir(folder_),
+              ElementsAre("get.ready", "letter.refused", "letter.tmp", "lock", "notes.txt"));
 }
 
 TEST_F(SendTest, ChangedBytesAreNotSent) {
@@ -140,6 +143,20 @@ TEST_F(SendTest, BytesAreBoundedAndWhatWasRefusedGoesFirst) {
   uint64_t bytes = 0;
   for (const std::string& name : ListDir(folder_)) bytes += ReadFile(folder_ + "/" + name).size();
   EXPECT_LE(bytes, limits.max_bytes);
+}
+
+TEST_F(SendTest, OneThatHasNeverRoomTakesNoneFromOthers) {
+  SpoolLimits limits;
+  limits.max_bytes = 5000;
+  for (const std::string& folder : {folder_, std::string()}) {
+    Spool spool(folder, limits, clock_.Get());
+    for (const char* id : {"a", "b"}) spool.Add(MakeItem(id));
+    spool.Add(MakeItem("large", 0, 6000));
+    EXPECT_EQ(spool.count(SpoolState::kReady), 2u);
+    EXPECT_EQ(spool.dropped_full(), 1u);
+    spool.Add(MakeItem("c"));
+    EXPECT_EQ(spool.count(SpoolState::kReady), 3u);
+  }
 }
 
 TEST_F(SendTest, AgeIsTimeThatPassedWhateverTheClockIsSetTo) {

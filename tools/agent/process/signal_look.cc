@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <vector>
 
 #include "tools/base/failure.h"
 #include "tools/dump/look.h"
@@ -62,6 +63,10 @@ SignalLook::SignalLook(const HeldProcess& process, double seconds, size_t max_by
     return;
   }
   in_ = OwnedFd(ends[0]);
+  // Who waits for it has others to look after. All of a step's bytes have room, or each waits for the next.
+  constexpr int kPipeBytes = 1 << 20;
+  fcntl(in_.get(), F_SETFL, O_NONBLOCK);
+  fcntl(in_.get(), F_SETPIPE_SZ, kPipeBytes);
   OwnedFd out(ends[1]);
   child_ = fork();
   if (child_ < 0) why_ = ErrorText(errno);
@@ -80,13 +85,18 @@ SignalLook::~SignalLook() {
 }
 
 bool SignalLook::Step() {
-  char piece[64 << 10];
-  const ssize_t got = read(in_.get(), piece, sizeof piece);
-  if (got < 0 && (errno == EINTR || errno == EAGAIN)) return false;
-  if (got > 0 && bytes_.size() + static_cast<size_t>(got) <= max_bytes_ + 1) {
-    bytes_.append(piece, static_cast<size_t>(got));
-    return false;
+  std::vector<char> piece(64 << 10);
+  ssize_t got = 0;
+  constexpr int kPieces = 16;
+  bool too_large = false;
+  for (int i = 0; i < kPieces && !too_large; ++i) {
+    got = read(in_.get(), piece.data(), piece.size());
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) return false;
+    if (got <= 0) break;
+    bytes_.append(piece.data(), static_cast<size_t>(got));
+    too_large = bytes_.size() > max_bytes_ + 1;
   }
+  if (got > 0 && !too_large) return false;
   const char mark = bytes_.empty() ? '\0' : bytes_[0];
   if (!bytes_.empty()) bytes_.erase(0, 1);
   if (mark == kProfile && got == 0) return true;

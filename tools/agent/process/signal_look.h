@@ -25,7 +25,7 @@ class SignalLook {
   SignalLook& operator=(const SignalLook&) = delete;
 
   int fd() const { return in_.get(); }
-  // The pipe is ready. True: it is over.
+  // Never waits. True: it is over.
   bool Step();
 
   bool good() const { return why_.empty(); }
