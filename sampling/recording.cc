@@ -23,7 +23,8 @@ constexpr uint64_t kMaxRememberedInterval = 65536;
 
 // Before a bucket changes, inside: a handler's allocations and frees are not counted meanwhile.
 inline void NoteTick(uint32_t id, const Bucket& bucket) {
-  if (__builtin_expect(bucket.tick.load(std::memory_order_relaxed) != g_buckets.tick(), 0)) g_growth.Roll(id);
+  // acquire: the note of the thread that has set it before what is counted now.
+  if (__builtin_expect(bucket.tick.load(std::memory_order_acquire) != g_buckets.tick(), 0)) g_growth.Roll(id);
 }
 
 inline void CountAllocation(uint32_t id, Bucket* bucket) {

@@ -72,7 +72,8 @@ void HeapGrowth::Roll(uint32_t id) {
   } else {
     lost_.fetch_add(1, std::memory_order_relaxed);
   }
-  bucket->tick.store(static_cast<uint16_t>(tick), std::memory_order_relaxed);
+  // release: the note before the tick, by which another thread knows that it need not make one and counts on.
+  bucket->tick.store(static_cast<uint16_t>(tick), std::memory_order_release);
   // The note before the counts that the caller changes now.
   std::atomic_thread_fence(std::memory_order_release);
 }

@@ -110,7 +110,8 @@ void HeapPeak::CountAllocationSlow(Bucket* bucket) {
     return AllocateAlone(bucket, bytes, epoch);
   }
   if (!IsAtPeak(epoch) && !HasKept(*bucket, epoch)) Keep(bucket, epoch);
-  bucket->allocations.fetch_add(1, std::memory_order_relaxed);
+  // release, here and of the frees: who sees the count sees the value that was kept before it, by whomever.
+  bucket->allocations.fetch_add(1, std::memory_order_release);
   AddToPart(bytes, epoch);
 }
 
@@ -134,7 +135,7 @@ void HeapPeak::CountFreeSlow(Bucket* bucket) {
   epoch = epoch_.load(std::memory_order_acquire);
   if (IsAtPeak(epoch)) epoch = End(epoch);
   if (!HasKept(*bucket, epoch)) Keep(bucket, epoch);
-  bucket->frees.fetch_add(1, std::memory_order_relaxed);
+  bucket->frees.fetch_add(1, std::memory_order_release);
 }
 
 void HeapPeak::NoteTime() {

@@ -91,7 +91,8 @@ inline void LiveTable::CloseGap(Slot* slots, uint32_t mask, uint32_t hole) {
     slots[hole].bucket.store(slots[at].bucket.load(std::memory_order_relaxed), std::memory_order_relaxed);
     slots[hole].tag.store(slots[at].tag.load(std::memory_order_relaxed), std::memory_order_relaxed);
     if (kBirths) MoveBirth(BirthOf(slots, at), BirthOf(slots, hole));
-    slots[hole].address.store(address, std::memory_order_relaxed);
+    // release: what belongs to the address before it.
+    slots[hole].address.store(address, std::memory_order_release);
     hole = at;
   }
   slots[hole].address.store(0, std::memory_order_relaxed);
@@ -134,7 +135,9 @@ __attribute__((always_inline)) inline bool LiveTable::Insert(uintptr_t address, 
   slot->bucket.store(bucket, std::memory_order_relaxed);
   slot->tag.store(tag, std::memory_order_relaxed);
   if (kBirths) BirthOf(slots, at)->store(birth, std::memory_order_relaxed);
-  slot->address.store(address, std::memory_order_relaxed);
+  // release: what belongs to the address before it, for those who look without the lock (CopyBirths,
+  // CountSince, Peek).
+  slot->address.store(address, std::memory_order_release);
   return true;
 }
 
@@ -213,7 +216,8 @@ uint32_t LiveTable::Peek(uintptr_t address) const {
     if (slots == nullptr) return 0;
     uint32_t at = HomeOf(hash, mask);
     for (uint32_t probes = 0; probes <= mask; at = (at + 1) & mask, ++probes) {
-      const uint64_t there = slots[at].address.load(std::memory_order_relaxed);
+      // acquire: the address before its bucket.
+      const uint64_t there = slots[at].address.load(std::memory_order_acquire);
       if (there == address) return slots[at].bucket.load(std::memory_order_relaxed);
       if (there == 0) break;
     }
@@ -335,7 +339,8 @@ void LiveTable::CountSince(uint32_t since, uint32_t* counts, uint32_t buckets, b
     const uint32_t mask = shard.mask.load(std::memory_order_acquire);
     const Slot* slots = shard.slots.load(std::memory_order_acquire);
     for (uint64_t i = 0; slots != nullptr && i <= mask; ++i) {
-      if (slots[i].address.load(std::memory_order_relaxed) == 0) continue;
+      // acquire: the address before what belongs to it.
+      if (slots[i].address.load(std::memory_order_acquire) == 0) continue;
       const uint32_t epoch = slots[i].tag.load(std::memory_order_relaxed) & live::kEpochMask;
       const uint32_t bucket = slots[i].bucket.load(std::memory_order_relaxed);
       const bool is_later = ((epoch - since) & live::kEpochMask) <= live::kEpochMask / 2;

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 
 extern char** environ;
@@ -48,6 +49,46 @@ std::vector<std::string> Environment(const Command& command) {
   std::vector<std::string> entries;
   for (const auto& [key, value] : merged) entries.push_back(key + "=" + value);
   return entries;
+}
+
+std::string Variable(const char* name) {
+  const char* value = getenv(name);
+  return value != nullptr ? value : "";
+}
+
+// `text` with each `from` as `to`.
+std::string Replaced(std::string text, const std::string& from, const std::string& to) {
+  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
+    text.replace(at, from.size(), to);
+  }
+  return text;
+}
+
+// Where programs of another architecture are tested (scripts/arm64): one below HEAPPROF_TEST_NATIVE, of which
+// there is one of the same name below HEAPPROF_TEST_FOREIGN, is that one, under the emulator that
+// HEAPPROF_TEST_EMULATOR names; what is preloaded into it likewise, and not into the emulator.
+void Emulate(std::vector<std::string>* arguments, std::vector<std::string>* environment) {
+  const std::string emulator = Variable("HEAPPROF_TEST_EMULATOR"), native = Variable("HEAPPROF_TEST_NATIVE"),
+                    foreign = Variable("HEAPPROF_TEST_FOREIGN");
+  if (emulator.empty() || native.empty()) return;
+  const std::string program = Replaced(arguments->front(), native, foreign);
+  if (program == arguments->front() || access(program.c_str(), X_OK) != 0) return;
+  std::vector<std::string> words;
+  for (size_t at = 0; at < emulator.size();) {
+    const size_t end = std::min(emulator.find(' ', at), emulator.size());
+    words.push_back(emulator.substr(at, end - at));
+    at = end + 1;
+  }
+  for (auto entry = environment->begin(); entry != environment->end();) {
+    if (entry->rfind("LD_PRELOAD=", 0) != 0) {
+      ++entry;
+      continue;
+    }
+    words.insert(words.end(), {"-E", Replaced(*entry, native, foreign)});
+    entry = environment->erase(entry);
+  }
+  arguments->front() = program;
+  arguments->insert(arguments->begin(), words.begin(), words.end());
 }
 
 std::vector<char*> Pointers(std::vector<std::string>* strings) {
@@ -109,6 +150,7 @@ std::string Result::Describe() const {
 Process::Process(const Command& command) {
   std::vector<std::string> environment = Environment(command);
   std::vector<std::string> arguments = command.argv;
+  Emulate(&arguments, &environment);
   std::vector<char*> envp = Pointers(&environment), argv = Pointers(&arguments);
   int out[2], err[2];
   if (pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0) abort();

@@ -44,6 +44,18 @@ void* WithLocal(void*) {
 void* WithRegister(void*) {
   void* block = Block(1337);
   // Kept in a register only; the loop neither calls nor spills.
+#if defined(__aarch64__)
+  asm volatile(
+      "mov x20, %0\n\t"
+      "mov %0, xzr\n\t"
+      "mov w9, #1\n\t"
+      "str w9, [%1]\n\t"
+      "1: yield\n\t"
+      "b 1b"
+      : "+r"(block)
+      : "r"(&g_kept)
+      : "x9", "x20", "memory");
+#else
   asm volatile(
       "movq %0, %%r12\n\t"
       "xorq %0, %0\n\t"
@@ -53,6 +65,7 @@ void* WithRegister(void*) {
       : "+r"(block)
       : "r"(&g_kept)
       : "r12", "memory");
+#endif
   return nullptr;
 }
 void InRegister() {
