@@ -263,6 +263,7 @@ void Agent::Run() {
   }
   // What was begun is not waited for: its part comes with the next agent's first round.
   constexpr double kStopSeconds = 5;
+  for (const auto& target : targets_) target->BeginStop(kStopSeconds);
   for (const auto& target : targets_) target->Stop(kStopSeconds);
   TellLines();
   SaveState();

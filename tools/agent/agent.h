@@ -55,6 +55,7 @@ class Agent {
              std::optional<Running>* running);
   void Finish(Watched* watched, std::optional<Running>* running);
   void StepLook(Watched* watched);
+  void LimitHeld();
   void StepAll();
   void Take(Watched* watched, const char* kind, std::string bytes);
   void Send(const Watched& watched, const char* kind, const Profile& profile);

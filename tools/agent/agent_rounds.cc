@@ -53,7 +53,7 @@ std::string Gzip(const std::string& plain) {
 
 void Agent::BeginRound(Watched* watched) {
   const int64_t now = MonotonicNanos();
-  watched->round_began = now;
+  watched->round_began = watched->waits_since = now;
   // The next one is a tenth of an interval sooner or later, so that rounds do not stay in step.
   const double interval = options_.interval * std::uniform_real_distribution<double>(0.9, 1.1)(random_);
   constexpr double kLongestBackoff = 600;
@@ -159,6 +159,7 @@ void Agent::Finish(Watched* watched, std::optional<Running>* running) {
   running->reset();
   const bool is_quick = running == &watched->quick;
   if (is_quick) --quick_running_;
+  if (is_quick) watched->waits_since = MonotonicNanos();
   const int status = done.exchange->status();
   std::string error;
   constexpr int kGood = 200, kServerError = 500;
@@ -200,8 +201,28 @@ void Agent::StepLook(Watched* watched) {
   EndRound(watched, "");
 }
 
+// Of who holds more than there is room for the largest goes.
+void Agent::LimitHeld() {
+  for (;;) {
+    size_t held = 0, most = 0;
+    Watched* largest = nullptr;
+    std::optional<Running>* its = nullptr;
+    for (const auto& [pid, entry] : watched_) {
+      for (std::optional<Running>* running : {&entry->quick, &entry->cpu}) {
+        const size_t bytes = *running ? (*running)->exchange->bytes_held() : 0;
+        held += bytes;
+        if (bytes <= most) continue;
+        most = bytes;
+        largest = entry.get();
+        its = running;
+      }
+    }
+    if (held <= kMaxHeld) return;
+    Finish(largest, its);
+  }
+}
+
 void Agent::StepAll() {
-  size_t held = 0;
   const int64_t now = MonotonicNanos();
   for (const auto& [pid, entry] : watched_) {
     Watched* watched = entry.get();
@@ -209,15 +230,15 @@ void Agent::StepAll() {
       if (!*running) continue;
       Exchange* exchange = (*running)->exchange.get();
       const bool over = (*running)->ready && exchange->Step() != Exchange::State::kRunning;
-      held += exchange->bytes_held();
-      if (over || held > kMaxHeld || now >= (*running)->deadline) Finish(watched, running);
+      if (over || now >= (*running)->deadline) Finish(watched, running);
     }
     if (watched->look) StepLook(watched);
     const bool busy = watched->quick || watched->look || !watched->pages.empty();
     const bool wants_more = options_.rounds == 0 || watched->rounds < options_.rounds;
     if (!busy && wants_more && now >= watched->next_round) BeginRound(watched);
-    Go(watched);
   }
+  LimitHeld();
+  for (Watched* watched : InTurn(watched_)) Go(watched);
 }
 
 void Agent::Take(Watched* watched, const char* kind, std::string bytes) try {
@@ -226,7 +247,14 @@ void Agent::Take(Watched* watched, const char* kind, std::string bytes) try {
   if (profile.samples.size() > kMaxSamples) throw Failure("it has too many samples");
   const std::string_view name(kind);
   bool any = !profile.samples.empty();
+  const auto nanos = [](double seconds) { return static_cast<int64_t>(seconds * kNanosASecond); };
+  KeepTime(RealNanos(), name == "cpu" ? nanos(options_.cpu_seconds + kAnswerSeconds) : 0, &profile);
   if (name != "cpu") any = watched->baselines[kind].Subtract(name, watched->since_nanos, &profile);
+  // The clock may have been set since the last of this kind.
+  int64_t* taken = &watched->taken[kind];
+  const int64_t now = MonotonicNanos();
+  if (*taken != 0) LimitDuration(now - *taken + nanos(kAnswerSeconds), &profile);
+  *taken = now;
   if (!any) {
     ++figures_.empty;
     return;

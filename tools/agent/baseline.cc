@@ -132,6 +132,22 @@ bool Baseline::Subtract(std::string_view kind, int64_t since_nanos, Profile* pro
   return !profile->samples.empty();
 }
 
+void KeepTime(int64_t now, int64_t longest, Profile* profile) {
+  constexpr int64_t kSlack = 60'000'000'000;
+  ProfileHeader* header = &profile->header;
+  header->duration_nanos = std::clamp<int64_t>(header->duration_nanos, 0, longest);
+  if (header->time_nanos < now - longest - kSlack || header->time_nanos > now + kSlack)
+    header->time_nanos = now - header->duration_nanos;
+}
+
+void LimitDuration(int64_t longest, Profile* profile) {
+  ProfileHeader* header = &profile->header;
+  const int64_t over = header->duration_nanos - longest;
+  if (over <= 0) return;
+  header->duration_nanos -= over;
+  header->time_nanos += over;
+}
+
 std::string Baseline::Pack() const {
   std::string bytes(sizeof time_nanos_ + entries_.size() * sizeof(Entry), '\0');
   std::memcpy(bytes.data(), &time_nanos_, sizeof time_nanos_);

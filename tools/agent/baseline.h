@@ -49,6 +49,12 @@ class Baseline {
   int64_t time_nanos_ = 0;
 };
 
+// Of a profile that has just come, made at most `longest` nanoseconds ago: a time that cannot be, as the
+// process says what it likes and the clock may be set, becomes one that ends now.
+void KeepTime(int64_t now, int64_t longest, Profile* profile);
+// A longer duration becomes this one; the end stays.
+void LimitDuration(int64_t longest, Profile* profile);
+
 // Takes out the samples whose values are all 0, and then the locations and functions that no sample has.
 void Compact(Profile* profile);
 

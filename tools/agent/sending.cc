@@ -22,8 +22,15 @@ Sending::Sending(const std::string& url, const send::TargetOptions& options, con
   figures_.target = target->name();
   send::SenderOptions sender_options;
   sender_options.tell = [this](const std::string& line) {
+    // An engine that refuses one refuses all, mostly.
+    constexpr auto kAgain = std::chrono::minutes(1);
+    const auto now = std::chrono::steady_clock::now();
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (lines_.size() < kMaxLines) lines_.push_back(figures_.target + ": " + line);
+    if (line == last_line_ && now - told_ < kAgain) return;
+    last_line_ = line;
+    told_ = now;
+    const bool is_named = line.compare(0, figures_.target.size(), figures_.target) == 0;
+    if (lines_.size() < kMaxLines) lines_.push_back(is_named ? line : figures_.target + ": " + line);
   };
   auto spool = std::make_unique<send::Spool>(folder, limits, send::SystemClock());
   sender_ = std::make_unique<send::Sender>(std::move(target), std::move(spool), std::move(sender_options));
@@ -43,14 +50,16 @@ void Sending::Add(send::Item item) {
   if (queue_.size() == 1 || queued_bytes_ >= kMaxQueued / 2) wake_.notify_one();
 }
 
+void Sending::BeginStop(double seconds) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!stopping_) stop_seconds_ = seconds;
+  stopping_ = true;
+  wake_.notify_one();
+  taken_.notify_all();
+}
+
 void Sending::Stop(double seconds) {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (!stopping_) stop_seconds_ = seconds;
-    stopping_ = true;
-    wake_.notify_one();
-    taken_.notify_all();
-  }
+  BeginStop(seconds);
   if (thread_.joinable()) thread_.join();
 }
 

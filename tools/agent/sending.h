@@ -7,6 +7,7 @@
 #ifndef HEAPPROF_TOOLS_AGENT_SENDING_H_
 #define HEAPPROF_TOOLS_AGENT_SENDING_H_
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <memory>
@@ -29,7 +30,8 @@ class Sending {
 
   // Waits where much has been handed over that the thread has not come to.
   void Add(send::Item item);
-  // Sends what can be sent within that time; the rest is in the spool.
+  // Sends what can be sent within that time; the rest is in the spool. BeginStop does not wait for that.
+  void BeginStop(double seconds);
   void Stop(double seconds);
 
   struct Figures {
@@ -54,6 +56,8 @@ class Sending {
   double stop_seconds_ = 0;
   Figures figures_;
   std::deque<std::string> lines_;
+  std::string last_line_;  // told once a minute
+  std::chrono::steady_clock::time_point told_;
 
   std::unique_ptr<send::Sender> sender_;  // the thread's, once it runs
   std::thread thread_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/agent/watched.h"
 
+#include <algorithm>
+
 namespace heapprof::tools::agent {
 
 const char* NameOf(Page page) {
@@ -17,6 +19,16 @@ const char* NameOf(Page page) {
       return "cpu";
   }
   return "";
+}
+
+std::vector<Watched*> InTurn(const std::map<pid_t, std::unique_ptr<Watched>>& all) {
+  std::vector<Watched*> waiting;
+  for (const auto& [pid, watched] : all) {
+    if (!watched->quick && !watched->pages.empty()) waiting.push_back(watched.get());
+  }
+  std::stable_sort(waiting.begin(), waiting.end(),
+                   [](const Watched* a, const Watched* b) { return a->waits_since < b->waits_since; });
+  return waiting;
 }
 
 bool RecordsWaits(const std::string& options) {

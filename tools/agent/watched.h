@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "tools/agent/baseline.h"
 #include "tools/agent/names/binary_names.h"
@@ -46,8 +47,11 @@ struct Watched {
   int64_t since_nanos = 0;  // its start, since 1970, where nothing of it has been told before; 0: unknown
   std::map<std::string, Baseline> baselines;  // by kind
 
+  std::map<std::string, int64_t> taken;  // when the last of a kind came
+
   int64_t next_round = 0, round_began = 0;
-  std::deque<Page> pages;  // that are left of this round
+  int64_t waits_since = 0;  // for its turn with the next page
+  std::deque<Page> pages;   // that are left of this round
   std::optional<Running> quick, cpu;
   std::unique_ptr<SignalLook> look;
   int64_t look_deadline = 0;
@@ -56,6 +60,10 @@ struct Watched {
   bool waits_seen = false;  // the last round had profiles of waits
   std::string last_error;   // told once
 };
+
+// Those with a page to ask for, the one first that has waited longest: who answers slowly, again and again,
+// takes the turns of others otherwise.
+std::vector<Watched*> InTurn(const std::map<pid_t, std::unique_ptr<Watched>>& all);
 
 // Whether the text of the page `options` has waits recorded.
 bool RecordsWaits(const std::string& options);

@@ -33,7 +33,11 @@ Sender::Sender(std::unique_ptr<Target> target, std::unique_ptr<Spool> spool, Sen
 }
 
 void Sender::Add(Item item) try {
-  for (const Item& piece : target_->Prepare(std::move(item))) {
+  for (Item& piece : target_->Prepare(std::move(item))) {
+    // What a file says of its time may be anything; that of the end is a number, too.
+    constexpr int64_t kMost = INT64_MAX / 2;
+    piece.start_ns = std::clamp<int64_t>(piece.start_ns, 0, kMost);
+    piece.duration_ns = std::clamp<int64_t>(piece.duration_ns, 0, kMost);
     spool_->Add(piece);
     ++figures_.added;
   }

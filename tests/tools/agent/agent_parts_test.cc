@@ -201,6 +201,42 @@ TEST(Baselines, OfWaitsAllValuesGrow) {
   EXPECT_EQ(again.values, (std::vector<int64_t>{0, 500}));
 }
 
+TEST(Baselines, TimesThatCannotBeAreNow) {
+  constexpr int64_t kNow = int64_t{1'700'000'000} * 1'000'000'000, kLongest = 20'000'000'000;
+  Profile profile;
+  ProfileHeader& header = profile.header;
+  header.time_nanos = kNow - kLongest;
+  header.duration_nanos = kLongest;
+  KeepTime(kNow, kLongest, &profile);
+  EXPECT_EQ(header.time_nanos, kNow - kLongest);
+  EXPECT_EQ(header.duration_nanos, kLongest);
+  for (const int64_t time : {INT64_MIN, int64_t{0}, kNow * 2, INT64_MAX}) {
+    for (const int64_t duration : {INT64_MIN, int64_t{5}, INT64_MAX}) {
+      header.time_nanos = time;
+      header.duration_nanos = duration;
+      KeepTime(kNow, kLongest, &profile);
+      EXPECT_EQ(header.time_nanos + header.duration_nanos, kNow) << time << " " << duration;
+      EXPECT_LE(header.duration_nanos, kLongest);
+    }
+  }
+  header.time_nanos = kNow - 100;
+  header.duration_nanos = 100;
+  LimitDuration(30, &profile);
+  EXPECT_EQ(header.duration_nanos, 30);
+  EXPECT_EQ(header.time_nanos, kNow - 30);
+}
+
+TEST(Turns, AreOfWhoHasWaitedLongest) {
+  std::map<pid_t, std::unique_ptr<Watched>> all;
+  for (const pid_t pid : {1, 2, 3, 4}) {
+    all[pid] = std::make_unique<Watched>();
+    all[pid]->waits_since = 10 - pid;
+    if (pid != 3) all[pid]->pages.push_back(Page::kHeap);
+  }
+  all[4]->quick.emplace();
+  EXPECT_THAT(InTurn(all), testing::ElementsAre(all[2].get(), all[1].get()));
+}
+
 TEST(Baselines, AreKeptOverARestart) {
   const TempDir dir;
   AgentState state;

@@ -274,6 +274,19 @@ TEST(HostileProcess, AWorkerThatDoesNotEndIsEndedAndItsProcessGivenUp) {
   EXPECT_EQ(names.figures().failed, 1u);
 }
 
+TEST(HostileProcess, NamesThatAreKeptHaveABound) {
+  BinaryNames names({"", {}, false, 15, 60, 1});
+  const auto self = HeldProcess::Open(getpid());
+  const void* const code = dlsym(RTLD_DEFAULT, "getppid");
+  ProcessFiles files;
+  for (unsigned i = 1; i <= 2; ++i) {
+    Profile profile = ProfileOf(code, BuildIdOf(code));
+    names.Name(*self, &files, &profile);
+    EXPECT_THAT(NameIn(profile), HasSubstr("getppid"));
+    EXPECT_EQ(names.figures().workers, i);
+  }
+}
+
 TEST(HostileProcess, WorkersForOneUserHaveAnEnd) {
   BinaryNames names({"", {}, false, 15, 0});
   const auto self = HeldProcess::Open(getpid());

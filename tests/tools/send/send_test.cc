@@ -354,6 +354,22 @@ TEST_F(SendTest, StartsAreCorrectedWhenTheClockIsSet) {
   EXPECT_EQ(engine_.delivered[1].start_ns, expected);
 }
 
+TEST_F(SendTest, TimesOfFilesMayBeAnything) {
+  Sender sender = MakeSender();
+  for (const int64_t odd : {INT64_MIN, INT64_MAX}) {
+    Item item = MakeItem(odd < 0 ? "a" : "b", odd);
+    item.duration_ns = odd;
+    sender.Add(item);
+  }
+  sender.Work(1);
+  ASSERT_EQ(engine_.delivered.size(), 2u);
+  for (const Item& item : engine_.delivered) {
+    int64_t end;
+    EXPECT_FALSE(__builtin_add_overflow(item.start_ns, item.duration_ns, &end));
+    EXPECT_GE(item.start_ns, 0);
+  }
+}
+
 TEST_F(SendTest, WhatTheEngineWouldFindTooOldIsSetAside) {
   engine_.max_age_ns = 3600 * kSecond;
   Sender sender = MakeSender();

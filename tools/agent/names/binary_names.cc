@@ -43,6 +43,17 @@ bool IsBuildId(const std::string& text) {
          text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
+size_t BytesOf(const NamesByOffset& names) {
+  constexpr size_t kEntry = 64;  // and what hash tables need
+  size_t bytes = 0;
+  for (const auto& [offset, frames] : names) {
+    bytes += kEntry;
+    for (const SourceFrame& frame : frames)
+      bytes += sizeof frame + frame.symbol.size() + frame.file.size() + frame.name.size();
+  }
+  return bytes;
+}
+
 // The line that holds the profile's mapping, at the same place of a file; nullptr: none does.
 const MapsLine* LineOf(const std::vector<MapsLine>& maps, const ProfileMapping& mapping) {
   const auto behind =
@@ -158,9 +169,28 @@ void BinaryNames::LookUp(const HeldProcess& process, int fd, std::vector<uint64_
   }
   // More places than any program has: who makes them up shall not fill the memory.
   constexpr size_t kMaxKnown = 1 << 18;
-  if (names->known.size() + found.names.size() > kMaxKnown) names->known.clear();
+  if (names->known.size() + found.names.size() > kMaxKnown) {
+    names->known.clear();
+    names->bytes = 0;
+  }
+  names->bytes += BytesOf(found.names);
   for (auto& [offset, frames] : found.names) names->known[offset] = std::move(frames);
   if (!names->folder.empty()) NameCache(CacheFolder(names->folder)).Add(names->build_id, found.whole);
+}
+
+void BinaryNames::Trim() {
+  for (;;) {
+    size_t bytes = 0;
+    FileNames* largest = nullptr;
+    for (const auto& [key, names] : files_) {
+      bytes += names->bytes;
+      if (largest == nullptr || names->bytes > largest->bytes) largest = names.get();
+    }
+    if (bytes <= options_.max_bytes) return;
+    largest->known = {};
+    largest->bytes = 0;
+    largest->cache_read = false;
+  }
 }
 
 void BinaryNames::Name(const HeldProcess& process, ProcessFiles* files, Profile* profile) {
@@ -189,6 +219,7 @@ void BinaryNames::Name(const HeldProcess& process, ProcessFiles* files, Profile*
     if (!names->cache_read) {
       names->cache_read = true;
       if (!names->folder.empty()) names->known = NameCache(CacheFolder(names->folder)).Read(names->build_id);
+      names->bytes = BytesOf(names->known);
     }
     const auto offset_of = [&](uint32_t at) {
       return profile->locations[at].address - mapping.start + mapping.offset;
@@ -210,6 +241,7 @@ void BinaryNames::Name(const HeldProcess& process, ProcessFiles* files, Profile*
     }
   }
   writer.SetFlags();
+  Trim();
 }
 
 }  // namespace heapprof::tools::agent

@@ -31,6 +31,7 @@ struct FileNames {
   std::string folder;  // of the cache; "": nothing is kept
   NamesByOffset known;
   bool cache_read = false;
+  size_t bytes = 0;  // of `known`
   int failures = 0;  // of workers that told nothing
 };
 
@@ -58,7 +59,8 @@ class BinaryNames {
     std::vector<std::string> debug_paths;
     bool debuginfod = false;
     double worker_seconds = 15;
-    double user_seconds = 60;  // of workers for one user in ten minutes
+    double user_seconds = 60;     // of workers for one user in ten minutes
+    size_t max_bytes = 64 << 20;  // of all names that are kept
   };
   explicit BinaryNames(Options options) : options_(std::move(options)) {}
 
@@ -73,6 +75,8 @@ class BinaryNames {
                                     const ProfileMapping& mapping, OwnedFd* opened);
   std::shared_ptr<FileNames> NamesOf(int fd, const std::string& build_id);
   OwnedFd OpenMapped(const HeldProcess& process, const MapsLine& line);
+  // Forgets the names of the files that have most of them, while there are too many.
+  void Trim();
   void LookUp(const HeldProcess& process, int fd, std::vector<uint64_t> offsets, FileNames* names,
               ProcessFiles* files);
 

@@ -87,13 +87,13 @@ bool DropRights(const NamingRequest& request) {
 void LookUp(const NamingRequest& request, int out) {
   constexpr int kFile = 3, kOut = 4, kAway = 64;
   [[maybe_unused]] constexpr rlim_t kMaxMemory = rlim_t{2} << 30;
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
   Limit(RLIMIT_CPU, static_cast<rlim_t>(request.seconds) + 1);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which map terabytes
   Limit(RLIMIT_AS, kMaxMemory);
 #endif
   Limit(RLIMIT_CORE, 0);
   if (!DropRights(request)) _exit(1);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // other rights take it away
   const int file = fcntl(request.file, F_DUPFD, kAway), pipe_end = fcntl(out, F_DUPFD, kAway);
   if (dup2(file, kFile) < 0 || dup2(pipe_end, kOut) < 0) _exit(1);
   syscall(kCloseRange, kOut + 1, ~0U, 0);
