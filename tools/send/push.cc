@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <memory>
 
@@ -96,10 +97,15 @@ class Pusher {
   // Which file of each process is the last: its totals hold those of the others.
   void FindLast() {
     LoadOptions load = request_.load;
-    load.prepare = nullptr;
     load.apply_drop_frames = false;
     for (const std::string& file : request_.files) {
+      // A pipe can be read once: it is kept as it is to be sent.
+      std::error_code none;
+      const bool is_pipe = !IsAddress(file) && !std::filesystem::is_regular_file(file, none);
+      if (is_pipe && read_.count(file) != 0) continue;
+      load.prepare = is_pipe ? request_.load.prepare : nullptr;
       const Profile profile = LoadNamedProfile(file, load);
+      if (is_pipe) read_.emplace(file, profile);
       const std::string process = ProcessOf(profile, Kind(file, profile));
       if (process.empty()) continue;
       auto& [time, last] = last_of_[process];
@@ -117,7 +123,8 @@ class Pusher {
   void Add(const std::string& file) {
     LoadOptions load = request_.load;
     load.apply_drop_frames = false;
-    Profile profile = LoadNamedProfile(file, load);
+    const auto read = read_.find(file);
+    Profile profile = read == read_.end() ? LoadNamedProfile(file, load) : read->second;
     Item item;
     item.kind = Kind(file, profile);
     const auto last = last_of_.find(ProcessOf(profile, item.kind));
@@ -172,6 +179,7 @@ class Pusher {
   const PushRequest& request_;
   std::unique_ptr<Sender> sender_;
   std::map<std::string, std::pair<int64_t, std::string>> last_of_;
+  std::map<std::string, Profile> read_;  // of pipes
   std::string told_;
 };
 

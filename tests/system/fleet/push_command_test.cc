@@ -75,6 +75,18 @@ TEST_F(PushTest, WhatOnlyGrowsIsSentWithTheLastFileOfAProcess) {
   EXPECT_EQ(Field(lines[0], "service_name"), "program") << "of the first mapping";
 }
 
+TEST_F(PushTest, APipeIsReadOnce) {
+  profile_.set_time_nanos(profile_.time_nanos() + 1);
+  Write("b.heap.pb.gz");
+  Command command;
+  command.argv = {"/bin/sh", "-c",
+                  "cat " + File() + " | " HEAPPROF_COMMAND " push --no-symbolize dir:" + (dir_ / "out") +
+                      " - " + (dir_ / "b.heap.pb.gz")};
+  const Result result = RunProgram(command);
+  EXPECT_TRUE(result.ok()) << result.Describe();
+  EXPECT_EQ(ListDir(dir_ / "out").size(), 2u);
+}
+
 TEST_F(PushTest, LoginsAreSentAndNeverShown) {
   StandIn basic({"--user", "me:se cret", "--tenant", "team"});
   const std::string url = "pyroscope://me:se%20cret@" + basic.host();

@@ -22,6 +22,7 @@
 #include "tools/agent/names/binary_names.h"
 #include "tools/agent/process/endpoint.h"
 #include "tools/agent/process/monotonic.h"
+#include "tools/agent/process/process_labels.h"
 #include "tools/profile/interner.h"
 
 namespace heapprof::tools::agent {
@@ -275,7 +276,9 @@ TEST(HostileProcess, AWorkerThatDoesNotEndIsEndedAndItsProcessGivenUp) {
 }
 
 TEST(HostileProcess, NamesThatAreKeptHaveABound) {
-  BinaryNames names({"", {}, false, 15, 60, 1});
+  BinaryNames::Options options;
+  options.max_bytes = 1;
+  BinaryNames names(options);
   const auto self = HeldProcess::Open(getpid());
   const void* const code = dlsym(RTLD_DEFAULT, "getppid");
   ProcessFiles files;
@@ -285,6 +288,52 @@ TEST(HostileProcess, NamesThatAreKeptHaveABound) {
     EXPECT_THAT(NameIn(profile), HasSubstr("getppid"));
     EXPECT_EQ(names.figures().workers, i);
   }
+}
+
+TEST(HostileProcess, FoldersOfNamesThatAreKeptHaveABound) {
+  const TempDir dir;
+  const std::string folder = dir / "names";
+  ASSERT_EQ(mkdir(folder.c_str(), 0700), 0);
+  for (int i = 0; i < 5; ++i) {
+    const std::string old = folder + "/" + std::to_string(i) + "-0";
+    ASSERT_EQ(mkdir(old.c_str(), 0700), 0);
+    test::WriteFile(old + "/a.names", "x");
+    const timespec times[2] = {{1000 - i, 0}, {1000 - i, 0}};
+    ASSERT_EQ(utimensat(AT_FDCWD, old.c_str(), times, 0), 0);
+  }
+  BinaryNames::Options options;
+  options.cache_folder = folder;
+  options.max_folders = 3;
+  BinaryNames names(options);
+  const auto self = HeldProcess::Open(getpid());
+  const void* const code = dlsym(RTLD_DEFAULT, "getppid");
+  ProcessFiles files;
+  Profile profile = ProfileOf(code, BuildIdOf(code));
+  names.Name(*self, &files, &profile);
+  const std::vector<std::string> left = test::ListDir(folder);
+  EXPECT_EQ(left.size(), 3u);
+  EXPECT_THAT(left, testing::Contains("0-0"));
+  EXPECT_THAT(left, testing::Contains("1-0"));
+}
+
+TEST(HostileProcess, AServiceIsCalledAsItWasStarted) {
+  const TempDir dir;
+  ASSERT_EQ(symlink("/bin/sleep", (dir / "shop").c_str()), 0);
+  const std::string program = dir / "shop";
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  const pid_t pid = fork();
+  if (pid == 0) {
+    execl(program.c_str(), "other", "600", nullptr);
+    _exit(1);
+  }
+  close(ends[1]);
+  char byte;
+  EXPECT_EQ(read(ends[0], &byte, 1), 0);  // it has begun
+  close(ends[0]);
+  EXPECT_EQ(LabelOf(LabelsOf(*HeldProcess::Open(pid)), "service"), "shop");
+  kill(pid, SIGKILL);
+  waitpid(pid, nullptr, 0);
 }
 
 TEST(HostileProcess, WorkersForOneUserHaveAnEnd) {

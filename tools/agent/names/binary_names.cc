@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 
 #include "tools/agent/names/naming_worker.h"
 #include "tools/agent/process/monotonic.h"
@@ -54,6 +55,8 @@ size_t BytesOf(const NamesByOffset& names) {
   return bytes;
 }
 
+constexpr uint64_t kMaxFolder = 16 << 20;
+
 // The line that holds the profile's mapping, at the same place of a file; nullptr: none does.
 const MapsLine* LineOf(const std::vector<MapsLine>& maps, const ProfileMapping& mapping) {
   const auto behind =
@@ -83,6 +86,24 @@ OwnedFd BinaryNames::OpenMapped(const HeldProcess& process, const MapsLine& line
   return OwnedFd();
 }
 
+// Each container has a device of its own, and a user may mount as many as he likes: those that were written
+// to the longest ago go.
+std::string BinaryNames::FolderOf(const std::string& name) {
+  namespace fs = std::filesystem;
+  if (folders_.insert(name).second) {
+    std::error_code none;
+    std::vector<std::pair<fs::file_time_type, fs::path>> others;
+    for (fs::directory_iterator entry(options_.cache_folder, none), end; entry != end;
+         entry.increment(none)) {
+      if (entry->path().filename() != name) others.emplace_back(entry->last_write_time(none), entry->path());
+    }
+    std::sort(others.begin(), others.end());
+    for (size_t i = 0; i + options_.max_folders <= others.size(); ++i) fs::remove_all(others[i].second, none);
+    if (folders_.size() > options_.max_folders) folders_ = {name};
+  }
+  return options_.cache_folder + "/" + name;
+}
+
 std::shared_ptr<FileNames> BinaryNames::NamesOf(int fd, const std::string& build_id) {
   struct stat status;
   if (fstat(fd, &status) != 0) return nullptr;
@@ -103,8 +124,7 @@ std::shared_ptr<FileNames> BinaryNames::NamesOf(int fd, const std::string& build
   if (kept != nullptr) return kept;
   kept = std::make_shared<FileNames>();
   kept->build_id = build_id;
-  if (by_build_id && !options_.cache_folder.empty())
-    kept->folder = options_.cache_folder + "/" + device + "-" + owner;
+  if (by_build_id && !options_.cache_folder.empty()) kept->folder = FolderOf(device + "-" + owner);
   std::shared_ptr<FileNames> names = kept;
   constexpr size_t kMany = 1024;
   if (files_.size() > kMany) {
@@ -175,7 +195,8 @@ void BinaryNames::LookUp(const HeldProcess& process, int fd, std::vector<uint64_
   }
   names->bytes += BytesOf(found.names);
   for (auto& [offset, frames] : found.names) names->known[offset] = std::move(frames);
-  if (!names->folder.empty()) NameCache(CacheFolder(names->folder)).Add(names->build_id, found.whole);
+  if (!names->folder.empty())
+    NameCache(CacheFolder(names->folder, kMaxFolder)).Add(names->build_id, found.whole);
 }
 
 void BinaryNames::Trim() {
@@ -218,7 +239,8 @@ void BinaryNames::Name(const HeldProcess& process, ProcessFiles* files, Profile*
     if (names == nullptr) continue;
     if (!names->cache_read) {
       names->cache_read = true;
-      if (!names->folder.empty()) names->known = NameCache(CacheFolder(names->folder)).Read(names->build_id);
+      if (!names->folder.empty())
+        names->known = NameCache(CacheFolder(names->folder, kMaxFolder)).Read(names->build_id);
       names->bytes = BytesOf(names->known);
     }
     const auto offset_of = [&](uint32_t at) {

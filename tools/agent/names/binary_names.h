@@ -14,6 +14,7 @@
 #include <ctime>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -60,6 +61,7 @@ class BinaryNames {
     bool debuginfod = false;
     double worker_seconds = 15;
     double user_seconds = 60;     // of workers for one user in ten minutes
+    size_t max_folders = 64;      // of the cache, one for each owner and device, of 16 MiB at most
     size_t max_bytes = 64 << 20;  // of all names that are kept
   };
   explicit BinaryNames(Options options) : options_(std::move(options)) {}
@@ -75,6 +77,7 @@ class BinaryNames {
                                     const ProfileMapping& mapping, OwnedFd* opened);
   std::shared_ptr<FileNames> NamesOf(int fd, const std::string& build_id);
   OwnedFd OpenMapped(const HeldProcess& process, const MapsLine& line);
+  std::string FolderOf(const std::string& name);
   // Forgets the names of the files that have most of them, while there are too many.
   void Trim();
   void LookUp(const HeldProcess& process, int fd, std::vector<uint64_t> offsets, FileNames* names,
@@ -84,6 +87,7 @@ class BinaryNames {
   NamingFigures figures_;
   // By build id and owner, or by the file. Those of processes that have ended stay while there is room.
   std::map<std::string, std::shared_ptr<FileNames>> files_;
+  std::set<std::string> folders_;  // of the cache, that were made use of
   // What the workers for a user's processes have taken in some minutes: when it is too much, nothing of his
   // is looked up until these are over.
   struct Spent {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/agent/process/process_labels.h"
 
+#include <elf.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 #include <cstring>
 #include <protozero/pbf_reader.hpp>
 
@@ -155,6 +157,24 @@ void AddContextOf(const HeldProcess& process, Labels* labels) {
   }
 }
 
+// As it was started: where several commands are links to one file, the link (redis-server is one to
+// redis-check-rdb); of a script the script. "" where its memory may not be read.
+std::string NameAtStart(const HeldProcess& process) {
+  const std::string pairs = process.Read("auxv", 4096);
+  for (size_t at = 0; at + 2 * sizeof(uint64_t) <= pairs.size(); at += 2 * sizeof(uint64_t)) {
+    uint64_t pair[2];
+    std::memcpy(pair, &pairs[at], sizeof pair);
+    if (pair[0] != AT_EXECFN) continue;
+    std::string path(PATH_MAX, '\0');
+    // What lies behind it may end with the stack.
+    path.resize(ReadMemory(process.pid(), pair[1], path.data(), path.size()));
+    const size_t end = path.find('\0');
+    if (end == std::string::npos || !process.lives()) return "";
+    return std::string(BaseNameOf(std::string_view(path).substr(0, end)));
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string_view LabelOf(const Labels& labels, std::string_view name) {
@@ -245,6 +265,9 @@ Labels LabelsOf(const HeldProcess& process) {
   const auto variable = [&](const char* name) { return HeldProcess::Variable(environment, name); };
   std::string_view name = CutEnd(BaseNameOf(program), " (deleted)");
   SetLabel(&labels, "service", name.empty() ? "unknown" : name);
+  // A number is that of /proc/self/fd/3.
+  const std::string at_start = NameAtStart(process);
+  if (at_start.find_first_not_of("0123456789") != std::string::npos) SetLabel(&labels, "service", at_start);
   AddCgroupLabels(cgroup, &labels);
   // A unit names a service better than its program does; one for a session does not.
   const std::string_view unit = LabelOf(labels, "systemd_unit");
