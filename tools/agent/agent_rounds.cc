@@ -18,6 +18,8 @@ constexpr size_t kMaxOptions = 64 << 10, kMaxProfile = 32 << 20;
 constexpr uint64_t kMaxInflated = 96 << 20;
 // What is remembered of each is 24 bytes.
 constexpr size_t kMaxSamples = 1 << 18;
+// Of what is remembered of all processes; the state that is left to the next agent holds it, too.
+constexpr size_t kMaxBaselines = 192 << 20;
 // Of answers that are under way, all together.
 constexpr size_t kMaxHeld = 64 << 20;
 constexpr size_t kMostQuick = 16, kMostLooks = 2;
@@ -250,6 +252,7 @@ void Agent::Take(Watched* watched, const char* kind, std::string bytes) try {
   const auto nanos = [](double seconds) { return static_cast<int64_t>(seconds * kNanosASecond); };
   KeepTime(RealNanos(), name == "cpu" ? nanos(options_.cpu_seconds + kAnswerSeconds) : 0, &profile);
   if (name != "cpu") any = watched->baselines[kind].Subtract(name, watched->since_nanos, &profile);
+  LimitBaselines(kMaxBaselines, watched_);
   // The clock may have been set since the last of this kind.
   int64_t* taken = &watched->taken[kind];
   const int64_t now = MonotonicNanos();

@@ -31,6 +31,25 @@ std::vector<Watched*> InTurn(const std::map<pid_t, std::unique_ptr<Watched>>& al
   return waiting;
 }
 
+void LimitBaselines(size_t max_bytes, const std::map<pid_t, std::unique_ptr<Watched>>& all) {
+  for (;;) {
+    size_t bytes = 0;
+    Watched* most = nullptr;
+    Baseline* largest = nullptr;
+    for (const auto& [pid, watched] : all) {
+      for (auto& [kind, baseline] : watched->baselines) {
+        bytes += baseline.bytes();
+        if (largest != nullptr && baseline.bytes() <= largest->bytes()) continue;
+        most = watched.get();
+        largest = &baseline;
+      }
+    }
+    if (bytes <= max_bytes) return;
+    *largest = {};
+    most->since_nanos = 0;
+  }
+}
+
 bool RecordsWaits(const std::string& options) {
   const std::string key = "contention_interval=";
   for (size_t at = 0; at < options.size();) {

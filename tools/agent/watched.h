@@ -65,6 +65,10 @@ struct Watched {
 // takes the turns of others otherwise.
 std::vector<Watched*> InTurn(const std::map<pid_t, std::unique_ptr<Watched>>& all);
 
+// While what is remembered of all has more bytes, the most that is of one process goes: of this one the next
+// profile tells only what is in use, and no total twice.
+void LimitBaselines(size_t max_bytes, const std::map<pid_t, std::unique_ptr<Watched>>& all);
+
 // Whether the text of the page `options` has waits recorded.
 bool RecordsWaits(const std::string& options);
 

@@ -11,14 +11,12 @@
 #include "tests/support/files.h"
 #include "tests/tools/made_profile.h"
 #include "tools/agent/baseline.h"
-#include "tools/agent/face.h"
 #include "tools/agent/names/naming_worker.h"
 #include "tools/agent/process/endpoint.h"
 #include "tools/agent/process/exchange.h"
 #include "tools/agent/process/process_labels.h"
 #include "tools/agent/state_file.h"
 #include "tools/agent/watched.h"
-#include "tools/base/failure.h"
 #include "tools/profile/interner.h"
 
 namespace heapprof::tools::agent {
@@ -226,6 +224,31 @@ TEST(Baselines, TimesThatCannotBeAreNow) {
   EXPECT_EQ(header.time_nanos, kNow - 30);
 }
 
+TEST(Baselines, OfAllProcessesHaveABoundAndNothingIsToldTwice) {
+  std::map<pid_t, std::unique_ptr<Watched>> all;
+  const auto subtract = [&](pid_t pid, int64_t time) {
+    std::vector<std::pair<uint64_t, std::vector<int64_t>>> rows;
+    for (uint64_t i = 0; i < static_cast<uint64_t>(pid) * 100; ++i) rows.push_back({i, {1, 10, 1, 10}});
+    Profile profile = HeapOf(time, rows);
+    all[pid]->baselines["heap"].Subtract("heap", all[pid]->since_nanos, &profile);
+    return profile;
+  };
+  for (const pid_t pid : {1, 3, 2}) {
+    all[pid] = std::make_unique<Watched>();
+    all[pid]->since_nanos = 40;
+    subtract(pid, 50);
+  }
+  LimitBaselines(100 * 24 * 4, all);
+  EXPECT_EQ(all[3]->baselines["heap"].bytes(), 0u);
+  EXPECT_GT(all[2]->baselines["heap"].bytes(), 0u);
+  for (const pid_t pid : {2, 3}) {
+    const Profile again = subtract(pid, 60);
+    ASSERT_FALSE(again.samples.empty());
+    EXPECT_EQ(again.values_of(0)[1], 0) << pid;
+    EXPECT_EQ(again.values_of(0)[3], 10) << pid;
+  }
+}
+
 TEST(Turns, AreOfWhoHasWaitedLongest) {
   std::map<pid_t, std::unique_ptr<Watched>> all;
   for (const pid_t pid : {1, 2, 3, 4}) {
@@ -358,30 +381,6 @@ TEST(OptionsPage, SaysWhetherWaitsAreRecorded) {
   EXPECT_TRUE(RecordsWaits("sample_interval=512k\ncontention_interval=10us\nseed=0\n"));
   EXPECT_FALSE(RecordsWaits("no\ncontention_interval_x=1\n"));
   EXPECT_FALSE(RecordsWaits(""));
-}
-
-TEST(Hosts, ASocketThatNobodyListensAtGivesWayAndNothingElse) {
-  const test::TempDir dir;
-  const auto page = [](const std::string&, std::string*) { return std::string(); };
-  test::WriteFile(dir / "file", "mine");
-  EXPECT_THROW(Face("unix:" + (dir / "file"), page), Failure);
-  EXPECT_EQ(test::ReadFile(dir / "file"), "mine");
-  ASSERT_EQ(symlink((dir / "file").c_str(), (dir / "link").c_str()), 0);
-  EXPECT_THROW(Face("unix:" + (dir / "link"), page), Failure);
-  EXPECT_THAT(test::ListDir(dir.path()), testing::ElementsAre("file", "link"));
-  {
-    Face face("unix:" + (dir / "s"), page);
-    ASSERT_EQ(link((dir / "s").c_str(), (dir / "left").c_str()), 0);
-  }
-  Face face("unix:" + (dir / "left"), page);  // of an agent that was killed
-  EXPECT_THROW(Face("unix:" + (dir / "left"), page), Failure);
-}
-
-TEST(Hosts, OnlyAddressesAndLocalhostNameThisMachineForEverybody) {
-  for (const char* host : {"", "localhost", "localhost:80", "127.0.0.1:80", "[::1]:80", "10.0.0.1"})
-    EXPECT_TRUE(IsLocalHost(host)) << host;
-  for (const char* host : {"evil.example", "localhost.evil.example:80", "127.0.0.1.evil.example"})
-    EXPECT_FALSE(IsLocalHost(host)) << host;
 }
 
 }  // namespace
