@@ -93,6 +93,7 @@ Spool::Spool(std::string folder, SpoolLimits limits, Clock clock)
 }
 
 Spool::~Spool() {
+  WriteHeld();
   if (lock_ >= 0) close(lock_);
 }
 
@@ -173,21 +174,31 @@ void Spool::Add(const Item& item) {
     return;
   }
   MakeRoom(entry.size);
-  bool written = false;
-  if (!folder_.empty()) {
-    try {
-      OutputFile file(Path(key, SpoolState::kReady), 0600);
-      file.Write(text);
-      file.Commit();
-      written = true;
-    } catch (const Failure&) {
-      // A full disk, a folder that is gone: memory has the same bound.
-    }
-  }
-  if (!written) entry.content = std::move(text);
+  if (!Write(key, SpoolState::kReady, text)) entry.content = std::move(text);
   bytes_ += entry.size;
   Count(entries_.emplace(key, std::move(entry)).first, 1);
   MakeRoom(0);
+}
+
+// False: a full disk, a folder that is gone; memory has the same bound.
+bool Spool::Write(const Key& key, SpoolState state, const std::string& text) const try {
+  if (folder_.empty()) return false;
+  OutputFile file(Path(key, state), 0600);
+  file.Write(text);
+  file.Commit();
+  return true;
+} catch (const Failure&) {
+  return false;
+}
+
+// What had no room on the disk may have it by now.
+void Spool::WriteHeld() {
+  for (auto& [key, entry] : entries_) {
+    if (entry.content.empty()) continue;
+    if (!Write(key, entry.state, entry.content)) return;
+    entry.content.clear();
+    entry.content.shrink_to_fit();
+  }
 }
 
 std::optional<Spool::Taken> Spool::Take() {
@@ -276,6 +287,7 @@ int64_t Spool::Age(const Entry& entry, const Moment& now) const {
 }
 
 void Spool::Trim() {
+  WriteHeld();
   const Moment now = clock_.now();
   for (auto entry = entries_.begin(); entry != entries_.end();) {
     if (entry->second.state != SpoolState::kSending && Age(entry->second, now) > limits_.max_age_ns) {

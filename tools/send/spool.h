@@ -12,7 +12,8 @@
 // over a restart of the machine the clock counts, and never back.
 //
 // Thread-safety: an object belongs to one thread; one process at a time has a folder (`lock` in it).
-// Errors: the constructor: Failure. Afterwards none: what cannot be written is kept in memory.
+// Errors: the constructor: Failure. Afterwards none: what cannot be written is kept in memory, and written
+// when that works again, at the end of the object at the latest.
 #ifndef HEAPPROF_TOOLS_SEND_SPOOL_H_
 #define HEAPPROF_TOOLS_SEND_SPOOL_H_
 
@@ -86,6 +87,8 @@ class Spool {
   using Entries = std::map<Key, Entry>;
 
   std::string Path(const Key& key, SpoolState state) const;
+  bool Write(const Key& key, SpoolState state, const std::string& text) const;
+  void WriteHeld();
   void Scan();
   bool ScanFile(const std::string& name);
   bool SetState(Entries::iterator entry, SpoolState state);

@@ -206,6 +206,25 @@ TEST_F(SendTest, AFullDiskKeepsItemsInMemory) {
   EXPECT_EQ(spool->Take()->item.id, "a");
 }
 
+TEST_F(SendTest, WhatHadNoRoomOnTheDiskIsWrittenWhenThereIsSome) {
+  const std::string away = dir_ / "away";
+  for (const bool at_the_end : {false, true}) {
+    auto spool = MakeSpool();
+    ASSERT_EQ(rename(folder_.c_str(), away.c_str()), 0);
+    spool->Add(MakeItem(at_the_end ? "b" : "a"));
+    spool->Trim();
+    ASSERT_EQ(rename(away.c_str(), folder_.c_str()), 0);
+    EXPECT_EQ(ListDir(folder_).size(), at_the_end ? 2u : 1u);
+    if (at_the_end) continue;
+    spool->Trim();
+    EXPECT_EQ(ListDir(folder_).size(), 2u);
+  }
+  const auto spool = MakeSpool();
+  EXPECT_EQ(spool->count(SpoolState::kReady), 2u);
+  EXPECT_EQ(spool->Take()->item.id, "a");
+  EXPECT_EQ(spool->Take()->item.id, "b");
+}
+
 TEST_F(SendTest, EachIsDeliveredOnceInTheOrderOfItsAge) {
   Sender sender = MakeSender();
   for (const char* id : {"b", "a", "c"}) {
