@@ -30,12 +30,17 @@ bool HeapAccount::Init(uint32_t buckets) {
   return found_ != nullptr;
 }
 
+void HeapAccount::CountLive(uint32_t size_class, uint64_t resident, uint64_t mapped) {
+  Count(&live_, resident, mapped);
+  if (size_class < kMaxSizeClasses) Count(&taken_[size_class], resident, mapped);
+}
+
 void HeapAccount::AddSlab(const HeapExtent& extent, uint64_t resident) {
   const uint64_t mapped = extent.end - extent.start;
   const uint64_t size = GetHeapView()->class_size(extent.size_class);
   const uint64_t used = std::min((extent.blocks - extent.free) * size, mapped);
   const uint64_t used_resident = std::min(used, resident);
-  Count(&live_, used_resident, used);
+  CountLive(extent.size_class, used_resident, used);
   Count(&used_[extent.size_class], used_resident, used);
   Count(&slabs_[extent.size_class], resident - used_resident, mapped - used);
   // What is read of a slab that changes need not fit: all of it free, and yet with blocks in use.
@@ -66,12 +71,12 @@ double HeapAccount::ResidentShare(size_t block_size) const {
 void HeapAccount::AddBlock(const HeapExtent& extent, ResidentPages* pages) {
   const uint64_t mapped = extent.end - extent.start;
   const uint32_t id = LiveSamples().Peek(extent.block);
-  if (id == 0 || id > buckets_) return Count(&live_, pages->Take(extent.end).all(), mapped);
+  if (id == 0 || id > buckets_) return CountLive(extent.size_class, pages->Take(extent.end).all(), mapped);
   const uint64_t asked = std::min(HeapBuckets().At(id)->size, extent.end - extent.block);
   const uintptr_t asked_end = (extent.block + asked + kPageMask) & ~kPageMask;
   const uint64_t of_asked = pages->Take(std::min(asked_end, extent.end)).all();
   const uint64_t resident = of_asked + pages->Take(extent.end).all();
-  Count(&live_, resident, mapped);
+  CountLive(extent.size_class, resident, mapped);
   FoundBlocks& found = found_[id];
   ++found.count;
   found.usable += mapped;
@@ -102,8 +107,10 @@ void HeapAccount::Add(const HeapExtent& extent, ResidentPages* pages) {
 void HeapAccount::TakeCached(const CachedBlocks& cached) {
   for (uint32_t i = 0; i < kMaxSizeClasses; ++i) {
     if (cached.of[i] == 0) continue;
-    const uint64_t bytes = cached.of[i] * GetHeapView()->class_size(i);
-    const uint64_t resident = std::min(bytes, live_.resident), mapped = std::min(bytes, live_.mapped);
+    // A cache is filled with blocks that nobody has touched yet. What is resident is the live blocks' first.
+    const uint64_t mapped = std::min(cached.of[i] * GetHeapView()->class_size(i), taken_[i].mapped);
+    const uint64_t live = taken_[i].mapped - mapped;
+    const uint64_t resident = taken_[i].resident - std::min(live, taken_[i].resident);
     live_.resident -= resident;
     live_.mapped -= mapped;
     Count(&cached_, resident, mapped);

@@ -59,9 +59,11 @@ class HeapAccount {
  private:
   void AddSlab(const HeapExtent& extent, uint64_t resident);
   void AddBlock(const HeapExtent& extent, ResidentPages* pages);
+  void CountLive(uint32_t size_class, uint64_t resident, uint64_t mapped);
 
   MemoryBytes live_, cached_, dirty_, muzzy_, retained_, unknown_;
-  MemoryBytes slabs_[kMaxSizeClasses], used_[kMaxSizeClasses];
+  // Of slabs: free places and blocks in use. `taken_`: blocks in use of slabs and alone. By class.
+  MemoryBytes slabs_[kMaxSizeClasses], used_[kMaxSizeClasses], taken_[kMaxSizeClasses];
   FoundBlocks* found_ = nullptr;
   uint32_t buckets_ = 0;
 };

@@ -55,11 +55,13 @@ std::map<std::string, std::string> LabelsOf(const Profile& profile, const std::v
 }  // namespace
 
 void Export(const ExportRequest& request) {
-  if (!request.clickhouse) throw Failure("export: --clickhouse is the one format there is, and must be said");
-  if (request.schema != request.files.empty()) {
-    throw Failure(request.schema ? "export: --schema takes no FILE"
-                                 : "export: FILE is required (or --schema)");
+  if (!request.schema && request.files.empty()) {
+    throw Failure("export: FILE is required; see heapprof export --help");
   }
+  if (!request.clickhouse) {
+    throw Failure("export: --clickhouse is missing: say it, as it is the one format there is");
+  }
+  if (request.schema && !request.files.empty()) throw Failure("export: --schema takes no FILE");
   OutputFile out(request.out);
   if (request.schema) {
     out.Write(SchemaText(request.database, request.cluster));
