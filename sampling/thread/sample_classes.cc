@@ -24,7 +24,8 @@ uint32_t g_slow_free_mask = 0;
 void Admit(uint64_t mask) {
   // relaxed: as with the mask of samples, whoever frees a sample was handed it by a way that orders.
   for (uint64_t& of_class : g_freed_sizes.of) {
-    if ((of_class & mask) == 0) __atomic_or_fetch(&of_class, kMayHold, __ATOMIC_RELAXED);
+    if ((__atomic_load_n(&of_class, __ATOMIC_RELAXED) & mask) == 0)
+      __atomic_or_fetch(&of_class, kMayHold, __ATOMIC_RELAXED);
   }
   const uint32_t slow = mask <= kMinSampleMask ? static_cast<uint32_t>(kMinSampleMask) : UINT32_MAX;
   uint32_t before = __atomic_load_n(&g_slow_free_mask, __ATOMIC_RELAXED);
