@@ -80,7 +80,9 @@ void Export(const ExportRequest& request) {
     origin.kind = request.kind;
     for (const auto& label : LabelsOf(profile, request.labels)) origin.labels.push_back(label);
     origin.time_ns = TimeOf(file, profile);
-    origin.is_delta = request.delta;
+    const bool is_delta = !CommentValue(profile, "delta").empty();
+    origin.is_delta = is_delta || request.delta;
+    origin.is_in_use_delta = !is_delta && request.delta;
     writer.Add(profile, origin);
     if (writer.rows() >= kBlockRows) out.Write(writer.TakeBlock());
     progress.Step();

@@ -74,18 +74,17 @@ Question::Question(const Address& address, int64_t now_ns) {
     } else if (name == "profile") {
       kind = value;
     } else if (name == "period") {
-      conditions_ += " AND period = {period:Int64}";
+      of_samples_ += " AND period = {period:Int64}";
       parameters_.emplace_back("period", value);
     } else if (name == "type") {
-      type_condition_ = " AND type = {type:String}";
-      parameters_.emplace_back("type", value);
+      Equal(name, name, value, &of_samples_);
     } else if (name == "service" || name == "instance" || name == "version") {
-      Equal(name, name, value);
+      Equal(name, name, value, &of_processes_);
     } else if (starts(name, "label.") || starts(name, "tag.")) {
       const std::string number = std::to_string(parameters_.size());
       const std::string column = (name[0] == 'l' ? "labels[{key" : "tags[{key") + number + ":String}]";
       parameters_.emplace_back("key" + number, name.substr(name.find('.') + 1));
-      Equal("value" + number, column, value);
+      Equal("value" + number, column, value, name[0] == 'l' ? &of_processes_ : &of_samples_);
     } else {
       throw Failure(
           "the address has " + Printable(name) +
@@ -93,7 +92,7 @@ Question::Question(const Address& address, int64_t now_ns) {
     }
     shown += (shown.empty() ? "" : ", ") + Printable(name) + " " + Printable(value);
   }
-  Equal("profile", "profile", kind);
+  Equal("profile", "profile", kind, &of_processes_);
   if (from >= to) throw Failure("the time of the address ends before it begins");
   times_ =
       "time >= fromUnixTimestamp64Nano({from:Int64}, 'UTC') AND time <= fromUnixTimestamp64Nano({to:Int64}, "
@@ -103,17 +102,18 @@ Question::Question(const Address& address, int64_t now_ns) {
   text_ = "profile " + Printable(kind) + (shown.empty() ? " of the last hour" : " with " + shown);
 }
 
-void Question::Equal(const std::string& name, const std::string& column, const std::string& value) {
-  conditions_ += " AND " + column + " = {" + name + ":String}";
+void Question::Equal(const std::string& name, const std::string& column, const std::string& value,
+                     std::string* to) {
+  *to += " AND " + column + " = {" + name + ":String}";
   parameters_.emplace_back(name, value);
 }
 
 // GLOBAL: once for all shards, where the table is a Distributed one.
 Statement Question::Make(const std::string& before, const std::string& after) const {
-  const std::string where = " FROM samples WHERE " + times_ + conditions_;
+  const std::string where = " FROM samples WHERE " + times_ + of_processes_;
   const std::string last = std::string("(") + kProcess + ", time) GLOBAL IN (SELECT " + kProcess +
                            ", max(time)" + where + " AND is_delta = 0 GROUP BY " + kProcess + ")";
-  return {before + where + type_condition_ + " AND (is_delta = 1 OR " + last + ")" + after, parameters_};
+  return {before + where + of_samples_ + " AND (is_delta = 1 OR " + last + ")" + after, parameters_};
 }
 
 Statement Question::Amounts() const {

@@ -45,10 +45,12 @@ class Question {
   std::string Text() const;
 
  private:
-  void Equal(const std::string& name, const std::string& column, const std::string& value);
+  void Equal(const std::string& name, const std::string& column, const std::string& value, std::string* to);
   Statement Make(const std::string& before, const std::string& after) const;
 
-  std::string times_, conditions_, type_condition_;
+  std::string times_;
+  // The last profile of a process is looked for by what is said of processes alone.
+  std::string of_processes_, of_samples_;
   std::vector<std::pair<std::string, std::string>> parameters_;
   std::string text_;
 };

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/clickhouse/rows.h"
 
+#include <algorithm>
+#include <cinttypes>
 #include <cmath>
+#include <cstdio>
 #include <string_view>
 
 #include "tools/clickhouse/native_block.h"
 #include "tools/clickhouse/stack_frames.h"
 #include "tools/estimate/estimate.h"
 #include "tools/profile/frames.h"
+#include "tools/profile/survey.h"
 
 namespace heapprof::tools::clickhouse {
 namespace {
@@ -26,6 +30,25 @@ std::string TakeLabel(Labels* labels, std::string_view name) {
   }
   return "";
 }
+
+// In containers many processes have the id 1.
+std::string InstanceOf(const Profile& profile, const std::string& pid) {
+  const uint64_t process = ProcessOf(profile);
+  if (process == 0) return pid;
+  char number[20];
+  std::snprintf(number, sizeof number, "-%016" PRIx64, process);
+  return pid + number;
+}
+
+// Unless there is one of that name.
+void AddLabel(Labels* labels, const std::string& name, const std::string& value) {
+  const auto at = std::lower_bound(labels->begin(), labels->end(), name,
+                                   [](const auto& label, const auto& key) { return label.first < key; });
+  if (value.empty() || (at != labels->end() && at->first == name)) return;
+  labels->emplace(at, name, value);
+}
+
+bool IsInUse(std::string_view type) { return type.substr(0, 6) == "inuse_"; }
 
 bool IsOfClock(const Profile& profile) {
   return profile.text(profile.header.period_type.unit) == "nanoseconds" && profile.header.duration_nanos > 0;
@@ -90,18 +113,19 @@ void RowWriter::Add(const Profile& profile, const Origin& origin) {
   if (service.empty() && !profile.mappings.empty()) {
     service = BaseName(profile.text(profile.mappings[0].filename));
   }
-  for (const char* key : {"run", "pid"}) {
-    if (instance.empty()) instance = CommentValue(profile, key);
-  }
+  const std::string pid(CommentValue(profile, "pid"));
+  if (instance.empty()) instance = CommentValue(profile, "run");
+  if (instance.empty()) instance = InstanceOf(profile, pid);
+  AddLabel(&labels, "pid", pid);
   const ProfileHeader& header = profile.header;
   const std::string sampling = std::string(profile.text(header.period_type.type)) + "/" +
                                std::string(profile.text(header.period_type.unit));
-  const std::string kind = origin.kind.empty() ? KindOf(profile) : origin.kind;
-  const size_t before = rows();
+  const std::string kind = origin.kind.empty() ? clickhouse::KindOf(profile) : origin.kind;
   const auto add = [&](const Amount& amount, int64_t value, int64_t events, uint64_t block, uint64_t stack) {
     to.time.push_back(origin.time_ns != 0 ? origin.time_ns : header.time_nanos);
     to.duration.push_back(origin.duration_ns != 0 ? origin.duration_ns : header.duration_nanos);
-    to.is_delta.push_back(origin.is_delta || IsOfClock(profile) ? 1 : 0);
+    const bool is_state = !origin.is_in_use_delta && IsInUse(profile.type_name(amount.type));
+    to.is_delta.push_back(!is_state && (origin.is_delta || IsOfClock(profile)) ? 1 : 0);
     to.profile.Add(kind);
     to.type.Add(profile.type_name(amount.type));
     to.unit.Add(profile.unit_name(amount.type));
@@ -122,6 +146,7 @@ void RowWriter::Add(const Profile& profile, const Origin& origin) {
     to.events.push_back(events);
   };
   const std::vector<Amount> amounts = AmountsOf(profile);
+  std::vector<bool> has_rows(amounts.size());
   std::vector<Estimator> estimators;
   estimators.reserve(amounts.size());
   for (const Amount& amount : amounts) estimators.emplace_back(profile, amount.type);
@@ -133,6 +158,7 @@ void RowWriter::Add(const Profile& profile, const Origin& origin) {
       const int64_t value = values[amounts[k].type];
       const int64_t events = amounts[k].events == amounts[k].type ? 0 : values[amounts[k].events];
       if (value == 0 && events == 0) continue;
+      has_rows[k] = true;
       add(amounts[k], value, events, static_cast<uint64_t>(std::llround(estimators[k].BlockSize(i))), stack);
       for (const ProfileLabel& label : profile.labels_of(sample)) {
         if (!IsTag(profile, label)) continue;
@@ -148,9 +174,9 @@ void RowWriter::Add(const Profile& profile, const Origin& origin) {
       }
     }
   }
-  if (rows() != before) return;
-  for (const Amount& amount : amounts) {
-    add(amount, 0, 0, 0, 0);
+  for (size_t k = 0; k < amounts.size(); ++k) {
+    if (has_rows[k]) continue;
+    add(amounts[k], 0, 0, 0, 0);
     to.tag_ends.push_back(to.tag_keys.size());
     to.frames.AddNone();
   }

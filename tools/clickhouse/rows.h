@@ -7,8 +7,8 @@
 //
 // A row is a sample and one of its amounts: what is counted beside an amount stands in the same row
 // (inuse_space with inuse_objects, cpu with samples, delay with contentions). Amounts of 0 make no row; a
-// profile without any amount makes one of value 0 without a stack, as what it had before is not in use any
-// more. The frames of a stack are in the first of its rows and in no other that the object writes.
+// type without any makes one of value 0 without a stack, as what a process had before is not in use any more.
+// The frames of a stack are in the first of its rows and in no other that the object writes.
 // Thread-safety: an object belongs to one thread. Errors: none.
 #ifndef HEAPPROF_TOOLS_CLICKHOUSE_ROWS_H_
 #define HEAPPROF_TOOLS_CLICKHOUSE_ROWS_H_
@@ -28,11 +28,14 @@ namespace heapprof::tools::clickhouse {
 struct Origin {
   std::string kind;  // "heap", "cpu"; empty: told by the sample types
   // Sorted by name. "service", "instance" and "version" have columns of their own; service is the main
-  // binary's name if it is not there, instance the process's `run`, or its pid, if the profile says.
+  // binary's name if it is not there, instance the process's `run`, or its pid and the number of
+  // tools/profile/survey.h, pid its pid, if the profile says: a process is all three.
   std::vector<std::pair<std::string, std::string>> labels;
   int64_t time_ns = 0;      // 0: the profile's
   int64_t duration_ns = 0;  // 0: the profile's
-  bool is_delta = false;    // its values are of that time alone; profiles of clocks are by themselves
+  // Its values are of that time alone; profiles of clocks are by themselves. What is in use is as it was at
+  // the end of that time, unless it, too, is a difference.
+  bool is_delta = false, is_in_use_delta = false;
 };
 
 // What each value of a sample is in the rows.

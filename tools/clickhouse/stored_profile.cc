@@ -13,6 +13,9 @@ namespace {
 // Where a module is put: no file is as large.
 constexpr uint64_t kModuleRange = uint64_t{1} << 40;
 
+// Each sample has a value of each.
+constexpr size_t kMaxKinds = 32;
+
 struct Frames {
   std::vector<std::string_view> functions, linkage_names, files, modules, build_ids;
   std::vector<uint32_t> start_lines, lines;
@@ -111,6 +114,7 @@ void StoredProfile::AddAmounts(std::string_view rows) {
     const bool fits_size = row.Number<uint8_t>() != 0;
     CheckSampling(sampling, period);
     const uint32_t kind = KindOf(type, unit, events);
+    if (kinds_.size() > kMaxKinds) throw Failure("has samples of too many types");
     if (amount == 0 && number == 0) continue;
     const auto [found, is_new] = samples_.emplace(key, static_cast<uint32_t>(profile_.samples.size()));
     if (is_new) {

@@ -20,7 +20,8 @@
 namespace heapprof::tools {
 namespace {
 
-constexpr uint64_t kEndOfUserSpace = uint64_t{1} << 47;
+// The largest that a processor has: x86-64 with five levels of tables. Beyond is the kernel, and vsyscall.
+constexpr uint64_t kEndOfUserSpace = uint64_t{1} << 56;
 
 uint64_t HashBytes(uint64_t hash, std::string_view bytes) {
   hash = MixBits(hash ^ bytes.size());
@@ -155,6 +156,8 @@ void Skimmer::Check() const {
   for (const int64_t comment : header.comments) is_there(comment);
 }
 
+}  // namespace
+
 // The main binary's place, and that of what lies highest, which is the kernel's or the loader's: neither
 // moves while the process lives.
 uint64_t ProcessOf(const Profile& profile) {
@@ -165,11 +168,11 @@ uint64_t ProcessOf(const Profile& profile) {
     if (mapping.start < kEndOfUserSpace) highest = std::max(highest, mapping.start);
   }
   const uint64_t first = profile.mappings.empty() ? 0 : profile.mappings.front().start;
-  const uint64_t hash = HashBytes(MixBits(first) ^ highest, std::string(pid) + " " + std::string(start));
+  const uint64_t hash =
+      HashBytes(MixBits(first) ^ highest, std::string(pid) + " " + std::string(start) + " " +
+                                              std::string(CommentValue(profile, "run")));
   return hash == 0 ? 1 : hash;
 }
-
-}  // namespace
 
 ProfileKind KindOf(const Profile& profile) {
   ProfileKind kind;

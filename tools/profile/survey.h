@@ -39,6 +39,8 @@ struct ProfileKind {
   size_t files = 0;
 };
 ProfileKind KindOf(const Profile& profile);
+// FileFacts::process.
+uint64_t ProcessOf(const Profile& profile);
 
 struct Survey {
   std::vector<FileFacts> facts;      // as many as there are files

@@ -117,6 +117,60 @@ TEST(Rows, TellOfAProfileWithoutSamples) {
   EXPECT_TRUE(writer.new_stacks().empty());
 }
 
+// The numbers of a column of a byte a row.
+std::vector<int> Bytes(const std::string& block, const std::string& column, size_t rows) {
+  const std::string head = Text(column) + Text("UInt8");
+  const size_t at = block.find(head);
+  if (at == std::string::npos) return {};
+  const std::string bytes = block.substr(at + head.size(), rows);
+  return {bytes.begin(), bytes.end()};
+}
+
+// What the agent sends: allocations of a time, and what is in use at its end, which does not add up.
+TEST(Rows, WhatIsInUseIsAStateInDifferencesToo) {
+  const Profile profile = Loaded(MakeProfile());
+  Origin origin;
+  origin.is_delta = true;
+  RowWriter writer;
+  writer.Add(profile, origin);
+  EXPECT_THAT(Bytes(writer.TakeBlock(), "is_delta", 3), testing::ElementsAre(1, 0, 1));
+  origin.is_in_use_delta = true;
+  writer.Add(profile, origin);
+  EXPECT_THAT(Bytes(writer.TakeBlock(), "is_delta", 3), testing::ElementsAre(1, 1, 1));
+}
+
+// Else the last profile with something in use would be taken for what is in use now.
+TEST(Rows, TellThatNothingIsInUseAnyMore) {
+  pb::Profile made = MakeProfile();
+  for (pb::Sample& sample : *made.mutable_sample()) sample.set_value(2, 0), sample.set_value(3, 0);
+  RowWriter writer;
+  Origin origin;
+  origin.is_delta = true;
+  writer.Add(Loaded(made), origin);
+  ASSERT_EQ(writer.rows(), 3u);
+  EXPECT_THAT(Bytes(writer.TakeBlock(), "is_delta", 3), testing::ElementsAre(1, 1, 0));
+}
+
+// Processes of one run, or of containers, in which each has the id 1: an instance each.
+TEST(Rows, ProcessesAreToldApart) {
+  const auto block = [](const std::string& pid, const std::string& run, uint64_t place) {
+    pb::Profile made = MakeProfile();
+    for (const std::string& comment : {"pid: " + pid, std::string("start-time: 2026-01-31T23:59:59Z"), run}) {
+      if (!comment.empty()) made.add_comment(Intern(&made, comment));
+    }
+    made.mutable_mapping(0)->set_memory_start(made.mapping(0).memory_start() + place);
+    made.mutable_mapping(0)->set_memory_limit(made.mapping(0).memory_limit() + place);
+    for (pb::Location& location : *made.mutable_location()) location.set_address(location.address() + place);
+    RowWriter writer;
+    writer.Add(Loaded(made), {});
+    return writer.TakeBlock();
+  };
+  EXPECT_NE(block("1", "", 0), block("1", "", 0x100000));
+  EXPECT_EQ(block("1", "", 0), block("1", "", 0));
+  EXPECT_NE(block("7", "run: 5", 0), block("8", "run: 5", 0));
+  EXPECT_THAT(block("7", "run: 5", 0), HasSubstr(Text("pid")));
+}
+
 Statement Amounts(const std::string& address) { return Question(ParseAddress(address), kNow).Amounts(); }
 
 // Quotes, backslashes, line feeds and NUL are in the parameters, and nowhere else.
@@ -136,6 +190,19 @@ TEST(Question, PutsNoTextOfTheUsersIntoTheStatement) {
        {"clickhouse://h/?users=1", "clickhouse://h/da`ta", "clickhouse://h/?service=a&from=now&to=-1h"}) {
     EXPECT_THROW(Amounts(bad), Failure) << bad;
   }
+}
+
+// A process whose last profile has no such sample has none now; an earlier one's is gone.
+TEST(Question, TheLastProfileOfAProcessIsThatOfAllItsSamples) {
+  const std::string sql = Amounts("clickhouse://h/?service=a&label.b=c&tag.d=e&period=4096&type=f").sql;
+  const size_t last = sql.find("max(time)");
+  ASSERT_NE(last, std::string::npos);
+  const std::string of_samples = sql.substr(0, last), of_processes = sql.substr(last);
+  for (const char* condition : {"tags[", "period = ", "type = "}) {
+    EXPECT_THAT(of_samples, HasSubstr(condition));
+    EXPECT_THAT(of_processes.substr(0, of_processes.find("GROUP BY")), Not(HasSubstr(condition)));
+  }
+  EXPECT_THAT(of_processes, HasSubstr("labels[{key"));
 }
 
 TEST(Question, ReadsMoments) {
@@ -228,6 +295,13 @@ TEST(StoredProfile, EndsWithALineWhateverAServerAnswers) {
   std::string uneven = stacks;
   uneven[uneven.size() - 4] = '\x02';
   EXPECT_THROW(StoredProfile().AddStacks(uneven), Failure);
+}
+
+// A megabyte of rows of a type each would be gigabytes of values.
+TEST(StoredProfile, HasABoundOnTypes) {
+  std::string rows;
+  for (int i = 0; i < 100; ++i) rows += AmountRow(7, 64, "type" + std::to_string(i), 640, 10);
+  EXPECT_THROW(StoredProfile().AddAmounts(rows), Failure);
 }
 
 }  // namespace

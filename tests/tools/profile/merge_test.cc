@@ -191,6 +191,26 @@ TEST(Merge, OfOneProcessTheNewestDumpCounts) {
   EXPECT_EQ(ReadProfile(dir / "sum").Total().inuse_space, 302 << 20);
 }
 
+// The program at its fixed place, and the loader where aarch64 has it; or one run or another, where nothing
+// moves.
+TEST(Merge, ProcessesOfContainersAreToldApart) {
+  TempDir dir;
+  const auto write = [&](const char* name, uint64_t loader, const char* run) {
+    pb::Profile made;
+    ASSERT_TRUE(made.ParseFromString(Dump("1", 0x400000, 10, 1 << 20)));
+    pb::Mapping* mapping = made.add_mapping();
+    mapping->set_id(made.mapping_size());
+    mapping->set_memory_start(loader);
+    mapping->set_memory_limit(loader + 0x1000);
+    SetComment(&made, run);
+    WriteFile(dir / name, made.SerializeAsString());
+  };
+  write("a", 0xffff80000000, "run: 1");
+  write("b", 0xffff90000000, "run: 1");
+  write("c", 0xffff90000000, "run: 2");
+  EXPECT_EQ(MergeAll(dir, {dir / "a", dir / "b", dir / "c"}).Total().inuse_space, 3 << 20);
+}
+
 // One process alone keeps what tells that it is one, and a sum of several does not, as diff goes by it.
 TEST(Merge, TellsOfAProcessWhereItIsOfOne) {
   TempDir dir;
