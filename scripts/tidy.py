@@ -52,7 +52,8 @@ def check(root, build, files, folders, deep=False):
     command += [] if deep else ANALYZER_STEPS
 
     def one(name):
-        done = subprocess.run(command + [name], cwd=root, capture_output=True, text=True, check=False, timeout=300)
+        # Most files take seconds; on a busy machine, behind all others, they wait.
+        done = subprocess.run(command + [name], cwd=root, capture_output=True, text=True, check=False, timeout=1200)
         hits = [line for line in done.stdout.splitlines() if re.search(r": (error|warning): ", line)]
         if done.returncode != 0 and not hits:
             hits = [f"{name}: clang-tidy failed: {done.stderr.strip()[-200:]}"]
