@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <string.h>
-
-#include "base/system/raw_syscall.h"
 #include "sampling/unwind/bare_code.h"
+
+#include <string.h>
 
 namespace heapprof::unwind {
 namespace {
 
 constexpr size_t kInstruction = 4;
-constexpr size_t kBefore = 4 * kInstruction, kBehind = 10 * kInstruction;
 
 constexpr uint32_t kPushForResolver = 0xa9bf7bf0;  // stp x16, x30, [sp, #-16]!
 
@@ -62,19 +60,6 @@ int WordsBelowCaller(const unsigned char* code, size_t before, size_t size) {
     pushed += form->pushes;
   }
   return -1;
-}
-
-int WordsBelowCaller(uintptr_t pc) {
-  unsigned char code[kBefore + kBehind];
-  size_t before = kBefore;
-  ssize_t got = RawReadOwnMemory(reinterpret_cast<const void*>(pc - before), code, sizeof(code));
-  if (got <= static_cast<ssize_t>(before)) {
-    // The first of its mapping.
-    before = 0;
-    got = RawReadOwnMemory(reinterpret_cast<const void*>(pc), code, kBehind);
-    if (got <= 0) return -1;
-  }
-  return WordsBelowCaller(code + before, before, static_cast<size_t>(got) - before);
 }
 
 }  // namespace heapprof::unwind

@@ -3,12 +3,8 @@
 
 #include <string.h>
 
-#include "base/system/raw_syscall.h"
-
 namespace heapprof::unwind {
 namespace {
-
-constexpr size_t kBefore = 6, kBehind = 40;  // the longest push; an _init with endbr64 has 27 bytes
 
 // An instruction: the bytes that tell it from others, its whole length, and the words that it puts on the
 // stack.
@@ -70,19 +66,6 @@ int WordsBelowCaller(const unsigned char* code, size_t before, size_t size) {
     at += form->length;
   }
   return -1;
-}
-
-int WordsBelowCaller(uintptr_t pc) {
-  unsigned char code[kBefore + kBehind];
-  size_t before = kBefore;
-  ssize_t got = RawReadOwnMemory(reinterpret_cast<const void*>(pc - before), code, sizeof(code));
-  if (got <= static_cast<ssize_t>(before)) {
-    // The first of its mapping.
-    before = 0;
-    got = RawReadOwnMemory(reinterpret_cast<const void*>(pc), code, kBehind);
-    if (got <= 0) return -1;
-  }
-  return WordsBelowCaller(code + before, before, static_cast<size_t>(got) - before);
 }
 
 }  // namespace heapprof::unwind

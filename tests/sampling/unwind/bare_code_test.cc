@@ -12,6 +12,7 @@
 #include <set>
 #include <vector>
 
+#include "sampling/unwind/rule_cache.h"
 #include "sampling/unwind/walk.h"
 #include "tests/support/thread_bounds.h"
 
@@ -243,6 +244,20 @@ TEST_F(BareCodeTest, AtTheEdgesOfMappings) {
   EXPECT_EQ(WordsBelowCaller(page + kPage - 1), 0);
   EXPECT_EQ(WordsBelowCaller(page + kPage), -1);
   munmap(memory, 3 * kPage);
+}
+
+// Each look is a system call, and programs come by the same code without tables again and again.
+TEST_F(BareCodeTest, WhatIsOtherCodeIsNotLookedAtAgainUntilModulesChange) {
+  constexpr size_t kPage = 4096;
+  auto* memory = static_cast<unsigned char*>(
+      mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  const auto pc = reinterpret_cast<uintptr_t>(memory) + 64;
+  EXPECT_EQ(WordsBelowCaller(pc), -1);
+  memory[64] = 0xc3;
+  EXPECT_EQ(WordsBelowCaller(pc), -1) << "looked at again";
+  unwind::StartNewGeneration();
+  EXPECT_EQ(WordsBelowCaller(pc), 0);
+  munmap(memory, kPage);
 }
 
 }  // namespace
