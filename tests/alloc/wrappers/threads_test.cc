@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 #include <vector>
@@ -52,7 +53,8 @@ TEST_P(ThreadsTest, StacksAreWalkedToTheirEndWhereverTheyLie) {
   pthread_attr_t attributes;
   ASSERT_EQ(pthread_attr_init(&attributes), 0);
   EXPECT_EQ(RunThread(&attributes), 42u);
-  for (size_t size : {size_t{64} << 10, size_t{1} << 20, size_t{64} << 20}) {
+  const size_t least = static_cast<size_t>(sysconf(_SC_THREAD_STACK_MIN));  // 128 KiB on aarch64
+  for (size_t size : {std::max(size_t{64} << 10, least), size_t{1} << 20, size_t{64} << 20}) {
     ASSERT_EQ(pthread_attr_setstacksize(&attributes, size), 0);
     EXPECT_EQ(RunThread(&attributes), 42u);
   }
