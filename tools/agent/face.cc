@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 
 #include "tools/agent/process/endpoint.h"
@@ -46,12 +47,18 @@ int OpenPort(const std::string& text, bool* loopback) {
   std::string host = colon == std::string::npos ? "127.0.0.1" : text.substr(0, colon);
   const std::string port = colon == std::string::npos ? text : text.substr(colon + 1);
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  // getaddrinfo takes any number, and of 99999 what is left of it in 16 bits.
+  uint16_t number = 0;
+  const char* const end = port.data() + port.size();
+  const auto [stop, error_code] = std::from_chars(port.data(), end, number);
+  const bool is_port = error_code == std::errc() && stop == end && !port.empty();
   addrinfo wanted = {};
   wanted.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE;
   wanted.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
-  if (getaddrinfo(host.c_str(), port.c_str(), &wanted, &found) != 0 || found == nullptr)
-    throw Failure("no address to listen at: " + Printable(text) + " (PORT, ADDRESS:PORT or unix:PATH)");
+  if (!is_port || getaddrinfo(host.c_str(), port.c_str(), &wanted, &found) != 0 || found == nullptr)
+    throw Failure("no address to listen at: " + Printable(text) +
+                  " (--listen: PORT, ADDRESS:PORT or unix:PATH)");
   OwnedFd fd(socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int on = 1;
   setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);

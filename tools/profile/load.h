@@ -34,6 +34,8 @@ struct LoadOptions {
   std::function<void(Profile*)> prepare;
   // Of several files: earlier dumps of a process, and files that are there twice, are summed like the others.
   bool keep_duplicates = false;
+  // Of files of several kinds those are summed that have this sample type; empty: those that are most.
+  std::string type;
 };
 
 // What of the options is done to a profile that was loaded without them.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/profile/sum.h"
 
+#include <map>
+
 #include "tools/base/failure.h"
 #include "tools/base/human.h"
 #include "tools/base/progress.h"
@@ -17,6 +19,7 @@ class Summer {
  public:
   Summer(const std::vector<std::string>& files, const LoadOptions& load)
       : files_(files), load_(load), survey_(SurveyFiles(files, load)) {
+    survey_.type = load.type;
     if (files.size() > kNamedOneByOne) {
       load_.prepare = nullptr;
       load_.apply_drop_frames = false;
@@ -43,6 +46,8 @@ class Summer {
   Survey survey_;
   Merger merger_;
 };
+
+std::string AndMore(size_t count) { return count == 1 ? "" : " and " + Counted(count - 1, "more file"); }
 
 void ClearInUse(Profile* profile) {
   for (size_t type = 0; type < profile->type_count(); ++type) {
@@ -74,10 +79,15 @@ bool Summer::Add(size_t file, bool with_in_use) try {
 void Summer::AddAll() {
   const Selection selection = SelectFiles(survey_, load_.keep_duplicates);
   const ProfileKind& sum = survey_.kinds[survey_.CommonKind()];
-  for (const size_t file : selection.other_kinds) {
-    const ProfileKind& its = survey_.kinds[survey_.facts[file].kind];
-    LeaveOut(file, its.types != sum.types ? "has the sample types " + its.types + ", the sum " + sum.types
-                                          : "has the period " + its.period + ", the sum " + sum.period);
+  // A line for each kind: an agent's folder has thousands of files of each.
+  std::map<uint32_t, std::vector<size_t>> others;
+  for (const size_t file : selection.other_kinds) others[survey_.facts[file].kind].push_back(file);
+  for (const auto& [kind, files] : others) {
+    const ProfileKind& its = survey_.kinds[kind];
+    const std::string have = files.size() == 1 ? ": has the " : ": have the ";
+    TellOfUnusable(Printable(files_[files.front()]) + AndMore(files.size()) + have +
+                   (its.types != sum.types ? "sample types " + its.types + ", the sum " + sum.types
+                                           : "period " + its.period + ", the sum " + sum.period));
   }
   TellOfDuplicates(selection);
   Progress progress("adding up", selection.groups.size());
@@ -91,9 +101,8 @@ void Summer::AddAll() {
 
 void Summer::TellOfDuplicates(const Selection& selection) const {
   const auto tell = [&](size_t first, size_t count, const std::string& what) {
-    const std::string more = count == 1 ? "" : " and " + Counted(count - 1, "more file");
-    Tell(Printable(files_[first]) + more + ": not added, as " + (count == 1 ? "it" : "each") + what +
-         "; --keep-duplicates adds all up");
+    Tell(Printable(files_[first]) + AndMore(count) + ": not added, as " + (count == 1 ? "it" : "each") +
+         what + "; --keep-duplicates adds all up");
   };
   size_t earlier = 0, first = 0;
   for (const std::vector<size_t>& group : selection.groups) {
@@ -101,10 +110,8 @@ void Summer::TellOfDuplicates(const Selection& selection) const {
     earlier += group.size() - 1;
   }
   if (earlier != 0) tell(first, earlier, " is an earlier dump of a process that has a later one here");
-  if (!selection.without_in_use.empty()) {
-    const size_t count = selection.without_in_use.size();
-    Tell(Printable(files_[*selection.without_in_use.begin()]) +
-         (count == 1 ? "" : " and " + Counted(count - 1, "more file")) +
+  if (!selection.without_in_use.empty() && survey_.kinds[survey_.CommonKind()].HasType("inuse_")) {
+    Tell(Printable(files_[*selection.without_in_use.begin()]) + AndMore(selection.without_in_use.size()) +
          ": what is in use is not added, as a later file of the process has it; --keep-duplicates adds all "
          "up");
   }

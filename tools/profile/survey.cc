@@ -8,6 +8,7 @@
 #include <system_error>
 #include <tuple>
 #include <unordered_map>
+#include <utility>
 
 #include "base/hash.h"
 #include "proto/fields.h"
@@ -270,9 +271,16 @@ class Surveyor {
 
 }  // namespace
 
+bool ProfileKind::HasType(const std::string& beginning) const {
+  return (", " + types).find(", " + beginning) != std::string::npos;
+}
+
 size_t Survey::CommonKind() const {
+  const auto weight = [&](const ProfileKind& kind) {
+    return std::pair(type.empty() || kind.HasType(type + "/"), kind.files);
+  };
   const auto most = std::max_element(kinds.begin(), kinds.end(),
-                                     [](const auto& a, const auto& b) { return a.files < b.files; });
+                                     [&](const auto& a, const auto& b) { return weight(a) < weight(b); });
   return static_cast<size_t>(most - kinds.begin());
 }
 

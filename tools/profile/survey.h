@@ -37,6 +37,9 @@ struct FileFacts {
 struct ProfileKind {
   std::string types, period;
   size_t files = 0;
+
+  // A type whose name, without its unit, begins so (`inuse_`), or is that (`cpu/`).
+  bool HasType(const std::string& beginning) const;
 };
 ProfileKind KindOf(const Profile& profile);
 // FileFacts::process.
@@ -49,7 +52,11 @@ struct Survey {
   // What cannot be read twice, standard input and pipes, or need not be: addresses.
   std::map<size_t, Profile> loaded;
 
-  // The kind that most of the files are of, the first of several. Not for a survey without readable files.
+  // The sample type that is asked for; empty: any.
+  std::string type;
+
+  // The kind that most of the files are of, the first of several; of those that have the type, if any does.
+  // Not for a survey without readable files.
   size_t CommonKind() const;
 };
 

@@ -49,13 +49,20 @@ bool Has(const Profile& profile, const ProfileSample& sample, const Tag& tag) {
   return false;
 }
 
+// Of files of several kinds those count that have the type that is asked for.
+LoadOptions LoadOf(const ViewOptions& options) {
+  LoadOptions load = options.load;
+  load.type = options.type;
+  return load;
+}
+
 }  // namespace
 
 View::View(const std::string& file, const ViewOptions& options)
     : View(file, LoadNamedProfile(file, options.load), options) {}
 
 View::View(const std::vector<std::string>& files, const ViewOptions& options)
-    : View(LoadSum(files, options.load), options) {}
+    : View(LoadSum(files, LoadOf(options)), options) {}
 
 View::View(NamedProfileSum sum, const ViewOptions& options)
     : View(sum.name, std::move(sum.profile), options) {}

@@ -29,6 +29,13 @@ TEST(Hosts, ASocketThatNobodyListensAtGivesWayAndNothingElse) {
   EXPECT_THROW(Face("unix:" + (dir / "left"), page), Failure);
 }
 
+TEST(Hosts, APortThatIsNoneIsRefused) {
+  const auto page = [](const std::string&, std::string*) { return std::string(); };
+  for (const char* address : {"99999", "65536", "-1", "", "x", "127.0.0.1:", "[::1]:80808"})
+    EXPECT_THROW(Face(address, page), Failure) << address;
+  EXPECT_NE(Face("0", page).address(), "0");
+}
+
 TEST(Hosts, OnlyAddressesAndLocalhostNameThisMachineForEverybody) {
   for (const char* host : {"", "localhost", "localhost:80", "127.0.0.1:80", "[::1]:80", "10.0.0.1"})
     EXPECT_TRUE(IsLocalHost(host)) << host;

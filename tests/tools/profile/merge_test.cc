@@ -13,6 +13,7 @@ namespace heapprof::test {
 namespace {
 
 using testing::HasSubstr;
+using testing::StartsWith;
 
 HeapProfile MergeAll(const TempDir& dir, std::vector<std::string> files) {
   files.insert(files.begin(), "merge");
@@ -264,6 +265,35 @@ TEST(Merge, OfDeltasWhatIsInUseCountsOnce) {
   words.emplace_back("--keep-duplicates");
   EXPECT_EQ(RunCommand(words).err, "");
   EXPECT_EQ(ReadProfile(dir / "sum").Total().inuse_space, 10 << 20);
+}
+
+// As in an agent's folder: a line for all files of another kind, and `--type` says which kind it is.
+TEST(Merge, OfManyFilesOfTwoKindsTakesThoseOfTheTypeAskedFor) {
+  TempDir dir;
+  for (int time = 1; time <= 5; ++time) {
+    pb::Profile made;
+    ASSERT_TRUE(made.ParseFromString(Dump("1", 0x400000, time, 1 << 20, 1)));
+    SetComment(&made, "delta: 1");
+    for (std::string& text : *made.mutable_string_table()) {
+      if (time > 3 && text == "inuse_space") text = "cpu";
+      if (time > 3 && text == "inuse_objects") text = "samples";
+    }
+    WriteFile(dir / (std::to_string(time) + ".pb"), made.SerializeAsString());
+  }
+  Result result = RunCommand({"top", "--json", dir.path()});
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_THAT(result.out, HasSubstr("\"total\": 1048576,"));
+  EXPECT_THAT(result.err,
+              StartsWith("heapprof: " + (dir / "4.pb") + " and 1 more file: have the sample types "));
+  EXPECT_THAT(result.err, HasSubstr("1.pb and 1 more file: what is in use is not added"));
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 2) << result.err;
+  result = RunCommand({"top", "--json", "--type", "cpu", dir.path()});
+  EXPECT_THAT(result.out, HasSubstr("\"total\": 2097152,"));
+  EXPECT_THAT(result.err,
+              StartsWith("heapprof: " + (dir / "1.pb") + " and 2 more files: have the sample types "));
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+  result = RunCommand({"top", "--type", "none", dir.path()});
+  EXPECT_THAT(result.err, HasSubstr(" has no sample type none; it has alloc_objects, "));
 }
 
 TEST(Merge, AFileThatIsThereTwiceCountsOnce) {
