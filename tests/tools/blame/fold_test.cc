@@ -214,6 +214,10 @@ TEST(Fold, EveryLineOfTheListIsAnEntry) {
                            "<alloc::vec::Vec as core::clone::Clone>::clone",
                            "<u8 as alloc::vec::spec_from_elem::SpecFromElem>::from_elem",
                            "<app::Pool as core::alloc::global::GlobalAlloc>::alloc",
+                           "<alloc::raw_vec::RawVecInner>::try_allocate_in",
+                           "<str>::repeat",
+                           "<[u8]>::to_vec",
+                           "__rustc::__rdl_alloc",
                            "je_arena_malloc",
                            "ggc_internal_alloc",
                            "_obstack_newchunk",
@@ -236,7 +240,8 @@ TEST(Fold, EveryLineOfTheListIsAnEntry) {
   }
   for (const char* name : {"main", "standard::vector::f", "createObject", "core::Engine::run", "myxmalloc",
                            "mi_cmd_exec", "gstdup", "<app::Foo as core::fmt::Display>::fmt",
-                           "<app::Foo as core::iter::traits::iterator::Iterator>::next"}) {
+                           "<app::Foo as core::iter::traits::iterator::Iterator>::next", "<app::Foo>::new",
+                           "<app::str::Foo>::new"}) {
     EXPECT_EQ(list.OfName(name), Blame::kOwn) << name;
   }
   EXPECT_EQ(list.OfModule("/usr/lib/libstdc++.so.6.0.30 (deleted)"), Blame::kFold);
