@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include <algorithm>
@@ -169,7 +170,8 @@ void Serve(Words) {
   Workers workers;
   std::vector<int> tids;
   StartReaders(&workers, &tids);
-  AwaitSleep(tids);
+  // Asleep they are before, too, where they wait for this thread.
+  for (int tid : tids) AwaitCall(tid, SYS_read);
   puts("ready");
   fflush(stdout);
   char byte;

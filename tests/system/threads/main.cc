@@ -34,17 +34,36 @@ void DumpAway() {
 
 int OwnTid() { return static_cast<int>(syscall(SYS_gettid)); }
 
-void AwaitState(int tid, char letter) {
-  for (;;) {
-    char path[64], text[512];
-    snprintf(path, sizeof path, "/proc/thread-self/../%d/stat", tid);
+namespace {
+
+// What the kernel says of a thread in the file `name`; empty: nothing.
+struct ThreadFile {
+  ThreadFile(int tid, const char* name) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/thread-self/../%d/%s", tid, name);
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     const ssize_t got = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
     if (fd >= 0) close(fd);
     text[got > 0 ? got : 0] = '\0';
-    const char* at = strrchr(text, ')');
+  }
+  char text[512];
+};
+
+}  // namespace
+
+void AwaitState(int tid, char letter) {
+  for (;; sched_yield()) {
+    const ThreadFile stat(tid, "stat");
+    const char* at = strrchr(stat.text, ')');
     if (at != nullptr && at[1] == ' ' && at[2] == letter) return;
-    sched_yield();
+  }
+}
+
+void AwaitCall(int tid, long number) {
+  for (;; sched_yield()) {
+    char* end;
+    const ThreadFile call(tid, "syscall");
+    if (strtol(call.text, &end, 10) == number && end != call.text) return;
   }
 }
 

@@ -44,5 +44,7 @@ void DumpAway();
 int OwnTid();
 // Until the kernel says so of the thread.
 void AwaitState(int tid, char letter);
+// Until it sleeps in this system call.
+void AwaitCall(int tid, long number);
 
 #endif  // HEAPPROF_TESTS_SYSTEM_THREADS_SCENARIO_H_
