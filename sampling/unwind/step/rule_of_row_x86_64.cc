@@ -103,17 +103,4 @@ Rule RuleOfRow(const CfiRow& row) {
   return Rule::Of(Rule::kNoRule);
 }
 
-Rule RuleFromCfi(const UnwindTables& tables, uintptr_t pc) {
-  CfiRow row;
-  switch (RowFromCfi(tables, pc, &row)) {
-    case CfiAnswer::kRow:
-      return RuleOfRow(row);
-    case CfiAnswer::kNoCfi:
-      return Rule::Of(Rule::kNoCfi);
-    case CfiAnswer::kNonsense:
-      break;
-  }
-  return Rule::Of(Rule::kNoRule);
-}
-
 }  // namespace heapprof::unwind

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/symbols/cache/name_cache.h"
 
-#include <zlib.h>
-
 #include <cstring>
 #include <string_view>
+
+#include "tools/base/packed.h"
 
 namespace heapprof::tools {
 namespace {
@@ -27,61 +27,12 @@ struct StoredFrame {
   uint64_t name;  // a string
 };
 
-// Of little-endian machines: a cache is of the machine that made it.
-class Packer {
- public:
-  template <typename T>
-  void Put(const T& value) {
-    bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
-  }
-  void PutText(std::string_view text) {
-    Put(static_cast<uint32_t>(text.size()));
-    bytes_ += text;
-  }
-  const std::string& bytes() const { return bytes_; }
-
- private:
-  std::string bytes_;
-};
-
-class Unpacker {
- public:
-  explicit Unpacker(std::string_view bytes) : rest_(bytes) {}
-  bool good() const { return good_; }
-  bool at_end() const { return rest_.empty(); }
-  template <typename T>
-  T Get() {
-    T value = {};
-    const std::string_view piece = Take(sizeof value);
-    if (good_) memcpy(&value, piece.data(), sizeof value);
-    return value;
-  }
-  std::string_view GetText() { return Take(Get<uint32_t>()); }
-
- private:
-  std::string_view Take(size_t size) {
-    good_ = good_ && size <= rest_.size();
-    if (!good_) return {};
-    const std::string_view piece = rest_.substr(0, size);
-    rest_.remove_prefix(size);
-    return piece;
-  }
-
-  std::string_view rest_;
-  bool good_ = true;
-};
-
-uint32_t Checksum(std::string_view bytes) {
-  return static_cast<uint32_t>(
-      crc32_z(0, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()));
-}
-
 std::string Pack(const NamesByOffset& names) {
   std::unordered_map<std::string_view, uint32_t> ids;
-  Packer strings, entries;
+  PackedWriter strings, entries;
   const auto id_of = [&](std::string_view text) {
     const auto [found, is_new] = ids.emplace(text, static_cast<uint32_t>(ids.size()));
-    if (is_new) strings.PutText(text);
+    if (is_new) strings.PutText<uint32_t>(text);
     return found->second;
   };
   for (const auto& [offset, frames] : names) {
@@ -92,7 +43,7 @@ std::string Pack(const NamesByOffset& names) {
                               id_of(frame.name)});
     }
   }
-  Packer content;
+  PackedWriter content;
   content.Put(static_cast<uint32_t>(ids.size()));
   const std::string body = content.bytes() + strings.bytes() + entries.bytes();
   Header header = {};
@@ -112,10 +63,10 @@ NamesByOffset Unpack(std::string_view bytes) {
       header.crc != Checksum(bytes)) {
     return {};
   }
-  Unpacker unpacker(bytes);
+  PackedReader unpacker(bytes);
   std::vector<std::string_view> strings;
   for (uint32_t left = unpacker.Get<uint32_t>(); left != 0 && unpacker.good(); --left) {
-    strings.push_back(unpacker.GetText());
+    strings.push_back(unpacker.GetText<uint32_t>());
   }
   NamesByOffset names;
   while (unpacker.good() && !unpacker.at_end()) {
