@@ -9,7 +9,6 @@ the agent's next round far away, how often the library's threads ran in the proc
 Usage: bench/fleet.py [--build build/release] [--processes 200] [--interval 15] [--intervals 8] [--folder DIR]
 """
 
-import argparse
 import glob
 import os
 import re
@@ -20,7 +19,7 @@ import tempfile
 import time
 import urllib.request
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from method import runs
 
 
 def figures(port):
@@ -57,20 +56,19 @@ def start_agent(build, folder, *words):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", default=os.path.join(ROOT, "build/release"))
+    parser = runs.parser(__doc__)
     parser.add_argument("--processes", type=int, default=200)
     parser.add_argument("--interval", type=float, default=15)
     parser.add_argument("--intervals", type=int, default=8)
     parser.add_argument("--folder", help="for the spool and the profiles; else a temporary one")
     options = parser.parse_args()
-    library = os.path.join(options.build, "alloc/libheapprof.so.0")
+    library = runs.library(options.build)
     folder = tempfile.mkdtemp(prefix="heapprof-fleet-", dir=options.folder)
     watched, agent = [], None
     try:
         for number in range(options.processes):
-            env = dict(os.environ, LD_PRELOAD=library, HEAPPROF_OPTIONS=f"http=unix:@heapprof-fleet-{os.getpid()}-{number}")
-            watched.append(subprocess.Popen([os.path.join(options.build, "bench/bench_service")], env=env))
+            env = runs.preload(library, f"http=unix:@heapprof-fleet-{os.getpid()}-{number}")
+            watched.append(subprocess.Popen([runs.program(options.build, "service")], env=env))
         agent, port = start_agent(options.build, folder, "--interval", str(options.interval))
         time.sleep(min(options.interval, 15) + 1)
         before, profiles = own_cpu(agent.pid), figures(port)["heapprof_agent_profiles_total"]
@@ -91,9 +89,9 @@ def main():
         while figures(port)["heapprof_agent_rounds_total"] < options.processes:
             time.sleep(0.2)
         pids = [process.pid for process in watched]
-        runs = runs_of_the_library(pids)
+        woken = runs_of_the_library(pids)
         time.sleep(options.interval)
-        print(f"between two rounds the library's threads ran {runs_of_the_library(pids) - runs} times in {options.interval:g} s, "
+        print(f"between two rounds the library's threads ran {runs_of_the_library(pids) - woken} times in {options.interval:g} s, "
               f"in all of the processes")
     finally:
         for process in watched + [agent]:

@@ -1,32 +1,34 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Ratios of heapprof and its peers to plain jemalloc, measured side by side.
+"""Ratios of heapprof and its peers to plain jemalloc: time, resident memory, instructions.
 
-Each measurement is a pair: the program under plain jemalloc and under the contender, one right after the other,
-the order swapped from round to round. A cell is the median over rounds of the ratio of user+system time (as the
-kernel accounts it to the process: wait4), and of the ratio of the peak resident set.
+In each round every contender runs a program once, in an order that is drawn (method/intervals.py); what is compared are runs of
+one round. Shown are medians of these ratios with limits of 95 %, and geometric means over sets of programs. Each run is a line of
+a CSV file, to which a later call for other programs appends: a long comparison can be made in pieces,
+    scripts/bench --only cc1plus,clang; scripts/bench --only redis; scripts/bench --collect --readme --record
+and a second call for the same programs adds rounds. --collect shows what is there of the last build, and measures nothing.
 """
 
-import argparse
-import json
+import datetime
 import os
-import re
 import resource
 import shutil
 import signal
-import statistics
-import subprocess
 import sys
 
 sys.dont_write_bytecode = True  # no __pycache__ among the sources
-import contenders as who
+from method import contenders as who
+from method import intervals
+from method import picture
+from method import report
+from method import results as measured
+from method import runs
+from method import workloads
 
-PROGRAMS = ["churn", "tree", "string_map", "threads", "bignum", "covers"]
-EXACT_PERCENT = 10  # of the usual work, where every allocation is recorded
-
-
-class Failed(Exception):
-    pass
+ROUNDS, QUICK_ROUNDS = 9, 6  # six are the least that have limits
+SLOW_ROUNDS, FEW_ROUNDS = 6, 3
+README, PAGE = (os.path.join(runs.ROOT, name) for name in ("README.md", "docs/benchmarks.md"))
+PICTURE, HISTORY = (os.path.join(runs.ROOT, name) for name in ("docs/pictures/bench.svg", "bench/history.csv"))
 
 
 class Stopped(Exception):
@@ -37,139 +39,175 @@ def stop(*_):
     raise Stopped
 
 
-def run(command, environment, measure, timeout=600):
-    """Runs to the end; returns (user+system seconds, peak RSS in KiB, standard output).
-
-    `measure` is the path of bench_measure. The environment is set behind it, for the program alone.
-    """
-    clean = {k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "HEAPPROF_OPTIONS", "MALLOC_CONF")}
-    result = os.path.join("build", "bench", "measured")
-    done = subprocess.run(["timeout", str(timeout), measure, result, "/usr/bin/env"] +
-                          [f"{k}={v}" for k, v in environment.items()] + list(command),
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=clean, check=False)
-    if done.returncode != 0:
-        raise Failed(f"{' '.join(command)}: status {done.returncode}")
-    with open(result, encoding="ascii") as text:
-        seconds, kib = text.read().split()
-    return float(seconds), int(kib), done.stdout
+def words(line):
+    return [word for word in line.split(",") if word]
 
 
-def measure_pair(command, base, contender, rounds, measure):
-    """Medians over rounds: {time, rss: ratios; seconds, kib: of the contender}."""
-    results = []
-    for index in range(rounds):
-        pair = {}
-        for one in [base, contender] if index % 2 == 0 else [contender, base]:
-            pair[one.name] = run(one.command + tuple(command), one.environment, measure)
-        (base_time, base_rss, base_output), (time, rss, output) = pair[base.name], pair[contender.name]
-        if base_output != output and not contender.command:
-            raise Failed(f"{command[0]} printed something else under {contender.name}")
-        results.append((time / base_time, rss / base_rss, time, rss, base_time, base_rss))
-    columns = [statistics.median(column) for column in zip(*results)]
-    return dict(zip(["time", "rss", "seconds", "kib", "base_seconds", "base_kib"], columns),
-                rounds=rounds, spread=[min(r[0] for r in results), max(r[0] for r in results)])
+def say(line):
+    print(f"bench: {line}", file=sys.stderr, flush=True)
 
 
-def preprocess(source, scratch):
-    """The command that compiles the heavy translation unit, cc1plus alone."""
-    unit = os.path.join(scratch, "heavy_unit.ii")
-    subprocess.run(["g++", "-std=c++17", "-E", source, "-o", unit], check=True)
-    compiler = subprocess.run(["g++", "-print-prog-name=cc1plus"], check=True, capture_output=True,
-                              text=True).stdout.strip()
-    return (compiler, "-quiet", "-O0", "-std=c++17", unit, "-o", "/dev/null")
+class Bench:
+    """One call: what was asked for, and where its lines go."""
 
+    def __init__(self, options):
+        self.options = options
+        self.scratch = os.path.join(runs.ROOT, "build", "bench")
+        os.makedirs(self.scratch, exist_ok=True)
+        self.library = runs.library(options.build)
+        self.failures = 0
+        self.head = (measured.machine(), measured.commit(), measured.digest(self.library),
+                     datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"))
 
-def table(title, rows, columns, cell):
-    width = max(len(row) for row in rows)
-    print(f"\n{title}\n")
-    print(f"| {'':{width}} | " + " | ".join(f"{column:>11}" for column in columns) + " |")
-    print(f"|-{'-' * width}-|" + "|".join("-" * 12 + ":" for _ in columns) + "|")
-    for row in rows:
-        print(f"| {row:{width}} | " + " | ".join(f"{cell(row, column):>11}" for column in columns) + " |")
-    sys.stdout.flush()
+    def chosen(self):
+        """The programs and the contenders that were asked for."""
+        programs, missing = workloads.workloads(self.options.build, self.scratch, self.options.mimalloc_bench)
+        takers, absent = who.contenders(self.library, self.scratch)
+        for line in missing + absent:
+            say(f"left out: {line}")
+        only = words(self.options.only)
+        if unknown := set(only) - {program.name for program in programs}:
+            raise SystemExit(f"bench: no such program: {', '.join(sorted(unknown))}; "
+                             f"there are {', '.join(program.name for program in programs)}")
+        programs = [p for p in programs if (p.name in only if only else p.quick or not self.options.quick)]
+        parts = words(self.options.contenders)
+        takers = [t for t in takers if (any(part in t.name for part in parts) if parts else t.quick or not self.options.quick)]
+        return programs, takers
 
+    def fail(self, why):
+        say(why)
+        self.failures += 1
 
-def instructions(command, environment):
-    """Instructions executed in user space, as valgrind counts them."""
-    done = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"] + list(command),
-                          env={**os.environ, **environment}, capture_output=True, text=True, check=True)
-    return int(re.search(r"Collected : (\d+)", done.stderr).group(1))
+    def percent(self, series):
+        return max(1, round(workloads.WORK[series] * (workloads.QUICK_WORK if self.options.quick else 1)))
 
+    def rounds(self, program):
+        rounds = self.options.rounds or (QUICK_ROUNDS if self.options.quick else ROUNDS)
+        return min(rounds, SLOW_ROUNDS) if program.slow else rounds
 
-def measure_all(commands, takers, base, options, figures):
-    """Fills figures[contender, program], and keeps options.json up to date."""
-    for program, command in commands.items():
-        for taker in takers:
-            if taker.huge and program == "cc1plus" and not options.huge:
-                continue
-            percent = min(EXACT_PERCENT, options.percent) if taker.exact else options.percent
-            work = (str(percent),) if program != "cc1plus" else ()
-            rounds = options.exact_rounds if taker.exact else options.rounds
-            if program == "cc1plus" and taker.exact and not taker.name.startswith("heapprof"):
-                rounds = 1  # minutes each, and the ratio is far from 1
-            print(f"bench: {program}, {taker.name}: {rounds} pairs", file=sys.stderr, flush=True)
+    def row(self, series, program, contender, number, place, **figures):
+        return measured.Row(*self.head, series, program.set, program.name, contender.name, number, place,
+                            **{**dict.fromkeys(measured.NUMBERS), **figures})
+
+    def one_round(self, series, program, order, number):
+        rows, outputs, failed = [], set(), set()
+        for place, contender in enumerate(order):
             try:
-                figures[taker.name, program] = measure_pair(command + work, base, taker, rounds,
-                                                               os.path.join(options.build, "bench", "bench_measure"))
-            except Failed as failure:
-                print(f"bench: {failure}", file=sys.stderr)
-            if options.json:
-                with open(options.json, "w", encoding="ascii") as out:
-                    json.dump({f"{t} / {p}": f for (t, p), f in figures.items()}, out, indent=1)
+                run = program.measure(self.options.build, contender, self.percent(series))
+                time = program.time(run)
+            except runs.Failed as failure:
+                self.fail(failure)
+                failed.add(contender)
+                continue
+            if program.same_output and not contender.command:
+                outputs.add(run.output)
+            rows.append(self.row(series, program, contender, number, place, time=time, seconds=run.seconds, processor=run.processor,
+                                 peak=run.peak, average=run.average, last=run.last))
+        if len(outputs) > 1:
+            raise SystemExit(f"bench: {program.name} does not print the same under all of them")
+        measured.append(self.options.csv, rows)
+        return failed
+
+    def times(self, series, program, takers):
+        rounds = self.rounds(program)
+        say(f"{program.name}, {series}: {rounds} rounds of {', '.join(taker.name for taker in takers)}")
+        failed = set()
+        for number, order in enumerate(intervals.orders(takers, rounds, f"{self.options.seed} {series} {program.name}")):
+            order = [taker for taker in order if taker not in failed and not (taker.few and number >= FEW_ROUNDS)]
+            failed |= self.one_round(series, program, order, number)
+
+    def instructions(self, series, program, takers):
+        say(f"{program.name}, {series}: instructions")
+        rows = []
+        command = tuple(program.counted(workloads.VALGRIND_WORK))
+        for taker in takers:
+            there = {**program.environment, **taker.environment}
+            if "HEAPPROF_OPTIONS" in there:
+                there["HEAPPROF_OPTIONS"] += ":seed=1"  # the same samples each time
+            try:
+                count = runs.instructions(command, runs.environment(**there), program.stdin)
+                rows.append(self.row(series, program, taker, 0, 0, instructions=float(count)))
+            except runs.Failed as failure:
+                self.fail(failure)
+        measured.append(self.options.csv, rows)
+
+    def measure(self):
+        programs, takers = self.chosen()
+        for series in words(self.options.series) or list(who.SERIES):
+            of_series = [taker for taker in takers if taker.series == series]
+            for program in programs:
+                company = [t for t in of_series if self.options.huge or not (t.huge and program.compiler)]
+                if not company or series not in program.series or (self.options.quick and series == "exact"):
+                    continue
+                company.insert(0, who.baseline(series))
+                if not self.options.no_times:
+                    self.times(series, program, company)
+                if self.options.instructions and series == "512k" and program.counted and shutil.which("valgrind"):
+                    self.instructions(series, program, [t for t in company if t.name != who.AGAIN])
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    say(f"wrote {os.path.relpath(path)}")
+
+
+def show(options):
+    """Tables of what the CSV file has; whether there was anything."""
+    rows = measured.of_one_build(measured.read(options.csv), options.of) if os.path.exists(options.csv) else []
+    if not rows:
+        say(f"nothing was measured in {options.csv}")
+        return False
+    results = measured.Results(rows)
+    print(f"{rows[-1].machine}; commits {', '.join(dict.fromkeys(row.commit for row in rows))}; library {rows[-1].library}\n")
+    print("\n".join(report.whole(results, options.against)))
+    drawing = picture.draw(results, options.against)
+    if drawing and options.picture:
+        write(options.picture, drawing)
+    if options.readme:
+        for path, name, lines in ((README, "table", report.for_readme(results, options.against)),
+                                  (PAGE, "tables", report.whole(results, options.against))):
+            with open(path, encoding="utf-8") as file:
+                document = file.read()
+            write(path, report.put(document, name, lines))
+        if drawing:
+            write(PICTURE, drawing)
+    if options.record:
+        lines = measured.history_lines(results, options.against)
+        measured.record(HISTORY, lines)
+        say(f"{len(lines)} lines in {os.path.relpath(HISTORY)}")
+    return True
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", default="build/release", help="build folder")
-    parser.add_argument("--library", required=True, help="libheapprof.so.0")
-    parser.add_argument("--rounds", type=int, default=11, help="pairs per cell of the sampling contenders")
-    parser.add_argument("--exact-rounds", type=int, default=3, help="pairs per cell of the exact ones")
-    parser.add_argument("--percent", type=int, default=100, help="of the usual work, of the sampling contenders")
-    parser.add_argument("--programs", default=",".join(PROGRAMS + ["cc1plus"]), help="comma-separated")
-    parser.add_argument("--only", default="", help="contenders whose name contains one of these, comma-separated")
-    parser.add_argument("--huge", action="store_true", help="heaptrack on cc1plus too (needs about 20 GB)")
-    parser.add_argument("--instructions", action="store_true", help="count instructions under valgrind too")
-    parser.add_argument("--json", default="", help="write all figures to this file")
+    parser = runs.parser(__doc__)
+    parser.add_argument("--quick", action="store_true", help="some programs, the allocators, six short rounds: five minutes")
+    parser.add_argument("--only", default="", metavar="PROGRAMS", help="these programs, comma-separated")
+    parser.add_argument("--contenders", default="", metavar="NAMES", help="those whose name contains one of these, comma-separated")
+    parser.add_argument("--series", default="", help=f"of {','.join(who.SERIES)}, comma-separated; all without it")
+    parser.add_argument("--rounds", type=int, default=0, help=f"of each program; {ROUNDS} without it, {QUICK_ROUNDS} with --quick")
+    parser.add_argument("--seed", default="1", help="of the orders of the rounds")
+    parser.add_argument("--mimalloc-bench", metavar="PATH", help="a checkout of it; its programs are compiled in build/bench and run")
+    parser.add_argument("--instructions", action="store_true", help="count instructions of shorter runs under valgrind, too")
+    parser.add_argument("--no-times", action="store_true", help="with --instructions: only these")
+    parser.add_argument("--huge", action="store_true", help="heaptrack on compilers, too (needs about 20 GB)")
+    parser.add_argument("--csv", default=os.path.join(runs.ROOT, "build/bench/runs.csv"), help="where each run is appended as a line")
+    parser.add_argument("--collect", action="store_true", help="measure nothing; show what the CSV file has of its last build")
+    parser.add_argument("--of", metavar="LIBRARY", help="with --collect: of the build whose library the CSV file calls so")
+    parser.add_argument("--against", default=who.BASE, metavar="NAME", help="ratios to this contender of the same round")
+    parser.add_argument("--picture", metavar="FILE", help="draw the picture into this SVG file")
+    parser.add_argument("--readme", action="store_true", help="put tables and picture into README.md and docs/")
+    parser.add_argument("--record", action="store_true", help="put the medians into bench/history.csv")
     options = parser.parse_args()
-
-    scratch = os.path.abspath(os.path.join("build", "bench"))
-    os.makedirs(scratch, exist_ok=True)
-    base = who.baseline()
-    takers = [c for c in who.contenders(os.path.abspath(options.library), scratch)
-              if any(part in c.name for part in options.only.split(","))]
-    programs = options.programs.split(",")
-    commands = {p: (os.path.join(options.build, "bench", f"bench_{p}"),) for p in programs if p != "cc1plus"}
-    if "cc1plus" in programs:
-        commands["cc1plus"] = preprocess("bench/programs/heavy_unit.cc", scratch)
-
-    figures = {}
-    try:
-        measure_all(commands, takers, base, options, figures)
-    except (Stopped, KeyboardInterrupt):
-        print("bench: stopped", file=sys.stderr)
-    rows = [t.name for t in takers]
-
-    def cell(key, form):
-        return lambda row, column: form.format(figures[row, column][key]) if (row, column) in figures else "-"
-
-    table("User+system time, ratio to plain jemalloc (median of pairs)", rows, list(commands),
-          cell("time", "{:.3f}"))
-    table("Peak resident set, ratio to plain jemalloc", rows, list(commands), cell("rss", "{:.2f}"))
-    for figure in figures.values():
-        figure["mib_more"] = (figure["kib"] - figure["base_kib"]) / 1024
-    table("Peak resident set, MiB more than plain jemalloc", rows, list(commands), cell("mib_more", "{:+.1f}"))
-    if options.instructions and shutil.which("valgrind"):
-        sampling = [t for t in takers if not t.exact]
-        counts = {}
-        for program, command in commands.items():
-            if program == "cc1plus":
-                continue
-            plain = instructions(command + ("5",), base.environment)
-            for taker in sampling:
-                counts[taker.name, program] = instructions(command + ("5",), taker.environment) / plain
-        table("Instructions in user space, ratio to plain jemalloc (5 % of the work)", [t.name for t in sampling],
-              [p for p in commands if p != "cc1plus"], lambda r, c: f"{counts[r, c]:.3f}")
-    return 0 if figures else 1
+    failures = 0
+    if not options.collect:
+        bench = Bench(options)
+        try:
+            bench.measure()
+        except (Stopped, KeyboardInterrupt):
+            say("stopped")
+        failures = bench.failures
+    return 0 if show(options) and failures == 0 else 1
 
 
 if __name__ == "__main__":

@@ -6,28 +6,20 @@ Runs ours, libunwind's cached unw_backtrace and the bare reading of the clock in
 interval the least and the median of the nanoseconds a stack, less what reading the clock takes at least.
 """
 
-import argparse
-import os
 import re
 import statistics
 import subprocess
+import tempfile
+
+from method import intervals
+from method import runs
 
 MODES = ("none", "ours", "libunwind")
 
 
-def compiler_line():
-    """What the driver would run as compiler, without output."""
-    unit = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs", "heavy_unit.cc")
-    shown = subprocess.run(
-        ["g++", "-std=c++17", "-O0", "-S", "-o", "/dev/null", unit, "-###"],
-        stderr=subprocess.PIPE, text=True, check=True).stderr
-    line = next(line for line in shown.splitlines() if "cc1plus" in line)
-    return [word.strip('"') for word in line.split()]
-
-
 def one_run(probe, argv, mode, interval):
     """Stacks, frames a stack and nanoseconds a stack."""
-    environment = dict(os.environ, LD_PRELOAD=probe, WALK_PROBE=mode, WALK_PROBE_INTERVAL=str(interval))
+    environment = runs.preload(probe, WALK_PROBE=mode, WALK_PROBE_INTERVAL=str(interval))
     said = subprocess.run(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                           text=True, check=True).stderr
     numbers = re.search(r"walk_probe: stacks (\d+) frames ([\d.]+) ns ([\d.]+)", said)
@@ -35,24 +27,25 @@ def one_run(probe, argv, mode, interval):
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("probe", help="libwalk_probe.so")
-    options.add_argument("--rounds", type=int, default=3)
-    given = options.parse_args()
-    argv = compiler_line()
-    for interval in (1, 4096):
-        nanos = {mode: [] for mode in MODES}
-        for _ in range(given.rounds):
-            for mode in MODES:
-                stacks, frames, spent = one_run(given.probe, argv, mode, interval)
-                nanos[mode].append(spent)
-                if mode == "ours":
-                    described = f"{stacks:.0f} stacks of {frames:.1f} frames"
-        clock = min(nanos["none"])
-        print(f"every {interval} bytes, {described}")
-        for mode in MODES[1:]:
-            print(f"  {mode:10} {min(nanos[mode]) - clock:6.0f} ns a stack, "
-                  f"median {statistics.median(nanos[mode]) - clock:.0f}")
+    parser = runs.parser(__doc__)
+    parser.add_argument("probe", help="libwalk_probe.so")
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        argv = runs.cc1plus(runs.preprocessed(runs.HEAVY_UNIT, folder))
+        for interval in (1, 4096):
+            nanos = {mode: [] for mode in MODES}
+            for order in intervals.orders(MODES, given.rounds, seed=1):
+                for mode in order:
+                    stacks, frames, spent = one_run(given.probe, argv, mode, interval)
+                    nanos[mode].append(spent)
+                    if mode == "ours":
+                        described = f"{stacks:.0f} stacks of {frames:.1f} frames"
+            clock = min(nanos["none"])
+            print(f"every {interval} bytes, {described}")
+            for mode in MODES[1:]:
+                print(f"  {mode:10} {min(nanos[mode]) - clock:6.0f} ns a stack, "
+                      f"median {statistics.median(nanos[mode]) - clock:.0f}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""bench_measure, and how programs are run by it."""
+
+import os
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "bench"))
+from method import runs  # noqa: E402
+
+BUILD = os.environ.get("BENCH_BUILD", os.path.join(runs.ROOT, "build/release"))
+PYTHON = "/usr/bin/python3"
+
+
+@unittest.skipUnless(os.path.exists(runs.program(BUILD, "measure")), "bench_measure is not built")
+class Measured(unittest.TestCase):
+
+    def test_memory_at_its_peak_on_average_and_at_the_end(self):
+        # 64 MiB for a while, and then none; the looks come each 10 ms.
+        run = runs.measured(BUILD, (PYTHON, "-ISc", "import time; a = b'x' * (64 << 20); time.sleep(.15); del a; time.sleep(.15)"), {})
+        self.assertGreater(run.peak, 64 << 10)
+        self.assertLess(run.last, 40 << 10)
+        self.assertTrue(run.last < run.average < run.peak, run)
+        self.assertTrue(0.3 <= run.seconds and run.processor < run.seconds, run)
+
+    def test_what_a_child_holds_counts(self):
+        code = "import os, time; p = os.fork(); a = b'x' * (32 << 20) if p == 0 else 0; time.sleep(.15); p and os.wait()"
+        self.assertGreater(runs.measured(BUILD, (PYTHON, "-ISc", code), {}).average, 32 << 10)
+
+    def test_the_environment_is_the_programs_and_nothing_foreign_is_in_it(self):
+        os.environ["MALLOC_CONF"] = "narenas:1"
+        try:
+            run = runs.measured(BUILD, ("/usr/bin/env",), {"HEAPPROF_OPTIONS": "a=b"})
+        finally:
+            del os.environ["MALLOC_CONF"]
+        lines = run.output.decode().splitlines()
+        self.assertIn("HEAPPROF_OPTIONS=a=b", lines)
+        self.assertFalse([line for line in lines if line.startswith("MALLOC_CONF")])
+
+    def test_a_program_that_fails_is_no_measurement(self):
+        with self.assertRaises(runs.Failed):
+            runs.measured(BUILD, ("/bin/false",), {})
+        with self.assertRaises(runs.Failed):
+            runs.measured(BUILD, (PYTHON, "-ISc", "import os; os.kill(os.getpid(), 9)"), {})
+
+    def test_a_server_is_ended_by_its_last_client(self):
+        with tempfile.TemporaryDirectory() as folder:
+            ready, done = (os.path.join(folder, name) for name in ("ready", "done"))
+            os.mkfifo(done)
+            code = f"open({ready!r}, 'w').close(); open({done!r}).read()"
+            run = runs.served(BUILD, (PYTHON, "-ISc", code), {}, (("echo", "one"), ("sh", "-c", f"echo two; : > {done}")), ready)
+            self.assertEqual(run.output, b"one\ntwo\n")
+            self.assertGreater(run.processor, 0)
+            os.remove(ready)
+            with self.assertRaises(runs.Failed):  # ends before it is ready
+                runs.served(BUILD, ("/bin/false",), {}, (("echo",),), ready)
+
+
+if __name__ == "__main__":
+    unittest.main()
