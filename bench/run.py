@@ -25,7 +25,7 @@ from method import results as measured
 from method import runs
 from method import workloads
 
-ROUNDS, QUICK_ROUNDS = 9, 6  # six are the least that have limits
+ROUNDS, QUICK_ROUNDS = 12, 9  # six are the least that have limits; of nine one may be disturbed at either end, of twelve two
 SLOW_ROUNDS, FEW_ROUNDS = 6, 3
 README, PAGE = (os.path.join(runs.ROOT, name) for name in ("README.md", "docs/benchmarks.md"))
 PICTURE, HISTORY = (os.path.join(runs.ROOT, name) for name in ("docs/pictures/bench.svg", "bench/history.csv"))
@@ -181,7 +181,7 @@ def show(options):
 
 def main():
     parser = runs.parser(__doc__)
-    parser.add_argument("--quick", action="store_true", help="some programs, the allocators, six short rounds: five minutes")
+    parser.add_argument("--quick", action="store_true", help="some programs, the allocators, nine short rounds: five minutes")
     parser.add_argument("--only", default="", metavar="PROGRAMS", help="these programs, comma-separated")
     parser.add_argument("--contenders", default="", metavar="NAMES", help="those whose name contains one of these, comma-separated")
     parser.add_argument("--series", default="", help=f"of {','.join(who.SERIES)}, comma-separated; all without it")
@@ -190,7 +190,7 @@ def main():
     parser.add_argument("--mimalloc-bench", metavar="PATH", help="a checkout of it; its programs are compiled in build/bench and run")
     parser.add_argument("--instructions", action="store_true", help="count instructions of shorter runs under valgrind, too")
     parser.add_argument("--no-times", action="store_true", help="with --instructions: only these")
-    parser.add_argument("--huge", action="store_true", help="heaptrack on compilers, too (needs about 20 GB)")
+    parser.add_argument("--huge", action="store_true", help="on compilers heaptrack (about 20 GB) and gperftools HEAPPROFILE, too")
     parser.add_argument("--csv", default=os.path.join(runs.ROOT, "build/bench/runs.csv"), help="where each run is appended as a line")
     parser.add_argument("--collect", action="store_true", help="measure nothing; show what the CSV file has of its last build")
     parser.add_argument("--of", metavar="LIBRARY", help="with --collect: of the build whose library the CSV file calls so")

@@ -23,7 +23,7 @@ class Contender:
     environment: dict
     series: str
     command: tuple = ()  # put before the program
-    huge: bool = False  # needs so much memory on a compiler that it runs there on demand only
+    huge: bool = False  # needs so much memory or time on a compiler that it runs there on demand only
     few: bool = False  # so slow that its ratio needs no limits: three rounds
     quick: bool = False  # takes part in the short form
 
@@ -68,7 +68,7 @@ def contenders(heapprof, scratch):
     if path := installed(runs.find_library("libtcmalloc.so.4"), "gperftools", "libgoogle-perftools4"):
         found.append(Contender("gperftools 512k", {"LD_PRELOAD": path, "TCMALLOC_SAMPLE_PARAMETER": "524288"}, "512k"))
         found.append(Contender("gperftools HEAPPROFILE", {
-            "LD_PRELOAD": path, "HEAPPROFILE": os.path.join(scratch, "gperftools")}, "exact", few=True))
+            "LD_PRELOAD": path, "HEAPPROFILE": os.path.join(scratch, "gperftools")}, "exact", few=True, huge=True))
     if path := installed(shutil.which("heaptrack"), "heaptrack", "heaptrack"):
         # --raw: recording only, without the reading that heaptrack would do beside it
         found.append(Contender("heaptrack", {}, "exact", (path, "--raw", "-o", os.path.join(scratch, "heaptrack")), huge=True,

@@ -127,7 +127,7 @@ def history_lines(results, base):
     """The lines of bench/history.csv that these results make: medians of ratios to `base`, of programs and of sets."""
     if not results.rows:
         return []
-    head = results.rows[-1]
+    heads = {row.program: row for row in results.rows}  # the last of each, for pieces may be of several commits
     lines = []
     for series in dict.fromkeys(row.series for row in results.rows):
         sets = list(dict.fromkeys(row.set for row in results.rows if row.series == series))
@@ -137,9 +137,11 @@ def history_lines(results, base):
                 for name in sets:
                     mean = results.mean(series, name, contender, base, figure)
                     found.append((f"mean of {name} ({mean[1]})", mean[0]) if mean else (name, None))
-                lines += [[head.commit, head.session[:10], head.machine, series, name, contender, figure,
-                           *("" if value is None else f"{value:.4f}" for value in estimate[:3]), str(estimate.count)]
-                          for name, estimate in found if estimate]
+                for name, estimate in found:
+                    if estimate:
+                        head = heads.get(name, results.rows[-1])
+                        lines.append([head.commit, head.session[:10], head.machine, series, name, contender, figure,
+                                      *("" if value is None else f"{value:.4f}" for value in estimate[:3]), str(estimate.count)])
     return lines
 
 

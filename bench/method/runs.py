@@ -2,9 +2,11 @@
 """Runs programs for the benches: with which environment, and what each used. Every bench runs its programs by this."""
 
 import argparse
+import contextlib
 import glob
 import os
 import re
+import signal
 import subprocess
 import tempfile
 import time
@@ -14,6 +16,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 HEAVY_UNIT = os.path.join(ROOT, "bench/programs/heavy_unit.cc")
 # What would reach a program from outside of the bench.
 FOREIGN = ("LD_PRELOAD", "HEAPPROF_OPTIONS", "MALLOC_CONF", "HEAPPROFILE", "CPUPROFILE")
+
+
+# Where programs write: no disk takes part.
+FILES = next((folder for folder in ("/dev/shm", tempfile.gettempdir()) if os.access(folder, os.W_OK)), None)
 
 
 class Failed(Exception):
@@ -76,50 +82,56 @@ def numbers(command, env):
     return [float(word) for word in done.stdout.split()]
 
 
-def under_measure(build, command, set_there, result):
-    """The command that measures another, whose environment is set behind what measures."""
-    return [program(build, "measure"), result, "/usr/bin/env", *(f"{k}={v}" for k, v in set_there.items()), *command]
+@contextlib.contextmanager
+def under_measure(build, command, set_there, folder, timeout, **more):
+    """The process that measures another, whose environment is set behind what measures. It is gone at the end, with its own."""
+    words = ["timeout", str(timeout), program(build, "measure"), os.path.join(folder, "result"), "/usr/bin/env",
+             *(f"{k}={v}" for k, v in set_there.items()), *command]
+    # In a session of its own, and so in a group that can be ended as a whole.
+    process = subprocess.Popen(words, env=environment(), cwd=folder, stderr=subprocess.DEVNULL, start_new_session=True, **more)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        if process.stdout:
+            process.stdout.close()
 
 
-def read_result(path, output):
-    with open(path, encoding="ascii") as text:
+def read_result(folder, output):
+    with open(os.path.join(folder, "result"), encoding="ascii") as text:
         seconds, processor, *kib = text.read().split()
     return Run(float(seconds), float(processor), *map(int, kib), output)
 
 
 def measured(build, command, set_there, stdin=None, timeout=900):
     """Runs a program to its end. `set_there` is what its environment has beside the bench's own."""
-    with tempfile.TemporaryDirectory() as folder, open(stdin or os.devnull, "rb") as given:
-        result = os.path.join(folder, "result")
-        done = subprocess.run(["timeout", str(timeout), *under_measure(build, command, set_there, result)], env=environment(),
-                              stdin=given, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder, check=False)
-        if done.returncode != 0:
-            raise Failed(f"{' '.join(command)}: status {done.returncode}")
-        return read_result(result, done.stdout)
+    with tempfile.TemporaryDirectory(dir=FILES) as folder, open(stdin or os.devnull, "rb") as given, \
+            under_measure(build, command, set_there, folder, timeout, stdin=given, stdout=subprocess.PIPE) as process:
+        output, _ = process.communicate()
+        if process.returncode != 0:
+            raise Failed(f"{' '.join(command)}: status {process.returncode}")
+        return read_result(folder, output)
 
 
 def served(build, command, set_there, clients, ready, timeout=300):
     """As measured(), of a server: `clients` are run, one behind the other, as soon as the file `ready` exists; the last one
     ends the server. The output is that of the clients."""
-    with tempfile.TemporaryDirectory() as folder:
-        result = os.path.join(folder, "result")
-        server = subprocess.Popen(["timeout", str(timeout), *under_measure(build, command, set_there, result)], env=environment(),
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
+    with tempfile.TemporaryDirectory(dir=FILES) as folder, \
+            under_measure(build, command, set_there, folder, timeout, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as server:
+        while not os.path.exists(ready):
+            if server.poll() is not None:
+                raise Failed(f"{' '.join(command)}: status {server.returncode}")
+            time.sleep(0.01)
         try:
-            while not os.path.exists(ready):
-                if server.poll() is not None:
-                    raise Failed(f"{' '.join(command)}: status {server.returncode}")
-                time.sleep(0.01)
             output = b"".join(subprocess.run(client, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                              check=True).stdout for client in clients)
             if server.wait(timeout) != 0:
                 raise Failed(f"{' '.join(command)}: status {server.returncode}")
         except subprocess.SubprocessError as error:
             raise Failed(str(error)) from error
-        finally:
-            server.terminate()
-            server.wait()
-        return read_result(result, output)
+        return read_result(folder, output)
 
 
 def instructions(command, env, stdin=None):

@@ -2,6 +2,8 @@
 """bench_measure, and how programs are run by it."""
 
 import os
+import signal
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -25,8 +27,8 @@ class Measured(unittest.TestCase):
         self.assertTrue(0.3 <= run.seconds and run.processor < run.seconds, run)
 
     def test_what_a_child_holds_counts(self):
-        code = "import os, time; p = os.fork(); a = b'x' * (32 << 20) if p == 0 else 0; time.sleep(.15); p and os.wait()"
-        self.assertGreater(runs.measured(BUILD, (PYTHON, "-ISc", code), {}).average, 32 << 10)
+        code = "import os, time; p = os.fork(); a = b'x' * (64 << 20) if p == 0 else 0; time.sleep(.15); p and os.wait()"
+        self.assertGreater(runs.measured(BUILD, (PYTHON, "-ISc", code), {}).average, 20 << 10)  # 10 MiB without the child
 
     def test_the_environment_is_the_programs_and_nothing_foreign_is_in_it(self):
         os.environ["MALLOC_CONF"] = "narenas:1"
@@ -43,6 +45,24 @@ class Measured(unittest.TestCase):
             runs.measured(BUILD, ("/bin/false",), {})
         with self.assertRaises(runs.Failed):
             runs.measured(BUILD, (PYTHON, "-ISc", "import os; os.kill(os.getpid(), 9)"), {})
+
+    def test_nothing_runs_on_when_the_bench_is_stopped(self):
+        class Stopped(Exception):
+            pass
+
+        def stop(*_):
+            raise Stopped
+
+        before = signal.signal(signal.SIGALRM, stop)
+        mark = f"100.{os.getpid()}"
+        try:
+            with self.assertRaises(Stopped):
+                runs.measured(BUILD, ("sh", "-c", f"kill -ALRM {os.getpid()}; exec sleep {mark}"), {})
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        # What was killed is gone, or waits for the process that takes orphans.
+        lines = subprocess.run(("ps", "-e", "-o", "stat=,args="), capture_output=True, text=True, check=True).stdout.splitlines()
+        self.assertFalse([line for line in lines if f"sleep {mark}" in line and not line.startswith("Z")])
 
     def test_a_server_is_ended_by_its_last_client(self):
         with tempfile.TemporaryDirectory() as folder:
