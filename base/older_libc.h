@@ -23,15 +23,18 @@ extern "C" {
 extern char __libc_single_threaded;
 const char* strerrordesc_np(int error);
 }
-// "USR1" of SIGUSR1; nullptr: no signal, or one in real time.
-inline const char* sigabbrev_np(int number) {
+#endif
+
+namespace heapprof {
+// For sigabbrev_np, which glibc has since 2.32: "USR1" of SIGUSR1; nullptr: no signal, or one in real time.
+inline const char* SignalAbbreviation(int number) {
   static constexpr const char* kNames[] = {
       nullptr, "HUP",  "INT",  "QUIT", "ILL",    "TRAP",   "ABRT",  "BUS",  "FPE",  "KILL", "USR1",
       "SEGV",  "USR2", "PIPE", "ALRM", "TERM",   "STKFLT", "CHLD",  "CONT", "STOP", "TSTP", "TTIN",
       "TTOU",  "URG",  "XCPU", "XFSZ", "VTALRM", "PROF",   "WINCH", "POLL", "PWR",  "SYS"};
   return number > 0 && number < 32 ? kNames[number] : nullptr;
 }
-#endif
+}  // namespace heapprof
 
 #if !__GLIBC_PREREQ(2, 33)
 // As <malloc.h> has it since.

@@ -22,6 +22,7 @@ endfunction()
 # GNU's tools, whatever the compiler brings: lld has no --force-group-allocation.
 find_program(HEAPPROF_LD NAMES ${CMAKE_SYSTEM_PROCESSOR}-linux-gnu-ld.bfd ld.bfd REQUIRED)
 find_program(HEAPPROF_OBJCOPY NAMES ${CMAKE_SYSTEM_PROCESSOR}-linux-gnu-objcopy REQUIRED)
+find_program(HEAPPROF_OBJDUMP NAMES ${CMAKE_SYSTEM_PROCESSOR}-linux-gnu-objdump REQUIRED)
 find_program(HEAPPROF_NM NAMES ${CMAKE_SYSTEM_PROCESSOR}-linux-gnu-nm REQUIRED)
 
 # heapprof_fuzzer(NAME CORPUS SOURCES...): a fuzz target. Without HEAPPROF_FUZZ it is a test that runs the corpus

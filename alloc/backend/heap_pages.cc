@@ -31,19 +31,7 @@ using namespace jemalloc;  // of constants
 
 constexpr uintptr_t kPageMask = (uintptr_t{1} << kPageShift) - 1;
 
-uint64_t Load(const void* at) { return __atomic_load_n(static_cast<const uint64_t*>(at), __ATOMIC_ACQUIRE); }
-
 std::atomic<bool> g_records_may_vanish{false};
-
-// The tree's word for a page; 0: there is none.
-uint64_t PageWord(uintptr_t address) {
-  if (address >> kAddressBits != 0) return 0;
-  const char* root = hpje_je_arena_emap_global + kRootOffset;
-  auto leaf = static_cast<uintptr_t>(Load(root + sizeof(uint64_t) * (address >> kLeafShift)));
-  if (leaf == 0) return 0;
-  const uintptr_t page = (address & ((uintptr_t{1} << kLeafShift) - 1)) >> kPageShift;
-  return Load(reinterpret_cast<const char*>(leaf) + sizeof(uint64_t) * page);
-}
 
 uint64_t Word(const char* record, size_t offset) {
   uint64_t word;
@@ -51,10 +39,10 @@ uint64_t Word(const char* record, size_t offset) {
   return word;
 }
 
-void Fill(const char* record, uint64_t word, HeapExtent* extent) {
+void Fill(const char* record, const PageWord& page, HeapExtent* extent) {
   using Use = HeapExtent::Use;
   const uint64_t bits = Word(record, kBits), state = bits >> kStateShift & kStateMask;
-  extent->size_class = static_cast<uint32_t>(word >> kClassShift);
+  extent->size_class = page.size_class;
   extent->block = Word(record, kAddress);
   extent->blocks = 1;
   extent->free = 0;
@@ -66,7 +54,7 @@ void Fill(const char* record, uint64_t word, HeapExtent* extent) {
                                        : Use::kUnknown;
     return;
   }
-  extent->use = (word & kSlabBit) != 0 ? Use::kSlab : Use::kLarge;
+  extent->use = page.slab ? Use::kSlab : Use::kLarge;
   if (extent->use == Use::kLarge) {
     if (extent->size_class >= kMaxSizeClasses) extent->use = Use::kUnknown;
     return;
@@ -84,18 +72,19 @@ void Fill(const char* record, uint64_t word, HeapExtent* extent) {
 }
 
 bool ExtentAt(uintptr_t address, HeapExtent* extent) {
-  const uint64_t word = PageWord(address);
-  const uint64_t at = word & kRecordMask;
-  if (at == 0) return false;
+  const char* leaf = LeafOf(hpje_je_arena_emap_global + kRootOffset, address);
+  if (leaf == nullptr) return false;
+  const PageWord page = WordOf(leaf, address);
+  if (page.record == 0) return false;
   alignas(uint64_t) char copy[kRecordBytes];
-  const char* record = reinterpret_cast<const char*>(at);
+  const char* record = reinterpret_cast<const char*>(page.record);
   // relaxed: an arena of the program's that is made now is one whose records do not go this soon.
   if (g_records_may_vanish.load(std::memory_order_relaxed)) {
     if (RawReadOwnMemory(record, copy, sizeof(copy)) != static_cast<ssize_t>(sizeof(copy))) return false;
   } else {
     // Once, as it may change: what is checked is what is used.
     for (size_t i = 0; i < sizeof(copy); i += sizeof(uint64_t)) {
-      const uint64_t part = Load(record + i);
+      const uint64_t part = LoadWord(record + i);
       memcpy(copy + i, &part, sizeof(part));
     }
   }
@@ -105,7 +94,7 @@ bool ExtentAt(uintptr_t address, HeapExtent* extent) {
   if (start != address || size == 0) return false;
   extent->start = start;
   extent->end = start + size;
-  Fill(record, word, extent);
+  Fill(record, page, extent);
   return true;
 }
 

@@ -36,22 +36,12 @@
 #define JE_BIN_FULL 18
 #define JE_BIN_EMPTY 20
 
-// The thread's cache of leaves of the tree that knows every page: 16 entries, by bits 30..33 (32..35) of the
-// address, of the address's upper part and the leaf, which has a word for every page: bit 0 is set where the
-// page belongs to a slab of small blocks, the upper 16 bits are the size class.
+// A page of jemalloc's. Blocks from this size on are extents of their own; the largest class below it.
 #if defined(__aarch64__)
-#define JE_LEAVES 0x1f0
-#define JE_LEAF_SHIFT 32
 #define JE_PAGE_SHIFT 16
 #else
-#define JE_LEAVES 0x1b0
-#define JE_LEAF_SHIFT 30
 #define JE_PAGE_SHIFT 12
 #endif
-#define JE_LEAF_COUNT 16
-#define JE_CLASS_SHIFT 48
-
-// Blocks from this size on are extents of their own; the largest class below it.
 #define JE_SMALLEST_LARGE (4 << JE_PAGE_SHIFT)
 #define JE_LARGEST_SMALL (JE_SMALLEST_LARGE / 8 * 7)
 

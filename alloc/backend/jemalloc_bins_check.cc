@@ -114,10 +114,9 @@ void CheckClass(size_t size) {
   size_t entry = JE_LEAVES + 16 * ((address >> JE_LEAF_SHIFT) & (JE_LEAF_COUNT - 1));
   EXPECT(Word(entry) == (address >> JE_LEAF_SHIFT << JE_LEAF_SHIFT));
   if (g_differences != 0) return;
-  uint64_t page = reinterpret_cast<const uint64_t*>(
-      Word(entry + 8))[(address & ((1ull << JE_LEAF_SHIFT) - 1)) >> JE_PAGE_SHIFT];
-  EXPECT((page & 1) == (usable < JE_SMALLEST_LARGE));
-  EXPECT(page >> JE_CLASS_SHIFT == index);
+  const auto page = heapprof::jemalloc::WordOf(reinterpret_cast<const char*>(Word(entry + 8)), address);
+  EXPECT(page.slab == (usable < JE_SMALLEST_LARGE));
+  EXPECT(page.size_class == index);
 
   if (size % 2 == 0) {
     hpje_free(block);
@@ -163,22 +162,20 @@ uint64_t At(const void* base, size_t offset) {
   return value;
 }
 
-// The tree's word for a page of the heap, 0 if the root is elsewhere than said.
-uint64_t PageWord(uintptr_t address) {
+// What the tree has of a page of the heap, nothing if the root is elsewhere than said.
+heapprof::jemalloc::PageWord PageOf(uintptr_t address) {
   using namespace heapprof::jemalloc;
   // The same leaf is in the thread's record, which CheckClass has looked at.
-  const uint64_t leaf = At(hpje_je_arena_emap_global, kRootOffset + 8 * (address >> kLeafShift));
+  const char* leaf = LeafOf(hpje_je_arena_emap_global + kRootOffset, address);
   const size_t entry = JE_LEAVES + 16 * ((address >> JE_LEAF_SHIFT) & (JE_LEAF_COUNT - 1));
-  if (leaf != Word(entry + 8)) return 0;
-  return At(reinterpret_cast<const void*>(leaf),
-            8 * ((address & ((uintptr_t{1} << kLeafShift) - 1)) >> kPageShift));
+  if (reinterpret_cast<uintptr_t>(leaf) != Word(entry + 8)) return {0, 0, false};
+  return WordOf(leaf, address);
 }
 
 // The record of the extent of `block`, whose first page is `start` and which has `size` bytes and the state.
 const void* CheckRecord(uintptr_t start, size_t size, uint64_t state) {
   using namespace heapprof::jemalloc;
-  const uint64_t word = PageWord(start);
-  const void* record = reinterpret_cast<const void*>(word & kRecordMask);
+  const void* record = reinterpret_cast<const void*>(PageOf(start).record);
   EXPECT(record != nullptr);
   if (g_differences != 0) return nullptr;
   EXPECT((At(record, kAddress) & ~uint64_t{4095}) == start);
@@ -195,22 +192,22 @@ void CheckLarge() {
   const uintptr_t start = block & ~uintptr_t{4095};
   EXPECT(At(CheckRecord(start, kSize, kActive), kAddress) == block);
   if (g_differences != 0) return;
-  const uint64_t word = PageWord(start);
-  EXPECT((word & kSlabBit) == 0);
-  EXPECT(hpje_je_sz_index2size_tab[word >> kClassShift] == hpje_nallocx(kSize, 0));
+  const auto page = PageOf(start);
+  EXPECT(!page.slab);
+  EXPECT(hpje_je_sz_index2size_tab[page.size_class] == hpje_nallocx(kSize, 0));
   hpje_free(reinterpret_cast<void*>(block));
   EXPECT(hpje_mallctl("arena.4096.purge", nullptr, nullptr, nullptr, 0) == 0);
-  const void* kept = reinterpret_cast<const void*>(PageWord(start) & kRecordMask);
+  const void* kept = reinterpret_cast<const void*>(PageOf(start).record);
   if (kept != nullptr) EXPECT((At(kept, kBits) >> kStateShift & kStateMask) == kRetained);
   // Below the size from which on extents have an arena of their own, which keeps nothing.
   constexpr size_t kKept = 1 << 20;
   block = reinterpret_cast<uintptr_t>(hpje_malloc(kKept));
   CheckRecord(block & ~uintptr_t{4095}, kKept, kActive);
   hpje_free(reinterpret_cast<void*>(block));
-  const uint64_t freed = PageWord(block & ~uintptr_t{4095});
+  const uint64_t freed = PageOf(block & ~uintptr_t{4095}).record;
   // Alone, or joined to its neighbour, of which it is the inside then.
   if (freed != 0) {
-    const uint64_t bits = At(reinterpret_cast<const void*>(freed & kRecordMask), kBits);
+    const uint64_t bits = At(reinterpret_cast<const void*>(freed), kBits);
     EXPECT((bits >> kStateShift & kStateMask) == kDirty);
   }
 }
@@ -232,9 +229,9 @@ void CheckSlab() {
   int off = 0, on = 1;  // without a cache, so that the record shows each block
   EXPECT(hpje_mallctl("thread.tcache.enabled", nullptr, nullptr, &off, 1) == 0);
   auto block = reinterpret_cast<uintptr_t>(hpje_malloc(kSize));
-  const uint64_t word = PageWord(block & ~uintptr_t{4095});
-  const void* record = reinterpret_cast<const void*>(word & kRecordMask);
-  EXPECT(record != nullptr && (word & kSlabBit) != 0);
+  const auto page = PageOf(block & ~uintptr_t{4095});
+  const void* record = reinterpret_cast<const void*>(page.record);
+  EXPECT(record != nullptr && page.slab);
   if (g_differences != 0) return;
   const uintptr_t start = At(record, kAddress);
   EXPECT(start % 4096 == 0 && (block - start) % kSize == 0 && (block - start) / kSize < blocks);
@@ -273,6 +270,7 @@ int main() {
   printf("#define HEAPPROF_JEMALLOC_PROFILER %d\n", has_profiler);
   // Needs what was looked at before.
   EXPECT(hpje_mallctl("thread.tcache.enabled", nullptr, nullptr, &on, 1) == 0);
+  EXPECT(heapprof::jemalloc::kPageShift == 12);
   if (g_differences == 0) CheckSlab();
   if (g_differences == 0) CheckLarge();
   printf("#define HEAPPROF_JEMALLOC_PAGES %d\n", g_differences == 0);

@@ -36,6 +36,10 @@ if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
       _Unwind_GetIP dlsym)
     string(APPEND renames "${call} hpje_${call}\n")
   endforeach()
+  # Headers since glibc 2.38 have other names for functions that read numbers in base 2, too, as no setting has them.
+  foreach(call strtol strtoul strtoll strtoull strtoimax strtoumax sscanf)
+    string(APPEND renames "__isoc23_${call} ${call}\n")
+  endforeach()
   foreach(definition IN LISTS definitions)
     string(REGEX REPLACE "\n([^ ]*) .*" "\\1" name "${definition}")
     if(name STREQUAL "je_extent_hooks_default")  # as jemalloc 5.2.1 calls them
@@ -47,12 +51,18 @@ if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
   file(WRITE ${folder}/private_jemalloc.renames "${renames}")
   run(${OBJCOPY} --redefine-syms=${folder}/private_jemalloc.renames ${archive})
   run(${LD} -r --whole-archive ${archive} -o ${OUTPUT})
-  # How large a thread's record is: 2632 bytes in 5.3.0, 6216 in 5.2.1.
+  # How large a thread's record is: 2632 bytes in 5.3.0, 6216 in 5.2.1. And the root of the tree of pages, by which its depth is
+  # known: 2^18 entries of two levels, 2^15 of three, where the machine that built it had addresses of 57 bits.
   run(${NM} -S --format=posix ${OUTPUT})
   if(NOT printed MATCHES "\nhpje_je_tsd_tls [A-Za-z] [0-9a-f]+ ([0-9a-f]+)\n")
     message(FATAL_ERROR "no hpje_je_tsd_tls in ${OUTPUT}")
   endif()
-  file(WRITE ${folder}/private_jemalloc.h "#define HEAPPROF_JEMALLOC_THREAD_BYTES 0x${CMAKE_MATCH_1}\n")
+  set(header "#define HEAPPROF_JEMALLOC_THREAD_BYTES 0x${CMAKE_MATCH_1}\n")
+  set(tree 0)  # 5.2.1 has none of that name
+  if(printed MATCHES "\nhpje_je_arena_emap_global [A-Za-z] [0-9a-f]+ ([0-9a-f]+)\n")
+    set(tree 0x${CMAKE_MATCH_1})
+  endif()
+  file(WRITE ${folder}/private_jemalloc.h "${header}#define HEAPPROF_JEMALLOC_TREE_BYTES ${tree}\n")
   return()
 endif()
 

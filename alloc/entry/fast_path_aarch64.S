@@ -7,7 +7,7 @@
 // Registers: x0 argument and result, x7 what is compared with the size's bound, x8 jemalloc's record of the thread,
 // all others up to x17 scratch.
 
-#include "alloc/backend/jemalloc_bins.h"
+#include "alloc/backend/jemalloc_leaves.h"
 #include "jemalloc_bins_checked.h"
 
         .text

@@ -20,7 +20,7 @@
 //
 // The operators are weak, so that a program that links libheapprof.a can replace them as the standard says.
 
-#include "alloc/backend/jemalloc_bins.h"
+#include "alloc/backend/jemalloc_leaves.h"
 #include "jemalloc_bins_checked.h"
 
 // sample_classes::kMayHold
@@ -152,6 +152,23 @@
 9:
 .endm
 
+// What jemalloc has noted of the page of the address %rdi, in %r10, by the leaf %rsi; the low 16 bits of %rdx are the
+// page's number's.
+.macro  PAGE_WORD
+#if defined(JE_WIDE_ADDRESSES)
+        movl    %edi, %edx
+        shrl    $JE_PAGE_SHIFT, %edx
+        movl    %edx, %r10d
+        andl    $((1 << (JE_LEAF_SHIFT - JE_PAGE_SHIFT)) - 1), %r10d
+        shll    $JE_LG_PAGE_ENTRY, %r10d
+        movl    JE_PAGE_WORD(%rsi,%r10), %r10d
+#else
+        leal    (,%rdi,1 << (32 - JE_LEAF_SHIFT)), %edx
+        shrl    $(JE_PAGE_SHIFT + 32 - JE_LEAF_SHIFT), %edx
+        movq    JE_PAGE_WORD(%rsi,%rdx,1 << JE_LG_PAGE_ENTRY), %r10
+#endif
+.endm
+
 // free: the slow way for a sample's block, else into the thread's cache, or jemalloc's free.
 .macro  FREE
 #if HEAPPROF_JEMALLOC_BINS
@@ -166,9 +183,7 @@
         cmpq    %rdx, JE_LEAVES(%rcx,%rax)
         jne     4f
         movq    JE_LEAVES+8(%rcx,%rax), %rsi
-        leal    (,%rdi,1 << (32 - JE_LEAF_SHIFT)), %edx
-        shrl    $(JE_PAGE_SHIFT + 32 - JE_LEAF_SHIFT), %edx
-        movq    (%rsi,%rdx,8), %r10
+        PAGE_WORD
         testb   $1, %r10b
         je      4f
         shrq    $JE_CLASS_SHIFT, %r10

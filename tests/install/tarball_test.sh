@@ -17,7 +17,10 @@ HEAPPROF_XZ=0 "$source/scripts/tarball" "$build" "$scratch" > /dev/null
 tar -C "$scratch/there" -xJf "$first"
 tree=$(echo "$scratch"/there/heapprof-*-linux-*)
 needed=$(readelf -dW "$tree/bin/heapprof" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -v '^ld-linux' | sort | xargs)
-[ "$needed" = "libc.so.6 libm.so.6" ] || fail "the command needs $needed"
+[ "$needed" = "libc.so.6 libdl.so.2 libm.so.6 libpthread.so.0" ] || fail "the command needs $needed"
+newest=$(find "$tree" -name libheapprof.so.0 -o -path "*/bin/heapprof" | xargs readelf -VW |
+  grep -oE 'GLIBC_2\.[0-9]+' | sort -V | tail -n 1)
+[ "$(printf '%s\n' GLIBC_2.28 "$newest" | sort -V | tail -n 1)" = GLIBC_2.28 ] || fail "it needs $newest"
 # Nothing of the build's own folders is in them, but by debug information.
 ! readelf -dW "$tree/bin/heapprof" "$tree"/lib*/libheapprof.so.0 "$tree"/lib/*/libheapprof.so.0 2> /dev/null | grep -E 'RPATH|RUNPATH' ||
   fail "a path for libraries"

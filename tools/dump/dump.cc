@@ -33,7 +33,7 @@ int SignalNumber(const std::string& text) {
   if (!text.empty() && *end == '\0' && number >= 0 && number <= SIGRTMAX) return static_cast<int>(number);
   const std::string name = text.rfind("SIG", 0) == 0 ? text.substr(3) : text;
   for (int signal = 1; signal < NSIG; ++signal) {
-    const char* known = sigabbrev_np(signal);
+    const char* known = SignalAbbreviation(signal);
     if (known != nullptr && name == known) return signal;
   }
   throw Failure("no signal is called " + Printable(text));

@@ -22,7 +22,7 @@ std::string OtherSignal(const Process& process) {
   for (int signal = kFirst; signal <= kLast; ++signal) signals.push_back(signal);
   for (const int signal : signals) {
     if (process.Catches(signal) || process.Ignores(signal) || process.WaitsFor(signal)) continue;
-    const char* name = sigabbrev_np(signal);
+    const char* name = SignalAbbreviation(signal);
     return "; nothing is sent. Start it with another dump_signal (" +
            (name != nullptr ? name : std::to_string(signal)) + " is free there)";
   }
@@ -72,7 +72,7 @@ KernelHandler AskWhoseHandler(const Process& process, int signal, const DumpReco
 std::string ProcessName(const Process& process) { return "process " + std::to_string(process.pid()); }
 
 std::string SignalName(int signal) {
-  const char* name = sigabbrev_np(signal);
+  const char* name = SignalAbbreviation(signal);
   return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(signal);
 }
 

@@ -167,7 +167,7 @@ bool IsOn(const std::vector<OptionPair>& options, const char* key) {
 
 // "SIGTERM"; "signal 40" where it has no name.
 std::string NameOf(int signal) {
-  const char* name = sigabbrev_np(signal);
+  const char* name = SignalAbbreviation(signal);
   return name != nullptr ? "SIG" + std::string(name) : "signal " + std::to_string(signal);
 }
 
