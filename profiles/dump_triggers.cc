@@ -2,7 +2,7 @@
 #include "profiles/dump_triggers.h"
 
 #include "base/constinit.h"
-#include "base/memory_limit.h"
+#include "base/cgroup_limits.h"
 #include "base/option_text.h"
 #include "base/options.h"
 #include "base/system/coarse_clock.h"

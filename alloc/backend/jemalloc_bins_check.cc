@@ -41,12 +41,17 @@ void* hpje_mmap(void* at, size_t size, int protection, int flags, int fd, off_t 
 }
 int hpje_clock_gettime(clockid_t clock, timespec* now) { return clock_gettime(clock, now); }
 ssize_t hpje_readlink(const char* path, char* to, size_t size) { return readlink(path, to, size); }
+int hpje_sched_getcpu() { return sched_getcpu(); }
 int hpje_sched_yield() { return sched_yield(); }
 long hpje_syscall(long number, long a, long b, long c, long d, long e, long f) {
   return syscall(number, a, b, c, d, e, f);
 }
 void hpje_je_arena_reset(void* thread, void* arena);
 void hpje_arena_reset(void* thread, void* arena) { hpje_je_arena_reset(thread, arena); }
+void hpje_je_arena_decay(void* thread, void* arena, bool in_background, bool all);
+void hpje_arena_decay(void* thread, void* arena, bool in_background, bool all) {
+  hpje_je_arena_decay(thread, arena, in_background, all);
+}
 double hpje_log(double x) { return log(x); }
 double hpje_exp(double x) { return exp(x); }
 double hpje_round(double x) { return round(x); }

@@ -5,8 +5,9 @@
 # that alloc/wrappers/fork decides when its fork handlers run, and hpje_mutex_lock how they wait. Its mmap, munmap,
 # madvise, mprotect and sbrk become ours too (alloc/backend/backend_mappings), which note what it maps and leave errno
 # alone; its clock and the like, and what its own profiler would need of libm and libgcc_s
-# (alloc/backend/backend_calls); and what its controls see of arena_reset (alloc/entry/arena_reset) and of whether
-# arenas belong to processors (alloc/backend/default_settings).
+# (alloc/backend/backend_calls); what its controls see of arena_reset (alloc/entry/arena_reset) and of whether
+# arenas belong to processors, and of which (alloc/backend/default_settings); and whether an arena whose last thread has left is emptied
+# (alloc/backend/idle_arenas).
 #
 # Included, it defines heapprof_private_jemalloc(OUT_VAR), which sets OUT_VAR to the object's path, beside
 # which the header private_jemalloc.h comes. Run by `cmake -P` it does the work.
@@ -29,10 +30,17 @@ if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
     --redefine-sym je_opt_percpu_arena=hpje_shown_percpu_arena ${folder}/ctl.pic.o)
   run(${AR} r ${archive} ${folder}/ctl.pic.o)
   file(REMOVE ${folder}/ctl.pic.o)
+  # arena_decay where an arena has lost its last thread: that ended, or went on to another arena.
+  foreach(object tcache.pic.o jemalloc.pic.o)
+    run(${AR} x ${archive} ${object})
+    run(${OBJCOPY} --redefine-sym je_arena_decay=hpje_arena_decay ${folder}/${object})
+    run(${AR} r ${archive} ${object})
+    file(REMOVE ${folder}/${object})
+  endforeach()
   run(${NM} --defined-only --extern-only --format=posix ${archive})
   string(REGEX MATCHALL "\n[A-Za-z_][A-Za-z0-9_]* [A-Z] " definitions "\n${printed}")
   set(renames "pthread_atfork hpje_register_atfork\npthread_mutex_lock hpje_mutex_lock\n")
-  foreach(call mmap munmap madvise mprotect sbrk clock_gettime readlink sched_yield syscall log exp round _Unwind_Backtrace
+  foreach(call mmap munmap madvise mprotect sbrk clock_gettime readlink sched_yield sched_getcpu syscall log exp round _Unwind_Backtrace
       _Unwind_GetIP dlsym)
     string(APPEND renames "${call} hpje_${call}\n")
   endforeach()

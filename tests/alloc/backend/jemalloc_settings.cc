@@ -2,10 +2,12 @@
 // Linked with the library: settings of jemalloc that the library's own functions act upon. argv[1]: which.
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <new>
@@ -101,6 +103,83 @@ void TellCaches() {
   printf(" %zu\n", often);
 }
 
+// Pages that went back to the kernel so far, all arenas together, in sweeps.
+uint64_t Sweeps() {
+  uint64_t epoch = 1, sweeps = 0;
+  size_t size = sizeof(epoch);
+  CHECK(mallctl("epoch", &epoch, &size, &epoch, size) == 0);
+  CHECK(mallctl("stats.arenas.4096.dirty_npurge", &sweeps, &size, nullptr, 0) == 0);
+  return sweeps;
+}
+
+uint64_t Milliseconds() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
+}
+
+cpu_set_t Only(size_t processor) {
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(processor, &one);
+  return one;
+}
+
+void RunOnFirst() {
+  const cpu_set_t first = Only(0);
+  CHECK(sched_setaffinity(0, sizeof(first), &first) == 0);
+}
+
+// A thread alone on the second processor allocates, frees and ends.
+void ThreadComesAndGoes() {
+  pthread_t thread;
+  auto work = [](void*) -> void* {
+    for (int i = 0; i < 8; ++i) {
+      void* block = malloc(100'000);
+      memset(block, 1, 100'000);
+      free(block);
+    }
+    return nullptr;
+  };
+  const cpu_set_t second = Only(1);
+  pthread_attr_t there;
+  CHECK(pthread_attr_init(&there) == 0 && pthread_attr_setaffinity_np(&there, sizeof(second), &second) == 0);
+  CHECK(pthread_create(&thread, &there, work, nullptr) == 0 && pthread_join(thread, nullptr) == 0);
+  CHECK(pthread_attr_destroy(&there) == 0);
+}
+
+// How often an arena is emptied that loses its last thread many times in a row, and that it is in the end.
+void LoseLastThreads() {
+  constexpr int kThreads = 1000;
+  RunOnFirst();
+  ThreadComesAndGoes();   // only who finds that another has used his arena asks where he is
+  free(malloc(100'000));  // now the main thread belongs to the first processor's arena
+  const uint64_t begin = Milliseconds(), sweeps = Sweeps();
+  for (int i = 0; i < kThreads; ++i) ThreadComesAndGoes();
+  const uint64_t emptied = Sweeps() - sweeps, most = (Milliseconds() - begin) / 100 + 2;
+  printf(emptied <= most ? "now and then" : "too often");
+  const uint64_t before = Sweeps();
+  while (Sweeps() == before) ThreadComesAndGoes();
+  printf(", and again later\n");
+}
+
+// How many arenas there are once threads on two processors have allocated.
+void CountArenas() {
+  RunOnFirst();
+  ThreadComesAndGoes();
+  Sweeps();  // looks at the arenas anew
+  int arenas = 0;
+  for (int i = 0; i < 2; ++i) {
+    char name[40];
+    snprintf(name, sizeof name, "arena.%d.initialized", i);
+    bool is_there = false;
+    size_t size = sizeof is_there;
+    CHECK(mallctl(name, &is_there, &size, nullptr, 0) == 0);
+    arenas += is_there ? 1 : 0;
+  }
+  printf("%d\n", arenas);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -118,6 +197,10 @@ int main(int argc, char** argv) {
     TellArenas();
   } else if (strcmp(argv[1], "caches") == 0) {
     TellCaches();
+  } else if (strcmp(argv[1], "last_threads") == 0) {
+    LoseLastThreads();
+  } else if (strcmp(argv[1], "count_arenas") == 0) {
+    CountArenas();
   } else if (strcmp(argv[1], "new") == 0) {
     g_block = ::operator new (size_t{PTRDIFF_MAX}, std::nothrow);
     CHECK(g_block == nullptr);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "tests/alloc/programs.h"
+#include "tests/support/files.h"
 
 namespace heapprof::test {
 namespace {
@@ -61,15 +62,62 @@ class ArenasTest : public SettingsTest {
 INSTANTIATE_TEST_SUITE_P(Forms, ArenasTest,
                          testing::Values("jemalloc_settings_heapprof", "jemalloc_settings_heapprof_static"));
 
-TEST_P(ArenasTest, BelongToProcessors) {
-  EXPECT_EQ(Run("arenas", "").out, "percpu " + std::to_string(online_) + "\nOK\n");
+TEST_P(ArenasTest, AreOneForFourProcessorsAndElseBelongToProcessors) {
+  EXPECT_EQ(Run("arenas", "").out,
+            online_ <= 4 ? "disabled 1\nOK\n" : "percpu " + std::to_string(online_) + "\nOK\n");
 }
 
 TEST_P(ArenasTest, ThatSomebodyCountsOrWantsOtherwiseAreAsHeSays) {
-  EXPECT_EQ(Run("arenas", "narenas:1").out, "disabled 1\nOK\n");
+  EXPECT_EQ(Run("arenas", "narenas:3").out, "disabled 3\nOK\n");
   EXPECT_EQ(Run("arenas", "percpu_arena:percpu").out,
             "percpu " + std::to_string(online_) + ", no way back\nOK\n");
   EXPECT_EQ(Run("arenas", "percpu_arena:disabled").out.substr(0, 9), "disabled ");
+}
+
+// A machine with eight processors, or so it seems.
+class ManyProcessorsTest : public testing::Test {
+ protected:
+  static Command Make(const char* what) {
+    Command command;
+    command.argv = {Program("jemalloc_settings_many"), what};
+    return command;
+  }
+  void SetUp() override {
+    cpu_set_t ours;
+    if (sched_getaffinity(0, sizeof(ours), &ours) != 0 || !CPU_ISSET(0, &ours) || !CPU_ISSET(1, &ours)) {
+      GTEST_SKIP() << "the first two processors are not ours";
+    }
+  }
+};
+
+TEST_F(ManyProcessorsTest, HaveAnArenaEach) {
+  EXPECT_EQ(RunProgram(Make("arenas")).out, "percpu 8\nOK\n");
+  EXPECT_EQ(RunProgram(Make("count_arenas")).out, "2\nOK\n");
+}
+
+// Pages that are given back each time are faulted in again each time. (-1: none goes back by its age.)
+TEST_F(ManyProcessorsTest, EmptyTheirArenasNowAndThenWhenLastThreadsLeave) {
+  Command command = Make("last_threads");
+  command.env = {{"MALLOC_CONF", "dirty_decay_ms:-1"}};
+  EXPECT_EQ(RunProgram(command).out, "now and then, and again later\nOK\n");
+}
+
+TEST_F(ManyProcessorsTest, HaveOneArenaWhereAGroupMayUseFewOfThem) {
+  constexpr int kCannot = 125;
+  TempDir dir;
+  Command command = Make("count_arenas");
+  WriteFile(dir / "v1", "150000\n");
+  WriteFile(dir / "v2", "150000 100000\n");
+  command.before_exec = [v1 = dir / "v1", v2 = dir / "v2"] {
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0 ||
+        (mount(v1.c_str(), "/sys/fs/cgroup/cpu/cpu.cfs_quota_us", nullptr, MS_BIND, nullptr) != 0 &&
+         mount(v2.c_str(), "/sys/fs/cgroup/cpu.max", nullptr, MS_BIND, nullptr) != 0)) {
+      _exit(kCannot);
+    }
+  };
+  Result result = RunProgram(command);
+  if (result.exit_status == kCannot) GTEST_SKIP() << "no mount namespace, or no group that can be limited";
+  EXPECT_EQ(result.out, "1\nOK\n") << result.Describe();
 }
 
 // jemalloc would say so on stderr, or end the process.

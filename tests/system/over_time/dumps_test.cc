@@ -5,7 +5,7 @@
 
 #include <map>
 
-#include "base/memory_limit.h"
+#include "base/cgroup_limits.h"
 #include "tests/system/programs/hazard.h"
 
 namespace heapprof::test {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/memory_limit.h"
+#include "base/cgroup_limits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -78,6 +78,14 @@ bool HasWord(const char* list, const char* end, const char* word) {
   return false;
 }
 
+// What a group's folder says that it allows, of v2 or v1; UINT64_MAX: no limit.
+using LimitOfFolder = uint64_t(const char* folder, bool is_v2);
+
+struct Controller {
+  const char* name;
+  LimitOfFolder* limit;
+};
+
 // The process' groups: "" where there is none.
 struct Groups {
   char v1[kGroupSize], v2[kGroupSize];
@@ -89,7 +97,7 @@ void CopyGroup(const char* path, char (&group)[kGroupSize]) {
 }
 
 // Lines as "4:memory:/path", and "0::/path" of v2.
-void ReadGroups(const char* path, Groups* groups) {
+void ReadGroups(const char* path, const Controller& controller, Groups* groups) {
   groups->v1[0] = groups->v2[0] = '\0';
   Lines lines(path);
   while (const char* line = lines.Next()) {
@@ -98,7 +106,7 @@ void ReadGroups(const char* path, Groups* groups) {
     if (group == nullptr) continue;
     if (group == controllers) {
       CopyGroup(group + 1, groups->v2);
-    } else if (HasWord(controllers, group, "memory")) {
+    } else if (HasWord(controllers, group, controller.name)) {
       CopyGroup(group + 1, groups->v1);
     }
   }
@@ -117,16 +125,51 @@ char* NextWord(char** text) {
   return word;
 }
 
+uint64_t ReadNumber(const char* folder, const char* file) {
+  Text<kPathSize> path;
+  path.Str(folder).Str("/").Str(file);
+  Lines lines(path.data());
+  const char* line = lines.Next();
+  return line != nullptr ? Number(line) : UINT64_MAX;
+}
+
+uint64_t MemoryOfFolder(const char* folder, bool is_v2) {
+  return ReadNumber(folder, is_v2 ? "memory.max" : "memory.limit_in_bytes");
+}
+
+// In thousandths of a processor. Lines as "150000 100000" or "max 100000"; v1 has a file for each, and -1.
+uint64_t ProcessorsOfFolder(const char* folder, bool is_v2) {
+  uint64_t quota = UINT64_MAX, period = UINT64_MAX;
+  if (is_v2) {
+    Text<kPathSize> path;
+    path.Str(folder).Str("/cpu.max");
+    Lines lines(path.data());
+    if (char* line = lines.Next(); line != nullptr) {
+      quota = Number(NextWord(&line));
+      period = Number(line);
+    }
+  } else {
+    quota = ReadNumber(folder, "cpu.cfs_quota_us");
+    period = ReadNumber(folder, "cpu.cfs_period_us");
+  }
+  constexpr uint64_t kThousandths = 1000;
+  if (period == 0 || period == UINT64_MAX || __builtin_mul_overflow(quota, kThousandths, &quota))
+    return UINT64_MAX;
+  return quota / period;
+}
+
+constexpr Controller kMemory = {"memory", MemoryOfFolder}, kProcessors = {"cpu", ProcessorsOfFolder};
+
 // Of the group, and of all above it as far as the mount shows them: each of them bounds what it holds.
-uint64_t LimitOfGroup(const char* root, const char* mount, const char* group, const char* file) {
+uint64_t LimitOfGroup(const char* root, const char* mount, const char* group, const Controller& controller,
+                      bool is_v2) {
   char below[kGroupSize];
   memcpy(below, group, strlen(group) + 1);
   uint64_t limit = UINT64_MAX;
   for (;;) {
-    Text<kPathSize> path;
-    path.Str(root).Str(mount).Str(below).Str("/").Str(file);
-    Lines lines(path.data());
-    if (const char* line = lines.Next(); line != nullptr) limit = Min(limit, Number(line));
+    Text<kPathSize> folder;
+    folder.Str(root).Str(mount).Str(below);
+    limit = Min(limit, controller.limit(folder.data(), is_v2));
     char* last = strrchr(below, '/');
     if (last == nullptr) return limit;
     *last = '\0';
@@ -134,7 +177,7 @@ uint64_t LimitOfGroup(const char* root, const char* mount, const char* group, co
 }
 
 // A line of mountinfo: "36 31 0:32 ROOT MOUNT options [tags] - TYPE source super,options".
-uint64_t LimitOfMount(const char* root, char* line, const Groups& groups) {
+uint64_t LimitOfMount(const char* root, char* line, const Controller& controller, const Groups& groups) {
   char* rest = strstr(line, " - ");
   if (rest == nullptr) return UINT64_MAX;
   *rest = '\0';
@@ -143,7 +186,7 @@ uint64_t LimitOfMount(const char* root, char* line, const Groups& groups) {
   const bool is_v2 = strcmp(type, "cgroup2") == 0;
   if (!is_v2 && strcmp(type, "cgroup") != 0) return UINT64_MAX;
   NextWord(&rest);
-  if (!is_v2 && !HasWord(rest, rest + strlen(rest), "memory")) return UINT64_MAX;
+  if (!is_v2 && !HasWord(rest, rest + strlen(rest), controller.name)) return UINT64_MAX;
   for (int field = 0; field < 3; ++field) NextWord(&line);
   const char* top = NextWord(&line);
   const char* mount = NextWord(&line);
@@ -152,8 +195,20 @@ uint64_t LimitOfMount(const char* root, char* line, const Groups& groups) {
   // in another namespace, the mount is what there is.
   const size_t size = strcmp(top, "/") == 0 ? 0 : strlen(top);
   const bool inside = strncmp(group, top, size) == 0 && group[size] == '/' && strstr(group, "/..") == nullptr;
-  return LimitOfGroup(root, mount, inside ? group + size : "",
-                      is_v2 ? "memory.max" : "memory.limit_in_bytes");
+  return LimitOfGroup(root, mount, inside ? group + size : "", controller, is_v2);
+}
+
+uint64_t LimitOfProcess(const char* root, const Controller& controller) {
+  Text<kPathSize> path;
+  Groups groups;
+  path.Str(root).Str("/proc/self/cgroup");
+  ReadGroups(path.data(), controller, &groups);
+  uint64_t limit = UINT64_MAX;
+  Text<kPathSize> mounts;
+  mounts.Str(root).Str("/proc/self/mountinfo");
+  Lines lines(mounts.data());
+  while (char* line = lines.Next()) limit = Min(limit, LimitOfMount(root, line, controller, groups));
+  return limit;
 }
 
 uint64_t PhysicalMemory(const char* root) {
@@ -175,16 +230,13 @@ uint64_t PhysicalMemory(const char* root) {
 }  // namespace
 
 uint64_t MemoryLimit(const char* root) {
-  Text<kPathSize> path;
-  Groups groups;
-  path.Str(root).Str("/proc/self/cgroup");
-  ReadGroups(path.data(), &groups);
-  uint64_t limit = PhysicalMemory(root);
-  Text<kPathSize> mounts;
-  mounts.Str(root).Str("/proc/self/mountinfo");
-  Lines lines(mounts.data());
-  while (char* line = lines.Next()) limit = Min(limit, LimitOfMount(root, line, groups));
+  const uint64_t limit = Min(PhysicalMemory(root), LimitOfProcess(root, kMemory));
   return limit == UINT64_MAX ? 0 : limit;
+}
+
+double ProcessorLimit(const char* root) {
+  const uint64_t thousandths = LimitOfProcess(root, kProcessors);
+  return thousandths == UINT64_MAX ? 0 : static_cast<double>(thousandths) / 1000;
 }
 
 uint64_t ResidentBytes() {

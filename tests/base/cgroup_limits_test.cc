@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the kernel's files say of a process' memory, out of folders that look like its own.
-#include "base/memory_limit.h"
+#include "base/cgroup_limits.h"
 
 #include <gtest/gtest.h>
 #include <string.h>
@@ -92,6 +92,29 @@ TEST_F(MemoryLimitTest, AGroupWhoseNameOnlyBeginsAsTheMountIsNotInIt) {
   Write("/cg/memory.max", "104857600\n");
   Write("/cgdef/memory.max", "4096\n");
   EXPECT_EQ(Limit(), 100 * kMiB);
+}
+
+using ProcessorLimitTest = MemoryLimitTest;
+
+TEST_F(ProcessorLimitTest, IsTheLeastThatAGroupOfV2Allows) {
+  EXPECT_EQ(ProcessorLimit(dir_.path().c_str()), 0);
+  WriteV2("/pod/one", "/");
+  EXPECT_EQ(ProcessorLimit(dir_.path().c_str()), 0);
+  Write("/cg/pod/one/cpu.max", "max 100000\n");
+  EXPECT_EQ(ProcessorLimit(dir_.path().c_str()), 0);
+  Write("/cg/pod/cpu.max", "250000 100000\n");
+  EXPECT_EQ(ProcessorLimit(dir_.path().c_str()), 2.5);
+  Write("/cg/pod/one/cpu.max", "5000 10000\n");
+  EXPECT_EQ(ProcessorLimit(dir_.path().c_str()), 0.5);
+}
+
+TEST_F(ProcessorLimitTest, IsTheQuotaOfItsPeriodInV1) {
+  WriteV1("/one", "/one");
+  Write("/cg/memory/cpu.cfs_quota_us", "-1\n");
+  Write("/cg/memory/cpu.cfs_period_us", "100000\n");
+  EXPECT_EQ(ProcessorLimit(dir_.path().c_str()), 0);
+  Write("/cg/memory/cpu.cfs_quota_us", "200000\n");
+  EXPECT_EQ(ProcessorLimit(dir_.path().c_str()), 2);
 }
 
 TEST(ResidentBytesTest, GrowsByWhatIsTouched) {

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "alloc/backend/idle_arenas.h"
+
+#include <stddef.h>
+#include <time.h>
+
+#include <algorithm>
+#include <atomic>
+
+#pragma GCC visibility push(hidden)
+extern "C" {
+int hpje_clock_gettime(clockid_t clock, timespec* now);
+void hpje_je_arena_decay(void* thread, void* arena, bool in_background, bool all);
+void hpje_arena_decay(void* thread, void* arena, bool in_background, bool all);
+}
+#pragma GCC visibility pop
+
+namespace heapprof {
+namespace {
+
+constexpr size_t kNotes = 64;
+constexpr size_t kLgArenaBytes = 16;  // an arena's record takes about as much
+std::atomic<uint64_t> g_emptied[kNotes];
+
+uint64_t Milliseconds() {
+  timespec now{};
+  hpje_clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
+}
+
+}  // namespace
+
+bool EmptiesIdleArena(const void* arena, uint64_t now) {
+  std::atomic<uint64_t>& note = g_emptied[reinterpret_cast<uintptr_t>(arena) >> kLgArenaBytes & (kNotes - 1)];
+  // relaxed: of two threads that come at once, one does it. 0 is an arena that was never emptied.
+  uint64_t last = note.load(std::memory_order_relaxed);
+  const uint64_t time = std::max<uint64_t>(now, 1);
+  if (last != 0 && time - last < kBetweenEmptyings) return false;
+  return note.compare_exchange_strong(last, time, std::memory_order_relaxed);
+}
+
+}  // namespace heapprof
+
+// What jemalloc calls in place of its arena_decay where an arena has no thread any more. Not `all`: only what
+// has been unused for long enough goes back, as while the arena has threads.
+extern "C" void hpje_arena_decay(void* thread, void* arena, bool in_background, bool all) {
+  if (all) all = heapprof::EmptiesIdleArena(arena, heapprof::Milliseconds());
+  hpje_je_arena_decay(thread, arena, in_background, all);
+}
