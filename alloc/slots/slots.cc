@@ -3,13 +3,16 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <linux/membarrier.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include <atomic>
 
 #include "alloc/slots/mapped_modules.h"
 #include "alloc/slots/module_slots.h"
 #include "base/constinit.h"
+#include "base/lock/processor.h"
 #include "base/lock/spinlock.h"
 #include "base/older_libc.h"
 #include "base/system/loader_lock.h"
@@ -136,18 +139,33 @@ void Find(const SlotGroup& group, KnownGroup* known) {
   known->limit = g_redirections.count();
 }
 
+// Who calls through a slot reads the wrapper's `real` behind that jump, and a processor that guesses the jump
+// may have read it before the slot. After this all have passed a barrier since `real` was written, and no
+// slot leads to the wrapper yet. Where the kernel has no such call (before 4.16), or forbids it, the order is
+// left to the time between.
+void OrderRealsBeforeSlots() {
+  if constexpr (kKeepsLoadsInOrder) return;
+  RawSyscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
+  RawSyscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+}
+
 // What is not whole if a slot cannot be changed; nullptr: nothing is on.
 const char* TurnRedirections() {
   const char* what = nullptr;
+  bool found = false;
   for (KnownGroup& known : g_groups) {
     const SlotGroup* group = At(known);
     if (group == nullptr) continue;
     const bool on = group->is_on();
-    if (on && known.limit == 0) Find(*group, &known);
+    if (on && known.limit == 0) {
+      Find(*group, &known);
+      found = true;
+    }
     g_redirections.Turn(known.first, known.limit, on);
     if (on) what = group->what;
   }
   g_redirections.Turn(0, g_dlsyms, what != nullptr);
+  if (found) OrderRealsBeforeSlots();
   return what;
 }
 

@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// What each architecture has a word of its own for: hints to the processor.
+// What each architecture has a word of its own for: the order of its loads, hints to it.
 //
 // Thread-safety, signal-safety: yes. Allocates: never.
 #ifndef HEAPPROF_BASE_LOCK_PROCESSOR_H_
 #define HEAPPROF_BASE_LOCK_PROCESSOR_H_
 
 namespace heapprof {
+
+// Whether the processor makes all loads in the order of the program, as others see it.
+#if defined(__aarch64__)
+inline constexpr bool kKeepsLoadsInOrder = false;
+#else
+inline constexpr bool kKeepsLoadsInOrder = true;
+#endif
 
 // In each turn of a loop that waits for another processor: it takes less from its neighbour.
 inline void Pause() {

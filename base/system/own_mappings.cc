@@ -114,7 +114,7 @@ void TakeOut(size_t index, Pages gone) {
 }
 
 template <typename Wanted>
-size_t Copy(AddressRange* out, size_t capacity, Wanted wanted) {
+size_t CopyOnce(AddressRange* out, size_t capacity, Wanted wanted) {
   size_t count = 0;
   size_t used = g_used.load(std::memory_order_acquire);
   for (size_t i = 0; i < used; ++i) {
@@ -124,6 +124,21 @@ size_t Copy(AddressRange* out, size_t capacity, Wanted wanted) {
     ++count;
   }
   return g_dropped.load(std::memory_order_relaxed) == 0 ? count : count + kMaxOwnMappings + 1;
+}
+
+// The upper part of an entry that is parted meanwhile may have gone where the copy has been already; who sees
+// the shorter entry sees the count of that, too (seq_cst, there and here). While threads do nothing else, a
+// part may be missing after all.
+template <typename Wanted>
+size_t Copy(AddressRange* out, size_t capacity, Wanted wanted) {
+  constexpr int kTries = 16;
+  size_t count = 0;
+  for (int tries = 0; tries < kTries; ++tries) {
+    const uint64_t splits = g_splits.load(std::memory_order_seq_cst);
+    count = CopyOnce(out, capacity, wanted);
+    if (g_splits.load(std::memory_order_seq_cst) == splits) break;
+  }
+  return count;
 }
 
 }  // namespace

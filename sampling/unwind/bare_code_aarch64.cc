@@ -23,6 +23,7 @@ constexpr Form kForms[] = {
     {0x90000010, 0x9f00001f, 0},        // adrp x16
     {0xf9400211, 0xffc003ff, 0},        // ldr x17, [x16, #n]
     {0x91000210, 0xffc003ff, 0},        // add x16, x16, #n
+    {0xd503219f, 0xffffffff, 0},        // autia1716
     {kPushForResolver, 0xffffffff, 2},  // of the PLT's head
     {0xa9bf7bfd, 0xffffffff, 2},        // stp x29, x30, [sp, #-16]!
     {0xa8c17bfd, 0xffffffff, -2},       // ldp x29, x30, [sp], #16

@@ -20,7 +20,10 @@ constexpr int kGenerationShift = 48;  // user addresses end below
 
 CacheEntry g_entries[kEntries];  // 0 is never handed out: "none" in the index
 std::atomic<uint16_t> g_index[1 << kIndexBits];
-std::atomic<uint32_t> g_handed_out{0};
+// How many are out, and above that of which generation. So a number is handed out once in a generation, with
+// that generation's key.
+constexpr int kCountBits = 32;
+std::atomic<uint64_t> g_handed_out{0};
 // For the key of all ones alone, which no generation makes of a PC, and then without a rule.
 CacheEntry g_sentinel = {
     {~Rule::Of(Rule::kNoRule).word()}, {Rule::Of(Rule::kNoRule).word()}, {&g_sentinel}, {&g_sentinel}};
@@ -46,21 +49,29 @@ bool IsTaken(const std::atomic<uint16_t>* slot, uint64_t generation) {
   return ((position - IndexOf(key)) & kIndexMask) < kMaxProbes;
 }
 
-// Where a new rule goes: the first slot that is not taken gets a fresh entry; when all are, the first one's
-// is written over.
-CacheEntry* EntryFor(uint64_t key) {
-  for (uint64_t probe = 0; probe < kMaxProbes; ++probe) {
-    std::atomic<uint16_t>* slot = IndexSlot(key, probe);
-    if (IsTaken(slot, key)) continue;
-    uint32_t number = g_handed_out.fetch_add(1, std::memory_order_relaxed) + 1;
-    if (number >= kEntries) {
-      StartNewGeneration();
-      return &g_sentinel;
-    }
-    slot->store(static_cast<uint16_t>(number), std::memory_order_relaxed);
-    return &g_entries[number];
+uint64_t KeyIn(uint64_t generation, uintptr_t return_address) {
+  return CacheKey(return_address, generation << kGenerationShift);
+}
+
+// Where a new rule goes, and the key under which: the first slot that is not taken gets a fresh entry; when
+// all are, the first one does. What that led to stays as it is, for those who come to it from the frame
+// below.
+CacheEntry* EntryFor(uintptr_t return_address, uint64_t* key) {
+  const uint64_t out = g_handed_out.fetch_add(1, std::memory_order_relaxed);
+  const auto number = static_cast<uint32_t>(out) + 1;
+  *key = KeyIn(out >> kCountBits, return_address);
+  if (number >= kEntries) {
+    StartNewGeneration();
+    return &g_sentinel;
   }
-  return &g_entries[IndexSlot(key, 0)->load(std::memory_order_relaxed)];
+  std::atomic<uint16_t>* slot = IndexSlot(*key, 0);
+  for (uint64_t probe = 0; probe < kMaxProbes; ++probe) {
+    if (IsTaken(IndexSlot(*key, probe), *key)) continue;
+    slot = IndexSlot(*key, probe);
+    break;
+  }
+  slot->store(static_cast<uint16_t>(number), std::memory_order_relaxed);
+  return &g_entries[number];
 }
 
 Rule LookUp(uintptr_t return_address) {
@@ -88,8 +99,7 @@ __attribute__((noinline)) CacheHit FindRuleElsewhere(uintptr_t return_address) {
 
   Rule rule = LookUp(return_address);
   if (rule.kind() == Rule::kNoCfi) return {&g_sentinel, rule};
-  key = CacheKey(return_address, CacheGeneration());  // which the look-up may have begun
-  CacheEntry* entry = EntryFor(key);
+  CacheEntry* entry = EntryFor(return_address, &key);  // of the generation that the look-up may have begun
   if (entry == &g_sentinel) return {entry, rule};
   entry->next.store(&g_sentinel, std::memory_order_relaxed);
   entry->other.store(&g_sentinel, std::memory_order_relaxed);
@@ -117,7 +127,10 @@ void StartNewGeneration() {
       entry.check.store(0, std::memory_order_relaxed);
     }
   }
-  g_handed_out.store(0, std::memory_order_relaxed);
+  uint64_t out = g_handed_out.load(std::memory_order_relaxed);
+  while (!g_handed_out.compare_exchange_weak(out, ((out >> kCountBits) + 1) << kCountBits,
+                                             std::memory_order_relaxed)) {
+  }
 }
 
 CacheHit FindRule(uintptr_t return_address) {
@@ -130,8 +143,10 @@ CacheHit FindRule(uintptr_t return_address) {
 CacheHit FindRuleAfter(CacheEntry* last, uintptr_t return_address) {
   CacheHit hit = FindRule(return_address);
   if (last != &g_sentinel && hit.entry != &g_sentinel) {
-    last->other.store(last->next.load(std::memory_order_relaxed), std::memory_order_relaxed);
-    last->next.store(hit.entry, std::memory_order_relaxed);
+    // release: the entry before its address, by whomever it was filled in. Who follows it reads by that
+    // address.
+    last->other.store(last->next.load(std::memory_order_relaxed), std::memory_order_release);
+    last->next.store(hit.entry, std::memory_order_release);
   }
   return hit;
 }

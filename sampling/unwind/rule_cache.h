@@ -3,7 +3,12 @@
 //
 // Each entry holds two words, `check` = key ^ rule and the rule. Two threads may write an entry at the same
 // time. A reader that sees one word of each does not take them for a rule, because
-//     check ^ rule == key   only if both words belong to key (or to keys with the same rule).
+//     check ^ rule == key   only if both words belong to key, or to keys with the same rule, or to two PCs
+//     that
+//                           differ as their rules do.
+//
+// The last is kept out by when entries are written: once in a generation. Who comes to one from the entry of
+// the frame below, in a walk's loop, comes after that; who comes by the index reads the rule again (For).
 // The key is the look-up address ^ generation. When the set of modules changes, a new generation starts: no
 // old entry matches any more, so that the table is empty at once.
 //
@@ -13,7 +18,7 @@
 // Thread-safety: yes. Signal-safety: yes. Allocates: never. Locks: none.
 // Invariants: (1) `next` and `other`, of an entry that was filled in and of the sentinel, always point at an
 // entry that was filled in or at the sentinel; (2) a rule is only used together with the check that was read
-// for it.
+// for it; (3) what was found of a PC stays where it is until the generation ends.
 #ifndef HEAPPROF_SAMPLING_UNWIND_RULE_CACHE_H_
 #define HEAPPROF_SAMPLING_UNWIND_RULE_CACHE_H_
 
@@ -31,13 +36,15 @@ struct alignas(32) CacheEntry {
   std::atomic<CacheEntry*> next;
   std::atomic<CacheEntry*> other;  // what `next` was before
 
-  // The rule, if this entry is for `key`; an unset rule otherwise. acquire: pairs with the release that
-  // filled the entry in, so that `next` may be followed then.
+  // The rule, if this entry is for `key`; an unset rule otherwise. The entry may be just being written anew:
+  // a rule older than the check is told by the second look, which the check's acquire keeps behind it.
   Rule For(uint64_t key) const {
     Rule rule;
-    return IsFor(key, &rule) ? rule : Rule();
+    return IsFor(key, &rule) && word.load(std::memory_order_relaxed) == rule.word() ? rule : Rule();
   }
-  // The same. True with an unset rule: an entry that was emptied, and a key of zero.
+  // The same of an entry that another of this generation leads to. True with an unset rule: an entry that was
+  // emptied, and a key of zero. acquire: pairs with the release that filled the entry in, so that `next` may
+  // be followed then.
   bool IsFor(uint64_t key, Rule* rule) const {
     *rule = Rule(word.load(std::memory_order_relaxed));
     return (check.load(std::memory_order_acquire) ^ rule->word()) == key;

@@ -37,7 +37,8 @@ inline WaitKind KindOf(uint32_t labels) { return static_cast<WaitKind>(labels >>
 class BornThreads {
  public:
   void Add(int tid) {
-    // release: the number before the count that covers it. Who overtakes a slow one is seen as an overrun.
+    // The count comes first: a number that is not there yet is asked for by the list of all. release: what
+    // its thread did before it.
     const uint64_t place = count_.fetch_add(1, std::memory_order_relaxed);
     tids_[place % kSize].store(tid, std::memory_order_release);
   }

@@ -7,6 +7,7 @@
 #include "sampling/look/fault_guard.h"
 #include "sampling/stop/thread_descriptor.h"
 #include "sampling/stop/thread_table.h"
+#include "sampling/thread/labels.h"
 #include "sampling/wall/watcher.h"
 #include "sampling/wall/watcher_process.h"
 
@@ -190,7 +191,8 @@ uint32_t Watcher::LabelsOf(const WatchedThread& thread) {
       !ReadAt(thread.control_block + static_cast<uintptr_t>(session_->layout.labels), &set)) {
     return 0;
   }
-  return SetOf(set) == set ? set : 0;
+  // Its number may be seen here before the set is.
+  return SetOf(set) == set && LabelSets().Has(set) ? set : 0;
 }
 
 bool Watcher::Walk(const ucontext_t& context, const StackBounds& bounds, WalkResult* result) {

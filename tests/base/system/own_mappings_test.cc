@@ -107,5 +107,40 @@ TEST(OwnMappings, PartsThatAreForgottenAtTheSameTimeLeaveWhatStays) {
   EXPECT_EQ(wrong, 0u) << "rounds; in the first: " << places;
 }
 
+// The upper part goes to a hole that the copy may have passed.
+TEST(OwnMappings, ACopyHasWhatStaysOfAMappingThatIsParted) {
+  constexpr uintptr_t kAt = 0x200000000, kBefore = 0x300000000, kPage = 4096, kStays = kAt + 2 * kPage;
+  constexpr size_t kRounds = 1000;
+  std::atomic<size_t> arrived{0};
+  const auto meet = [&arrived](size_t times) {
+    arrived.fetch_add(1);
+    while (arrived.load() < 2 * times) sched_yield();
+  };
+  std::thread other([&] {
+    yielding::t_random = 3;
+    for (size_t round = 0; round < kRounds; ++round) {
+      meet(2 * round + 1);
+      ForgetOwnMapping(kAt + kPage, kPage);
+      meet(2 * round + 2);
+    }
+  });
+  size_t missing = 0;
+  for (size_t round = 0; round < kRounds; ++round) {
+    NoteOwnMapping(kBefore, kPage);
+    NoteOwnMapping(kAt, 3 * kPage);
+    ForgetOwnMapping(kBefore, kPage);
+    meet(2 * round + 1);
+    std::array<AddressRange, 8> ranges;
+    const size_t count = CopyOwnMappings(ranges.data(), ranges.size());
+    bool found = false;
+    for (size_t i = 0; i < count; ++i) found |= ranges[i].start <= kStays && ranges[i].end > kStays;
+    missing += found ? 0 : 1;
+    meet(2 * round + 2);
+    ForgetOwnMapping(kAt, 3 * kPage);
+  }
+  other.join();
+  EXPECT_EQ(missing, 0u);
+}
+
 }  // namespace
 }  // namespace heapprof_yielding

@@ -57,6 +57,9 @@ TEST(CodeAarch64Test, ThePltTakesNothingButItsHeadDoes) {
   const std::vector<uint32_t> entry = {0xd503201f, 0xd503245f, 0xb0000090,
                                        0xf9400211, 0x91000210, 0xd61f0220};
   for (size_t at = 0; at < entry.size(); ++at) EXPECT_EQ(Words(entry, at), 0) << at;
+  // ld -z pac-plt: the address in the slot is signed.
+  const std::vector<uint32_t> is_signed = {0xb0000090, 0xf9400211, 0x91000210, 0xd503219f, 0xd61f0220};
+  for (size_t at = 0; at < is_signed.size(); ++at) EXPECT_EQ(Words(is_signed, at), 0) << at;
 }
 
 TEST(CodeAarch64Test, InitAndFini) {

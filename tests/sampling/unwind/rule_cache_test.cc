@@ -5,7 +5,10 @@
 #include <stdlib.h>
 
 #include <set>
+#include <utility>
 #include <vector>
+
+#include "base/hash.h"
 
 namespace heapprof::unwind {
 namespace {
@@ -31,6 +34,24 @@ TEST(RuleCacheTest, EachPcKeepsAnEntryOfItsOwn) {
   const std::set<CacheEntry*> first = FindAll(pcs);
   EXPECT_EQ(first.size(), pcs.size());
   EXPECT_EQ(FindAll(pcs), first);
+}
+
+// Of PCs whose places in the index lie side by side there are more than are looked at: whoever comes to an
+// entry from the frame below must not find another PC's rule being written there.
+TEST(RuleCacheTest, AnEntryIsWrittenOnceInAGeneration) {
+  StartNewGeneration();
+  const uint64_t generation = CacheGeneration();
+  const auto place = [=](uintptr_t pc) { return (CacheKey(pc, generation) * kGoldenRatio) >> 47; };
+  const auto first = reinterpret_cast<uintptr_t>(&qsort) + 1;
+  std::vector<std::pair<uint64_t, CacheEntry*>> found;
+  for (uintptr_t pc = first; pc < first + 500000; ++pc) {
+    if (place(pc) - place(first) >= 4) continue;
+    if (CacheEntry* entry = FindRule(pc).entry; entry != Sentinel()) {
+      found.emplace_back(CacheKey(pc, generation), entry);
+    }
+  }
+  EXPECT_GT(found.size(), 11u);
+  for (const auto& [key, entry] : found) EXPECT_TRUE(entry->For(key).is_set());
 }
 
 TEST(RuleCacheTest, ARuleOfAnotherGenerationIsNotFound) {
