@@ -4,6 +4,8 @@
 #include <elf.h>
 #include <string.h>
 
+#include "alloc/libc/calls.h"
+
 // Where the stack began: argc, then argv, null, environment, null, auxiliary vector. Set by the loader before
 // it runs any code of ours. In a program linked with -static its own _start sets it, and has pushed a word
 // before that: %rax, in which the kernel leaves 0.
@@ -13,7 +15,11 @@ namespace heapprof {
 
 InitialStack ReadInitialStack() {
   char** word = static_cast<char**>(__libc_stack_end);
-  if (*word == nullptr && word[1] != nullptr) ++word;
+  if (char** arguments = LoaderArguments(); arguments != nullptr) {
+    word = arguments - 1;
+  } else if (*word == nullptr && word[1] != nullptr) {
+    ++word;
+  }
   size_t argument_count = *reinterpret_cast<size_t*>(word);
   InitialStack start = {word + 1 + argument_count + 1, false, 4096};
   char** end = start.environment;

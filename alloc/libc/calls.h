@@ -12,6 +12,11 @@ namespace heapprof {
 // Before anything else calls libc.
 void FindCalls();
 
+// The program's arguments as the loader has left them; nullptr: they are where the stack began. A loader that
+// was started as a program, with ours as an argument, has taken its own away; before glibc 2.36 it says so
+// nowhere else until the program begins.
+char** LoaderArguments();
+
 // Again what was nowhere: a module that the program has loaded since may have brought libpthread or libdl.
 // Keys of threads' data are made then. Takes the loader's lock.
 void FindLateCalls();

@@ -56,6 +56,8 @@ void* (*g_real_dlsym)(void*, const char*) = nullptr;
 const char* const* g_error_texts = nullptr;
 const int* g_error_count = nullptr;
 
+char** const* g_arguments = nullptr;  // the loader's own
+
 // Runs `look` while no module comes or goes in another thread.
 template <typename Look>
 void WithLoaderLock(Look look) {
@@ -266,10 +268,13 @@ void FindCalls() {
       g_error_texts = static_cast<const char* const*>(FindSymbol(FirstModule(), "sys_errlist"));
     }
   }
+  g_arguments = static_cast<char** const*>(FindSymbol(FirstModule(), "_dl_argv"));
   KeepOwnDlsym();
   if (!HasModules()) g_modules.Take();
   g_started = true;
 }
+
+char** LoaderArguments() { return g_arguments != nullptr ? *g_arguments : nullptr; }
 
 void FindLateCalls() {
   g_is_late = true;

@@ -7,6 +7,7 @@
 namespace heapprof {
 
 void FindCalls() {}
+char** LoaderArguments() { return nullptr; }
 void FindLateCalls() {}
 bool IsAloneInLibc() { return IsOnlyThread(); }
 bool LibcHasThreads() { return true; }
