@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who remembers walks: memory for the last walk of each thread that records often.
 //
-// A thread takes it at its first sample, 8 KiB of the profiler's own memory, and gives it back when it ends.
+// A thread takes it at its first sample, 12 KiB of the profiler's own memory, and gives it back when it ends.
 // At most kThreads have it at a time; a thread that ends without telling keeps it, until a fork.
 // Thread-safety: yes. Signal-safety: yes. Allocates: mmap only. Locks: none.
 #ifndef HEAPPROF_SAMPLING_THREAD_LAST_WALKS_H_
