@@ -9,8 +9,9 @@ namespace {
 // A range of pages in one word, so that it changes as a whole: first << kFirstBit | owner | added | count.
 // 0: none. What a thread has parted from an entry that it has not shortened yet is added: others may shorten
 // it, but it is that thread's to keep or to drop, and not free before, however little of it is left.
-constexpr int kPageBits = 12, kCountBits = 27, kFirstBit = kCountBits + 2;
-constexpr uint64_t kMaxCount = (uint64_t{1} << kCountBits) - 1;  // 512 GiB
+constexpr int kPageBits = 12, kCountBits = 26, kFirstBit = kCountBits + 2;
+static_assert(64 - kFirstBit == 48 - kPageBits, "addresses of aarch64 have 48 bits");
+constexpr uint64_t kMaxCount = (uint64_t{1} << kCountBits) - 1;  // 256 GiB
 constexpr uint64_t kAddedMask = uint64_t{1} << kCountBits;
 constexpr uint64_t kOwnerMask = kAddedMask << 1;
 constexpr int kPatience = 100000;  // loads, some 100 us: the thread waited for runs some ten instructions

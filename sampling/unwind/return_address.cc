@@ -47,7 +47,8 @@ uint64_t LooksInVain(uint64_t now) {
 // Executable memory that was found, as page << kCountBits | pages: code of a JIT, most of which lies in few
 // mappings. All are forgotten after a second, as a JIT may give memory back.
 constexpr size_t kRanges = 32;
-constexpr int kCountBits = 29, kPageNumberBits = 35;
+constexpr int kCountBits = 28, kPageNumberBits = 36;  // of addresses of 48 bits, as aarch64 has them
+static_assert(kCountBits + kPageNumberBits == 64 && kPageNumberBits + kTimeBits == 64);
 constexpr uint64_t kRangesLive = 8;  // ticks
 std::atomic<uint64_t> g_ranges[kRanges];
 std::atomic<size_t> g_next_range{0};

@@ -43,6 +43,23 @@ TEST(OwnMappings, PartsAreForgotten) {
   EXPECT_EQ(Covering(kAt + 5 * kPage, kAt + 8 * kPage), 0u);
 }
 
+// aarch64's user space has 48 bits, and is used from above; x86-64's has 47.
+TEST(OwnMappings, OfTheHighestAddressesAreKept) {
+  constexpr uintptr_t kPage = 4096, kEnd = (uintptr_t{1} << 48) - kPage;
+  for (const uintptr_t at : {kEnd - kPage, kEnd - 0x7b000000, kEnd - (uintptr_t{1} << 40)}) {
+    NoteOwnMapping(at, kEnd - at, MappingOwner::kAllocator);
+    std::vector<AddressRange> ranges(kMaxOwnMappings);
+    ranges.resize(CopyOwnMappings(MappingOwner::kAllocator, ranges.data(), ranges.size()));
+    size_t bytes = 0;  // a large mapping is kept in pieces
+    for (const AddressRange& range : ranges) {
+      if (range.start >= at && range.end <= kEnd) bytes += range.end - range.start;
+    }
+    EXPECT_EQ(bytes, kEnd - at);
+    ForgetOwnMapping(at, kEnd - at);
+    EXPECT_EQ(CopyOwnMappings(MappingOwner::kAllocator, ranges.data(), ranges.size()), 0u);
+  }
+}
+
 // As an extent that was split is unmapped by whoever frees the last block of each part.
 TEST(OwnMappings, ManyThreadsForgetTheirPartsOfOneMapping) {
   constexpr uintptr_t kAt = 0x200000000, kOthers = 0x300000000, kPage = 4096;
