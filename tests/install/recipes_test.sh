@@ -23,6 +23,36 @@ sums="$(sha256sum < "$tarball") $(sha512sum < "$tarball")"
 for sum in ${sums//-/}; do grep -rq "$sum" "$scratch/recipes" || fail "no recipe has the sum $sum"; done
 for name in conan vcpkg bazel; do grep -rq 'NOT TESTED' "$scratch/recipes/$name" || fail "$name does not say that it is not tested"; done
 
+echo "== vcpkg: the port, with functions in place of vcpkg's that do what those do of it"
+cat > "$scratch/port.cmake" << CMAKE
+set(PORT heapprof)
+set(CURRENT_PACKAGES_DIR $scratch/port)
+set(VCPKG_TARGET_ARCHITECTURE $([ "$arch" = x86_64 ] && echo x64 || echo arm64))
+function(vcpkg_download_distfile out)
+  set(\${out} $tarball PARENT_SCOPE)
+endfunction()
+function(vcpkg_extract_source_archive out)
+  file(ARCHIVE_EXTRACT INPUT $tarball DESTINATION $scratch/port_source)
+  set(\${out} $scratch/port_source/$(basename "$tarball" .tar.xz) PARENT_SCOPE)
+endfunction()
+function(vcpkg_install_copyright)
+  list(REMOVE_AT ARGN 0)
+  file(INSTALL \${ARGN} DESTINATION $scratch/port/share/heapprof)
+endfunction()
+function(vcpkg_cmake_config_fixup)
+  if(NOT VCPKG_BUILD_TYPE STREQUAL release AND NOT EXISTS $scratch/port/debug/lib/cmake/heapprof)
+    message(FATAL_ERROR "vcpkg wants a build for debugging")
+  endif()
+  file(COPY $scratch/port/lib/cmake/heapprof/ DESTINATION $scratch/port/share/heapprof)
+  file(REMOVE_RECURSE $scratch/port/lib/cmake)
+endfunction()
+include($scratch/recipes/vcpkg/portfile.cmake)
+CMAKE
+cmake -P "$scratch/port.cmake" > "$scratch/port.log" 2>&1 || { cat "$scratch/port.log"; fail "the port"; }
+for file in tools/heapprof/heapprof include/heapprof/heapprof.h share/heapprof/heapprofConfig.cmake share/heapprof/LICENSE; do
+  [ -e "$scratch/port/$file" ] || fail "the port installs no $file"
+done
+
 echo "== Meson"
 command -v meson > /dev/null || { echo "skipped: no meson"; exit 77; }
 cd "$scratch/project"
