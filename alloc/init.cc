@@ -67,6 +67,8 @@ __attribute__((weak, visibility("hidden"))) extern const char __start_heapprof_t
 #pragma GCC visibility push(hidden)
 void hp_own_delete(void* block);
 void hp_own_array_delete(void* block);
+void* hp_own_new(size_t size);
+void* hp_own_array_new(size_t size);
 #pragma GCC visibility pop
 }
 
@@ -247,6 +249,9 @@ void Start() {
   void (*volatile plain)(void*) = &::operator delete;
   void (*volatile array)(void*) = &::operator delete[];
   hp_delete_replaced = plain != &hp_own_delete || array != &hp_own_array_delete;
+  void* (*volatile plain_new)(size_t) = &::operator new;
+  void* (*volatile array_new)(size_t) = &::operator new[];
+  hp_new_replaced = plain_new != &hp_own_new || array_new != &hp_own_array_new;
   SetVdsoClock(reinterpret_cast<VdsoClock*>(FindInVdso(getauxval(AT_SYSINFO_EHDR), kVdsoClock)));
   FindNextFunctions();
   PrepareSlots(g_next.signal != nullptr, FindNextInStaticProgram == nullptr);

@@ -19,9 +19,11 @@ struct CachedSize {
   uint16_t bin;     // its offset in the record, in bytes
 };
 
-// By the size in eighths, rounded up.
+// By the size in eighths, rounded up; those above JE_LOOKUP_MAX by the size in units of 1024 bytes, rounded
+// up.
 struct CachedSizes {
   CachedSize of[JE_LOOKUP_MAX / 8 + 1];
+  CachedSize larger[JE_CACHED_MAX / 1024 + 1];
 };
 extern const CachedSizes g_cached_sizes __asm__("hp_cached_sizes");
 

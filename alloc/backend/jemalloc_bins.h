@@ -45,4 +45,11 @@
 #define JE_SMALLEST_LARGE (4 << JE_PAGE_SHIFT)
 #define JE_LARGEST_SMALL (JE_SMALLEST_LARGE / 8 * 7)
 
+// The largest size of which a cache has blocks, if no setting says otherwise, and the number of classes up to
+// it; the number of those that share slabs, where a page has 4 KiB. The bins of classes that a setting leaves
+// out are zero, as empty as full.
+#define JE_CACHED_MAX 32768
+#define JE_CACHED_CLASSES 41
+#define JE_SMALL_CLASSES 36
+
 #endif  // HEAPPROF_ALLOC_BACKEND_JEMALLOC_BINS_H_

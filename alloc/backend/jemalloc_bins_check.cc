@@ -92,12 +92,16 @@ uint16_t Half(size_t offset) {
 }
 
 void CheckClass(size_t size) {
-  unsigned index = hpje_je_sz_size2index_tab[(size + 7) >> 3];
+  const heapprof::CachedSize& cached = size <= JE_LOOKUP_MAX
+                                           ? heapprof::g_cached_sizes.of[(size + 7) >> 3]
+                                           : heapprof::g_cached_sizes.larger[(size + 1023) >> 10];
+  unsigned index = 0;
+  while (hpje_je_sz_index2size_tab[index] < size) ++index;
   size_t usable = hpje_je_sz_index2size_tab[index];
   size_t bin = JE_BINS + JE_BIN_SIZE * index;
+  if (size <= JE_LOOKUP_MAX) EXPECT(index == hpje_je_sz_size2index_tab[(size + 7) >> 3]);
   EXPECT(usable == hpje_nallocx(size == 0 ? 1 : size, 0));
-  EXPECT(heapprof::g_cached_sizes.of[(size + 7) >> 3].usable == usable);
-  EXPECT(heapprof::g_cached_sizes.of[(size + 7) >> 3].bin == bin);
+  EXPECT(cached.usable == usable && cached.bin == bin);
 
   // After one block went through the cache there is one in it. Twice, should the first have set an event off.
   hpje_free(hpje_malloc(size));
@@ -132,27 +136,32 @@ void CheckClass(size_t size) {
   EXPECT(Word(JE_DEALLOCATED) == freed + usable);
 }
 
-// The low water mark follows the top down to empty, where the next block comes with a whole new batch; full
-// is where a block more sends half of them back.
+// The low water mark follows the top down to empty, where the next block of those that share slabs comes with
+// a whole new batch; full is where a block more sends half of them back. An event may do anything to them.
 void CheckMarks(size_t size) {
   static void* blocks[kBlocks];
-  unsigned index = hpje_je_sz_size2index_tab[(size + 7) >> 3];
-  size_t bin = JE_BINS + JE_BIN_SIZE * index;
+  const size_t usable = hpje_nallocx(size, 0);
+  size_t bin = JE_BINS;
+  for (const size_t* of_class = hpje_je_sz_index2size_tab; *of_class < usable; ++of_class) bin += JE_BIN_SIZE;
   int empty_seen = 0, full_seen = 0;
   for (int i = 0; i < kBlocks; ++i) {
     bool empty = Half(bin + JE_BIN_TOP) == Half(bin + JE_BIN_EMPTY);
     bool lowest = Half(bin + JE_BIN_TOP) == Half(bin + JE_BIN_LOW_WATER);
     uint64_t top = Word(bin + JE_BIN_TOP);
+    const bool event = Word(JE_ALLOCATED) + usable >= Word(JE_ALLOCATED_LIMIT);
     blocks[i] = hpje_malloc(size);
+    if (event) continue;
     if (!empty) EXPECT(Word(bin + JE_BIN_TOP) == top + 8);
     if (!empty && lowest) EXPECT(Half(bin + JE_BIN_LOW_WATER) == static_cast<uint16_t>(top + 8));
-    if (empty) EXPECT(Half(bin + JE_BIN_TOP) != Half(bin + JE_BIN_EMPTY));
+    if (empty && usable < JE_SMALLEST_LARGE) EXPECT(Half(bin + JE_BIN_TOP) != Half(bin + JE_BIN_EMPTY));
     empty_seen += empty;
   }
   for (int i = 0; i < kBlocks; ++i) {
     bool full = Half(bin + JE_BIN_TOP) == Half(bin + JE_BIN_FULL);
     uint64_t top = Word(bin + JE_BIN_TOP);
+    const bool event = Word(JE_DEALLOCATED) + usable >= Word(JE_DEALLOCATED_LIMIT);
     hpje_free(blocks[i]);
+    if (event) continue;
     EXPECT(full ? Word(bin + JE_BIN_TOP) > top : Word(bin + JE_BIN_TOP) == top - 8);
     full_seen += full;
   }
@@ -228,7 +237,7 @@ void CheckSlab() {
   EXPECT(At(info, kBinBlockSize) == kSize);
   EXPECT(At(info, kBinSlabSize) / kSize == blocks);
   static_assert(kSmallClasses == heapprof::sample_classes::kSmallClasses);
-  for (uint32_t i = 0; i < kSmallClasses; ++i) {
+  for (uint32_t i = 0; i < heapprof::sample_classes::kCachedClasses; ++i) {
     EXPECT(hpje_je_sz_index2size_tab[i] == heapprof::sample_classes::g_freed_sizes.of[i]);
   }
   int off = 0, on = 1;  // without a cache, so that the record shows each block
@@ -263,7 +272,12 @@ int main() {
   EXPECT(reinterpret_cast<char*>(deallocated) == hpje_je_tsd_tls + JE_DEALLOCATED);
   for (size_t size = 0; size <= JE_LOOKUP_MAX && g_differences == 0; size += size < 128 ? 1 : 8)
     CheckClass(size);
-  if (g_differences == 0) CheckMarks(48);
+  for (size_t size = JE_LOOKUP_MAX; size <= JE_CACHED_MAX && g_differences == 0; size += 511)
+    CheckClass(size);
+  constexpr size_t kMarked[] = {48, 5000, 20000};
+  for (size_t size : kMarked) {
+    if (g_differences == 0) CheckMarks(size);
+  }
   // The limit of 0 for a thread out of the usual state: while its cache is off.
   int off = 0, on = 1;
   EXPECT(hpje_mallctl("thread.tcache.enabled", nullptr, nullptr, &off, 1) == 0);

@@ -303,4 +303,31 @@ hp_own_array_delete:
         SIZED_DELETE _ZdaPv
         END     _ZdaPvm
 
+// What more_calls_x86_64.S serves in line: jumps to the functions in C++ of the same meaning.
+.macro  JUMP visibility, name, to
+        \visibility \name
+        .hidden \to
+        .type   \name, %function
+        .p2align 3
+\name:
+        .cfi_startproc
+        b       \to
+        .cfi_endproc
+        .size   \name, . - \name
+.endm
+
+        JUMP .globl, calloc, hp_calloc
+        JUMP .globl, aligned_alloc, hp_aligned_alloc
+        JUMP .globl, memalign, hp_memalign
+        JUMP .globl, posix_memalign, hp_posix_memalign
+        JUMP .globl, hp_own_aligned_new, hp_aligned_new
+        .hidden hp_own_aligned_new
+        .weak   _ZnwmSt11align_val_t
+        .type   _ZnwmSt11align_val_t, %function
+        .set    _ZnwmSt11align_val_t, hp_own_aligned_new
+        JUMP .weak, _ZnwmRKSt9nothrow_t, hp_nothrow_new
+        JUMP .weak, _ZnamRKSt9nothrow_t, hp_nothrow_array_new
+        JUMP .globl, realloc, hp_realloc
+        JUMP .globl, malloc_usable_size, hp_malloc_usable_size
+
         .section .note.GNU-stack, "", %progbits

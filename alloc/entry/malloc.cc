@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The malloc family, as the C standard, POSIX and glibc's manual have it; malloc and free themselves are in
-// fast_path_<arch>.S. Where they leave room, glibc 2.36 is followed: realloc(p, 0) frees, memalign rounds its
-// alignment up to a power of two; aligned_alloc is stricter and refuses what is no power of two.
+// fast_path_<arch>.S, and so is, or in more_calls_x86_64.S, the ordinary case of what begins
+// with hp_ here, which is jumped to with the program's arguments. Where they leave room, glibc 2.36 is
+// followed: realloc(p, 0) frees, memalign rounds its alignment up to a power of two; aligned_alloc is
+// stricter and refuses what is no power of two.
 #include <errno.h>
 #include <limits.h>
 #include <malloc.h>
@@ -54,16 +56,14 @@ void* ReallocFrom(void* block, size_t size, const CallerFrame& caller) {
 
 extern "C" {
 
-HEAPPROF_EXPORT void* calloc(size_t count, size_t size) noexcept {
+void* hp_calloc(size_t count, size_t size) {
   size_t bytes;
   if (__builtin_mul_overflow(count, size, &bytes)) return Fail(ENOMEM);
   if (!Spend(bytes)) return CallocSlow(bytes);
   return hpje_calloc(count, size);
 }
 
-HEAPPROF_EXPORT void* realloc(void* block, size_t size) noexcept {
-  return ReallocFrom(block, size, HEAPPROF_CALLER_FRAME());
-}
+void* hp_realloc(void* block, size_t size) { return ReallocFrom(block, size, HEAPPROF_CALLER_FRAME()); }
 
 // Other allocators leave this one out. Where such a one stands before the library, and its realloc with it,
 // the block is its own; so realloc is called as everybody calls it, with no frame of ours behind.
@@ -73,7 +73,7 @@ HEAPPROF_EXPORT void* reallocarray(void* block, size_t count, size_t size) noexc
   return realloc(block, bytes);
 }
 
-HEAPPROF_EXPORT int posix_memalign(void** block, size_t alignment, size_t size) noexcept {
+int hp_posix_memalign(void** block, size_t alignment, size_t size) {
   if (!IsPowerOfTwo(alignment) || alignment % sizeof(void*) != 0) return EINVAL;
   int saved = errno;  // POSIX: the error is returned, and errno is not for it
   void* fresh = Allocate(size, alignment, 0, HEAPPROF_CALLER_FRAME());
@@ -83,12 +83,12 @@ HEAPPROF_EXPORT int posix_memalign(void** block, size_t alignment, size_t size) 
   return 0;
 }
 
-HEAPPROF_EXPORT void* aligned_alloc(size_t alignment, size_t size) noexcept {
+void* hp_aligned_alloc(size_t alignment, size_t size) {
   if (!IsPowerOfTwo(alignment)) return Fail(EINVAL);
   return Allocate(size, alignment, 0, HEAPPROF_CALLER_FRAME());
 }
 
-HEAPPROF_EXPORT void* memalign(size_t alignment, size_t size) noexcept {
+void* hp_memalign(size_t alignment, size_t size) {
   constexpr size_t kLargest = size_t{1} << (sizeof(size_t) * CHAR_BIT - 1);
   if (alignment > kLargest) return Fail(EINVAL);
   size_t rounded = alignof(max_align_t);
@@ -107,9 +107,7 @@ HEAPPROF_EXPORT void* pvalloc(size_t size) noexcept {
   return memalign(kPage, padded & ~(kPage - 1));
 }
 
-HEAPPROF_EXPORT size_t malloc_usable_size(void* block) noexcept {
-  return block == nullptr ? 0 : heapprof::UsableSize(block);
-}
+size_t hp_malloc_usable_size(void* block) { return block == nullptr ? 0 : heapprof::UsableSize(block); }
 
 // C23. The size is not trusted: a block may come from calloc or realloc, and a sample's size class is larger.
 HEAPPROF_EXPORT void free_sized(void* block, size_t) noexcept { free(block); }

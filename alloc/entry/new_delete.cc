@@ -6,7 +6,11 @@
 
 #include "alloc/entry/slow_path.h"
 
-unsigned char hp_delete_replaced = 1;
+unsigned char hp_delete_replaced = 1, hp_new_replaced = 1;
+
+#pragma GCC visibility push(hidden)
+extern "C" void hp_own_delete(void* block);
+#pragma GCC visibility pop
 
 #define HEAPPROF_OPERATOR __attribute__((visibility("default"), weak))
 
@@ -18,9 +22,7 @@ HEAPPROF_OPERATOR void operator delete[](void* block, const std::nothrow_t&) noe
 }
 
 // Frees without the size: a zero-size aligned block would be given back to the wrong size class by it.
-HEAPPROF_OPERATOR void operator delete(void* block, std::align_val_t) noexcept {
-  if (heapprof::PrepareFree(block)) hpje_free(block);
-}
+HEAPPROF_OPERATOR void operator delete(void* block, std::align_val_t) noexcept { hp_own_delete(block); }
 HEAPPROF_OPERATOR void operator delete[](void* block, std::align_val_t alignment) noexcept {
   ::operator delete(block, alignment);
 }

@@ -19,7 +19,12 @@ using heapprof::PrepareForExceptions;
 extern "C" {
 void* hp_own_new(size_t size);
 void* hp_own_array_new(size_t size);
-void* hp_own_aligned_new(size_t size, std::align_val_t alignment);
+void* hp_own_aligned_new(size_t size, std::align_val_t alignment);  // jumps to the next, or does the same
+void* hp_aligned_new(size_t size, std::align_val_t alignment);
+void* hp_nothrow_new(size_t size) noexcept;
+void* hp_nothrow_array_new(size_t size) noexcept;
+void* hp_nothrow_new_slow(size_t size) noexcept;
+void* hp_nothrow_new_spent(size_t size) noexcept;
 void* hp_own_aligned_array_new(size_t size, std::align_val_t alignment);
 }
 #pragma GCC visibility pop
@@ -67,12 +72,9 @@ extern "C" void* hp_new_failed(size_t size) {
   return Retry(size, kNaturalAlignment, HEAPPROF_CALLER_FRAME());
 }
 
-extern "C" void* hp_own_aligned_new(size_t size, std::align_val_t alignment) {
+extern "C" void* hp_aligned_new(size_t size, std::align_val_t alignment) {
   return New(size, static_cast<size_t>(alignment), HEAPPROF_CALLER_FRAME());
 }
-
-HEAPPROF_OPERATOR void* operator new(size_t size, std::align_val_t alignment)
-    __attribute__((alias("hp_own_aligned_new")));
 
 extern "C" void* hp_own_aligned_array_new(size_t size, std::align_val_t alignment) {
   return ::operator new(size, alignment);
@@ -85,7 +87,7 @@ HEAPPROF_OPERATOR void* operator new[](size_t size, std::align_val_t alignment)
 //
 // The nothrow forms go by way of the throwing ones when the program has replaced those, as the standard says;
 // else directly, so that the stack of a sample begins at the program.
-HEAPPROF_OPERATOR void* operator new(size_t size, const std::nothrow_t&) noexcept {
+extern "C" void* hp_nothrow_new(size_t size) noexcept {
   CallerFrame caller = HEAPPROF_CALLER_FRAME();
   void* (*volatile basic)(size_t) = &::operator new;
   try {
@@ -97,7 +99,28 @@ HEAPPROF_OPERATOR void* operator new(size_t size, const std::nothrow_t&) noexcep
   }
 }
 
-HEAPPROF_OPERATOR void* operator new[](size_t size, const std::nothrow_t&) noexcept {
+// As New<false>, once the size has been counted down: what that found due, and what it did not.
+extern "C" void* hp_nothrow_new_slow(size_t size) noexcept {
+  CallerFrame caller = HEAPPROF_CALLER_FRAME();
+  try {
+    void* block = AllocateDue(size, kNaturalAlignment, 0, caller);
+    return block != nullptr ? block : Retry<false>(size, kNaturalAlignment, caller);
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+extern "C" void* hp_nothrow_new_spent(size_t size) noexcept {
+  CallerFrame caller = HEAPPROF_CALLER_FRAME();
+  try {
+    void* block = heapprof::AllocatePlain(size, kNaturalAlignment, 0);
+    return block != nullptr ? block : Retry<false>(size, kNaturalAlignment, caller);
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+extern "C" void* hp_nothrow_array_new(size_t size) noexcept {
   CallerFrame caller = HEAPPROF_CALLER_FRAME();
   void* (*volatile single)(size_t) = &::operator new;
   void* (*volatile basic)(size_t) = &::operator new[];

@@ -27,6 +27,15 @@ void* hp_malloc_slow(size_t size);
 void hp_free_slow(void* block);
 void* hp_new_slow(size_t size);    // throws
 void* hp_new_failed(size_t size);  // throws; jemalloc had no memory for `size`
+// The whole of the functions of these names, for what is out of the ordinary in them: nothing is spent yet.
+void* hp_calloc(size_t count, size_t size);
+void* hp_realloc(void* block, size_t size);
+void* hp_aligned_alloc(size_t alignment, size_t size);
+void* hp_memalign(size_t alignment, size_t size);
+int hp_posix_memalign(void** block, size_t alignment, size_t size);
+size_t hp_malloc_usable_size(void* block);
+// Nonzero until init has seen that operator new(size_t) and operator new[](size_t) are the library's own.
+extern unsigned char hp_new_replaced;
 // Nonzero until init has seen that operator delete(void*) and operator delete[](void*) are the library's own.
 extern unsigned char hp_delete_replaced;
 }

@@ -18,6 +18,8 @@ namespace heapprof::sample_classes {
 // jemalloc's classes of blocks that share a slab, where a page has 4 KiB: 8, 16, then steps of 16 up to 128,
 // then four to each doubling, up to 14 KiB.
 inline constexpr int kSmallClasses = 36;
+// With those of extents of which a thread's cache has some, too: up to 32 KiB.
+inline constexpr int kCachedClasses = 41;
 constexpr uint64_t NextClass(uint64_t bytes) {
   uint64_t step = 16;
   while (bytes >= step * 8) step *= 2;
@@ -30,7 +32,7 @@ inline constexpr uint64_t kMayHold = uint64_t{1} << 62;
 // By class: the bytes of a block, and kMayHold. So much has no thread freed before the allocator's next
 // event: the comparison that looks for that event finds such a class, too.
 struct FreedSizes {
-  uint64_t of[kSmallClasses];
+  uint64_t of[kCachedClasses];
 };
 extern FreedSizes g_freed_sizes __asm__("hp_freed_sizes");
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Counts the instructions of calls of the allocator, by single steps: each raises a signal whose handler
 // counts. Prints the median of each kind of call.
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <new>
 #include <vector>
 
 namespace {
@@ -42,6 +44,40 @@ __attribute__((noinline)) long StepsOf(void (*call)(void*), void* argument) {
 long Median(std::vector<long> counts) {
   std::nth_element(counts.begin(), counts.begin() + kCalls / 2, counts.end());
   return counts[kCalls / 2];
+}
+
+// Calls with one size, or from one to the other, where the thread's cache has a block and room for one.
+__attribute__((noinline)) void Calloc(void* size) { g_block = calloc(1, reinterpret_cast<uintptr_t>(size)); }
+__attribute__((noinline)) void Align(void* size) {
+  g_block = aligned_alloc(64, reinterpret_cast<uintptr_t>(size));
+}
+__attribute__((noinline)) void Realloc(void* size) {
+  g_block = realloc(g_block, reinterpret_cast<uintptr_t>(size));
+}
+__attribute__((noinline)) void New(void* size) {
+  g_block = ::operator new(reinterpret_cast<uintptr_t>(size), std::nothrow);
+}
+__attribute__((noinline)) void Usable(void* block) {
+  g_block = reinterpret_cast<void*>(malloc_usable_size(block));
+}
+
+long MedianOf(void (*call)(void*), size_t size, size_t before) {
+  std::vector<long> counts;
+  for (int i = 0; i < kCalls; ++i) {
+    void* blocks[3];
+    for (void*& block : blocks) block = malloc(size);
+    // Two of them, as the first of a slab looks like a sample.
+    void* passed = malloc(before);
+    g_block = malloc(before);
+    void* own = g_block;
+    for (void* block : blocks) free(block);
+    void* argument = call == Usable || call == Free ? own : reinterpret_cast<void*>(size);
+    counts.push_back(StepsOf(call, argument));
+    if (call == Calloc || call == Align || call == New || call == Malloc || call == Usable) free(own);
+    if (call != Usable && call != Free) free(g_block);
+    free(passed);
+  }
+  return Median(counts);
 }
 
 // Blocks of `size` bytes that are aligned to at least `alignment` and were not just allocated: frees of them,
@@ -100,5 +136,19 @@ int main() {
   printf("malloc %ld\nfree %ld\n", g_malloc - nothing, g_free - nothing);
   printf("free_aligned_to_256 %ld\n", FreesOf(256, 256) - nothing);
   printf("free_aligned_to_4096 %ld\n", FreesOf(4096, 4096) - nothing);
+  printf("free_of_null %ld\n", StepsOf(Free, nullptr) - nothing);
+  struct {
+    const char* name;
+    void (*call)(void*);
+    size_t size, before;
+  } constexpr kKinds[] = {
+      {"malloc_of_8000", Malloc, 8000, 8},      {"malloc_of_20000", Malloc, 20000, 8},
+      {"free_of_20000", Free, 20000, 20000},    {"calloc_of_100", Calloc, 100, 8},
+      {"aligned_alloc_of_100", Align, 100, 8},  {"new_nothrow_of_100", New, 100, 8},
+      {"realloc_of_90_to_95", Realloc, 95, 90}, {"realloc_of_60_to_120", Realloc, 120, 60},
+      {"usable_size_of_100", Usable, 100, 100},
+  };
+  for (const auto& kind : kKinds)
+    printf("%s %ld\n", kind.name, MedianOf(kind.call, kind.size, kind.before) - nothing);
   return 0;
 }

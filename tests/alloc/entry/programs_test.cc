@@ -23,6 +23,25 @@ TEST_P(PublicFunctionsTest, AnswersAsGlibcOverTheGrid) {
   EXPECT_EQ(ours.out, glibc.out);
 }
 
+// The same calls with a thread's cache, in line, and without one, through jemalloc: as many samples, since
+// each byte is counted down once either way, and as many bytes counted as allocated and as freed.
+TEST_P(PublicFunctionsTest, CallsInLineSpendAndCountWhatTheOthersDo) {
+  TempDir dir;
+  const std::string options = std::string(GetParam()) + ":seed=1";
+  const Result in_line = RunProgram(Under(dir, {Program("in_line_ways"), "cache"}, options));
+  const Result by_jemalloc = RunProgram(Under(dir, {Program("in_line_ways"), "no-cache"}, options));
+  EXPECT_TRUE(in_line.ok()) << in_line.Describe();
+  EXPECT_TRUE(by_jemalloc.ok()) << by_jemalloc.Describe();
+  EXPECT_EQ(in_line.out, by_jemalloc.out);
+}
+
+TEST(InLineWaysTest, EachInstructionUnwinds) {
+  TempDir dir;
+  const Result result = RunProgram(Under(dir, {Program("in_line_ways"), "steps"}, "sample_interval=512k"));
+  EXPECT_TRUE(result.ok()) << result.Describe();
+  EXPECT_EQ(result.out, "OK\n");
+}
+
 TEST_P(PublicFunctionsTest, NewHandlerRetriesThrowsAndFrees) {
   TempDir dir;
   Result result = RunProgram(Under(dir, {Program("new_handler")}, GetParam()));
