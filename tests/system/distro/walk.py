@@ -216,13 +216,13 @@ def walk_plugin():
 
 def walk_python():
     with tempfile.TemporaryDirectory() as folder:
-        options = f"cpu_at_start=1:cpu_hz=1000:wall_at_start=1:output={folder}/p.%p.%n"
+        options = f"cpu_at_start=1:cpu_hz=1000:wall_at_start=1:wall_hz=1000:output={folder}/p.%p.%n"
         status, _, errors = run(["python3", "-c", PYTHON], folder, options)
         check("python3, CPU and wall profile: status 0", status == 0, errors)
         for kind in ("cpu", "wall"):
             files = glob.glob(f"{folder}/*.{kind}.pb.gz")
             text = heapprof("top", "--no-debuginfod", "--cum", "--limit", "0", *files) if files else ""
-            check(f"python3, {kind} profile: names", "_PyEval_EvalFrameDefault" in text, text)
+            check(f"python3, {kind} profile: names", "PyEval_EvalCode" in text, text)
         with subprocess.Popen(["python3", "-c", "import time; print(1, flush=True); time.sleep(100)"], stdout=subprocess.PIPE,
                               env=environment(f"sample_interval=1:output={folder}/s.%p.%n")) as sleeper:
             sleeper.stdout.readline()
