@@ -69,6 +69,17 @@ def check_profiles(name, pattern, least, functions):
         check(f"{name}: {function} is named", shown, heapprof("top", "--unfold", files[0]) if files else "")
 
 
+def check_their_command(name, pattern):
+    """The command that was built for the other architecture prints what this machine's prints. It is started by its
+    loader: by -L the emulator would show it the sysroot's files under the names that they have there."""
+    words = ["top", "--no-debuginfod", "--limit", "20", glob.glob(pattern)[0]]
+    theirs = f"{os.path.dirname(LIBRARY)}/../tools/heapprof"
+    libraries = f"{SYSROOT}/usr/lib/aarch64-linux-gnu"
+    done = subprocess.run(["qemu-aarch64", f"{libraries}/ld-linux-aarch64.so.1", "--library-path", libraries, theirs, *words],
+                          capture_output=True, text=True, timeout=120, check=False)
+    check(f"{name}: the command prints the same", done.returncode == 0 and done.stdout + done.stderr == heapprof(*words), done)
+
+
 def same(name, steps, functions):
     """What the steps print and return, without the library and with it at each interval."""
     results = []
@@ -79,6 +90,8 @@ def same(name, steps, functions):
             results.append([run(emulated(*step, options=options), f"{folder}/work") for step in steps])
             if interval == "1":
                 check_profiles(f"{name} at 1", f"{folder}/p.*.heap.pb.gz", len(steps), functions)
+                if not SHORT:
+                    check_their_command(f"{name} at 1", f"{folder}/p.*.heap.pb.gz")
             if interval is not None:
                 check(f"{name} at {interval}: the same output and status", results[-1] == results[0], results)
     check(f"{name}: status 0", all(status == 0 for status, _ in results[0]), results[0])
