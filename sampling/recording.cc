@@ -80,8 +80,9 @@ __attribute__((always_inline)) inline void RecordBlock(const void* block, size_t
 
   thread.inside = true;
   LookAtClock(&thread, size, interval);
-  uint32_t id = g_buckets.FindOrAdd(
-      {{leaf, walk.depth, walk.truncated, walk.hash, stride}, size, interval, CurrentLabels()});
+  const BucketKey key = {
+      {leaf, walk.depth, walk.truncated, walk.hash, stride}, size, interval, CurrentLabels()};
+  const uint32_t id = interval == 1 ? g_buckets.FindOrAdd(key, &thread.trail) : g_buckets.FindOrAdd(key);
   bool lost = id == 0;
   if (id != 0) {
     Bucket* bucket = g_buckets.At(id);

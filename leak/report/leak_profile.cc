@@ -21,7 +21,6 @@ class LeakTables final : public RecorderTables {
       const Bucket& of = *HeapBuckets().At(findings.at(i).bucket);
       Bucket& bucket = buckets_[i];
       bucket.key_hash = of.key_hash;
-      bucket.stack_hash.store(of.stack_hash.load(std::memory_order_relaxed), std::memory_order_relaxed);
       bucket.size = of.size;
       bucket.interval = of.interval;
       bucket.stack = of.stack;

@@ -21,9 +21,11 @@ __attribute__((always_inline)) inline uint64_t KeyHash(const BucketKey& key) {
                  rest * 0x165667b19e3779f9);
 }
 
+// MixBits takes no two sums to the same hash: where the rest of two keys is equal, so are the hashes of their
+// stacks.
 bool Matches(const Bucket& bucket, const BucketKey& key, uint64_t hash) {
-  return bucket.key_hash == hash && bucket.stack_hash.load(std::memory_order_relaxed) == key.stack.hash &&
-         bucket.size == key.size && bucket.interval == key.interval && bucket.labels == key.labels;
+  return bucket.key_hash == hash && bucket.size == key.size && bucket.interval == key.interval &&
+         bucket.labels == key.labels && bucket.retired.load(std::memory_order_relaxed) == 0;
 }
 
 // Bucket::weight for 1/p, p = 1 - exp(-S/R).
@@ -93,7 +95,6 @@ uint32_t BucketTable::Add(const BucketKey& key, uint64_t hash, uint32_t stack) {
   uint32_t id = count + 1;
   Bucket* bucket = buckets_.At(id);
   bucket->key_hash = hash;
-  bucket->stack_hash.store(key.stack.hash, std::memory_order_relaxed);
   bucket->size = key.size;
   bucket->interval = key.interval & ((uint64_t{1} << 48) - 1);
   bucket->weight = WeightOf(key.size, key.interval);
@@ -144,6 +145,25 @@ uint32_t BucketTable::FindOrAdd(const BucketKey& key) {
   return __builtin_expect(id != 0, 1) ? id : FindOrAddLocked(key, hash);
 }
 
+uint32_t BucketTable::FindOrAdd(const BucketKey& key, BucketTrail* trail) {
+  if (count_.load(std::memory_order_relaxed) < kFewBuckets) return FindOrAdd(key);
+  const uint64_t hash = KeyHash(key);
+  uint32_t id = trail->next;
+  if (id == 0 || !Matches(*buckets_.At(id), key, hash)) {
+    id = Find(key, hash);
+    if (__builtin_expect(id == 0, 0)) id = FindOrAddLocked(key, hash);
+    // release: what the bucket says before its id, which another thread may follow.
+    if (trail->last != 0) buckets_.At(trail->last)->next.store(id, std::memory_order_release);
+  }
+  trail->last = id;
+  trail->next = 0;
+  if (__builtin_expect(id == 0, 0)) return 0;
+  // acquire: pairs with the above.
+  trail->next = buckets_.At(id)->next.load(std::memory_order_acquire);
+  if (trail->next != 0) __builtin_prefetch(buckets_.At(trail->next), 1);
+  return id;
+}
+
 __attribute__((noinline)) uint32_t BucketTable::FindOrAddLocked(const BucketKey& key, uint64_t hash) {
   SpinLockHolder hold(&lock_);
   if (uint32_t id = Find(key, hash)) return id;
@@ -170,7 +190,7 @@ void BucketTable::MoveLocations(uint64_t start, uint64_t limit, uint64_t to) {
   for (uint32_t id = 1; id <= count; ++id) {
     Bucket* bucket = buckets_.At(id);
     if (writable_stacks()->RetireIn(bucket->stack, start, limit))
-      bucket->stack_hash.store(0, std::memory_order_relaxed);
+      bucket->retired.store(1, std::memory_order_relaxed);
   }
   writable_stacks()->MoveLocations(start, limit, to);
 }

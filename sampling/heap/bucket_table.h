@@ -31,13 +31,14 @@ struct BucketKey {
 // are read first, so that a reader never sees more frees than allocations.
 struct alignas(64) Bucket {
   uint64_t key_hash;
-  std::atomic<uint64_t> stack_hash;  // 0: of no stack that can still occur
-  uint64_t size;                     // S, bytes as asked for
-  uint64_t interval : 48;            // R, bytes, at most 2^47; 1 = every allocation was taken
-  uint64_t weight : 16;              // 1/p: 1 + its low 10 bits / 2^10, times 2 to the power of the others
-  uint32_t stack;                    // of the table's stacks; kOverflowStack: the metadata limit was reached
-  uint16_t labels;                   // 0 = none
-  std::atomic<uint16_t> tick;        // of heap_growth.h: in which it last changed, or was made
+  std::atomic<uint32_t> next;     // the bucket that was asked for after it last, by one who followed; or 0
+  std::atomic<uint32_t> retired;  // not 0: of a stack that can no longer occur
+  uint64_t size;                  // S, bytes as asked for
+  uint64_t interval : 48;         // R, bytes, at most 2^47; 1 = every allocation was taken
+  uint64_t weight : 16;           // 1/p: 1 + its low 10 bits / 2^10, times 2 to the power of the others
+  uint32_t stack;                 // of the table's stacks; kOverflowStack: the metadata limit was reached
+  uint16_t labels;                // 0 = none
+  std::atomic<uint16_t> tick;     // of heap_growth.h: in which it last changed, or was made
   std::atomic<uint64_t> allocations;
   std::atomic<uint64_t> frees;
   std::atomic<uint64_t> at_peak;  // of heap_peak.h: what was in use, above an epoch
@@ -53,12 +54,25 @@ inline uint64_t BytesPerSample(const Bucket& bucket) {
   return (bucket.size * (kOne + (bucket.weight & (kOne - 1))) << (bucket.weight >> kFraction)) >> kFraction;
 }
 
+// Where a thread is among the buckets: the last one that it asked for, and what followed that one last. It
+// begins as zeros.
+struct BucketTrail {
+  uint32_t last, next;
+};
+
 class BucketTable {
  public:
   // The id of the key's bucket. When the metadata limit is reached: the overflow bucket of (size, interval),
   // exactly that size for the first of them, rounded up to one of eight steps a doubling for the rest.
   // 0: not even that could be had.
   uint32_t FindOrAdd(const BucketKey& key);
+
+  // The same for a thread that asks for every block it gets. What a program does, it mostly does again: two
+  // of three times the bucket is the one that followed the last one before. So that one is fetched as soon as
+  // the last one is known, long before it is asked for, and then neither the index is searched nor memory
+  // waited for. Few buckets are in the processor's caches anyway; there it would be a guess more that fails.
+  static constexpr uint32_t kFewBuckets = 4096;
+  uint32_t FindOrAdd(const BucketKey& key, BucketTrail* trail);
 
   // Buckets have the ids 1..count().
   uint32_t count() const { return count_.load(std::memory_order_acquire); }

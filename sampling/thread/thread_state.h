@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "sampling/heap/bucket_table.h"
 #include "sampling/heap/sampler.h"
 #include "sampling/unwind/last_walk.h"
 #include "sampling/unwind/walk.h"
@@ -33,6 +34,7 @@ struct ThreadState {
   uint32_t looks;    // blocks since the start, of those at which it might have looked at the clock
   int tid;           // of the thread whose TLS this is; 0: it has not allocated yet
   StackBounds stack;
+  BucketTrail trail;  // at interval 1
   NewestBlock newest;
   LastWalk* last_walk;  // of last_walks.h
   bool takes_no_walk;   // it ends, or there was none to be had

@@ -35,7 +35,6 @@ void FakeTables::AddBucket(uint32_t stack, uint64_t size, uint64_t interval, uin
                            uint64_t frees, uint64_t hash) {
   Bucket& bucket = buckets_.emplace_back();
   bucket.key_hash = hash;
-  bucket.stack_hash = 0;
   bucket.size = size;
   bucket.interval = interval;
   bucket.stack = stack;

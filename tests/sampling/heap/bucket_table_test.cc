@@ -23,6 +23,10 @@ class BucketTableTest : public testing::Test {
   uint32_t Add(const std::vector<uintptr_t>& pcs, uint64_t size, uint64_t interval) {
     return table_->FindOrAdd(KeyOf(pcs, size, interval));
   }
+  // So many that trails are followed.
+  void AddMany() {
+    for (uint64_t size = 1; size <= BucketTable::kFewBuckets; ++size) Add({0x900}, size, 1);
+  }
   std::vector<uintptr_t> PcsOf(uint32_t bucket) const {
     const StackTable& stacks = table_->stacks();
     StackView stack = stacks.At(table_->At(bucket)->stack);
@@ -76,6 +80,49 @@ TEST_F(BucketTableTest, ThreadsThatAddTheSameKeysAgreeOnTheBuckets) {
     for (int t = 1; t < kThreads; ++t) ASSERT_EQ(ids[t][i], ids[0][i]);
     EXPECT_EQ(table_->At(ids[0][i])->allocations.load(), static_cast<uint64_t>(kThreads));
   }
+}
+
+// By turns that repeat, and now and then another: so that what follows is mostly foretold, and sometimes
+// wrong.
+TEST_F(BucketTableTest, WhoFollowsATrailGetsTheSameBuckets) {
+  auto pcs_of = [](uintptr_t i) { return std::vector<uintptr_t>{i * 8 + 1, 0x400000}; };
+  constexpr uint64_t kKeys = 60, kRounds = 200;
+  AddMany();
+  std::vector<std::thread> threads;
+  for (uint64_t t = 0; t < 3; ++t) {
+    threads.emplace_back([&, t] {
+      BucketTrail trail = {};
+      for (uint64_t i = 0; i < kKeys * kRounds; ++i) {
+        const uint64_t key = MixBits(i + t) % 5 == 0 ? MixBits(i ^ t) % kKeys : i % kKeys;
+        const std::vector<uintptr_t> pcs = pcs_of(key / 2);
+        const BucketKey wanted = KeyOf(pcs, 16 + key % 2, 1);
+        const uint32_t id = table_->FindOrAdd(wanted, &trail);
+        ASSERT_EQ(trail.last, id);
+        ASSERT_EQ(table_->FindOrAdd(wanted), id);
+        ASSERT_EQ(PcsOf(id), pcs);
+        ASSERT_EQ(table_->At(id)->size, wanted.size);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(table_->count(), BucketTable::kFewBuckets + kKeys);
+}
+
+TEST_F(BucketTableTest, ATrailDoesNotLeadToTheBucketOfAModuleThatIsGone) {
+  const std::vector<uintptr_t> stays = {0x5000}, goes = {0x2001};
+  AddMany();
+  BucketTrail trail = {};
+  uint32_t gone = 0;
+  for (int i = 0; i < 3; ++i) {
+    table_->FindOrAdd(KeyOf(stays, 64, 1), &trail);
+    gone = table_->FindOrAdd(KeyOf(goes, 64, 1), &trail);
+  }
+  table_->FindOrAdd(KeyOf(stays, 64, 1), &trail);
+  ASSERT_EQ(trail.next, gone);
+  table_->MoveLocations(0x2000, 0x3000, 0x900000);
+  const uint32_t again = table_->FindOrAdd(KeyOf(goes, 64, 1), &trail);
+  EXPECT_NE(again, gone);
+  EXPECT_EQ(PcsOf(again), goes);
 }
 
 TEST_F(BucketTableTest, StacksOfAModuleThatIsGoneMoveAndTakeNoMoreAllocations) {
