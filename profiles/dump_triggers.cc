@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profiles/dump_triggers.h"
 
-#include "base/constinit.h"
 #include "base/cgroup_limits.h"
+#include "base/constinit.h"
 #include "base/option_text.h"
 #include "base/options.h"
 #include "base/system/coarse_clock.h"
