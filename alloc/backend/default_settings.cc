@@ -25,7 +25,7 @@ constexpr long kProcessorsOfAnArena = 4;
 // With more of them threads take memory from the arena of the processor they run on: as many arenas as
 // threads can be at work at once, and few that are empty whenever a thread ends.
 constexpr char kOneArena[] = "narenas:1", kArenaOfProcessor[] = "percpu_arena:percpu";
-constexpr char kBins[] = ",bin_shards:1-14336:";  // all sizes that have bins
+constexpr char kBins[] = ",bin_shards:1-229376:";  // all sizes that have bins, where pages are of 64 KiB, too
 
 // How many processors the process may run on; 0: not known.
 long OurProcessors() {

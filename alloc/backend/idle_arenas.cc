@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <atomic>
 
+#include "base/hash.h"
+
 #pragma GCC visibility push(hidden)
 extern "C" {
 int hpje_clock_gettime(clockid_t clock, timespec* now);
@@ -18,9 +20,16 @@ void hpje_arena_decay(void* thread, void* arena, bool in_background, bool all);
 namespace heapprof {
 namespace {
 
-constexpr size_t kNotes = 64;
-constexpr size_t kLgArenaBytes = 16;  // an arena's record takes about as much
-std::atomic<uint64_t> g_emptied[kNotes];
+// jemalloc begins memory of its own for each arena, with the arena's record, at a multiple of 2 MiB (512 MiB
+// where pages are of 64 KiB), mostly right beside that of the one before.
+constexpr int kLgApart = 21;
+constexpr int kLgNotes = 8;
+std::atomic<uint64_t> g_emptied[1 << kLgNotes];
+
+std::atomic<uint64_t>& NoteOf(const void* arena) {
+  const uint64_t number = reinterpret_cast<uintptr_t>(arena) >> kLgApart;
+  return g_emptied[number * kGoldenRatio >> (64 - kLgNotes)];
+}
 
 uint64_t Milliseconds() {
   timespec now{};
@@ -31,11 +40,12 @@ uint64_t Milliseconds() {
 }  // namespace
 
 bool EmptiesIdleArena(const void* arena, uint64_t now) {
-  std::atomic<uint64_t>& note = g_emptied[reinterpret_cast<uintptr_t>(arena) >> kLgArenaBytes & (kNotes - 1)];
-  // relaxed: of two threads that come at once, one does it. 0 is an arena that was never emptied.
+  std::atomic<uint64_t>& note = NoteOf(arena);
+  // relaxed: of two threads that come at once, one does it. 0 is an arena that was never emptied. Another
+  // thread may have noted a later time since this one looked at the clock.
   uint64_t last = note.load(std::memory_order_relaxed);
   const uint64_t time = std::max<uint64_t>(now, 1);
-  if (last != 0 && time - last < kBetweenEmptyings) return false;
+  if (last != 0 && time < last + kBetweenEmptyings) return false;
   return note.compare_exchange_strong(last, time, std::memory_order_relaxed);
 }
 

@@ -163,6 +163,34 @@ void LoseLastThreads() {
   printf(", and again later\n");
 }
 
+// How many of several arenas are emptied that lose their last threads one after another.
+void LoseThreadsOfManyArenas() {
+  constexpr unsigned kArenas = 16;
+  unsigned arenas[kArenas];
+  size_t size = sizeof(unsigned);
+  for (unsigned& arena : arenas) {
+    CHECK(mallctl("arenas.create", &arena, &size, nullptr, 0) == 0);
+    pthread_t thread;
+    auto work = [](void* own) -> void* {
+      CHECK(mallctl("thread.arena", nullptr, nullptr, own, sizeof(unsigned)) == 0);
+      free(malloc(100'000));
+      return nullptr;
+    };
+    CHECK(pthread_create(&thread, nullptr, work, &arena) == 0 && pthread_join(thread, nullptr) == 0);
+  }
+  Sweeps();  // looks at the arenas anew
+  int emptied = 0;
+  for (const unsigned arena : arenas) {
+    char name[40];
+    snprintf(name, sizeof name, "stats.arenas.%u.dirty_npurge", arena);
+    uint64_t sweeps = 0;
+    size = sizeof sweeps;
+    CHECK(mallctl(name, &sweeps, &size, nullptr, 0) == 0);
+    emptied += sweeps != 0 ? 1 : 0;
+  }
+  printf("%d of %u\n", emptied, kArenas);
+}
+
 // How many arenas there are once threads on two processors have allocated.
 void CountArenas() {
   RunOnFirst();
@@ -199,6 +227,8 @@ int main(int argc, char** argv) {
     TellCaches();
   } else if (strcmp(argv[1], "last_threads") == 0) {
     LoseLastThreads();
+  } else if (strcmp(argv[1], "many_arenas") == 0) {
+    LoseThreadsOfManyArenas();
   } else if (strcmp(argv[1], "count_arenas") == 0) {
     CountArenas();
   } else if (strcmp(argv[1], "new") == 0) {

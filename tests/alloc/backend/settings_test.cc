@@ -47,6 +47,11 @@ TEST_P(SettingsTest, DataThatCannotGrowLeavesErrnoAlone) {
   EXPECT_TRUE(result.ok()) << result.Describe();
 }
 
+// Each for itself: that one was emptied just now says nothing of another.
+TEST_P(SettingsTest, ArenasAreEachEmptiedWhenTheirLastThreadsLeave) {
+  EXPECT_EQ(Run("many_arenas", "dirty_decay_ms:-1").out, "16 of 16\nOK\n");
+}
+
 class ArenasTest : public SettingsTest {
  protected:
   void SetUp() override {
