@@ -3,9 +3,9 @@
 //
 // Each entry holds two words, `check` = key ^ rule and the rule. Two threads may write an entry at the same
 // time. A reader that sees one word of each does not take them for a rule, because
-//     check ^ rule == key   only if both words belong to key, or to keys with the same rule, or to two PCs
-//     that
-//                           differ as their rules do.
+//     check ^ rule == key
+// holds only if both words belong to key, or to keys with the same rule, or to two PCs that differ as their
+// rules do.
 //
 // The last is kept out by when entries are written: once in a generation. Who comes to one from the entry of
 // the frame below, in a walk's loop, comes after that; who comes by the index reads the rule again (For).
