@@ -17,6 +17,9 @@ uint64_t Hash(uintptr_t address) { return address * kGoldenRatio; }
 // full table.
 uint64_t MostEntries(uint64_t size) { return size - size / 16 * 3; }
 
+// Entries at which a shard grows.
+uint64_t EntriesToGrowAt(uint64_t size) { return size / 4 * 3; }
+
 void MoveBirth(const std::atomic<int64_t>* from, std::atomic<int64_t>* to) {
   to->store(from->load(std::memory_order_relaxed), std::memory_order_relaxed);
 }
@@ -71,12 +74,23 @@ bool LiveTable::Shard::Grow(bool with_births) {
   // release: a reader who sees the larger mask sees the larger table.
   mask.store(fresh_mask, std::memory_order_release);
   EndMove();
+  grow_at = static_cast<uint32_t>(EntriesToGrowAt(size));
   // The addresses stay mapped: a reader that is still there reads zeros and then sees the version.
   if (old_slots != nullptr) {
     const uint64_t bytes = BytesOf(old_size, with_births);
     RetireMetadata(reinterpret_cast<char*>(old_slots + old_size) - bytes, bytes);
   }
   return true;
+}
+
+__attribute__((noinline)) bool LiveTable::Shard::MakeRoom(bool with_births, uint32_t entries) {
+  if (Grow(with_births)) return true;
+  if (slots.load(std::memory_order_relaxed) == nullptr) return false;
+  const uint64_t size = uint64_t{mask.load(std::memory_order_relaxed)} + 1;
+  constexpr uint64_t kTries = 64;  // until the shard is full; asking may mean a system call each time
+  const uint64_t next = entries + size / kTries, most = MostEntries(size);
+  grow_at = static_cast<uint32_t>(next < most ? next : most);
+  return entries < most;
 }
 
 // Closes the gap at `hole`: entries behind it that it cut off from their home move up (Knuth, 6.4, algorithm
@@ -106,30 +120,18 @@ __attribute__((always_inline)) inline bool LiveTable::Insert(uintptr_t address, 
   uint64_t hash = Hash(address);
   Shard& shard = ShardOf(hash);
   SpinLockHolderIfThreaded hold(&shard.lock);
-  uint32_t count = shard.count.load(std::memory_order_relaxed);
+  const uint32_t count = shard.count.load(std::memory_order_relaxed);
+  bool full = false;
+  if (__builtin_expect(count >= shard.grow_at, 0)) full = !shard.MakeRoom(kBirths, count);
   Slot* slots = shard.slots.load(std::memory_order_relaxed);
-  uint64_t size = slots == nullptr ? 0 : uint64_t{shard.mask.load(std::memory_order_relaxed)} + 1;
-  const bool tight = (count + 1) * uint64_t{4} > size * 3;
-  if (__builtin_expect(tight, 0) && (count >= shard.grow_at || count >= MostEntries(size))) {
-    if (shard.Grow(kBirths)) {
-      slots = shard.slots.load(std::memory_order_relaxed);
-      shard.grow_at = 0;
-    } else {
-      constexpr uint64_t kTries = 64;  // until the shard is full; asking may mean a system call each time
-      shard.grow_at = static_cast<uint32_t>(count + size / kTries);
-      if (slots == nullptr) return false;
-    }
-  }
+  if (__builtin_expect(full, 0) && slots == nullptr) return false;
   Slot* slot = Probe(slots, shard.mask.load(std::memory_order_relaxed), hash, address);
   const auto at = static_cast<uint64_t>(slot - slots);
   if (slot->address.load(std::memory_order_relaxed) == address) {
     *stale = slot->bucket.load(std::memory_order_relaxed);
     if (kBirths) *stale_birth = BirthOf(slots, at)->load(std::memory_order_relaxed);
   } else {
-    if (__builtin_expect(tight, 0) &&
-        count >= MostEntries(uint64_t{shard.mask.load(std::memory_order_relaxed)} + 1)) {
-      return false;
-    }
+    if (__builtin_expect(full, 0)) return false;
     shard.count.store(count + 1, std::memory_order_relaxed);
   }
   slot->bucket.store(bucket, std::memory_order_relaxed);
@@ -244,9 +246,15 @@ __attribute__((always_inline)) inline uint32_t LiveTable::Remove(uintptr_t addre
   uint32_t bucket = slot->bucket.load(std::memory_order_relaxed);
   const auto at = static_cast<uint32_t>(slot - slots);
   if (kBirths) *birth = BirthOf(slots, at)->load(std::memory_order_relaxed);
-  shard.BeginMove();
-  CloseGap<kBirths>(slots, mask, at);
-  shard.EndMove();
+  if (slots[(at + 1) & mask].address.load(std::memory_order_relaxed) == 0) {
+    // Nothing lies behind it: no entry that a reader looks for, and nothing moves. release: a reader who sees
+    // that it is gone sees the version that this thread knows, and what moved before.
+    slot->address.store(0, std::memory_order_release);
+  } else {
+    shard.BeginMove();
+    CloseGap<kBirths>(slots, mask, at);
+    shard.EndMove();
+  }
   shard.count.store(shard.count.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
   return bucket;
 }

@@ -109,13 +109,16 @@ class LiveTable {
     std::atomic<Slot*> slots{nullptr};
     std::atomic<uint32_t> mask{0};
     std::atomic<uint32_t> count{0};
-    // Entries at which to try again, after there was no memory.
+    // Entries at which one more finds no room, or too little: at first none, then where the shard grows, or
+    // where to try again after there was no memory.
     uint32_t grow_at HP_GUARDED_BY(lock) = 0;
 
     void BeginMove() HP_REQUIRES(lock);
     void EndMove() HP_REQUIRES(lock);
     // False: no memory, or the largest size.
     bool Grow(bool with_births) HP_REQUIRES(lock);
+    // At grow_at. False: the shard is full, or has no slots at all.
+    bool MakeRoom(bool with_births, uint32_t entries) HP_REQUIRES(lock);
   };
   static uint64_t BytesOf(uint64_t slots, bool with_births) {
     return slots * (sizeof(Slot) + (with_births ? sizeof(int64_t) : 0));
