@@ -25,7 +25,7 @@ class SampleClassesTest : public testing::Test {
       EXPECT_EQ((of_class & kMayHold) != 0, bytes % alignment == 0) << bytes << " at " << alignment;
       bytes = NextClass(bytes);
     }
-    EXPECT_EQ(bytes, 16384U) << "the least that shares no slab";
+    EXPECT_EQ(bytes, 40960U) << "the least of which no cache has blocks";
   }
 
  private:
