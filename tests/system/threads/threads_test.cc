@@ -120,7 +120,8 @@ TEST_P(Threads, SayHowLongTheyHaveNotRun) {
   EXPECT_EQ(count, 4) << text;
 }
 
-// What the machine does besides is no dump's fault: the best of a few runs.
+// What the machine does besides is no dump's fault: the best of a few runs, each by the share of a processor
+// that was to be had.
 TEST_P(Threads, AThousandTakeFiftyMillisecondsAndNoneStandsStillForOne) {
   const long most = Signalled() ? 1'000'000 : 50'000, longest = Signalled() ? 100'000 : 1'000;
   long dump = LONG_MAX, stop = LONG_MAX;
