@@ -8,13 +8,7 @@
 # path of the archive that is made of them. Run by `cmake -D... -P THIS -- ARCHIVES...` it makes it.
 if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
   cmake_minimum_required(VERSION 3.18)  # IN_LIST
-  function(run)
-    execute_process(COMMAND ${ARGV} WORKING_DIRECTORY ${folder} RESULT_VARIABLE status OUTPUT_VARIABLE out ERROR_VARIABLE err)
-    if(NOT status EQUAL 0)
-      message(FATAL_ERROR "${ARGV}: ${status} ${err}")
-    endif()
-    set(printed "${out}" PARENT_SCOPE)
-  endfunction()
+  include(${CMAKE_CURRENT_LIST_DIR}/heapprof_run.cmake)
   get_filename_component(folder ${OUTPUT} DIRECTORY)
   get_filename_component(name ${OUTPUT} NAME_WE)
   set(object ${folder}/${name}.o)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "alloc/backend/idle_arenas.h"
-
+// When an arena that has lost its last thread is emptied (decision 70).
 #include <stddef.h>
+#include <stdint.h>
 #include <time.h>
 
 #include <algorithm>
@@ -37,8 +37,11 @@ uint64_t Milliseconds() {
   return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
 }
 
-}  // namespace
+constexpr uint64_t kBetweenEmptyings = 100;  // milliseconds
 
+// Whether the pages that `arena` keeps for reuse are to go back to the kernel, now that its last thread has
+// ended or has gone on to another arena: not if they did shortly before `now`; else true, and that is noted.
+// Two arenas may share a note, and then go back more rarely. Takes no lock, allocates nothing.
 bool EmptiesIdleArena(const void* arena, uint64_t now) {
   std::atomic<uint64_t>& note = NoteOf(arena);
   // relaxed: of two threads that come at once, one does it. 0 is an arena that was never emptied. Another
@@ -49,6 +52,7 @@ bool EmptiesIdleArena(const void* arena, uint64_t now) {
   return note.compare_exchange_strong(last, time, std::memory_order_relaxed);
 }
 
+}  // namespace
 }  // namespace heapprof
 
 // What jemalloc calls in place of its arena_decay where an arena has no thread any more. Not `all`: only what

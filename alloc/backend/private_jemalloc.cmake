@@ -12,14 +12,7 @@
 # Included, it defines heapprof_private_jemalloc(OUT_VAR), which sets OUT_VAR to the object's path, beside
 # which the header private_jemalloc.h comes. Run by `cmake -P` it does the work.
 if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
-  # run(WORDS...) in the output's folder; what it prints is in `printed`.
-  function(run)
-    execute_process(COMMAND ${ARGV} WORKING_DIRECTORY ${folder} RESULT_VARIABLE status OUTPUT_VARIABLE out ERROR_VARIABLE err)
-    if(NOT status EQUAL 0)
-      message(FATAL_ERROR "${ARGV}: ${status} ${err}")
-    endif()
-    set(printed "${out}" PARENT_SCOPE)
-  endfunction()
+  include(${CMAKE_CURRENT_LIST_DIR}/../../cmake/heapprof_run.cmake)
   get_filename_component(folder ${OUTPUT} DIRECTORY)
   set(archive ${folder}/private_jemalloc.a)
   configure_file(${ARCHIVE} ${archive} COPYONLY)

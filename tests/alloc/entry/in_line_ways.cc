@@ -9,6 +9,7 @@
 
 #include <new>
 
+#include "tests/support/single_steps.h"
 #include "tests/system/programs/program.h"
 
 extern "C" {
@@ -159,17 +160,6 @@ void OnStep(int) {
       memcmp(frames.pcs + frames.count - common, g_outer.pcs + 1, common * sizeof(uintptr_t)) != 0)
     g_lost = g_lost + 1;
 }
-
-extern "C" void TrapOn();
-extern "C" void TrapOff();
-__asm__(
-    ".text\n"
-    "TrapOn: .cfi_startproc\n"
-    "pushfq\n .cfi_adjust_cfa_offset 8\n orq $0x100, (%rsp)\n popfq\n .cfi_adjust_cfa_offset -8\n ret\n"
-    ".cfi_endproc\n"
-    "TrapOff: .cfi_startproc\n"
-    "pushfq\n .cfi_adjust_cfa_offset 8\n andq $~0x100, (%rsp)\n popfq\n .cfi_adjust_cfa_offset -8\n ret\n"
-    ".cfi_endproc\n");
 
 // Twice without steps, so that the cache has what it needs.
 __attribute__((noinline)) void StepThrough(Kind kind, size_t size, size_t to) {

@@ -18,6 +18,7 @@
 
 #include "sampling/unwind/last_walk.h"
 #include "sampling/unwind/walk.h"
+#include "tests/support/single_steps.h"
 #include "tests/support/thread_bounds.h"
 
 #define VARIANT(name) extern "C" int Stepped_##name();
@@ -138,16 +139,6 @@ std::string Text(const Difference& difference) {
   rest("theirs", difference.theirs, difference.theirs_depth);
   return text;
 }
-
-extern "C" void TrapOn();
-extern "C" void TrapOff();
-asm(".text\n"
-    "TrapOn: .cfi_startproc\n"
-    "pushfq\n .cfi_adjust_cfa_offset 8\n orq $0x100, (%rsp)\n popfq\n .cfi_adjust_cfa_offset -8\n ret\n"
-    ".cfi_endproc\n"
-    "TrapOff: .cfi_startproc\n"
-    "pushfq\n .cfi_adjust_cfa_offset 8\n andq $~0x100, (%rsp)\n popfq\n .cfi_adjust_cfa_offset -8\n ret\n"
-    ".cfi_endproc\n");
 
 struct Variant {
   const char* name;
