@@ -41,7 +41,8 @@ bool HasLibraryInside(const HeldProcess& process) try {
   return false;
 }
 
-// A folder for each target, whose name says which it is.
+// A folder for each target, whose name says which it is: to people by its letters, and by a hash where only
+// signs differ.
 std::string SpoolOf(const std::string& folder, const std::string& url) {
   if (folder.empty()) return "";
   std::string name = "spool-";
@@ -54,7 +55,7 @@ std::string SpoolOf(const std::string& folder, const std::string& url) {
   if (at != std::string::npos && scheme != std::string::npos && scheme < at)
     return SpoolOf(folder, url.substr(0, scheme + 3) + url.substr(at + 1));
   constexpr size_t kMaxName = 200;
-  return folder + "/" + name.substr(0, kMaxName);
+  return folder + "/" + name.substr(0, kMaxName) + "-" + send::ContentId(url).substr(0, 8);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/send/http_target.h"
 
+#include <unistd.h>
+
 #include <ctime>
 #include <fstream>
 
@@ -34,9 +36,11 @@ std::string Said(const net::HttpAnswer& answer) {
 std::string ReadToken(const std::string& path) {
   std::ifstream file(path);
   std::string token;
-  if (!std::getline(file, token)) throw Failure("the token file " + Printable(path) + " cannot be read");
+  if (!std::getline(file, token)) {
+    throw Failure("the token file " + Printable(path) + " cannot be read or is empty (--token-file)");
+  }
   while (!token.empty() && (token.back() == '\r' || token.back() == ' ')) token.pop_back();
-  if (token.empty()) throw Failure("the token file " + Printable(path) + " is empty");
+  if (token.empty()) throw Failure("the token file " + Printable(path) + " is empty (--token-file)");
   return token;
 }
 
@@ -87,6 +91,9 @@ net::HttpRequest RequestOptions(const TargetOptions& options) {
   if (!options.tenant.empty()) request.headers.emplace_back("X-Scope-OrgID", options.tenant);
   request.timeout_seconds = options.timeout_seconds;
   request.bearer = options.token_file.empty() ? options.token : ReadToken(options.token_file);
+  if (!options.ca_file.empty() && access(options.ca_file.c_str(), R_OK) != 0) {
+    throw Failure("the certificates' file " + Printable(options.ca_file) + " cannot be read (--ca-file)");
+  }
   request.ca_file = options.ca_file;
   request.max_answer_bytes = kMaxAnswer;
   return request;

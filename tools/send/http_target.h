@@ -25,7 +25,8 @@ Outcome OutcomeOf(const net::HttpAnswer& answer, const std::string& name);
 // none.
 double RetryAfter(const net::HttpAnswer& answer);
 
-// What the options say of a request: time, trust, who we are. Failure: the token's file cannot be read.
+// What the options say of a request: time, trust, who we are. Failure: a file that they name cannot be
+// read.
 net::HttpRequest RequestOptions(const TargetOptions& options);
 
 class HttpTarget : public Target {

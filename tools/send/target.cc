@@ -8,12 +8,15 @@
 #include "tools/send/clickhouse_target.h"
 #include "tools/send/dir_target.h"
 #include "tools/send/engine_targets.h"
+#include "tools/send/http_target.h"
 
 namespace heapprof::tools::send {
 
 std::unique_ptr<Target> MakeTarget(const std::string& url, const TargetOptions& options) {
   constexpr std::string_view kDir = "dir:";
   if (url.rfind(kDir, 0) == 0) return MakeDirTarget(url.substr(kDir.size()));
+  // A file that is not there is told at once, rather than at each try.
+  static_cast<void>(RequestOptions(options));
   if (clickhouse::IsAddress(url)) return MakeClickHouseTarget(url, options);
   const net::Url parts = net::ParseUrl(url);
   const std::string engine = parts.scheme.substr(0, parts.scheme.find('+'));

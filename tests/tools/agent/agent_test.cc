@@ -220,6 +220,16 @@ TEST_F(AgentTest, GoesOnWhileProcessesEndAndOthersBegin) {
   close(ends[1]);
 }
 
+TEST_F(AgentTest, FoldersWhoseNamesDifferInSignsAreTwoTargets) {
+  Start("http=unix:@heapprof-agent-two-%p");
+  const Result result =
+      RunCommand({"agent", "--to", "dir:" + (dir_ / "out/a"), "--to", "dir:" + (dir_ / "out_a"), "--spool",
+                  dir_ / "spool", "--pid", Pid(), "--interval", "0.1", "--rounds", "1", "--profiles", "heap"});
+  EXPECT_TRUE(result.ok()) << result.Describe();
+  EXPECT_THAT(ListDir(dir_ / "out/a"), testing::SizeIs(1));
+  EXPECT_THAT(ListDir(dir_ / "out_a"), testing::SizeIs(1));
+}
+
 TEST_F(AgentTest, WithoutATargetItRefuses) {
   const Result result = RunCommand({"agent"});
   EXPECT_EQ(result.exit_status, 2);

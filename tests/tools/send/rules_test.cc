@@ -332,8 +332,16 @@ TEST(RulesTest, RetryAfterIsSecondsOrADate) {
 }
 
 TEST(RulesTest, AddressesThatAreNoneAreRefused) {
-  for (const char* url : {"", "dir:", "http://host", "pyroscope://", "pyroscope+ftp://host", "parca:/host"}) {
+  for (const char* url : {"", "dir:", "dir:/proc/version", "dir:/proc/version/folder", "http://host",
+                          "pyroscope://", "pyroscope+ftp://host", "parca:/host"}) {
     EXPECT_THROW(MakeTarget(url), tools::Failure) << url;
+  }
+  for (const std::string url : {"pyroscope://host", "clickhouse://host"}) {
+    tools::send::TargetOptions token, trust;
+    token.token_file = "/nonexistent";
+    trust.ca_file = "/nonexistent";
+    EXPECT_THROW(MakeTarget(url, token), tools::Failure) << url;
+    EXPECT_THROW(MakeTarget(url, trust), tools::Failure) << url;
   }
   EXPECT_EQ(MakeTarget("pyroscope+https://me:secret@host/p")->name(), "pyroscope+https://host:4040/p");
   EXPECT_EQ(MakeTarget("parca://host")->name(), "parca://host:7070/api");
