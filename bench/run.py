@@ -39,6 +39,13 @@ def stop(*_):
     raise Stopped
 
 
+def listen():
+    """A closed terminal ends the bench as SIGTERM does, with all that it runs; under nohup it goes on."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
+
+
 def words(line):
     return [word for word in line.split(",") if word]
 
@@ -61,8 +68,11 @@ class Bench:
 
     def chosen(self):
         """The programs and the contenders that were asked for."""
-        programs, missing = workloads.workloads(self.options.build, self.scratch, self.options.mimalloc_bench)
         takers, absent = who.contenders(self.library, self.scratch)
+        parts = words(self.options.contenders)
+        if unknown := [part for part in parts if not any(part in taker.name for taker in takers)]:
+            raise SystemExit(f"bench: no such contender: {', '.join(unknown)}; there are {', '.join(t.name for t in takers)}")
+        programs, missing = workloads.workloads(self.options.build, self.scratch, self.options.mimalloc_bench)
         for line in missing + absent:
             say(f"left out: {line}")
         only = words(self.options.only)
@@ -70,7 +80,6 @@ class Bench:
             raise SystemExit(f"bench: no such program: {', '.join(sorted(unknown))}; "
                              f"there are {', '.join(program.name for program in programs)}")
         programs = [p for p in programs if (p.name in only if only else p.quick or not self.options.quick)]
-        parts = words(self.options.contenders)
         takers = [t for t in takers if (any(part in t.name for part in parts) if parts else t.quick or not self.options.quick)]
         return programs, takers
 
@@ -86,7 +95,7 @@ class Bench:
         return min(rounds, SLOW_ROUNDS) if program.slow else rounds
 
     def row(self, series, program, contender, number, place, **figures):
-        return measured.Row(*self.head, series, program.set, program.name, contender.name, number, place,
+        return measured.Row(*self.head, series, self.percent(series), program.set, program.name, contender.name, number, place,
                             **{**dict.fromkeys(measured.NUMBERS), **figures})
 
     def one_round(self, series, program, order, number):
@@ -112,6 +121,10 @@ class Bench:
         rounds = self.rounds(program)
         say(f"{program.name}, {series}: {rounds} rounds of {', '.join(taker.name for taker in takers)}")
         failed = set()
+        try:  # once unmeasured: what comes from a disk is in memory then, for who is the first, too
+            program.measure(self.options.build, takers[0], self.percent(series))
+        except runs.Failed:
+            pass  # its rounds tell
         for number, order in enumerate(intervals.orders(takers, rounds, f"{self.options.seed} {series} {program.name}")):
             order = [taker for taker in order if taker not in failed and not (taker.few and number >= FEW_ROUNDS)]
             failed |= self.one_round(series, program, order, number)
@@ -152,8 +165,8 @@ def write(path, text):
     say(f"wrote {os.path.relpath(path)}")
 
 
-def show(options):
-    """Tables of what the CSV file has; whether there was anything."""
+def show(options, is_whole=True):
+    """Tables of what the CSV file has; whether there was anything. Documents and history have no part of what was asked for."""
     rows = measured.of_one_build(measured.read(options.csv), options.of) if os.path.exists(options.csv) else []
     if not rows:
         say(f"nothing was measured in {options.csv}")
@@ -164,6 +177,9 @@ def show(options):
     drawing = picture.draw(results, options.against)
     if drawing and options.picture:
         write(options.picture, drawing)
+    if not is_whole and (options.readme or options.record):
+        say("not recorded, as not all of it was measured; --collect records what there is")
+        return True
     if options.readme:
         for path, name, lines in ((README, "table", report.for_readme(results, options.against)),
                                   (PAGE, "tables", report.whole(results, options.against))):
@@ -179,7 +195,7 @@ def show(options):
     return True
 
 
-def main():
+def main(arguments=None):
     parser = runs.parser(__doc__)
     parser.add_argument("--quick", action="store_true", help="some programs, the allocators, nine short rounds: five minutes")
     parser.add_argument("--only", default="", metavar="PROGRAMS", help="these programs, comma-separated")
@@ -198,19 +214,24 @@ def main():
     parser.add_argument("--picture", metavar="FILE", help="draw the picture into this SVG file")
     parser.add_argument("--readme", action="store_true", help="put tables and picture into README.md and docs/")
     parser.add_argument("--record", action="store_true", help="put the medians into bench/history.csv")
-    options = parser.parse_args()
-    failures = 0
+    options = parser.parse_args(arguments)
+    if unknown := set(words(options.series)) - set(who.SERIES):
+        raise SystemExit(f"bench: no such series: {', '.join(sorted(unknown))}; there are {', '.join(who.SERIES)}")
+    if os.path.exists(options.csv):
+        measured.read(options.csv)  # ends where its columns are others
+    is_whole = True
     if not options.collect:
         bench = Bench(options)
         try:
             bench.measure()
         except (Stopped, KeyboardInterrupt):
             say("stopped")
-        failures = bench.failures
-    return 0 if show(options) and failures == 0 else 1
+            is_whole = False
+        is_whole = is_whole and bench.failures == 0
+    return 0 if show(options, is_whole) and is_whole else 1
 
 
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGTERM, stop)
+    listen()
     sys.exit(main())

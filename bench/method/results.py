@@ -22,12 +22,14 @@ HISTORY = ("commit", "date", "machine", "series", "program", "contender", "figur
 
 
 class Row(typing.NamedTuple):
-    """A run. `seconds`, `processor` and `time` are seconds, `time` being what is compared; the memory is in KiB."""
+    """A run. `work` is percent of the usual; `seconds`, `processor` and `time` are seconds, `time` being what is compared; the memory is
+    in KiB."""
     machine: str
     commit: str
     library: str
     session: str
     series: str
+    work: int
     set: str
     program: str
     contender: str
@@ -79,13 +81,16 @@ def read(path):
         if tuple(reader.fieldnames or ()) != Row._fields:
             raise SystemExit(f"bench: {path} has other columns than those of this bench; name another file by --csv")
         return [Row(**{**line, **{name: float(line[name]) if line[name] else None for name in NUMBERS},
-                       "round": int(line["round"]), "place": int(line["place"])}) for line in reader]
+                       **{name: int(line[name]) for name in ("work", "round", "place")}}) for line in reader]
 
 
 def of_one_build(rows, library=None):
-    """Those of one build on one machine; of the last one if none is named."""
+    """Those of one build on one machine; of the last one if none is named. Of each series only those with the work of its last run:
+    of another length a program may behave otherwise."""
     last = next((row for row in reversed(rows) if library in (None, row.library)), None)
-    return [row for row in rows if last and (row.library, row.machine) == (last.library, last.machine)]
+    rows = [row for row in rows if last and (row.library, row.machine) == (last.library, last.machine)]
+    work = {row.series: row.work for row in rows}
+    return [row for row in rows if row.work == work[row.series]]
 
 
 class Results:
@@ -93,9 +98,10 @@ class Results:
 
     def __init__(self, rows):
         self.rows = list(rows)
-        self.cells = {}  # (series, program, contender): {round of a session: row}
+        self.cells = {}  # (series, program, contender): {round of a session, of runs that were counted or timed: row}
         for row in self.rows:
-            self.cells.setdefault((row.series, row.program, row.contender), {})[row.session, row.round] = row
+            key = row.session, row.round, row.instructions is not None
+            self.cells.setdefault((row.series, row.program, row.contender), {})[key] = row
 
     def programs(self, series, of_set=None):
         """In the order in which they were first run."""

@@ -15,7 +15,7 @@ import typing
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 HEAVY_UNIT = os.path.join(ROOT, "bench/programs/heavy_unit.cc")
 # What would reach a program from outside of the bench.
-FOREIGN = ("LD_PRELOAD", "HEAPPROF_OPTIONS", "MALLOC_CONF", "HEAPPROFILE", "CPUPROFILE")
+FOREIGN = re.compile(r"LD_(PRELOAD|AUDIT)|GLIBC_TUNABLES|(HEAPPROF|HEAP_?PROFILE|CPUPROFILE|MALLOC|MIMALLOC|TCMALLOC)(_.*|)")
 
 
 # Where programs write: no disk takes part.
@@ -68,7 +68,7 @@ def jemalloc():
 
 def environment(**more):
     """That of the bench, without what changes allocators; `more` is set."""
-    return {**{k: v for k, v in os.environ.items() if k not in FOREIGN}, **more}
+    return {**{k: v for k, v in os.environ.items() if not FOREIGN.fullmatch(k)}, **more}
 
 
 def preload(path, options=None, **more):
@@ -118,6 +118,8 @@ def measured(build, command, set_there, stdin=None, timeout=900):
 def served(build, command, set_there, clients, ready, timeout=300):
     """As measured(), of a server: `clients` are run, one behind the other, as soon as the file `ready` exists; the last one
     ends the server. The output is that of the clients."""
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(ready)  # of a server that was killed
     with tempfile.TemporaryDirectory(dir=FILES) as folder, \
             under_measure(build, command, set_there, folder, timeout, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as server:
         while not os.path.exists(ready):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "bench"))
 from method import runs  # noqa: E402
@@ -31,14 +32,13 @@ class Measured(unittest.TestCase):
         self.assertGreater(runs.measured(BUILD, (PYTHON, "-ISc", code), {}).average, 20 << 10)  # 10 MiB without the child
 
     def test_the_environment_is_the_programs_and_nothing_foreign_is_in_it(self):
-        os.environ["MALLOC_CONF"] = "narenas:1"
-        try:
+        foreign = {"MALLOC_CONF": "narenas:1", "MALLOC_ARENA_MAX": "1", "MALLOC_PERTURB_": "7", "GLIBC_TUNABLES": "glibc.malloc.perturb=7",
+                   "MIMALLOC_VERBOSE": "0", "TCMALLOC_SAMPLE_PARAMETER": "1", "HEAP_PROFILE_TIME_INTERVAL": "1", "LD_AUDIT": ""}
+        with unittest.mock.patch.dict(os.environ, foreign):
             run = runs.measured(BUILD, ("/usr/bin/env",), {"HEAPPROF_OPTIONS": "a=b"})
-        finally:
-            del os.environ["MALLOC_CONF"]
         lines = run.output.decode().splitlines()
         self.assertIn("HEAPPROF_OPTIONS=a=b", lines)
-        self.assertFalse([line for line in lines if line.startswith("MALLOC_CONF")])
+        self.assertFalse([line for line in lines if line.split("=")[0] in foreign])
 
     def test_a_program_that_fails_is_no_measurement(self):
         with self.assertRaises(runs.Failed):
@@ -72,6 +72,12 @@ class Measured(unittest.TestCase):
             run = runs.served(BUILD, (PYTHON, "-ISc", code), {}, (("echo", "one"), ("sh", "-c", f"echo two; : > {done}")), ready)
             self.assertEqual(run.output, b"one\ntwo\n")
             self.assertGreater(run.processor, 0)
+            # The file is there still, as the socket of a server that was killed is: the next client waits for the next server.
+            with open(ready, "w", encoding="ascii") as file:
+                file.write("old")
+            code = f"import time; time.sleep(.1); {code}"
+            run = runs.served(BUILD, (PYTHON, "-ISc", code), {}, (("cat", ready), ("sh", "-c", f": > {done}")), ready)
+            self.assertEqual(run.output, b"")
             os.remove(ready)
             with self.assertRaises(runs.Failed):  # ends before it is ready
                 runs.served(BUILD, ("/bin/false",), {}, (("echo",),), ready)

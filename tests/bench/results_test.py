@@ -17,8 +17,8 @@ from method import workloads  # noqa: E402
 
 
 def row(program, contender, number, time, session="2026-01-02T03:04:05+00:00", **more):
-    return measured.Row(**{**dict(machine="A processor x 2", commit="abc", library="l1", session=session, series="512k", set="single",
-                                  program=program, contender=contender, round=number, place=0, time=time, seconds=time, processor=time,
+    return measured.Row(**{**dict(machine="A processor x 2", commit="abc", library="l1", session=session, series="512k", work=200,
+                                  set="single", program=program, contender=contender, round=number, place=0, time=time, seconds=time, processor=time,
                                   peak=1000.0, average=800.0, last=700.0, instructions=None), **more})
 
 
@@ -49,6 +49,11 @@ class Ratios(unittest.TestCase):
         self.assertEqual(sum(ratio > 1.3 for ratio in ratios), 6)
         self.assertEqual(len(ratios), 12)
 
+    def test_instructions_that_the_same_session_counted_take_no_round_away(self):
+        rows = some_rows() + [row("tree", name, 0, None, instructions=1e9) for name in ("jemalloc", "heapprof 512k")]
+        self.assertEqual(measured.Results(rows).estimate("512k", "tree", "heapprof 512k", "jemalloc", "time").count, 6)
+        self.assertEqual(measured.Results(rows).ratios("512k", "tree", "heapprof 512k", "jemalloc", "instructions"), [1.0])
+
     def test_against_another_contender(self):
         results = measured.Results(some_rows())
         self.assertAlmostEqual(results.estimate("512k", "tree", "jemalloc", "heapprof 512k", "time").low, 1 / 0.905)
@@ -75,6 +80,12 @@ class Files(unittest.TestCase):
         self.assertEqual(measured.of_one_build(old + some_rows()), some_rows())
         self.assertEqual(measured.of_one_build(old + some_rows(), "l0"), old)
         self.assertEqual(measured.of_one_build(old, "none"), [])
+
+    def test_runs_of_another_length_are_not_mixed_in(self):
+        short = [r._replace(work=80, session="earlier") for r in some_rows()]
+        other = [r._replace(series="4k", work=100) for r in some_rows()]
+        self.assertEqual(measured.of_one_build(short + other + some_rows()), other + some_rows())
+        self.assertEqual(measured.of_one_build(some_rows() + other + short), other + short)
 
     def test_a_file_of_other_columns_is_refused(self):
         with open(self.path, "w", encoding="utf-8") as file:
