@@ -18,8 +18,8 @@ from method import workloads  # noqa: E402
 
 def row(program, contender, number, time, session="2026-01-02T03:04:05+00:00", **more):
     figures = dict(time=time, seconds=time, processor=time, peak=1000.0, average=800.0, last=700.0, instructions=None)
-    return measured.Row(**{**dict(machine="A processor x 2", commit="abc", library="l1", session=session, series="512k", work=200, set="single",
-                                  program=program, contender=contender, round=number, place=0), **figures, **more})
+    return measured.Row(**{**dict(machine="A processor x 2", commit="abc", library="l1", session=session, series="512k", work=200,
+                                  set="single", program=program, contender=contender, round=number, place=0), **figures, **more})
 
 
 def some_rows():
