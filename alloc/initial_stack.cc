@@ -14,14 +14,15 @@ extern "C" void* __libc_stack_end;
 namespace heapprof {
 
 InitialStack ReadInitialStack() {
-  char** word = static_cast<char**>(__libc_stack_end);
-  if (char** arguments = LoaderArguments(); arguments != nullptr) {
-    word = arguments - 1;
-  } else if (*word == nullptr && word[1] != nullptr) {
-    ++word;
+  char** argument = LoaderArguments();
+  if (argument == nullptr) {
+    auto** word = static_cast<char**>(__libc_stack_end);
+    if (*word == nullptr && word[1] != nullptr) ++word;
+    argument = word + 1;
   }
-  size_t argument_count = *reinterpret_cast<size_t*>(word);
-  InitialStack start = {word + 1 + argument_count + 1, false, 4096};
+  // A loader that was started by name takes its own arguments away, and some leave their number as it was.
+  while (*argument != nullptr) ++argument;
+  InitialStack start = {argument + 1, false, 4096};
   char** end = start.environment;
   while (*end != nullptr) ++end;
   for (auto* entry = reinterpret_cast<Elf64_auxv_t*>(end + 1); entry->a_type != AT_NULL; ++entry) {

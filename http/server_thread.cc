@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -39,23 +38,18 @@ long Pointer(const void* pointer) { return reinterpret_cast<long>(pointer); }
 
 size_t Rounded(size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
 
-// A table of descriptors of its own, with `kept` alone in it; -1: with none. 0 or -errno.
-int LeaveDescriptors(int kept) {
+// A table of descriptors of its own, if this is none yet, with `kept` alone in it; -1: with none. 0 or
+// -errno.
+int LeaveDescriptors(int kept, bool is_own) {
   constexpr long kLast = ~0u;
   // What is closed is not copied before.
-  if (RawSyscall(SYS_close_range, kept + 1, kLast, CLOSE_RANGE_UNSHARE) == 0) {
-    if (kept > 0) RawSyscall(SYS_close_range, 0, kept - 1, 0);
-    return 0;
+  if (is_own || RawSyscall(SYS_close_range, kept + 1, kLast, CLOSE_RANGE_UNSHARE) != 0) {
+    // A kernel before 5.9.
+    const long error = is_own ? 0 : RawSyscall(SYS_unshare, CLONE_FILES);
+    if (error != 0) return static_cast<int>(error);
+    RawCloseRange(static_cast<unsigned>(kept + 1), ~0u);
   }
-  // A kernel before 5.9.
-  if (const long error = RawSyscall(SYS_unshare, CLONE_FILES)) return static_cast<int>(error);
-  rlimit limit = {};
-  RawSyscall(SYS_getrlimit, RLIMIT_NOFILE, Pointer(&limit));
-  constexpr rlim_t kMax = 1 << 16;
-  const auto end = static_cast<int>(limit.rlim_cur < kMax ? limit.rlim_cur : kMax);
-  for (int fd = 0; fd < end; ++fd) {
-    if (fd != kept) RawClose(fd);
-  }
+  if (kept > 0) RawCloseRange(0, static_cast<unsigned>(kept - 1));
   return 0;
 }
 
@@ -155,26 +149,37 @@ int ServerThread::Start(const Address& address, int listener) {
   given_ = listener;
   listener_ = control_ = status_ = -1;
   outlived_ = false;
-  error_ = 0;
   ending_.store(false, std::memory_order_relaxed);
-  phase_.store(kStarting, std::memory_order_relaxed);
-  constexpr long kFlags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SETTLS |
-                          CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
-  const int tid =
-      CloneOnStack(kFlags, memory_ + kPage + kStackBytes, memory_ + thread_pointer, &g_own_thread, Run, this);
-  constexpr int64_t kLookAgain = 20'000'000;
-  if (tid > 0) {
-    while (HasOwnThread() && phase_.load(std::memory_order_acquire) == kStarting) {
-      FutexWait(&phase_, kStarting, kLookAgain);
-    }
-    if (phase_.load(std::memory_order_acquire) == kServing) return 0;
-    while (const int alive = g_own_thread.load(std::memory_order_acquire)) {
-      FutexWaitForEnd(&g_own_thread, alive, kLookAgain);
-    }
+  has_own_table_ = false;
+  int error = StartThread(memory_ + thread_pointer);
+  if (error == -EPERM || error == -ENOSYS) {
+    // A container's filter may refuse unshare.
+    has_own_table_ = true;
+    error = StartThread(memory_ + thread_pointer);
   }
+  if (error == 0) return 0;
   RawUnmap(memory_, bytes_);
   memory_ = nullptr;
-  return tid < 0 ? tid : error_ != 0 ? error_ : -EPERM;
+  return error;
+}
+
+int ServerThread::StartThread(void* thread_pointer) {
+  error_ = 0;
+  phase_.store(kStarting, std::memory_order_relaxed);
+  constexpr long kFlags = CLONE_VM | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD | CLONE_SETTLS |
+                          CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+  const int tid = CloneOnStack(has_own_table_ ? kFlags : kFlags | CLONE_FILES, memory_ + kPage + kStackBytes,
+                               thread_pointer, &g_own_thread, Run, this);
+  if (tid < 0) return tid;
+  constexpr int64_t kLookAgain = 20'000'000;
+  while (HasOwnThread() && phase_.load(std::memory_order_acquire) == kStarting) {
+    FutexWait(&phase_, kStarting, kLookAgain);
+  }
+  if (phase_.load(std::memory_order_acquire) == kServing) return 0;
+  while (const int alive = g_own_thread.load(std::memory_order_acquire)) {
+    FutexWaitForEnd(&g_own_thread, alive, kLookAgain);
+  }
+  return error_ != 0 ? error_ : -EPERM;
 }
 
 int ServerThread::End() {
@@ -230,7 +235,7 @@ void ServerThread::Run(void* self) {
 }
 
 int ServerThread::Prepare() {
-  if (int error = LeaveDescriptors(given_)) return error;
+  if (int error = LeaveDescriptors(given_, has_own_table_)) return error;
   if (given_ >= 0) {
     const long moved = RawSyscall(SYS_fcntl, given_, F_DUPFD_CLOEXEC, kFirstFree);
     if (moved < 0) return static_cast<int>(moved);

@@ -48,6 +48,8 @@ class ServerThread {
 
   // In the thread.
   static void Run(void* self);
+  // 0 or -errno.
+  int StartThread(void* thread_pointer);
   int Prepare();
   bool LooksAtControl();
   bool BeginAnswer();
@@ -57,7 +59,8 @@ class ServerThread {
   std::atomic<uint32_t> phase_{kStarting};
   std::atomic<bool> ending_{false};
   int error_ = 0;
-  char* memory_ = nullptr;  // its stack, its thread-local storage, and the loop
+  bool has_own_table_ = false;  // of descriptors, from its start on
+  char* memory_ = nullptr;      // its stack, its thread-local storage, and the loop
   size_t bytes_ = 0;
   int given_ = -1;      // the listening socket, as the program's table has it
   Address reply_ = {};  // where End waits for it; no size: nowhere

@@ -17,6 +17,9 @@ long RawSyscall(long number, long a = 0, long b = 0, long c = 0, long d = 0, lon
 
 int RawOpen(const char* path, int flags, int mode);
 int RawClose(int fd);
+// Closes all descriptors from `first` to `last`. A kernel before 5.9, or a sandbox, has them closed one by
+// one.
+void RawCloseRange(unsigned first, unsigned last);
 ssize_t RawRead(int fd, void* to, size_t size);
 ssize_t RawPread(int fd, void* to, size_t size, uint64_t offset);
 ssize_t RawWrite(int fd, const void* from, size_t size);
@@ -25,8 +28,7 @@ int RawRename(const char* from, const char* to);
 int RawGetPid();
 int RawGetTid();
 // Copies from this process' own memory; fails with -EFAULT where an ordinary read would fault. Returns the
-// bytes copied. -EPERM or -ENOSYS where a sandbox forbids process_vm_readv: callers then read
-// /proc/self/mem or give up.
+// bytes copied. Where a sandbox forbids process_vm_readv /proc is asked; -ENOSYS if that is not there either.
 ssize_t RawReadOwnMemory(const void* from, void* to, size_t size);
 // True if the page of `address` can be read, asked with a call that fails instead of faulting.
 bool RawReadable(const void* address);

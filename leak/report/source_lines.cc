@@ -96,7 +96,7 @@ void PutAt(int descriptor, int at) {
   PutAt(input, 0);
   PutAt(output, 1);
   PutAt(null, 2);
-  RawSyscall(SYS_close_range, 3, ~0u, 0);
+  RawCloseRange(3, ~0u);
   // Not the program's environment: the command is not to be preloaded, profiled or checked in its turn.
   char* const environment[] = {const_cast<char*>("LC_ALL=C"), nullptr};
   char* const arguments[] = {const_cast<char*>("heapprof"), const_cast<char*>("addresses"), nullptr};

@@ -41,18 +41,9 @@ void Handle(int number, void (*handler)(int, siginfo_t*, void*)) {
 }
 
 void CloseAllBut(int kept) {
-  constexpr unsigned kLast = ~0u;
-  const bool closed = (kept == 0 || RawSyscall(SYS_close_range, 0, kept - 1, 0) == 0) &&
-                      RawSyscall(SYS_close_range, kept + 1, static_cast<long>(kLast), 0) == 0;
-  if (closed) return;
-  // A kernel before 5.9.
-  rlimit limit = {};
-  RawSyscall(SYS_getrlimit, RLIMIT_NOFILE, Address(&limit));
-  constexpr rlim_t kMax = 1 << 16;
-  const rlim_t end = limit.rlim_cur < kMax ? limit.rlim_cur : kMax;
-  for (rlim_t fd = 0; fd < end; ++fd) {
-    if (fd != static_cast<rlim_t>(kept)) RawClose(static_cast<int>(fd));
-  }
+  const auto fd = static_cast<unsigned>(kept);
+  if (fd > 0) RawCloseRange(0, fd - 1);
+  RawCloseRange(fd + 1, ~0u);
 }
 
 // On a busy machine a tick that waits for the threads which compute to have had their turns comes when they

@@ -6,6 +6,7 @@
 #ifndef HEAPPROF_TOOLS_PROCESS_PROCESS_H_
 #define HEAPPROF_TOOLS_PROCESS_PROCESS_H_
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -81,6 +82,7 @@ class Process {
   std::string Status(const char* field) const;
   bool IsInSigwait(pid_t thread, int signal) const;
   bool InMask(const char* field, int signal) const;
+  bool SendByDescriptor(int signal, const siginfo_t* info) const;
 
   pid_t pid_;
   pid_t living_;

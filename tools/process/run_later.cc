@@ -65,6 +65,18 @@ std::vector<pid_t> ProcessesSince(uint64_t since, const std::string& run) {
   return found;
 }
 
+void CloseAll() {
+  constexpr long kCloseRange = 436;  // on all architectures; libc has a function for it since 2.34
+  if (syscall(kCloseRange, 0, UINT_MAX, 0) == 0) return;
+  // A kernel before 5.9.
+  std::vector<int> open;
+  if (DIR* entries = opendir("/proc/self/fd")) {
+    while (const dirent* entry = readdir(entries)) open.push_back(std::atoi(entry->d_name));
+    closedir(entries);
+  }
+  for (const int fd : open) close(fd);
+}
+
 // Nothing of the caller's terminal, pipes and files stays open or in use.
 void LeaveEverything() {
   setsid();
@@ -74,11 +86,17 @@ void LeaveEverything() {
     ignore.sa_handler = SIG_IGN;
     sigaction(number, &ignore, nullptr);
   }
-  if (chdir("/") != 0) return;       // then the folder stays in use
-  constexpr long kCloseRange = 436;  // on all architectures; libc has a function for it since 2.34
-  syscall(kCloseRange, 0, UINT_MAX, 0);
+  if (chdir("/") != 0) return;  // then the folder stays in use
+  CloseAll();
   const int null = open("/dev/null", O_RDWR);
   for (int fd = null + 1; fd <= 2; ++fd) dup2(null, fd);
+}
+
+// What came is found by a look at the folder.
+void TakeEvents(int watch) {
+  char names[4096];
+  while (watch >= 0 && read(watch, names, sizeof names) > 0) {
+  }
 }
 
 void Follow(uint64_t since, const std::string& run, const std::string& folder, std::vector<pid_t> living,
@@ -88,22 +106,28 @@ void Follow(uint64_t since, const std::string& run, const std::string& folder, s
   if (watch >= 0) inotify_add_watch(watch, folder.c_str(), IN_MOVED_TO | IN_ONLYDIR);
   while (!living.empty()) {
     std::vector<pollfd> events = {{watch, POLLIN, 0}};
+    bool can_wait = true;
     for (const pid_t pid : living) {
       const int process = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
       if (process >= 0) events.push_back({process, POLLIN, 0});
+      can_wait = can_wait && (process >= 0 || errno == ESRCH);
     }
     // Files that came before the watch are seen by the first look.
     look();
     const bool all_live = events.size() == living.size() + 1;
     while (all_live && poll(events.data(), events.size(), -1) > 0) {
-      char names[4096];
-      while (watch >= 0 && read(watch, names, sizeof names) > 0) {
-      }
+      TakeEvents(watch);
       look();
       if (std::any_of(events.begin() + 1, events.end(),
                       [](const pollfd& event) { return event.revents != 0; })) {
         break;
       }
+    }
+    // Who ends is not told by kernels before 5.3.
+    constexpr timespec kBetweenLooks = {0, 100'000'000};
+    if (!can_wait) {
+      ppoll(events.data(), events.size(), &kBetweenLooks, nullptr);
+      TakeEvents(watch);
     }
     for (size_t i = 1; i < events.size(); ++i) close(events[i].fd);
     living = ProcessesSince(since, run);

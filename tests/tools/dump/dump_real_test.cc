@@ -4,11 +4,8 @@
 #include <gmock/gmock.h>
 #include <grp.h>
 #include <gtest/gtest.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -18,6 +15,7 @@
 #include <thread>
 
 #include "tests/support/files.h"
+#include "tests/support/refused_calls.h"
 #include "tests/support/under.h"
 #include "tests/tools/made_profile.h"
 #include "tools/base/failure.h"
@@ -65,6 +63,29 @@ class DumpReal : public testing::Test {
   std::function<void()> before_exec_;
 };
 
+// Linux 4.18 has neither pidfd_open nor pidfd_send_signal, and filters of containers may refuse each.
+TEST_F(DumpReal, CallsThatAreRefusedHaveAnotherInTheirStead) {
+  Start({PROGRAMS_DIR "/dump_subject"}, "sample_interval=1", true, "ready");
+  for (const long call : {SYS_pidfd_open, SYS_pidfd_send_signal}) {
+    for (const int error : {ENOSYS, EPERM}) {
+      SCOPED_TRACE(std::to_string(call) + " " + std::to_string(error));
+      for (const char* words : {"dump", "threads", "memory"}) {
+        Command command;
+        command.argv = {HEAPPROF_COMMAND, words, Pid()};
+        command.directory = dir_.path();
+        command.before_exec = [&] {
+          if (!RefuseCalls({call}, error)) _exit(99);
+        };
+        const Result result = RunProgram(command);
+        EXPECT_EQ(result.exit_status, 0) << words << result.Describe();
+        EXPECT_EQ(result.err, "") << words;
+      }
+    }
+  }
+  End();
+  EXPECT_EQ(ExpectGoodProfiles(dir_.path()).size(), 4u);
+}
+
 // Several at once ask one process: each gets its own files, and none takes another for a debugger.
 TEST_F(DumpReal, LookersWaitForEachOther) {
   Start({PROGRAMS_DIR "/dump_subject"}, "", true, "ready");
@@ -99,15 +120,7 @@ TEST_F(DumpReal, MemoryThatMayNotBeReadIsSaid) {
     Command command;
     command.argv = words;
     command.argv.insert(command.argv.begin(), HEAPPROF_COMMAND);
-    command.before_exec = [] {
-      sock_filter filter[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-                              BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 0, 1),
-                              BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-                              BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
-      sock_fprog program = {4, filter};
-      prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
-    };
+    command.before_exec = [] { RefuseCalls({SYS_process_vm_readv}, EPERM); };
     const Result result = RunProgram(command);
     EXPECT_EQ(result.exit_status, 2) << words[0];
     EXPECT_THAT(result.err, HasSubstr("its memory cannot be read: Operation not permitted"));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How `heapprof run` ends: what is written, what is told, and whose child is reaped.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -7,10 +8,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 #include "tests/support/files.h"
+#include "tests/support/refused_calls.h"
 #include "tests/support/under.h"
 #include "tests/tools/made_profile.h"
 #include "tools/profile/load.h"
@@ -164,38 +169,74 @@ int FunctionsIn(const std::string& file) {
 
 bool Lives(const std::string& pid) { return access(("/proc/" + pid).c_str(), F_OK) == 0; }
 
+constexpr const char* kDaemon =
+    "import os, signal\n"
+    "ready, tell = os.pipe()\n"
+    "if os.fork(): os.read(ready, 1); os._exit(0)\n"
+    "os.setsid(); os.chdir('/')\n"
+    "null = os.open('/dev/null', os.O_RDWR)\n"
+    "for fd in range(3): os.dup2(null, fd)\n"
+    "os.write(tell, b'x')\n"
+    "signal.pause()\n";
+
+class DaemonOfRun : public RunEnd {
+ protected:
+  // The processes that the command tells of.
+  void Run(Command command) {
+    const Result result = RunProgram(command);
+    EXPECT_EQ(result.exit_status, 0);
+    ASSERT_EQ(
+        sscanf(result.err.c_str(),
+               "heapprof: process %d goes on in the background; process %d puts names into what comes later",
+               &daemon_, &helper_),
+        2)
+        << result.Describe();
+    ASSERT_TRUE(daemon_ > 1 && helper_ > 1);
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+  }
+  void ExpectNamesInWhatItWrites() {
+    const std::string file = dir_ / "heapprof." + std::to_string(daemon_) + ".0001.heap.pb.gz";
+    EXPECT_EQ(kill(daemon_, SIGUSR2), 0);
+    while (FunctionsIn(file) <= 10 && Lives(std::to_string(helper_))) usleep(1000);
+    EXPECT_GT(FunctionsIn(file), 10);
+    kill(helper_, SIGTERM);  // as a service manager ends all
+    kill(daemon_, SIGTERM);
+    while (Lives(std::to_string(helper_))) usleep(1000);
+    EXPECT_FALSE(Lives(std::to_string(daemon_)));
+    EXPECT_GT(FunctionsIn(dir_ / "heapprof." + std::to_string(daemon_) + ".0002.heap.pb.gz"), 10);
+    EXPECT_EQ(ExpectGoodProfiles(dir_.path()).size(), 2u);
+  }
+  int daemon_ = 0, helper_ = 0;
+};
+
 // The command comes back as the program does; what the daemon writes later gets names, too.
-TEST_F(RunEnd, ProfilesOfADaemonAreSymbolizedWhenTheyCome) {
+TEST_F(DaemonOfRun, ItsProfilesAreSymbolizedWhenTheyCome) {
   if (!HaveProgram("/usr/bin/python3")) GTEST_SKIP() << "python3 is not installed";
-  const Result result = RunProgram(Of({"/usr/bin/python3", "-c",
-                                       "import os, signal\n"
-                                       "ready, tell = os.pipe()\n"
-                                       "if os.fork(): os.read(ready, 1); os._exit(0)\n"
-                                       "os.setsid(); os.chdir('/')\n"
-                                       "null = os.open('/dev/null', os.O_RDWR)\n"
-                                       "for fd in range(3): os.dup2(null, fd)\n"
-                                       "os.write(tell, b'x')\n"
-                                       "signal.pause()\n"}));
-  EXPECT_EQ(result.exit_status, 0);
-  int daemon = 0, helper = 0;
-  ASSERT_EQ(
-      sscanf(result.err.c_str(),
-             "heapprof: process %d goes on in the background; process %d puts names into what comes later",
-             &daemon, &helper),
-      2)
-      << result.Describe();
-  ASSERT_TRUE(daemon > 1 && helper > 1);
-  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
-  const std::string file = dir_ / "heapprof." + std::to_string(daemon) + ".0001.heap.pb.gz";
-  EXPECT_EQ(kill(daemon, SIGUSR2), 0);
-  while (FunctionsIn(file) <= 10 && Lives(std::to_string(helper))) usleep(1000);
-  EXPECT_GT(FunctionsIn(file), 10);
-  kill(helper, SIGTERM);  // as a service manager ends all
-  kill(daemon, SIGTERM);
-  while (Lives(std::to_string(helper))) usleep(1000);
-  EXPECT_FALSE(Lives(std::to_string(daemon)));
-  EXPECT_GT(FunctionsIn(dir_ / "heapprof." + std::to_string(daemon) + ".0002.heap.pb.gz"), 10);
-  EXPECT_EQ(ExpectGoodProfiles(dir_.path()).size(), 2u);
+  ASSERT_NO_FATAL_FAILURE(Run(Of({"/usr/bin/python3", "-c", kDaemon})));
+  ExpectNamesInWhatItWrites();
+}
+
+// Linux 4.18 has no call that closes a range, and none that waits for any process' end.
+TEST_F(DaemonOfRun, OnAnOlderKernelTheHelperHoldsNothingOpenAndSleeps) {
+  if (!HaveProgram("/usr/bin/python3")) GTEST_SKIP() << "python3 is not installed";
+  Command command = Of({"/usr/bin/python3", "-c", kDaemon});
+  command.before_exec = [] {
+    if (!RefuseCalls({SYS_close_range, SYS_pidfd_open, SYS_pidfd_send_signal}, ENOSYS)) _exit(1);
+    fcntl(dup2(0, 77), F_SETFD, 0);
+  };
+  ASSERT_NO_FATAL_FAILURE(Run(command));
+  const std::string proc = "/proc/" + std::to_string(helper_) + "/";
+  for (const auto& entry : std::filesystem::directory_iterator(proc + "fd")) {
+    const std::string target = std::filesystem::read_symlink(entry.path());
+    EXPECT_TRUE(target == "/dev/null" || target == "anon_inode:inotify") << entry.path() << target;
+  }
+  // It waits by poll, and does not look again and again.
+  const std::string poll = std::to_string(SYS_ppoll) + " ";
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (ReadFile(proc + "syscall").rfind(poll, 0) != 0 && std::chrono::steady_clock::now() < limit)
+    usleep(1000);
+  EXPECT_EQ(ReadFile(proc + "syscall").rfind(poll, 0), 0u);
+  ExpectNamesInWhatItWrites();
 }
 
 // The helper is younger than the daemons, and stays until the last of them.

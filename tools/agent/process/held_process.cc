@@ -3,9 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,7 +11,8 @@
 #include <charconv>
 #include <climits>
 #include <ctime>
-#include "base/older_libc.h"
+
+#include "tools/agent/process/open_below.h"
 
 namespace heapprof::tools::agent {
 namespace {
@@ -199,11 +198,7 @@ int HeldProcess::OpenThere(const std::string& path, int flags) const {
   const bool absolute = !path.empty() && path[0] == '/';
   const OwnedFd base(openat(folder_.get(), absolute ? "root" : "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!base.good()) return -1;
-  open_how how = {};
-  how.flags = static_cast<uint64_t>(flags | O_CLOEXEC);
-  if ((flags & O_PATH) == 0) how.flags |= O_NONBLOCK | O_NOCTTY;
-  how.resolve = RESOLVE_NO_MAGICLINKS | (absolute ? RESOLVE_IN_ROOT : RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
-  return static_cast<int>(syscall(SYS_openat2, base.get(), path.c_str(), &how, sizeof how));
+  return OpenBelow(base.get(), path, flags, absolute ? Links::kWithin : Links::kNone);
 }
 
 }  // namespace heapprof::tools::agent
