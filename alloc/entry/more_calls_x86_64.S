@@ -224,60 +224,79 @@ hp_own_aligned_new:
         movq    %rax, JE_DEALLOCATED(%rcx)
         movq    %rdi, %rax
         ret
-        // A block out of the other class' bin for this one. %rax: usable bytes now, %rdx: class; %r8: usable bytes
-        // then, %r10: bin.
-4:      movq    %rax, %r11
-        addq    JE_DEALLOCATED(%rcx), %r11
-        cmpq    JE_DEALLOCATED_LIMIT(%rcx), %r11
-        jae     hp_realloc
-        leal    (%rdx,%rdx,2), %edx
+        // A block out of the other class' bin. %rax: usable bytes now, %rdx: class; %r8: usable bytes then, %r10: bin.
+4:      leal    (%rdx,%rdx,2), %edx
         addq    %rcx, %r10
         leaq    JE_BINS(%rcx,%rdx,8), %rdx
-        movq    JE_BIN_TOP(%rdx), %r11
-        cmpw    %r11w, JE_BIN_FULL(%rdx)
-        je      hp_realloc
         movq    JE_BIN_TOP(%r10), %r11
         cmpw    %r11w, JE_BIN_LOW_WATER(%r10)
         je      1f
 0:      subq    %rsi, %fs:(%r9)
-        movq    %rdi, %rsi
-        movq    (%r11), %rdi
+        movq    (%r11), %rsi
         addq    $8, %r11
         incq    JE_BIN_REQUESTS(%r10)
         movq    %r11, JE_BIN_TOP(%r10)
-        movq    JE_BIN_TOP(%rdx), %r11
         addq    %r8, JE_ALLOCATED(%rcx)
-        addq    %rax, JE_DEALLOCATED(%rcx)
-        subq    $8, %r11
-        movq    %rsi, (%r11)
-        movq    %r11, JE_BIN_TOP(%rdx)
-        // Nobody but this thread takes it from there, so that it still has its contents.
+        // Copied first: a signal handler that allocates must not be given what is still to be copied.
         cmpq    %rax, %r8
         cmovaq  %rax, %r8
         cmpl    $64, %r8d
         ja      6f
-        movq    %rdi, %rax
         cmpl    $16, %r8d
         jb      7f
         cmpl    $32, %r8d
-        movups  (%rsi), %xmm0
-        movups  -16(%rsi,%r8), %xmm1
+        movups  (%rdi), %xmm0
+        movups  -16(%rdi,%r8), %xmm1
         ja      8f
-        movups  %xmm0, (%rax)
-        movups  %xmm1, -16(%rax,%r8)
+        movups  %xmm0, (%rsi)
+        movups  %xmm1, -16(%rsi,%r8)
+        // The block %rdi goes into its bin %rdx, or else to jemalloc. %rax: its usable bytes; %rsi: what is returned.
+11:     addq    JE_DEALLOCATED(%rcx), %rax
+        cmpq    JE_DEALLOCATED_LIMIT(%rcx), %rax
+        jae     12f
+        movq    JE_BIN_TOP(%rdx), %r11
+        cmpw    %r11w, JE_BIN_FULL(%rdx)
+        je      12f
+        movq    %rdi, -8(%r11)
+        subq    $8, %r11
+        movq    %rax, JE_DEALLOCATED(%rcx)
+        movq    %r11, JE_BIN_TOP(%rdx)
+        movq    %rsi, %rax
         ret
-8:      movups  16(%rsi), %xmm2
-        movups  -32(%rsi,%r8), %xmm3
-        movups  %xmm0, (%rax)
-        movups  %xmm1, -16(%rax,%r8)
-        movups  %xmm2, 16(%rax)
-        movups  %xmm3, -32(%rax,%r8)
+8:      movups  16(%rdi), %xmm2
+        movups  -32(%rdi,%r8), %xmm3
+        movups  %xmm0, (%rsi)
+        movups  %xmm1, -16(%rsi,%r8)
+        movups  %xmm2, 16(%rsi)
+        movups  %xmm3, -32(%rsi,%r8)
+        jmp     11b
+7:      movq    (%rdi), %r9
+        movq    %r9, (%rsi)
+        jmp     11b
+6:      pushq   %rax
+        .cfi_adjust_cfa_offset 8
+        pushq   %rdx
+        .cfi_adjust_cfa_offset 8
+        pushq   %rdi
+        .cfi_adjust_cfa_offset 8
+        xchgq   %rdi, %rsi
+        movq    %r8, %rdx
+        call    *memcpy@GOTPCREL(%rip)
+        movq    %rax, %rsi
+        popq    %rdi
+        .cfi_adjust_cfa_offset -8
+        popq    %rdx
+        .cfi_adjust_cfa_offset -8
+        popq    %rax
+        .cfi_adjust_cfa_offset -8
+        RECORD_OF_THREAD %rcx
+        jmp     11b
+12:     pushq   %rsi
+        .cfi_adjust_cfa_offset 8
+        call    hpje_free
+        popq    %rax
+        .cfi_adjust_cfa_offset -8
         ret
-7:      movq    (%rsi), %rdx
-        movq    %rdx, (%rax)
-        ret
-6:      movq    %r8, %rdx
-        jmp     *memcpy@GOTPCREL(%rip)
 1:      LOWER_MARK %r10, %r11w, hp_realloc
         jmp     0b
 3:      BIN_OF_LARGER_SIZE JE_CACHED_MAX, hp_realloc
