@@ -43,8 +43,11 @@ bool EachProcessorIsOurs(long ours) {
 
 // Who counts arenas means that number; jemalloc would raise it to that of the processors.
 bool ChoosesArenas(const char* settings) {
-  return settings != nullptr &&
-         (strstr(settings, "narenas:") != nullptr || strstr(settings, "percpu_arena:") != nullptr);
+  if (settings == nullptr) return false;
+  for (const char* key : {"narenas:", "narenas_ratio:", "percpu_arena:"}) {
+    if (strstr(settings, key) != nullptr) return true;
+  }
+  return false;
 }
 
 char g_settings[4096];
@@ -88,15 +91,18 @@ void StartSettings() {
   g_with_threads = true;
 }
 
+// relaxed throughout: two that ask at once find the same, and jemalloc reads its setting as it is: whoever
+// has the old value takes an arena by turns.
+void AskForProcessors() {
+  if (!g_with_threads || g_shared.load(std::memory_order_relaxed) != Shared::kNotAsked) return;
+  const double limit = ProcessorLimit();
+  g_shared.store(limit > 0 && limit <= kProcessorsOfAnArena ? Shared::kYes : Shared::kNo,
+                 std::memory_order_relaxed);
+}
+
 void SettingsOfThreads() {
   if (!g_with_threads) return;
-  // relaxed throughout: two that ask at once find the same, and jemalloc reads its setting as it is: whoever
-  // has the old value takes an arena by turns.
-  if (g_shared.load(std::memory_order_relaxed) == Shared::kNotAsked) {
-    const double limit = ProcessorLimit();
-    g_shared.store(limit > 0 && limit <= kProcessorsOfAnArena ? Shared::kYes : Shared::kNo,
-                   std::memory_order_relaxed);
-  }
+  AskForProcessors();
   __atomic_store_n(&hpje_je_opt_percpu_arena, kPercpu, __ATOMIC_RELAXED);
 }
 

@@ -14,7 +14,11 @@ const char* DefaultSettings(const char* program, const char* user, const char* m
 void StartSettings();
 
 // Before a second thread is made, and any later one. Allocates nothing, takes no lock; the first one reads
-// files.
+// files, unless they were read before.
 void SettingsOfThreads();
+
+// Reads these files: before a filter of system calls, which may end who opens one later, as the start of a
+// program that never makes a thread should not pay for it. Signal-safe.
+void AskForProcessors();
 
 }  // namespace heapprof

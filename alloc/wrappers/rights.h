@@ -7,12 +7,15 @@
 // watcher's next look (sampling/wall/watcher.h). The thread that serves HTTP (http/server.h) is held to the
 // same, since such calls change the rights of their own thread, and some are refused where there are two.
 //
+// What is read of the machine's files for later threads is read before seccomp.
+//
 // Thread-safety, signal-safety: yes. Allocates: never.
 #ifndef HEAPPROF_ALLOC_WRAPPERS_RIGHTS_H_
 #define HEAPPROF_ALLOC_WRAPPERS_RIGHTS_H_
 
 #include <errno.h>
 
+#include "alloc/backend/default_settings.h"
 #include "http/server.h"
 #include "sampling/wall/wall_sampler.h"
 
@@ -29,6 +32,7 @@ RightsCall KindOfRightsCall(long number, long first);
 // The result of call().
 template <typename Call>
 auto WithoutWatcher(RightsCall kind, Call call) {
+  if (kind == RightsCall::kConfines) AskForProcessors();
   const bool serves = kind > RightsCall::kChangesProcess && http::PauseServer();
   const bool watched = kind != RightsCall::kNone && wall::Pause();
   auto result = call();

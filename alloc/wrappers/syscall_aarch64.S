@@ -2,6 +2,7 @@
 // long syscall(long number, ...), for aarch64: as syscall_x86_64.S, which says why.
 
 #define SYS_EXIT 93
+#define SYS_SECCOMP 277
 
         .text
         .hidden hp_next_syscall, hp_thread_ends, hp_watched, hp_serves, hp_changes_rights, hp_rights_syscall
@@ -12,6 +13,8 @@ syscall:
         .cfi_startproc
         cmp     x0, #SYS_EXIT
         b.eq    1f
+        cmp     x0, #SYS_SECCOMP
+        b.eq    4f
         adrp    x9, hp_watched
         ldrb    w9, [x9, :lo12:hp_watched]
         adrp    x10, hp_serves
@@ -64,7 +67,7 @@ syscall:
         .cfi_restore_state
         ret
 
-        // A wall-clock profile runs, or HTTP is served: is it a call that the watcher or the server must not outlive?
+        // A wall-clock profile runs, or HTTP is served, or it is seccomp: is it a call that the watcher or the server must not outlive?
 4:      stp     x29, x30, [sp, #-80]!
         .cfi_def_cfa_offset 80
         .cfi_offset 29, -80

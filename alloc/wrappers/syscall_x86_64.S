@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // long syscall(long number, ...), for x86-64: libc's, but for exit, and for what changes the rights of the
-// process while a wall-clock profile runs or HTTP is served (rights.h).
+// process while a wall-clock profile runs or HTTP is served (rights.h), and for seccomp at any time.
 //
 // A thread that ends by the system call alone runs no destructor of a key. jemalloc would go on to hold its record,
 // which lies in the thread's own memory, in lists that other threads write: once that memory is unmapped or another
@@ -10,6 +10,7 @@
 // where it is. Before that is known, and in a program without a loader, the call is made here, as libc makes it.
 
 #define SYS_EXIT 60
+#define SYS_SECCOMP 317
 
         .text
         .hidden hp_next_syscall, hp_thread_ends, hp_watched, hp_serves, hp_changes_rights, hp_rights_syscall
@@ -20,6 +21,8 @@ syscall:
         .cfi_startproc
         cmpq    $SYS_EXIT, %rdi
         je      1f
+        cmpq    $SYS_SECCOMP, %rdi
+        je      4f
         cmpb    $0, hp_watched(%rip)
         jne     4f
         cmpb    $0, hp_serves(%rip)
@@ -59,7 +62,7 @@ syscall:
         movq    $-1, %rax
         ret
 
-        // A wall-clock profile runs, or HTTP is served: is it a call that the watcher or the server must not outlive?
+        // A wall-clock profile runs, or HTTP is served, or it is seccomp: is it a call that the watcher or the server must not outlive?
 4:      subq    $56, %rsp
         .cfi_adjust_cfa_offset 56
         movq    %rdi, (%rsp)

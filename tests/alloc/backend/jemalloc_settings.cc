@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Linked with the library: settings of jemalloc that the library's own functions act upon. argv[1]: which.
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
@@ -208,6 +212,30 @@ void CountArenas() {
   printf("%d\n", arenas);
 }
 
+// A filter of system calls ends who opens a file; then a thread is made.
+void BeConfined(bool by_syscall) {
+  sock_filter code[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+#ifdef SYS_open
+                        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_open, 2, 0),
+#endif
+                        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 1, 0),
+                        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+                        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)};
+  sock_fprog filter = {sizeof code / sizeof *code, code};
+  CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+  if (by_syscall) {
+    CHECK(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) == 0);
+  } else {
+    CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) == 0);
+  }
+  pthread_t thread;
+  auto work = [](void*) -> void* {
+    free(malloc(100));
+    return nullptr;
+  };
+  CHECK(pthread_create(&thread, nullptr, work, nullptr) == 0 && pthread_join(thread, nullptr) == 0);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -231,6 +259,8 @@ int main(int argc, char** argv) {
     LoseThreadsOfManyArenas();
   } else if (strcmp(argv[1], "count_arenas") == 0) {
     CountArenas();
+  } else if (strcmp(argv[1], "confined") == 0 || strcmp(argv[1], "confined_by_syscall") == 0) {
+    BeConfined(strcmp(argv[1], "confined") != 0);
   } else if (strcmp(argv[1], "new") == 0) {
     g_block = ::operator new (size_t{PTRDIFF_MAX}, std::nothrow);
     CHECK(g_block == nullptr);

@@ -74,6 +74,9 @@ TEST_P(ArenasTest, AreOneForFourProcessorsAndElseBelongToProcessors) {
 
 TEST_P(ArenasTest, ThatSomebodyCountsOrWantsOtherwiseAreAsHeSays) {
   EXPECT_EQ(Run("arenas", "narenas:3").out, "disabled 3\nOK\n");
+  if (online_ > 1) {  // jemalloc's own number of them for each processor is four
+    EXPECT_EQ(Run("arenas", "narenas_ratio:2").out, "disabled " + std::to_string(online_ * 2) + "\nOK\n");
+  }
   EXPECT_EQ(Run("arenas", "percpu_arena:percpu").out,
             "percpu " + std::to_string(online_) + ", no way back\nOK\n");
   EXPECT_EQ(Run("arenas", "percpu_arena:disabled").out.substr(0, 9), "disabled ");
@@ -98,6 +101,14 @@ class ManyProcessorsTest : public testing::Test {
 TEST_F(ManyProcessorsTest, HaveAnArenaEach) {
   EXPECT_EQ(RunProgram(Make("arenas")).out, "percpu 8\nOK\n");
   EXPECT_EQ(RunProgram(Make("count_arenas")).out, "2\nOK\n");
+}
+
+// Whose filter of system calls lets it open no file any more may make threads all the same.
+TEST_F(ManyProcessorsTest, AskTheGroupsBeforeAFilterOfSystemCalls) {
+  for (const char* how : {"confined", "confined_by_syscall"}) {
+    Result result = RunProgram(Make(how));
+    EXPECT_TRUE(result.ok()) << how << ": " << result.Describe();
+  }
 }
 
 // Pages that are given back each time are faulted in again each time. (-1: none goes back by its age.)
