@@ -31,10 +31,15 @@ class MemoryLimitTest : public testing::Test {
               std::string(9000, 'l') + "\n" + line + "\n90 22 0:5 / /proc rw shared:7 - proc proc rw\n");
   }
   void WriteV1(const std::string& group, const std::string& top) const {
-    Write("/proc/self/cgroup", "5:cpuset:/else\n4:cpu,memory:" + group + "\n1:name=memory:/else\n0::/\n");
+    Write("/proc/self/cgroup", "4:cpu,memory:" + group + "\n5:cpuset:/else\n1:name=memory:/else\n0::/\n");
     WriteMount("31 22 0:31 " + top + " /cg/memory rw,relatime shared:9 - cgroup cgroup rw,cpu,memory\n" +
-               "32 22 0:32 / /cg/cpuset rw - cgroup cgroup rw,cpuset");
-    Write("/cg/cpuset/memory.limit_in_bytes", "4096\n");
+               "32 22 0:32 / /cg/cpuset rw - cgroup cgroup rw,cpuset\n" +
+               "33 22 0:33 / /cg/disk rw - ext4 /dev/disk rw,cpu,memory");
+    for (const std::string other : {"/cg/cpuset", "/cg/disk"}) {
+      Write(other + "/memory.limit_in_bytes", "4096\n");
+      Write(other + "/cpu.cfs_quota_us", "1000\n");
+      Write(other + "/cpu.cfs_period_us", "100000\n");
+    }
   }
   void WriteV2(const std::string& group, const std::string& top) const {
     Write("/proc/self/cgroup", "0::" + group + "\n");
@@ -87,6 +92,21 @@ TEST_F(MemoryLimitTest, AGroupOutsideOfTheNamespaceIsTheMount) {
   EXPECT_EQ(Limit(), 100 * kMiB);
 }
 
+TEST_F(MemoryLimitTest, AGroupWhosePathIsTooLongIsTheMount) {
+  const std::string group =
+      "/" + std::string(250, 'a') + "/" + std::string(250, 'b') + "/" + std::string(250, 'c');
+  WriteV2(group, "/");
+  Write("/cg/memory.max", "104857600\n");
+  Write("/cg" + group + "/memory.max", "4096\n");
+  EXPECT_EQ(Limit(), 100 * kMiB);
+}
+
+TEST_F(MemoryLimitTest, ANumberOfTooManyDigitsIsNoLimit) {
+  WriteV2("/one", "/");
+  Write("/cg/one/memory.max", "36893488147419103240\n");  // 2^65 + 8
+  EXPECT_EQ(Limit(), 1024 * kMiB);
+}
+
 TEST_F(MemoryLimitTest, AGroupWhoseNameOnlyBeginsAsTheMountIsNotInIt) {
   WriteV2("/abcdef", "/abc");
   Write("/cg/memory.max", "104857600\n");
@@ -103,6 +123,8 @@ TEST_F(ProcessorLimitTest, IsTheLeastThatAGroupOfV2Allows) {
   Write("/cg/pod/one/cpu.max", "max 100000\n");
   EXPECT_EQ(ProcessorLimit(dir_.path().c_str()), 0);
   Write("/cg/pod/cpu.max", "250000 100000\n");
+  EXPECT_EQ(ProcessorLimit(dir_.path().c_str()), 2.5);
+  Write("/cg/pod/one/cpu.max", "100000 0\n");
   EXPECT_EQ(ProcessorLimit(dir_.path().c_str()), 2.5);
   Write("/cg/pod/one/cpu.max", "5000 10000\n");
   EXPECT_EQ(ProcessorLimit(dir_.path().c_str()), 0.5);

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <initializer_list>
 #include <new>
 
 #include "tests/system/programs/program.h"
@@ -212,6 +213,25 @@ void CountArenas() {
   printf("%d\n", arenas);
 }
 
+// How often there is a bin of the least and of the largest size that have any, and a setting that only the
+// program gives, if it does.
+void TellBins() {
+  unsigned bins = 0, shards = 0;
+  size_t size = sizeof(bins);
+  CHECK(mallctl("arenas.nbins", &bins, &size, nullptr, 0) == 0);
+  for (const unsigned bin : {0u, bins - 1}) {
+    char name[40];
+    snprintf(name, sizeof name, "arenas.bin.%u.nshards", bin);
+    size = sizeof(shards);
+    CHECK(mallctl(name, &shards, &size, nullptr, 0) == 0);
+    printf("%u ", shards);
+  }
+  ssize_t decay = 0;
+  size = sizeof(decay);
+  CHECK(mallctl("opt.muzzy_decay_ms", &decay, &size, nullptr, 0) == 0);
+  printf("%zd\n", decay);
+}
+
 // A filter of system calls ends who opens a file; then a thread is made.
 void BeConfined(bool by_syscall) {
   sock_filter code[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
@@ -251,6 +271,8 @@ int main(int argc, char** argv) {
     GrowBesideBlockedData();
   } else if (strcmp(argv[1], "arenas") == 0) {
     TellArenas();
+  } else if (strcmp(argv[1], "bins") == 0) {
+    TellBins();
   } else if (strcmp(argv[1], "caches") == 0) {
     TellCaches();
   } else if (strcmp(argv[1], "last_threads") == 0) {

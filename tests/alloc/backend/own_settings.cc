@@ -21,6 +21,8 @@ int main() {
   size_t size = sizeof arenas;
   CHECK(mallctl != nullptr);
   CHECK(mallctl("opt.narenas", &arenas, &size, nullptr, 0) == 0);
+  unsigned bins = 0;  // who chooses arenas has the bins that jemalloc gives them
+  CHECK(mallctl("arenas.bin.0.nshards", &bins, &size, nullptr, 0) == 0 && bins == 1);
   size = sizeof profiling;
   CHECK(mallctl("opt.prof", &profiling, &size, nullptr, 0) == 0);
   malloc_stats_print(LookForProfiler, &of_jemalloc, "mdablxeh");

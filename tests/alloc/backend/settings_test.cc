@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
 
 #include "tests/alloc/programs.h"
@@ -72,6 +73,13 @@ TEST_P(ArenasTest, AreOneForFourProcessorsAndElseBelongToProcessors) {
             online_ <= 4 ? "disabled 1\nOK\n" : "percpu " + std::to_string(online_) + "\nOK\n");
 }
 
+TEST_P(ArenasTest, HaveBinsForEachOfFourProcessors) {
+  const std::string shards = std::to_string(std::min(online_, 4L));
+  EXPECT_EQ(Run("bins", "").out, shards + " " + shards + " 0\nOK\n");
+  EXPECT_EQ(Run("bins", "bin_shards:1-64:3").out, "3 " + shards + " 0\nOK\n");
+  EXPECT_EQ(Run("bins", "narenas:2").out, "1 1 0\nOK\n");
+}
+
 TEST_P(ArenasTest, ThatSomebodyCountsOrWantsOtherwiseAreAsHeSays) {
   EXPECT_EQ(Run("arenas", "narenas:3").out, "disabled 3\nOK\n");
   if (online_ > 1) {  // jemalloc's own number of them for each processor is four
@@ -101,6 +109,16 @@ class ManyProcessorsTest : public testing::Test {
 TEST_F(ManyProcessorsTest, HaveAnArenaEach) {
   EXPECT_EQ(RunProgram(Make("arenas")).out, "percpu 8\nOK\n");
   EXPECT_EQ(RunProgram(Make("count_arenas")).out, "2\nOK\n");
+  EXPECT_EQ(RunProgram(Make("bins")).out, "4 4 1234\nOK\n") << "or the program's own settings are lost";
+}
+
+// jemalloc would say that it cannot.
+TEST_F(ManyProcessorsTest, HaveNoArenasOfTheirOwnForAProcessThatIsTiedToAPart) {
+  Command command;
+  command.argv = {Program("jemalloc_settings_part"), "arenas"};
+  Result result = RunProgram(command);
+  EXPECT_EQ(result.out.substr(0, 9), "disabled ") << result.Describe();
+  EXPECT_EQ(result.err, "");
 }
 
 // Whose filter of system calls lets it open no file any more may make threads all the same.
@@ -122,8 +140,6 @@ TEST_F(ManyProcessorsTest, HaveOneArenaWhereAGroupMayUseFewOfThem) {
   constexpr int kCannot = 125;
   TempDir dir;
   Command command = Make("count_arenas");
-  WriteFile(dir / "v1", "150000\n");
-  WriteFile(dir / "v2", "150000 100000\n");
   command.before_exec = [v1 = dir / "v1", v2 = dir / "v2"] {
     if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0 ||
         (mount(v1.c_str(), "/sys/fs/cgroup/cpu/cpu.cfs_quota_us", nullptr, MS_BIND, nullptr) != 0 &&
@@ -131,9 +147,13 @@ TEST_F(ManyProcessorsTest, HaveOneArenaWhereAGroupMayUseFewOfThem) {
       _exit(kCannot);
     }
   };
-  Result result = RunProgram(command);
-  if (result.exit_status == kCannot) GTEST_SKIP() << "no mount namespace, or no group that can be limited";
-  EXPECT_EQ(result.out, "1\nOK\n") << result.Describe();
+  for (const std::string quota : {"150000", "400000", "450000"}) {
+    WriteFile(dir / "v1", quota + "\n");
+    WriteFile(dir / "v2", quota + " 100000\n");
+    Result result = RunProgram(command);
+    if (result.exit_status == kCannot) GTEST_SKIP() << "no mount namespace, or no group that can be limited";
+    EXPECT_EQ(result.out, quota == "450000" ? "2\nOK\n" : "1\nOK\n") << quota << result.Describe();
+  }
 }
 
 // jemalloc would say so on stderr, or end the process.
@@ -205,12 +225,13 @@ TEST(ProfilerSettingsTest, ThoseOfTheProgramActAndTheVariableStandsOverThem) {
 // For every program on it.
 TEST(ProfilerSettingsTest, ThoseOfTheMachineActToo) {
   TempDir etc;
-  ASSERT_EQ(symlink("prof:true,prof_stats:true,zero_realloc:alloc", (etc / "malloc.conf").c_str()), 0);
+  ASSERT_EQ(symlink("prof:true,prof_stats:true,zero_realloc:alloc,narenas:2", (etc / "malloc.conf").c_str()),
+            0);
   constexpr int kCannot = 125;
-  const auto run = [&](const std::string& options) {
+  const auto run = [&](const char* what) {
     Command command;
-    command.argv = {Program("jemalloc_settings_heapprof"), "zero_realloc"};
-    command.env = {{"HEAPPROF_OPTIONS", options}};
+    command.argv = {Program("jemalloc_settings_heapprof"), what};
+    command.env = {{"HEAPPROF_OPTIONS", ""}};
     command.before_exec = [from = etc.path()] {
       if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0 ||
           mount(from.c_str(), "/etc", nullptr, MS_BIND, nullptr) != 0) {
@@ -219,11 +240,12 @@ TEST(ProfilerSettingsTest, ThoseOfTheMachineActToo) {
     };
     return RunProgram(command);
   };
-  Result result = run("");
+  Result result = run("zero_realloc");
   if (result.exit_status == kCannot) GTEST_SKIP() << "no mount namespace can be had";
   EXPECT_EQ(result.out, "kept 100 counted 100\nOK\n") << result.Describe();
   EXPECT_EQ(result.err,
             "heapprof: settings of jemalloc that heapprof has no counterpart of are ignored: prof_stats\n");
+  EXPECT_EQ(run("bins").out, "1 1 0\nOK\n") << "as jemalloc has them, whose arenas are chosen";
 }
 
 }  // namespace
