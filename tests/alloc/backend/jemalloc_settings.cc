@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -213,6 +214,47 @@ void CountArenas() {
   printf("%d\n", arenas);
 }
 
+// What the blocks of each call begin with, where the thread's cache has some that were written to.
+void TellContents() {
+  constexpr size_t kSize = 100;
+  const auto allocate = [](int call) {
+    void* block = nullptr;
+    switch (call) {
+      case 0:
+        return malloc(kSize);
+      case 1:
+        return aligned_alloc(32, kSize);
+      case 2:
+        return memalign(32, kSize);
+      case 3:
+        CHECK(posix_memalign(&block, 32, kSize) == 0);
+        return block;
+      case 4:
+        return realloc(nullptr, kSize);
+      case 5:
+        return ::operator new(kSize, std::nothrow);
+      case 6:
+        return ::operator new (kSize, std::align_val_t{32});
+      default:  // what it grows by
+        block = malloc(8);
+        memset(block, 0x33, 8);
+        return static_cast<void*>(static_cast<char*>(realloc(block, kSize + 8)) + 8);
+    }
+  };
+  for (int call = 0; call < 8; ++call) {
+    for (int i = 0; i < 50; ++i) {
+      void* dirty[3];
+      for (void*& block : dirty) block = memset(malloc(kSize), 0x33, kSize);
+      for (void* block : dirty) free(block);
+      auto* block = static_cast<unsigned char*>(allocate(call));
+      for (size_t k = 1; k < kSize; ++k) CHECK(block[k] == block[0]);
+      if (i == 49) printf("%02x ", block[0]);
+      free(call < 7 ? block : block - 8);
+    }
+  }
+  printf("\n");
+}
+
 // How often there is a bin of the least and of the largest size that have any, and a setting that only the
 // program gives, if it does.
 void TellBins() {
@@ -271,6 +313,8 @@ int main(int argc, char** argv) {
     GrowBesideBlockedData();
   } else if (strcmp(argv[1], "arenas") == 0) {
     TellArenas();
+  } else if (strcmp(argv[1], "contents") == 0) {
+    TellContents();
   } else if (strcmp(argv[1], "bins") == 0) {
     TellBins();
   } else if (strcmp(argv[1], "caches") == 0) {

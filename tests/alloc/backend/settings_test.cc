@@ -48,6 +48,12 @@ TEST_P(SettingsTest, DataThatCannotGrowLeavesErrnoAlone) {
   EXPECT_TRUE(result.ok()) << result.Describe();
 }
 
+// Of calls that are answered in line, too.
+TEST_P(SettingsTest, ContentsThatJemallocGivesToBlocksAreInEach) {
+  EXPECT_EQ(Run("contents", "zero:true").out, "00 00 00 00 00 00 00 00 \nOK\n");
+  EXPECT_EQ(Run("contents", "junk:true").out, "a5 a5 a5 a5 a5 a5 a5 a5 \nOK\n");
+}
+
 // Each for itself: that one was emptied just now says nothing of another.
 TEST_P(SettingsTest, ArenasAreEachEmptiedWhenTheirLastThreadsLeave) {
   EXPECT_EQ(Run("many_arenas", "dirty_decay_ms:-1").out, "16 of 16\nOK\n");
