@@ -107,11 +107,10 @@ hp_own_array_delete:
         OPERATOR _ZdlPvm
         cmpb    $0, hp_delete_replaced(%rip)
         jne     1f
-        testl   %edi, hp_sample_mask(%rip)
+        testl   %edi, hp_slow_sized_mask(%rip)
         je      4f
 5:      KEEP_CACHED_OF_SIZE hpje_je_je_sdallocx_noflags
-4:      JUMP_IF_SAMPLE
-        jmp     5b
+4:      JUMP_IF_SAMPLE 5b
 1:      jmp     *_ZdlPv@GOTPCREL(%rip)
         END     _ZdlPvm
 
@@ -119,11 +118,10 @@ hp_own_array_delete:
         OPERATOR _ZdaPvm
         cmpb    $0, hp_delete_replaced(%rip)
         jne     1f
-        testl   %edi, hp_sample_mask(%rip)
+        testl   %edi, hp_slow_sized_mask(%rip)
         je      4f
 5:      KEEP_CACHED_OF_SIZE hpje_je_je_sdallocx_noflags
-4:      JUMP_IF_SAMPLE
-        jmp     5b
+4:      JUMP_IF_SAMPLE 5b
 1:      jmp     *_ZdaPv@GOTPCREL(%rip)
         END     _ZdaPvm
 

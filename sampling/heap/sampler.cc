@@ -7,6 +7,7 @@
 #include "base/real_functions.h"
 #include "base/system/float_environment.h"
 #include "base/system/raw_syscall.h"
+#include "sampling/heap/exponential.h"
 
 namespace heapprof {
 namespace {
@@ -37,10 +38,9 @@ uint64_t Sampler::NextRandom() {
 }
 
 uint64_t Sampler::NextCountdown(uint64_t mean) {
-  OwnFloatEnvironment environment;
-  double uniform = Fraction(Draw(this) + 1);  // in (0, 1]
-  // At most 36.8 * 2^47: fits.
-  return Pinned(static_cast<uint64_t>(-Log(uniform) * static_cast<double>(Pinned(mean)))) + 1;
+  __extension__ using Uint128 = unsigned __int128;
+  const Uint128 x = static_cast<Uint128>(exponential::FromBits(NextRandom())) * mean;
+  return static_cast<uint64_t>(x >> exponential::kFraction) + 1;  // at most 44.4 * 2^47
 }
 
 bool Sampler::StaysSample(uint64_t before, uint64_t after, uint64_t mean) {

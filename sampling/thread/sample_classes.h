@@ -6,6 +6,10 @@
 // program frees one class after the other in ways that the processor foresees better than which block was the
 // first of a slab and lies at a page's start by that.
 //
+// Where samples are frequent, their alignment is that of every second, fourth or eighth class, and nobody
+// foresees which kind comes next. There all classes pass for such that may hold samples: each free asks the
+// filter (sampling/heap/sample_filter.h), which mostly says no (docs/decisions/0072-counting.md).
+//
 // Thread-safety: yes. Signal-safety: yes. Allocates: never.
 #ifndef HEAPPROF_SAMPLING_THREAD_SAMPLE_CLASSES_H_
 #define HEAPPROF_SAMPLING_THREAD_SAMPLE_CLASSES_H_
@@ -40,6 +44,12 @@ extern FreedSizes g_freed_sizes __asm__("hp_freed_sizes");
 // whatever its class. 0 until samples may be: every block takes it. The least mask of samples where that is
 // in force, as nearly every block may be a sample then. Else all: only null is left.
 extern uint32_t g_slow_free_mask __asm__("hp_slow_free_mask");
+// The same for a free that is told the size, and for which therefore no class is looked up: the mask of
+// samples; where these are frequent the least one, so that the filter is asked of every block.
+extern uint32_t g_slow_sized_mask __asm__("hp_slow_sized_mask");
+
+// Up to this mask samples are frequent: at intervals below 16 KiB.
+inline constexpr uint64_t kFrequentMask = 127;
 
 // From now on samples may be aligned to `mask` + 1 bytes. Before the first of them is made.
 void Admit(uint64_t mask);

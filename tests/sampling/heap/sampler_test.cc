@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <random>
 #include <utility>
 #include <vector>
+
+#include "sampling/heap/exponential.h"
 
 namespace heapprof {
 namespace {
@@ -42,6 +45,27 @@ TEST(SamplerTest, CountdownsAreExponentialByAndersonDarling) {
   }
   // Binomial(100, 0.01): more than 5 has probability 5e-4, and the seeds are fixed.
   EXPECT_LE(beyond, 5);
+}
+
+TEST(ExponentialTest, IsTheLogarithmOfWhatWasDrawn) {
+  constexpr int kDraws = 200000;
+  const auto unit = static_cast<double>(uint64_t{1} << exponential::kFraction);
+  std::mt19937_64 random(1);
+  double worst = 0;
+  for (int i = 0; i < kDraws; ++i) {
+    const uint64_t bits = random() >> (i % 64) | 1;  // small ones, too
+    const double wanted = -std::log(static_cast<double>(bits) * 0x1p-64);
+    worst = std::max(worst, std::abs(static_cast<double>(exponential::FromBits(bits)) / unit - wanted));
+  }
+  EXPECT_LE(worst, 0x1p-46) << "which is a last place of a double where it is largest, and half";
+}
+
+TEST(ExponentialTest, OfTheExtremes) {
+  const auto unit = static_cast<double>(uint64_t{1} << exponential::kFraction);
+  EXPECT_NEAR(static_cast<double>(exponential::FromBits(0)) / unit, 64 * std::log(2.0), 1e-14);
+  EXPECT_EQ(exponential::FromBits(0), exponential::FromBits(1));
+  EXPECT_LE(exponential::FromBits(UINT64_MAX), 2U);
+  EXPECT_LE(exponential::FromBits(UINT64_MAX - 1), 2U);
 }
 
 TEST(SamplerTest, ProbabilityOfASampleIsExactForSmallIntervalsToo) {
