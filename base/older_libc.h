@@ -41,6 +41,7 @@ inline const char* SignalAbbreviation(int number) {
 struct mallinfo2 {
   size_t arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks, keepcost;
 };
+extern "C" struct mallinfo2 mallinfo2(void) noexcept;
 #endif
 
 #if !__GLIBC_PREREQ(2, 34)

@@ -263,8 +263,9 @@ class Profile {
   heapprof_profile* profile_;
 };
 
-// The fields are explained in heapprof.h. (C has a function of the structure's name.)
-using Statistics = struct ::heapprof_stats;
+// The fields are explained in heapprof.h. (C has a function of the structure's name; of a `using` gcc 10
+// warns.)
+typedef struct ::heapprof_stats Statistics;
 
 // What the profiler did so far; all zero if it cannot say. [signal-safe]
 inline Statistics Stats() noexcept {
@@ -275,7 +276,7 @@ inline Statistics Stats() noexcept {
 }
 
 // The fields are explained in heapprof.h.
-using Bucket = struct ::heapprof_bucket;
+typedef struct ::heapprof_bucket Bucket;
 
 // Calls visit(const Bucket&) for each bucket of the heap profile as it is now.
 template <typename Visit>
@@ -311,7 +312,7 @@ class AllocationInterval {
 };
 
 // The fields are explained in heapprof.h.
-using Leaks = struct ::heapprof_leaks;
+typedef struct ::heapprof_leaks Leaks;
 
 // Why there was no leak check, for people.
 inline std::string WhyUnchecked(std::error_code error) {

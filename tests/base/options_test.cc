@@ -47,7 +47,7 @@ TEST_F(OptionsTest, AnAddressKeepsItsColons) {
                 {"http=6060::verbose=1:", "6060"},
                 {"verbose=1:http=127.0.0.1:6060", "127.0.0.1:6060"}};
   for (const auto& wanted : kCases) {
-    options_ = {};
+    options_ = Options();
     Parse(wanted.text);
     EXPECT_STREQ(options_.http, wanted.address) << wanted.text;
     EXPECT_TRUE(options_.verbose) << wanted.text;

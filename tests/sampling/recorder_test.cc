@@ -257,7 +257,7 @@ void CheckTheFilterAsTheIntervalShrinks() {
 }
 
 TEST(RecorderFilterTest, KnowsTheLiveSamplesUntilNearlyAllBlocksAreSamples) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
   EXPECT_EXIT(CheckTheFilterAsTheIntervalShrinks(), testing::ExitedWithCode(EXIT_SUCCESS), "");
 }
 

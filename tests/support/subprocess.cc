@@ -164,8 +164,9 @@ Process::Process(const Command& command) {
     dup2(err[1], 2);
     if (!command.directory.empty() && chdir(command.directory.c_str()) != 0) _exit(126);
     signal(SIGPIPE, SIG_DFL);
-    close_range(3, ~0u,
-                CLOSE_RANGE_CLOEXEC);  // the program has 0, 1 and 2, whatever the test was started with
+    // The program has 0, 1 and 2, whatever the test was started with. (libc has a function since 2.34.)
+    constexpr long kCloseRange = 436, kOnExec = 4;
+    syscall(kCloseRange, 3, ~0u, kOnExec);
     if (command.before_exec) command.before_exec();
     execvpe(argv[0], argv.data(), envp.data());
     dprintf(2, "%s: %s\n", argv[0], strerror(errno));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // In C: no library comes into it because of ours. argv[1]: a plug-in in C++ that brings its runtime for
 // itself alone.
+#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -11,6 +11,7 @@
 #include <random>
 #include <vector>
 
+#include "base/older_libc.h"
 #include "tests/alloc/intervals.h"
 
 // C23, which glibc 2.36 does not declare yet.

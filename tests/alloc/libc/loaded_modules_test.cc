@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/older_libc.h"
+
 namespace heapprof {
 namespace {
 
@@ -25,7 +27,10 @@ void ExpectAsTheLoader(LoadedModules* modules, const void* code) {
   EXPECT_EQ(ours.map, loaders.dlfo_link_map);
   EXPECT_EQ(ours.eh_frame_hdr, Address(loaders.dlfo_eh_frame));
   EXPECT_EQ(ours.lo, Address(loaders.dlfo_map_start));
-  EXPECT_EQ(ours.hi, Address(loaders.dlfo_map_end));
+  // What stands in for an older loader's does not know of gaps.
+  if (__GLIBC_PREREQ(2, 35)) {
+    EXPECT_EQ(ours.hi, Address(loaders.dlfo_map_end));
+  }
 }
 
 TEST(LoadedModulesTest, FindsWhatTheLoaderFinds) {

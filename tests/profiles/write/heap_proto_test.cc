@@ -129,7 +129,7 @@ TEST_F(HeapProtoTest, LocationsHaveTheirMappings) {
   EXPECT_EQ(Text(p, p.mapping(0).build_id()).size(), 40u);
   ASSERT_EQ(mappings.count(libcs.mapping_id()), 1u);
   const pb::Mapping& libc = *mappings[libcs.mapping_id()];
-  EXPECT_NE(Text(p, libc.filename()).find("libc.so"), std::string::npos);
+  EXPECT_NE(Text(p, libc.filename()).find("/libc"), std::string::npos);
   EXPECT_GE(libcs.address(), libc.memory_start());
   EXPECT_LT(libcs.address(), libc.memory_limit());
   EXPECT_FALSE(libc.has_functions());

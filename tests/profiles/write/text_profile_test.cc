@@ -127,7 +127,7 @@ TEST_F(TextProfileTest, StatisticsStandBeforeTheMappings) {
   ASSERT_NE(stats, std::string::npos) << text;
   ASSERT_NE(maps, std::string::npos);
   EXPECT_LT(stats, maps);
-  EXPECT_NE(text.find("libc.so", maps), std::string::npos);
+  EXPECT_NE(text.find("/libc", maps), std::string::npos);
   EXPECT_GT(std::stoll(text.substr(text.find("# MaxRSS = ") + 11)), 1 << 20);
   EXPECT_EQ(Profile(true).find("first line"), std::string::npos) << "left out in a handler";
 }
@@ -143,7 +143,7 @@ class PeerTextTest : public TextProfileTest {
     StringSink sink;
     EXPECT_EQ(WriteHeapTextFrom(tables_, &sink, workspace.get(), style), 0);
     const size_t maps = sink.data.find("\nMAPPED_LIBRARIES:\n");
-    EXPECT_NE(sink.data.find("libc.so", maps), std::string::npos);
+    EXPECT_NE(sink.data.find("/libc", maps), std::string::npos);
     return sink.data.substr(0, maps);
   }
 };

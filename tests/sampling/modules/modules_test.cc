@@ -102,7 +102,7 @@ TEST_F(ModuleTableTest, FindsItselfAndLibcWithTheirBuildIds) {
   auto libc = reinterpret_cast<uintptr_t>(dlsym(RTLD_NEXT, "getenv"));
   ASSERT_NE(table_.Find(libc), ModuleTable::kNone);
   const Module& module = table_.at(table_.Find(libc));
-  EXPECT_NE(strstr(module.path, "libc.so"), nullptr);
+  EXPECT_NE(strstr(module.path, "/libc"), nullptr);
   EXPECT_EQ(module.build_id, BuildIdByLinker(libc));
   EXPECT_NE(std::string(module.build_id), "");
   EXPECT_EQ(table_.dropped(), 0u);

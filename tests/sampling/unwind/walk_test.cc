@@ -41,8 +41,8 @@ class Pcs {
   size_t size_ = 0;
 };
 
-// libunwind's addresses are those of the calls on aarch64, and lie behind them on x86-64.
-#if defined(__aarch64__)
+// libunwind's addresses are those of the calls on aarch64, and before its 1.4, and else lie behind them.
+#if defined(__aarch64__) || UNW_VERSION < UNW_VERSION_CODE(1, 4)
 constexpr uintptr_t kBehind = 1;
 #else
 constexpr uintptr_t kBehind = 0;
