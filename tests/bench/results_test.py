@@ -80,6 +80,8 @@ class Files(unittest.TestCase):
         self.assertEqual(measured.of_one_build(old + some_rows()), some_rows())
         self.assertEqual(measured.of_one_build(old + some_rows(), "l0"), old)
         self.assertEqual(measured.of_one_build(old, "none"), [])
+        elsewhere = [r._replace(machine="Another x 4") for r in some_rows()]
+        self.assertEqual(measured.of_one_build(elsewhere + some_rows()), some_rows())
 
     def test_runs_of_another_length_are_not_mixed_in(self):
         short = [r._replace(work=80, session="earlier") for r in some_rows()]
@@ -108,6 +110,9 @@ class Files(unittest.TestCase):
         self.assertEqual(tree, ["def,2026-01-02,A processor x 2,512k,tree,heapprof 512k,time,0.9025,0.9000,0.9050,6",
                                 "abc,2026-01-02,A processor x 2,512k,tree,heapprof 512k,time,1.8050,1.8000,1.8100,6"])
         self.assertTrue(any(",mean of single (2),heapprof 512k,time," in line for line in written))
+        measured.record(self.path, [line for line in again if line[6] == "time"])  # the others stay
+        with open(self.path, encoding="utf-8") as file:
+            self.assertEqual(sorted(file.read().splitlines()), sorted(written))
 
     def test_the_history_of_this_tree_has_these_columns(self):
         with open(os.path.join(runs.ROOT, "bench/history.csv"), encoding="utf-8") as file:
@@ -124,6 +129,18 @@ class Shown(unittest.TestCase):
         self.assertIn("heapprof 512k, single-threaded and real programs (2), resident memory over the run: 1.00 (1.00-1.00) of jemalloc's, "
                       "from which it cannot be told; most: tree ~1.00 (1.00-1.00)", text)
         self.assertNotIn("instructions", text)
+
+    def test_means_tell_of_how_many_programs_they_are_and_stand_against_each_other(self):
+        rows = some_rows() + [row("tree", "mimalloc", number, 0.45 * 2.0 ** number) for number in range(6)] + \
+            [row("cc1plus", "slow one", number, 25 * 2.0 ** number) for number in range(6)]
+        results = measured.Results(rows)
+        text = "\n".join(report.means_table(results, "jemalloc"))
+        self.assertIn("0.45 (0.45-0.45), 1 programs only", text)
+        self.assertIn("25 (25-25), 1 programs only", text)
+        self.assertEqual(text.count("only"), 6)  # time and memory of two contenders
+        text = "\n".join(report.means_table(results, "jemalloc", "heapprof 512k"))
+        self.assertIn("2.01 (2.00-2.01), 1 programs only", text)  # 0.9 over 0.45
+        self.assertIn("most: cc1plus ~1.00", "\n".join(report.bounds(results, "jemalloc")))
 
     def test_instructions_have_three_digits_and_no_limits(self):
         rows = some_rows() + [row("tree", name, 0, None, peak=None, average=None, last=None, instructions=count)

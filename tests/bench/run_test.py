@@ -13,8 +13,10 @@ import unittest.mock
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "bench"))
 import run  # noqa: E402
+from method import contenders  # noqa: E402
 from method import results as measured  # noqa: E402
 from method import runs  # noqa: E402
+from method import workloads  # noqa: E402
 from results_test import some_rows  # noqa: E402
 
 
@@ -95,25 +97,77 @@ class Calls(unittest.TestCase):
                 signal.signal(number, handler)
 
 
+class Program:
+    """Runs of a second that print what `outputs` says, or fail where `failing` does."""
+    name, set, slow, same_output, environment, stdin = "tree", "single", False, True, {}, None
+
+    def __init__(self):
+        self.ran, self.outputs, self.failing = [], {}, {}
+
+    def measure(self, _, contender, percent):
+        self.ran.append((contender.name, percent))
+        if self.failing.get(contender.name) == [name for name, _ in self.ran].count(contender.name):
+            raise runs.Failed(f"{contender.name}: status 1")
+        return runs.Run(2.0, 1.0, 1, 1, 1, self.outputs.get(contender.name, b""))
+
+    def time(self, measured_run):
+        return workloads.Workload.time(self, measured_run)
+
+    score = None
+
+    def times(self, name):
+        return [ran for ran, _ in self.ran].count(name)
+
+
 class Rounds(unittest.TestCase):
 
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.program = Program()
+        self.takers = [contenders.Contender(name, {}, "512k", few=name == "b") for name in ("jemalloc", "a", "b")]
+        self.bench = object.__new__(run.Bench)
+        self.bench.head, self.bench.failures = ("machine", "commit", "library", "session"), 0
+        self.bench.options = argparse.Namespace(build="", rounds=8, quick=False, seed="1", csv=os.path.join(self.folder.name, "runs.csv"))
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def rows(self, name):
+        """Of the contender, once the rounds are made."""
+        with contextlib.redirect_stderr(io.StringIO()):
+            self.bench.times("512k", self.program, self.takers)
+        return [row for row in measured.read(self.bench.options.csv) if row.contender == name]
+
     def test_begin_when_the_program_has_run_once(self):
-        program = unittest.mock.Mock(name="program", slow=False, same_output=False, set="single")
-        program.name = "tree"
-        program.measure.return_value = runs.Run(1.0, 1.0, 1, 1, 1, b"")
-        program.time.return_value = 1.0
-        takers = [unittest.mock.Mock(few=False, command=()) for _ in range(3)]
-        for taker, name in zip(takers, ("jemalloc", "a", "b")):
-            taker.name = name
-        with tempfile.TemporaryDirectory() as folder:
-            bench = object.__new__(run.Bench)
-            bench.head, bench.failures = ("machine", "commit", "library", "session"), 0
-            bench.options = argparse.Namespace(build="", rounds=2, quick=False, seed="1", csv=os.path.join(folder, "runs.csv"))
-            with contextlib.redirect_stderr(io.StringIO()):
-                bench.times("512k", program, takers)
-            self.assertEqual(len(measured.read(bench.options.csv)), 6)
-        self.assertEqual(program.measure.call_count, 7)
-        self.assertIs(program.measure.call_args_list[0].args[1], takers[0])
+        self.assertEqual(len(self.rows("jemalloc")), 8)
+        self.assertEqual(self.program.times("jemalloc"), 9)
+        self.assertEqual(self.program.ran[0][0], "jemalloc")
+
+    def test_of_what_is_very_slow_are_three_and_of_programs_that_sleep_six(self):
+        self.assertEqual(len(self.rows("b")), 3)
+        self.program = Program()
+        self.program.slow, self.bench.options.csv = True, os.path.join(self.folder.name, "slow.csv")
+        self.assertEqual(len(self.rows("a")), 6)
+
+    def test_who_fails_is_told_of_and_runs_no_more_and_the_others_go_on(self):
+        self.program.failing = {"a": 3}
+        self.assertEqual(len(self.rows("a")), 2)
+        self.assertEqual((self.program.times("a"), self.program.times("jemalloc"), self.bench.failures), (3, 9, 1))
+
+    def test_another_output_ends_it(self):
+        self.program.outputs = {"a": b"other"}
+        with self.assertRaises(SystemExit):
+            self.rows("a")
+
+    def test_are_of_less_work_where_it_is_to_be_quick(self):
+        self.bench.options.quick = True
+        self.assertEqual({row.work for row in self.rows("a")}, {80})
+        self.assertEqual({percent for _, percent in self.program.ran}, {80})
+
+    def test_with_threads_time_is_the_clocks_and_else_the_processors(self):
+        self.assertEqual({(row.time, row.instructions) for row in self.rows("a")}, {(1.0, None)})
+        self.program.set, self.bench.options.csv = "threads", os.path.join(self.folder.name, "threads.csv")
+        self.assertEqual({row.time for row in self.rows("a")}, {2.0})
 
 
 if __name__ == "__main__":
