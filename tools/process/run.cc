@@ -93,8 +93,15 @@ std::string WhyNotPreloaded(const std::string& file) {
   const std::string name = fs::path(file).filename();
   if (name.rfind("ld-", 0) == 0 || name.rfind("ld.so", 0) == 0) return "";
   const auto elf = ElfFile::Open(file);
-  if (elf && !elf->has_interpreter() && !elf->carries_library()) return "is statically linked";
+  if (elf && elf->interpreter().empty() && !elf->carries_library()) return "is statically linked";
   return "";
+}
+
+// Alpine's libc is another one than the library's. Its loader does not start a program without all that is to
+// be preloaded.
+bool IsOfMusl(const std::string& file) {
+  const auto elf = ElfFile::Open(file);
+  return elf && elf->interpreter().find("ld-musl-") != std::string_view::npos;
 }
 
 // The sanitizer that `file` was built with, "" if none. Its runtime is an allocator of its own, which must
@@ -269,7 +276,10 @@ void Run(const RunRequest& request) {
   const std::string& name = request.program.front();
   const std::string file = FindProgram(name);
   const std::string executed = file.empty() ? file : InterpreterOf(file);
-  const std::string obstacle = executed.empty() ? "" : WhyNotPreloaded(executed);
+  const bool is_of_musl = !executed.empty() && IsOfMusl(executed);
+  const std::string obstacle = executed.empty() ? ""
+                               : is_of_musl     ? "is linked with musl, and the library is for glibc"
+                                                : WhyNotPreloaded(executed);
   if (!obstacle.empty() && request.must_preload) {
     throw Failure(Printable(executed) + " " + obstacle + ": it cannot be checked");
   }
@@ -289,7 +299,9 @@ void Run(const RunRequest& request) {
       Tell("warning: " + Printable(executed) +
            " brings its own malloc: what that does not pass on is in no heap profile");
     }
-    SetEnvironment("LD_PRELOAD", preloaded.empty() ? library : library + ":" + preloaded);
+    if (!is_of_musl) {
+      SetEnvironment("LD_PRELOAD", preloaded.empty() ? library : library + ":" + preloaded);
+    }
   }
   if (!options.empty()) SetEnvironment("HEAPPROF_OPTIONS", options);
   MakeRoomBesideAuditors();

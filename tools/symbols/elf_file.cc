@@ -50,12 +50,15 @@ const T* ElfFile::Table(uint64_t offset, uint64_t count) const {
   return reinterpret_cast<const T*>(data_ + offset);
 }
 
-bool ElfFile::has_interpreter() const {
+std::string_view ElfFile::interpreter() const {
   const auto* segments = Table<Elf64_Phdr>(header().e_phoff, header().e_phnum);
   for (int i = 0; segments != nullptr && i < header().e_phnum; ++i) {
-    if (segments[i].p_type == PT_INTERP) return true;
+    if (segments[i].p_type != PT_INTERP) continue;
+    const auto* path = Table<char>(segments[i].p_offset, segments[i].p_filesz);
+    const std::string_view text(path == nullptr ? "" : path, path == nullptr ? 0 : segments[i].p_filesz);
+    return text.substr(0, text.find('\0'));
   }
-  return false;
+  return {};
 }
 
 bool ElfFile::carries_library() const {

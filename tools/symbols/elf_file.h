@@ -29,8 +29,8 @@ class ElfFile {
   ElfFile& operator=(ElfFile&&) = delete;
   ~ElfFile();
 
-  // True if it names a program interpreter: without one no loader runs, and nothing is preloaded.
-  bool has_interpreter() const;
+  // The loader that it names; "" if none: then no loader runs, and nothing is preloaded.
+  std::string_view interpreter() const;
   // True if libheapprof is linked into it, as its note says: a stripped file has that, too.
   bool carries_library() const;
   uint16_t type() const { return header().e_type; }

@@ -189,6 +189,34 @@ TEST(Run, SaysThatAStaticProgramIsNotProfiled) {
   EXPECT_THAT(RunProgram(RunOf({"--", dir / "script"})).err, HasSubstr("is statically linked"));
 }
 
+// musl's loader would not start it: it is left alone, and told of.
+TEST(Run, AProgramOfMuslRunsWithoutTheLibrary) {
+  TempDir dir;
+  std::string program = ReadFile("/usr/bin/env");
+  const std::string loader = "/lib64/ld-linux-x86-64.so.2", musl = "./ld-musl-x86_64.so.1";
+  const size_t at = program.find(loader);
+  if (at == std::string::npos) GTEST_SKIP() << "another loader";
+  program.replace(at, loader.size(), musl + std::string(loader.size() - musl.size(), '\0'));
+  WriteFile(dir / "env", program);
+  chmod((dir / "env").c_str(), 0700);
+  ASSERT_EQ(symlink(loader.c_str(), (dir / "ld-musl-x86_64.so.1").c_str()), 0);
+  Command command = RunOf({"--", "./env"});
+  command.directory = dir.path();
+  Result result = RunProgram(command);
+  EXPECT_EQ(result.exit_status, 0) << result.Describe();
+  EXPECT_EQ(
+      result.err.rfind("heapprof: warning: ./env is linked with musl, and the library is for glibc: it runs "
+                       "without the profiler\n",
+                       0),
+      0u)
+      << result.err;
+  EXPECT_EQ(result.out.find("LD_PRELOAD="), std::string::npos) << result.out;
+  command.argv = {HEAPPROF_COMMAND, "check", "--", "./env"};
+  result = RunProgram(command);
+  EXPECT_EQ(result.exit_status, 2) << result.Describe();
+  EXPECT_THAT(result.err, HasSubstr("for glibc: it cannot be checked"));
+}
+
 TEST(Run, SaysThatASetUserIdProgramIsNotProfiled) {
   if (getuid() != 0) GTEST_SKIP() << "a set-user-id program of another user can be made by root only";
   TempDir dir;
