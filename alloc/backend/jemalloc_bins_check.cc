@@ -52,6 +52,8 @@ void hpje_je_arena_decay(void* thread, void* arena, bool in_background, bool all
 void hpje_arena_decay(void* thread, void* arena, bool in_background, bool all) {
   hpje_je_arena_decay(thread, arena, in_background, all);
 }
+void* hpje_je_tsd_fetch_slow(void* record, bool minimal);
+void* hpje_tsd_fetch_slow(void* record, bool minimal) { return hpje_je_tsd_fetch_slow(record, minimal); }
 double hpje_log(double x) { return log(x); }
 double hpje_exp(double x) { return exp(x); }
 double hpje_round(double x) { return round(x); }

@@ -6,8 +6,8 @@
 # madvise, mprotect and sbrk become ours too (alloc/backend/backend_mappings), which note what it maps and leave errno
 # alone; its clock and the like, and what its own profiler would need of libm and libgcc_s
 # (alloc/backend/backend_calls); what its controls see of arena_reset (alloc/entry/arena_reset) and of whether
-# arenas belong to processors, and of which (alloc/backend/default_settings); and whether an arena whose last thread has left is emptied
-# (alloc/backend/idle_arenas).
+# arenas belong to processors, and of which (alloc/backend/default_settings); whether an arena whose last thread has left is emptied
+# (alloc/backend/idle_arenas); and when a thread that only frees gets a cache (alloc/backend/thread_caches).
 #
 # Included, it defines heapprof_private_jemalloc(OUT_VAR), which sets OUT_VAR to the object's path, beside
 # which the header private_jemalloc.h comes. Run by `cmake -P` it does the work.
@@ -23,10 +23,15 @@ if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
     --redefine-sym je_opt_percpu_arena=hpje_shown_percpu_arena ${folder}/ctl.pic.o)
   run(${AR} r ${archive} ${folder}/ctl.pic.o)
   file(REMOVE ${folder}/ctl.pic.o)
-  # arena_decay where an arena has lost its last thread: that ended, or went on to another arena.
+  # arena_decay where an arena has lost its last thread: that ended, or went on to another arena. tsd_fetch_slow as the functions
+  # that allocate and free call it.
   foreach(object tcache.pic.o jemalloc.pic.o)
     run(${AR} x ${archive} ${object})
-    run(${OBJCOPY} --redefine-sym je_arena_decay=hpje_arena_decay ${folder}/${object})
+    set(redefined --redefine-sym je_arena_decay=hpje_arena_decay)
+    if(object STREQUAL "jemalloc.pic.o")
+      list(APPEND redefined --redefine-sym je_tsd_fetch_slow=hpje_tsd_fetch_slow)
+    endif()
+    run(${OBJCOPY} ${redefined} ${folder}/${object})
     run(${AR} r ${archive} ${object})
     file(REMOVE ${folder}/${object})
   endforeach()

@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -126,6 +127,76 @@ TEST_P(ThreadsTest, AHelperOnItsMakersTlsLeavesItsCache) {
   ASSERT_EQ(mallctl("thread.tcache.enabled", &has_cache, &size, nullptr, 0), 0);
   EXPECT_TRUE(has_cache);
   munmap(stack, kStack);
+}
+
+// A statistic of all arenas, as it was at the last epoch.
+size_t OfAllArenas(const std::string& name) {
+  uint64_t value = 0;
+  size_t size = sizeof(value);
+  EXPECT_EQ(mallctl(("stats.arenas.4096." + name).c_str(), &value, &size, nullptr, 0), 0) << name;
+  return value;
+}
+
+void BeginEpoch() {
+  uint64_t epoch = 1;
+  EXPECT_EQ(mallctl("epoch", nullptr, nullptr, &epoch, sizeof(epoch)), 0);
+}
+
+// How many locks of bins were taken: some hundred by the beginning of an epoch.
+size_t LocksOfBins() {
+  BeginEpoch();
+  size_t locks = 0;
+  for (int bin = 0; bin < 36; ++bin) locks += OfAllArenas("bins." + std::to_string(bin) + ".mutex.num_ops");
+  return locks;
+}
+
+// What jemalloc has for itself, threads' caches included.
+size_t InternalBytes() {
+  BeginEpoch();
+  return OfAllArenas("internal");
+}
+
+constexpr size_t kFewBlocks = 100, kManyBlocks = 5000;
+
+// A thread that frees the few, waits, and frees the others.
+struct OnlyFrees {
+  void* blocks[kManyBlocks];
+  pthread_barrier_t freed_few, go_on, freed_all, end;
+
+  static void* Run(void* argument) {
+    auto* all = static_cast<OnlyFrees*>(argument);
+    for (size_t i = 0; i < kFewBlocks; ++i) free(all->blocks[i]);
+    pthread_barrier_wait(&all->freed_few);
+    pthread_barrier_wait(&all->go_on);
+    for (size_t i = kFewBlocks; i < kManyBlocks; ++i) free(all->blocks[i]);
+    pthread_barrier_wait(&all->freed_all);
+    pthread_barrier_wait(&all->end);
+    return nullptr;
+  }
+};
+
+// jemalloc gives a thread that never allocates no cache, and each block that it frees takes a bin's lock.
+TEST_P(ThreadsTest, AThreadThatOnlyFreesGetsACacheOnceItHasFreedSome) {
+  static OnlyFrees all;
+  for (void*& block : all.blocks) block = malloc(64);
+  for (auto* barrier : {&all.freed_few, &all.go_on, &all.freed_all, &all.end}) {
+    ASSERT_EQ(pthread_barrier_init(barrier, nullptr, 2), 0);
+  }
+  pthread_t thread;
+  ASSERT_EQ(pthread_create(&thread, nullptr, OnlyFrees::Run, &all), 0);
+  const size_t before = InternalBytes();
+  pthread_barrier_wait(&all.freed_few);
+  EXPECT_EQ(InternalBytes(), before);
+  const size_t locks = LocksOfBins();
+  pthread_barrier_wait(&all.go_on);
+  pthread_barrier_wait(&all.freed_all);
+  EXPECT_LT(LocksOfBins() - locks, kManyBlocks / 4);
+  EXPECT_GT(InternalBytes(), before);
+  pthread_barrier_wait(&all.end);
+  ASSERT_EQ(pthread_join(thread, nullptr), 0);
+  for (auto* barrier : {&all.freed_few, &all.go_on, &all.freed_all, &all.end})
+    pthread_barrier_destroy(barrier);
+  EXPECT_EQ(InternalBytes(), before);
 }
 
 }  // namespace
