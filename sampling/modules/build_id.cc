@@ -133,14 +133,16 @@ size_t ReadBuildId(uintptr_t base, char* out, size_t capacity) {
   return 0;
 }
 
-size_t ReadCodeSegments(uintptr_t base, CodeSegment* out, size_t capacity) {
+size_t ReadCodeSegments(uintptr_t base, CodeSegment* out, size_t capacity, uintptr_t* image_limit) {
   ImageReader image;
   Segments segments;
   if (!image.Open(base) || !ReadSegments(image, base, &segments)) return 0;
   size_t found = 0;
   for (size_t i = 0; i < segments.count && found < capacity; i++) {
     const Elf64_Phdr& segment = segments.headers[i];
-    if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0 || segment.p_filesz == 0) continue;
+    if (segment.p_type != PT_LOAD) continue;
+    if (image_limit != nullptr) *image_limit = segments.AddressOf(segment) + segment.p_memsz;
+    if ((segment.p_flags & PF_X) == 0 || segment.p_filesz == 0) continue;
     const uintptr_t start = segments.AddressOf(segment), first_page = start & ~(kPage - 1);
     const uintptr_t limit = (start + segment.p_filesz + kPage - 1) & ~(kPage - 1);
     if (limit <= first_page) continue;

@@ -218,7 +218,10 @@ bool ModuleTable::AddCodeOfImage(const Line& line, const char* exe) {
   const uint32_t first = count_;
   if (!AddPartsOf(reinterpret_cast<uintptr_t>(object.dlfo_map_start), line, file, exe)) return false;
   if (adopted_ == kNone) adopted_ = first;
-  adopted_limit_ = reinterpret_cast<uintptr_t>(object.dlfo_map_end);
+  // Where a program has a hole between its segments, as one that may get pages of 64 KiB, glibc tells of one
+  // segment.
+  const auto told_limit = reinterpret_cast<uintptr_t>(object.dlfo_map_end);
+  adopted_limit_ = told_limit > code_image_limit_ ? told_limit : code_image_limit_;
   return true;
 }
 
@@ -226,7 +229,8 @@ bool ModuleTable::AddCodeOfImage(const Line& line, const char* exe) {
 bool ModuleTable::AddPartsOf(uintptr_t image, const Line& line, const Line& file, const char* exe) {
   if (code_of_ != image) {
     code_of_ = image;
-    code_count_ = ReadCodeSegments(image, code_, kMaxCodeSegments);
+    code_image_limit_ = 0;
+    code_count_ = ReadCodeSegments(image, code_, kMaxCodeSegments, &code_image_limit_);
   }
   bool any = false;
   for (size_t i = 0; i < code_count_; ++i) {

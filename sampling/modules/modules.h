@@ -104,7 +104,7 @@ class ModuleTable {
   size_t header_path_size_ = 0;
   // What image's code was looked up last.
   static constexpr size_t kMaxCodeSegments = 8;
-  uintptr_t code_of_ = 0;
+  uintptr_t code_of_ = 0, code_image_limit_ = 0;
   size_t code_count_ = 0;
   CodeSegment code_[kMaxCodeSegments];
   // Modules from adopted_ on have no file yet: a mapping of theirs that follows below adopted_limit_ has it.
@@ -113,8 +113,9 @@ class ModuleTable {
 };
 
 // The code that an ELF image whose header is at `base` brings, in pages: its executable segments. Returns how
-// many there are, 0 when it cannot be read or is no such image. `base` may be any address.
-size_t ReadCodeSegments(uintptr_t base, CodeSegment* out, size_t capacity);
+// many there are, 0 when it cannot be read or is no such image. `base` may be any address. *image_limit:
+// where the last segment that was looked at ends, which is the image's end unless there was no room for all.
+size_t ReadCodeSegments(uintptr_t base, CodeSegment* out, size_t capacity, uintptr_t* image_limit = nullptr);
 
 // Writes the build id of the ELF image whose header is at `base` as lower-case hex with a final NUL to `out`.
 // Returns its length, 0 when there is none or it cannot be read. `base` may be any address.

@@ -21,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/bare_call.h"
 #include "tests/system/programs/program.h"
 
 namespace {
@@ -194,9 +195,7 @@ int GivesUpRootPastLibc() {
   Ready();
   char byte;
   CHECK(read(0, &byte, 1) == 1);
-  long result;
-  asm volatile("syscall" : "=a"(result) : "a"(SYS_setuid), "D"(65534L) : "rcx", "r11", "memory");
-  CHECK(result == 0);
+  CHECK(heapprof::test::BareCall(SYS_setuid, 65534) == 0);
   puts("changed");
   fflush(stdout);
   WaitForEnd();

@@ -227,10 +227,12 @@ void Coroutine(Words) {
     makecontext(&g_inner, InCoroutine, 0);
     CHECK(swapcontext(&g_outer, &g_inner) == 0);
   });
-  alignas(4096) static char small[16 << 10];
+  alignas(4096) static char small[128 << 10];
+  const auto least = static_cast<size_t>(PTHREAD_STACK_MIN);
+  CHECK(least <= sizeof small);
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
-  CHECK(pthread_attr_setstack(&attributes, small, sizeof small) == 0);
+  CHECK(pthread_attr_setstack(&attributes, small, least) == 0);
   pthread_t little;
   auto body = [](void*) -> void* {
     ReadPipe();

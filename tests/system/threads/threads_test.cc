@@ -147,7 +147,8 @@ TEST_P(Threads, ThatBlockAllSignalsAreShownOrNamed) {
 TEST_P(Threads, InVforkAreNamedWithWhereTheyAre) {
   const Result result = Run({"vfork"});
   ExpectWell(result);
-  EXPECT_NE(result.out.find("[uninterruptible: vfork"), std::string::npos) << result.out;
+  const std::regex call("\\[uninterruptible: (vfork|clone)[\\],]");  // not every architecture has the former
+  EXPECT_TRUE(std::regex_search(result.out, call)) << result.out;
   const std::regex frame("#\t0x[0-9a-f]+\t[^\n]*fork[^\n]*\n#\t\\[not stopped: sleeps uninterruptibly\\]\n");
   EXPECT_TRUE(std::regex_search(result.out, frame)) << result.out;
 }
@@ -159,9 +160,17 @@ TEST_P(Threads, OnForeignAndSmallStacksAreWalked) { ExpectRunsWell({"coroutine"}
 TEST_P(Threads, WaitOnInTheirCalls) {
   const Result result = Run({"calls"});
   ExpectWell(result);
-  if (!Signalled()) {
-    EXPECT_EQ(result.out, "OK\n");
+  if (Signalled()) return;
+  std::string out = result.out;
+#ifdef __aarch64__
+  // The kernel ends these with EINTR where a tracer stops them, and shows it no first argument to begin them
+  // anew.
+  if (GetParam() == Way::kTraced) {
+    const std::regex ended("(sigwaitinfo|epoll_wait\\(-1\\)): ended with -1, Interrupted system call\n");
+    out = std::regex_replace(out, ended, "");
   }
+#endif
+  EXPECT_EQ(out, "OK\n");
 }
 
 TEST_P(Threads, BornAndDyingHangNoDump) {

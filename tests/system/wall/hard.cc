@@ -16,15 +16,12 @@
 #include <string>
 #include <thread>
 
+#include "tests/support/bare_call.h"
 #include "tests/system/wall/wall.h"
 
 namespace {
 
-long Bare(long number, long a, long b, long c) {
-  long result;
-  asm volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
-  return result;
-}
+using heapprof::test::BareCall;
 
 // As Go's runtime calls exec.
 void RawExec(char** argv) {
@@ -43,8 +40,8 @@ void RawExec(char** argv) {
   for (int i = 0; i < 10; ++i) ShortLife();
   const std::string next = std::to_string(left - 1);
   const char* words[] = {argv[0], argv[1], next.c_str(), nullptr};
-  Bare(SYS_execve, reinterpret_cast<long>("/proc/self/exe"), reinterpret_cast<long>(words),
-       reinterpret_cast<long>(environ));
+  BareCall(SYS_execve, reinterpret_cast<long>("/proc/self/exe"), reinterpret_cast<long>(words),
+           reinterpret_cast<long>(environ));
   CHECK(!"exec");
 }
 

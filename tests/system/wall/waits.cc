@@ -19,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/bare_call.h"
 #include "tests/system/wall/wall.h"
 
 namespace {
@@ -119,21 +120,20 @@ void Labels() {
   StopWall();
 }
 
-// Its frame is found by rbp alone, which the system call's own frame does not save.
-__attribute__((noinline, optimize("no-omit-frame-pointer"))) long BareCall(long number, long a, long b,
-                                                                           long c, long d) {
+// Its frame is found by the frame pointer alone, which the system call's own frame does not save.
+__attribute__((noinline, optimize("no-omit-frame-pointer"))) long CallFromOddFrame(long number, long a,
+                                                                                   long b, long c, long d) {
   volatile char* room = static_cast<volatile char*>(__builtin_alloca(static_cast<size_t>(64 + (a & 15))));
   room[0] = 0;
-  long result;
-  register long r10 asm("r10") = d;
-  register long r8 asm("r8") = 0;
-  register long r9 asm("r9") = 0;
-  asm volatile("syscall"
-               : "=a"(result)
-               : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-               : "rcx", "r11", "memory");
-  return result + room[0];
+  return heapprof::test::BareCall(number, a, b, c, d) + room[0];
 }
+
+// Newer architectures have the newer calls alone.
+#ifdef SYS_poll
+constexpr long kPoll = SYS_poll, kSelect = SYS_select, kEpollWait = SYS_epoll_wait, kPollLimit = 60'000;
+#else
+constexpr long kPoll = SYS_ppoll, kSelect = SYS_pselect6, kEpollWait = SYS_epoll_pwait, kPollLimit = 0;
+#endif
 
 struct Blocked {
   const char* name;
@@ -171,28 +171,28 @@ void Calls() {
       long result = 0;
       switch (i) {
         case 0:
-          result = BareCall(SYS_nanosleep, at(&short_time), 0, 0, 0);
+          result = CallFromOddFrame(SYS_nanosleep, at(&short_time), 0, 0, 0);
           break;
         case 1:
-          result = BareCall(SYS_poll, at(&polled), 1, 60000, 0);
+          result = CallFromOddFrame(kPoll, at(&polled), 1, kPollLimit, 0);
           break;
         case 2:
-          result = BareCall(SYS_select, pipes[0] + 1, at(&selected), 0, 0);
+          result = CallFromOddFrame(kSelect, pipes[0] + 1, at(&selected), 0, 0);
           break;
         case 3:
-          result = BareCall(SYS_futex, at(&futex), 0, 0, at(&long_time));
+          result = CallFromOddFrame(SYS_futex, at(&futex), 0, 0, at(&long_time));
           break;
         case 4:
-          result = BareCall(SYS_epoll_wait, set, at(&got), 1, -1);
+          result = CallFromOddFrame(kEpollWait, set, at(&got), 1, -1);
           break;
         case 5:
-          result = BareCall(SYS_read, sockets[0], at(&byte), 1, 0);
+          result = CallFromOddFrame(SYS_read, sockets[0], at(&byte), 1, 0);
           break;
         case 6:
-          result = BareCall(SYS_recvfrom, sockets[1], at(&byte), 1, 0);
+          result = CallFromOddFrame(SYS_recvfrom, sockets[1], at(&byte), 1, 0);
           break;
         default:
-          result = BareCall(SYS_rt_sigtimedwait, at(&signals), 0, 0, 8);
+          result = CallFromOddFrame(SYS_rt_sigtimedwait, at(&signals), 0, 0, 8);
       }
       calls[i].result = result;
     });
