@@ -95,15 +95,15 @@ TracedRegisters RegistersOfWait(uintptr_t pc, uintptr_t stack_pointer) {
   return registers;
 }
 
-// The kernel has forgotten the call where it shows a thread that it stopped, and put it in front of the
-// instruction, if the call is to be made again.
+// The kernel has no number any more of the call of a thread that it shows stopped, and has put it in front of
+// the instruction, with its arguments, if the call is to be made again.
 int SystemCallOf(const TracedRegisters& registers) {
   constexpr int kNumber = 8;
   return IsSystemCall(registers.pc) ? static_cast<int>(registers.regs[kNumber]) : -1;
 }
 
-// The call's first argument was in the register of its result, and the kernel shows it no more: a wait that
-// it ends with EINTR ends so.
+// A call that the kernel ended with EINTR has that in x0, and its first argument in orig_x0, which no tracer
+// is shown.
 bool RestartInterruptedCall(TracedRegisters*) { return false; }
 
 int CloneOnStack(long flags, void* stack_top, void* thread_pointer, std::atomic<int>* alive,

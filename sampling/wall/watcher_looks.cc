@@ -118,8 +118,11 @@ void Watcher::Look(WatchedThread* thread, uint64_t n) {
   RunStamp stamp;
   if (!Stamp(thread, &stamp)) return DropThread(thread, n);
   // A kernel that does not count says zeros.
+  // Who was woken to be asked may have gone on without being given a processor once more: then it has
+  // computed.
+  constexpr uint64_t kBackToWait = 1'000'000;
   if (thread->entry != 0 && thread->place.where == Place::kWaits && stamp.runs == thread->stamp.runs &&
-      stamp.runs != 0) {
+      stamp.runs != 0 && stamp.cpu - thread->stamp.cpu < kBackToWait) {
     Charge(thread, n, false);
     return;
   }

@@ -13,7 +13,7 @@ mount -t tmpfs tmp /tmp
 ifconfig lo 127.0.0.1 up
 cd /tmp
 . /etc/place
-export ROOT
+export ROOT SHORT
 sh /script
 echo "system: ended after $(cut -d ' ' -f 1 /proc/uptime) s"
 poweroff -f

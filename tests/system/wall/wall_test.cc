@@ -205,6 +205,7 @@ TEST(Wall, WhereNobodyMayTraceThreadsWalkThemselves) {
     EXPECT_EQ(profile.Comment("truncated-stacks"), "0");
     EXPECT_EQ(profile.Comment("refused-stops"), "0");
     EXPECT_GE(profile.In("Work"), 40);
+    EXPECT_GE(profile.In("WorkOn"), 40);
     EXPECT_GE(profile.In("ShortLife"), 30);
     EXPECT_GE(profile.Labelled("state", "waiting"), 60);
     EXPECT_GE(profile.Labelled("state", "running"), 30);

@@ -185,6 +185,8 @@ void Confined() {
   StopWall();
 }
 
+NOINLINE void WorkOn(int64_t nanos) { BurnFor(nanos); }
+
 void Untraced(bool filtered) {
   constexpr int kNobody = 65534;
   const int fd = OpenNew("untraced.wall.pb.gz");
@@ -209,10 +211,18 @@ void Untraced(bool filtered) {
     timespec time = {0, 150'000'000};
     while (nanosleep(&time, &time) != 0) CHECK(errno == EINTR);
   });
+  // Its wait is over when it is asked for its stack, and it goes on without being given a processor once
+  // more.
+  std::thread interrupted([] {
+    const timespec time = {0, 150'000'000};
+    nanosleep(&time, nullptr);
+    WorkOn(150'000'000);
+  });
   Work(150'000'000);
   over = true;
   sleeps.join();
   reads.join();
+  interrupted.join();
   StopWall();
 }
 
