@@ -58,6 +58,14 @@ bool IsNewest(const NewestBlock& newest, const void* block, int64_t birth) {
   return newest.block == block && newest.countdown == t_plain_countdown.countdown && newest.birth == birth;
 }
 
+// At interval 1. Of many buckets a thread's last ones are few, and the trail fetches those that follow.
+__attribute__((always_inline)) inline uint32_t FindBucket(const BucketKey& key, LastWalk* last,
+                                                          BucketTrail* trail) {
+  if (last == nullptr || g_buckets.count() >= BucketTable::kFewBuckets)
+    return g_buckets.FindOrAdd(key, trail);
+  return LastWalks::BucketsBeside(last)->FindOrAdd(&g_buckets, key, trail);
+}
+
 template <bool kLifetimes>
 __attribute__((always_inline)) inline void RecordBlock(const void* block, size_t size, uint64_t interval,
                                                        const CallerFrame& caller, int lg_alignment) {
@@ -82,7 +90,7 @@ __attribute__((always_inline)) inline void RecordBlock(const void* block, size_t
   LookAtClock(&thread, size, interval);
   const BucketKey key = {
       {leaf, walk.depth, walk.truncated, walk.hash, stride}, size, interval, CurrentLabels()};
-  const uint32_t id = interval == 1 ? g_buckets.FindOrAdd(key, &thread.trail) : g_buckets.FindOrAdd(key);
+  const uint32_t id = interval == 1 ? FindBucket(key, last, &thread.trail) : g_buckets.FindOrAdd(key);
   bool lost = id == 0;
   if (id != 0) {
     Bucket* bucket = g_buckets.At(id);

@@ -22,7 +22,8 @@ LastWalk* LastWalks::Take() {
       continue;
     LastWalk* walk = place.walk.load(std::memory_order_relaxed);
     if (walk == nullptr) {
-      walk = static_cast<LastWalk*>(MapMetadata(sizeof(LastWalk)));
+      auto* memory = static_cast<Memory*>(MapMetadata(sizeof(Memory)));
+      if (memory != nullptr) walk = &memory->walk;
       place.walk.store(walk, std::memory_order_relaxed);
     }
     if (walk == nullptr) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who remembers walks: memory for the last walk of each thread that records often.
+// Who remembers walks: memory for the last walk of each thread that records often, and for the buckets that
+// it used last.
 //
-// A thread takes it at its first sample, 12 KiB of the profiler's own memory, and gives it back when it ends.
+// A thread takes it at its first sample, 20 KiB of the profiler's own memory, and gives it back when it ends.
 // At most kThreads have it at a time; a thread that ends without telling keeps it, until a fork.
 // Thread-safety: yes. Signal-safety: yes. Allocates: mmap only. Locks: none.
 #ifndef HEAPPROF_SAMPLING_THREAD_LAST_WALKS_H_
@@ -11,6 +12,7 @@
 
 #include <atomic>
 
+#include "sampling/heap/recent_buckets.h"
 #include "sampling/unwind/last_walk.h"
 
 namespace heapprof {
@@ -25,7 +27,16 @@ class LastWalks {
   // In a child of fork: all others' threads are no more. `own` may be nullptr.
   void KeepOnly(const LastWalk* own);
 
+  // Of who has `walk`, which is one of Take's.
+  static RecentBuckets* BucketsBeside(LastWalk* walk) { return &reinterpret_cast<Memory*>(walk)->buckets; }
+
  private:
+  struct Memory {
+    LastWalk walk;  // first, see BucketsBeside
+    RecentBuckets buckets;
+  };
+  static_assert(sizeof(Memory) <= 20480);
+
   struct Place {
     std::atomic<LastWalk*> walk{nullptr};  // stays once it is mapped
     std::atomic<bool> taken{false};

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Counts the instructions of calls of the allocator, by single steps: each raises a signal whose handler
-// counts. Prints the median of each kind of call.
+// counts. Prints the median of each kind of call; and how many of the instructions are locked, in a thread
+// that is alone and in one that is not.
 #include <malloc.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,12 +13,13 @@
 #include <algorithm>
 #include <cstdint>
 #include <new>
+#include <thread>
 #include <vector>
 
 namespace {
 
 constexpr int kCalls = 15, kFrames = 20;
-volatile long g_steps;
+volatile long g_steps, g_locked;
 void* volatile g_block;
 volatile int g_returned;  // written behind a call, which is therefore no jump
 
@@ -32,9 +35,26 @@ __attribute__((noinline)) void Nothing(void*) {}
 __attribute__((noinline)) void Free(void* block) { free(block); }
 __attribute__((noinline)) void Malloc(void* size) { g_block = malloc(reinterpret_cast<uintptr_t>(size)); }
 
+// Whether the instruction has the prefix, or is an exchange with memory, which needs none.
+bool IsLocked(const uint8_t* at) {
+  constexpr uint8_t kLock = 0xf0, kExchangeBytes = 0x86, kExchange = 0x87, kRegisters = 0xc0;
+  for (;; ++at) {
+    if (*at == kLock) return true;
+    const bool is_prefix = *at == 0x66 || *at == 0x64 || *at == 0x65 || *at == 0xf2 || *at == 0xf3;
+    if (!is_prefix && (*at & 0xf0) != 0x40) break;
+  }
+  return (at[0] == kExchangeBytes || at[0] == kExchange) && (at[1] & kRegisters) != kRegisters;
+}
+
+void Count(int, siginfo_t*, void* context) {
+  const greg_t next = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP];
+  g_steps = g_steps + 1;
+  if (IsLocked(reinterpret_cast<const uint8_t*>(next))) g_locked = g_locked + 1;
+}
+
 // Calls, and has so no red zone below its stack pointer, where the flags are pushed.
 __attribute__((noinline)) long StepsOf(void (*call)(void*), void* argument) {
-  g_steps = 0;
+  g_steps = g_locked = 0;
   BeginSteps();
   call(argument);
   EndSteps();
@@ -112,28 +132,34 @@ __attribute__((noinline)) void AtDepth(int frames, void (*call)()) {
   g_returned = frames;
 }
 
-long g_malloc, g_free;
+long g_malloc, g_free, g_malloc_locked, g_free_locked;
 
 // A block that is allocated and freed from the same stack over and over, where each is a sample.
 void CountPairs() {
-  std::vector<long> mallocs, frees;
+  std::vector<long> mallocs, frees, malloc_locked, free_locked;
   for (int i = 0; i < kCalls; ++i) {
     mallocs.push_back(StepsOf(Malloc, reinterpret_cast<void*>(48)));
+    malloc_locked.push_back(long{g_locked});
     frees.push_back(StepsOf(Free, g_block));
+    free_locked.push_back(long{g_locked});
   }
   g_malloc = Median(mallocs);
   g_free = Median(frees);
+  g_malloc_locked = Median(malloc_locked);
+  g_free_locked = Median(free_locked);
 }
 
 }  // namespace
 
 int main() {
   struct sigaction action = {};
-  action.sa_handler = [](int) { g_steps = g_steps + 1; };
+  action.sa_sigaction = Count;
+  action.sa_flags = SA_SIGINFO;
   if (sigaction(SIGTRAP, &action, nullptr) != 0) return 1;
   const long nothing = StepsOf(Nothing, nullptr);
   AtDepth(kFrames, CountPairs);
   printf("malloc %ld\nfree %ld\n", g_malloc - nothing, g_free - nothing);
+  printf("locked_of_malloc %ld\nlocked_of_free %ld\n", g_malloc_locked, g_free_locked);
   printf("free_aligned_to_256 %ld\n", FreesOf(256, 256) - nothing);
   printf("free_aligned_to_4096 %ld\n", FreesOf(4096, 4096) - nothing);
   printf("free_of_null %ld\n", StepsOf(Free, nullptr) - nothing);
@@ -150,5 +176,16 @@ int main() {
   };
   for (const auto& kind : kKinds)
     printf("%s %ld\n", kind.name, MedianOf(kind.call, kind.size, kind.before) - nothing);
+  sem_t end;
+  if (sem_init(&end, 0, 0) != 0) return 1;
+  std::thread other([&end] {
+    while (sem_wait(&end) != 0) {
+    }
+  });
+  AtDepth(kFrames, CountPairs);
+  printf("beside_threads_locked_of_malloc %ld\n", g_malloc_locked);
+  printf("beside_threads_locked_of_free %ld\n", g_free_locked);
+  sem_post(&end);
+  other.join();
   return 0;
 }

@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "base/memory/arena.h"
+#include "sampling/heap/recent_buckets.h"
 
 namespace heapprof {
 namespace {
@@ -123,6 +124,35 @@ TEST_F(BucketTableTest, ATrailDoesNotLeadToTheBucketOfAModuleThatIsGone) {
   const uint32_t again = table_->FindOrAdd(KeyOf(goes, 64, 1), &trail);
   EXPECT_NE(again, gone);
   EXPECT_EQ(PcsOf(again), goes);
+}
+
+TEST_F(BucketTableTest, RecentBucketsAnswerAsTheTableDoes) {
+  auto recent = std::make_unique<RecentBuckets>();
+  BucketTrail trail = {};
+  const std::vector<uintptr_t> pcs = {0x1000, 0x2000}, other = {0x1000, 0x2001};
+  // More than it remembers, so that places are taken over.
+  for (int round = 0; round < 3; ++round) {
+    for (uint64_t size = 1; size < 2000; ++size) {
+      ASSERT_EQ(recent->FindOrAdd(table_.get(), KeyOf(pcs, size, 1), &trail), size);
+    }
+  }
+  const BucketKey key = KeyOf(pcs, 64, 1);
+  BucketKey cut = key, labelled = key;
+  cut.stack.truncated = Truncation::kLost;
+  labelled.labels = 3;
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_EQ(recent->FindOrAdd(table_.get(), key, &trail), 64u);
+    EXPECT_EQ(recent->FindOrAdd(table_.get(), key, &trail), 64u);
+    EXPECT_EQ(recent->FindOrAdd(table_.get(), cut, &trail), 2000u);
+    EXPECT_EQ(recent->FindOrAdd(table_.get(), labelled, &trail), 2001u);
+    EXPECT_EQ(recent->FindOrAdd(table_.get(), KeyOf(pcs, 64, 512), &trail), 2002u);
+    EXPECT_EQ(recent->FindOrAdd(table_.get(), KeyOf(other, 64, 1), &trail), 2003u);
+  }
+  // Code that was unmapped: the same addresses are other functions now.
+  EXPECT_EQ(recent->FindOrAdd(table_.get(), key, &trail), 64u);
+  table_->MoveLocations(0xfff, 0x1001, 0x900000);
+  EXPECT_EQ(recent->FindOrAdd(table_.get(), key, &trail), 2004u);
+  EXPECT_EQ(recent->FindOrAdd(table_.get(), key, &trail), 2004u);
 }
 
 TEST_F(BucketTableTest, StacksOfAModuleThatIsGoneMoveAndTakeNoMoreAllocations) {
