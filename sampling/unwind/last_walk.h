@@ -44,38 +44,32 @@ class LastWalk {
     uintptr_t sp, pc;
   };
   struct Details {
-    uintptr_t fp;
-    uint64_t hash;    // of the PCs from the root to this frame; of a new frame at first its rule
-    int32_t fp_slot;  // where fp was read, from sp; 0: it is the frame's below
-    bool needs_fp;    // the step from here, or a later one, depends on fp
-    bool any_needs;   // this frame needs its fp, or one above it
+    uint64_t hash;      // of the PCs from the root to this frame; of a new frame at first where its rbp lies
+    uintptr_t fp;       // if it is needed
+    uint32_t fp_words;  // how many of fp_words_ belong to frames above this one
+    bool needs_fp;      // the step from here, or a later one, depends on rbp
   };
-  static_assert(sizeof(Details) == 24);
+  // An rbp that a step has read, which a later one needed.
+  struct FpWord {
+    uintptr_t address, value;
+  };
 
   // Frames that are remembered, and those of a new walk until it meets one of them; in three pages with
   // the rest. The first ones are no frames: their words are always unchanged, so that words are compared by
-  // four.
-  static constexpr uint32_t kCapacity = 192, kRoot = 4;
+  // eight.
+  static constexpr uint32_t kCapacity = 192, kBlock = 8, kRoot = kBlock;
   static constexpr uint32_t kPlaces = 256;
   static uint32_t PlaceOf(uintptr_t sp) { return sp / 16 % kPlaces; }
 
   void Begin(uint64_t generation, uintptr_t stack_end, uint32_t max);
-  unwind::Rule RuleOf(uintptr_t pc);
-  bool IsUnchangedAbove(uint32_t at) const;
-  bool IsFpUnchanged(uint32_t i) const;
+  static uintptr_t Changed(const Frame& frame);
   uint32_t FindChanged(uint32_t at) const;
-  void TakeOver(uint32_t at, uint32_t top);
+  uint32_t FindChangedFp(uint32_t at) const;
+  uint32_t TakeOver(uint32_t at, uint32_t top);
+  uint32_t TakeOverWithFp(uint32_t at, uint32_t top, uintptr_t fp_at);
   bool GiveUp();
 
-  // Rules of this generation, by a hash of the PC. Those that may change within one (of code without CFI) end
-  // the walk before they are used.
-  static constexpr int kLgRules = 8;
-  struct KnownRule {
-    uintptr_t pc;
-    uint64_t word;
-  };
-
-  uint64_t generation_;
+  uint64_t generation_, mark_;  // of rules; the latter is what short ones bear
   uintptr_t stack_end_;
   uint32_t max_;
   uint32_t count_;               // frames_[kRoot] to frames_[count_ - 1]
@@ -83,7 +77,7 @@ class LastWalk {
   uint8_t at_place_[kPlaces];    // the frame whose sp that is, if any
   Frame frames_[kCapacity];
   Details details_[kCapacity];
-  KnownRule rules_[1 << kLgRules];
+  FpWord fp_words_[kCapacity];
 };
 static_assert(sizeof(LastWalk) <= 12288);
 

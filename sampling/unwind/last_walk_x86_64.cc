@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sampling/unwind/last_walk.h"
 
-#include "base/hash.h"
 #include "sampling/unwind/pc_writer.h"
 #include "sampling/unwind/rule_cache.h"
+#include "sampling/unwind/short_rules.h"
 #include "sampling/unwind/stack_window.h"
 #include "sampling/unwind/step/step.h"
 
 namespace heapprof {
 namespace {
 
+using unwind::kShortBits;
+using unwind::kShortPlainFp;
 using unwind::kWord;
 using unwind::LoadWord;
 using unwind::Rule;
@@ -23,15 +25,11 @@ inline T LoadAlone(const T& from) {
   return value;
 }
 
-// Where a step by `rule`, one of those that the loop takes, reads rbp, from the CFA; 0: it does not.
-inline int32_t FpSlot(Rule rule) {
-  return rule.is_plain_fp() ? -2 * static_cast<int32_t>(kWord) : static_cast<int32_t>(rule.framed_sp_b());
-}
-
 }  // namespace
 
 __attribute__((noinline, cold)) void LastWalk::Begin(uint64_t generation, uintptr_t stack_end, uint32_t max) {
   generation_ = generation;
+  mark_ = unwind::ShortMark(generation);
   stack_end_ = stack_end;
   max_ = max;
   count_ = kRoot;
@@ -40,7 +38,6 @@ __attribute__((noinline, cold)) void LastWalk::Begin(uint64_t generation, uintpt
     details_[i] = {};
   }
   details_[kRoot - 1].hash = max;
-  for (KnownRule& known : rules_) known = {};
 }
 
 // Such stacks come in a row, in programs with a JIT for instance: to try each would cost twice.
@@ -52,67 +49,77 @@ __attribute__((noinline, cold)) bool LastWalk::GiveUp() {
   return false;
 }
 
-// Whether rbp of frame `i` is what it was where the step to it has read it.
-inline bool LastWalk::IsFpUnchanged(uint32_t i) const {
-  const Details& details = details_[i];
-  return !details.needs_fp || details.fp_slot == 0 ||
-         LoadWord(frames_[i].sp + static_cast<uintptr_t>(intptr_t{details.fp_slot})) == details.fp;
-}
+// Not 0: the word below a frame is not its pc.
+inline uintptr_t LastWalk::Changed(const Frame& frame) { return LoadWord(frame.sp - kWord) ^ frame.pc; }
 
-// Whether what the steps from frame `at` on have read is as it was. No branch is taken on a single word.
-inline bool LastWalk::IsUnchangedAbove(uint32_t at) const {
-  uintptr_t changed = 0;
-  for (const Frame* frame = frames_ + at - 1; frame >= frames_ + kRoot; frame -= 4) {
-    for (int i = 0; i < 4; ++i) changed |= LoadWord(frame[-i].sp - kWord) ^ frame[-i].pc;
+// Of the frames above frame `at` the first from the root whose word is another than it was; 0: none is. No
+// branch is taken on a single word, and on all of them one.
+__attribute__((always_inline)) inline uint32_t LastWalk::FindChanged(uint32_t at) const {
+  const Frame* block = nullptr;
+  for (const Frame* i = frames_ + at - 1; i >= frames_ + kRoot; i -= kBlock) {
+    const uintptr_t changed = Changed(i[0]) | Changed(i[-1]) | Changed(i[-2]) | Changed(i[-3]) |
+                              Changed(i[-4]) | Changed(i[-5]) | Changed(i[-6]) | Changed(i[-7]);
+    block = changed != 0 ? i : block;
   }
-  if (changed != 0) return false;
-  if (__builtin_expect(!details_[at].any_needs, 1)) return true;
-  uint32_t i = at - 1;
-  while (i >= kRoot && IsFpUnchanged(i)) --i;
-  return i < kRoot;
+  if (__builtin_expect(block == nullptr, 1)) return 0;
+  block -= kBlock - 1;
+  while (Changed(*block) == 0) ++block;
+  return static_cast<uint32_t>(block - frames_);
 }
 
-// The first from the root of which that is not so.
-__attribute__((noinline)) uint32_t LastWalk::FindChanged(uint32_t at) const {
-  uint32_t i = kRoot;
-  while (i < at && LoadWord(frames_[i].sp - kWord) == frames_[i].pc && IsFpUnchanged(i)) ++i;
-  return i;
+// The same of the words from which rbp was read.
+__attribute__((noinline)) uint32_t LastWalk::FindChangedFp(uint32_t at) const {
+  for (uint32_t word = 0; word < details_[at].fp_words; ++word) {
+    if (LoadWord(fp_words_[word].address) == fp_words_[word].value) continue;
+    uint32_t i = at - 1;
+    while (details_[i].fp_words > word) --i;
+    return i;
+  }
+  return 0;
 }
 
-// Moves the new frames, from `top` on, to behind frame `at`, and completes them.
-inline void LastWalk::TakeOver(uint32_t at, uint32_t top) {
-  Frame* to = frames_ + at;
-  Details* details = details_ + at;
-  uint64_t hash = details->hash;
-  bool needs_fp = details->needs_fp, any_needs = details->any_needs;
+// Moves the new frames, from `top` on, to behind frame `at`, and completes them. This is for those of which
+// none needs rbp.
+__attribute__((always_inline)) inline uint32_t LastWalk::TakeOver(uint32_t at, uint32_t top) {
+  const uint32_t fp_words = details_[at].fp_words;
+  uint64_t hash = details_[at].hash;
+  uint32_t to = at;
   for (; top < kCapacity; ++top) {
-    const Rule rule(LoadAlone(details_[top].hash));
     const uintptr_t pc = LoadAlone(frames_[top].pc), sp = LoadAlone(frames_[top].sp);
-    details->fp_slot = FpSlot(rule);  // of the frame above
     ++to;
-    ++details;
     // The root may be no call, but the zero that says that there is no caller.
     if (__builtin_expect(pc != 0, 1)) hash = unwind::HashWith(hash, pc);
-    needs_fp = rule.is_plain_fp() || (needs_fp && !rule.is_sp_with_fp_saved());
-    any_needs |= needs_fp;
-    to->sp = sp;
-    to->pc = pc;
-    details->fp = LoadAlone(details_[top].fp);
-    details->hash = hash;
-    details->needs_fp = needs_fp;
-    details->any_needs = any_needs;
-    at_place_[PlaceOf(sp)] = static_cast<uint8_t>(to - frames_);
+    frames_[to] = {sp, pc};
+    details_[to].hash = hash;
+    details_[to].fp_words = fp_words;
+    details_[to].needs_fp = false;
+    at_place_[PlaceOf(sp)] = static_cast<uint8_t>(to);
   }
-  details->fp_slot = 0;
-  count_ = static_cast<uint32_t>(to - frames_) + 1;
+  return to;
 }
 
-// The new frames of a walk are those that differ: what followed a frame last, by which WalkStack guesses, is
-// mostly not what follows now, and a wrong guess costs more than this look.
-inline Rule LastWalk::RuleOf(uintptr_t pc) {
-  KnownRule* known = &rules_[(pc * kGoldenRatio) >> (64 - kLgRules)];
-  if (__builtin_expect(known->pc != pc, 0)) *known = {pc, pc == 0 ? 0 : unwind::FindRule(pc).rule.word()};
-  return Rule(known->word);
+// `fp_at` is where rbp of frame `at` lies; that of a new frame is in its hash, with whether its step is by
+// rbp in needs_fp.
+__attribute__((noinline)) uint32_t LastWalk::TakeOverWithFp(uint32_t at, uint32_t top, uintptr_t fp_at) {
+  const Details& met = details_[at];
+  uint32_t fp_words = met.fp_words;
+  uint64_t hash = met.hash;
+  bool needs_fp = met.needs_fp;
+  uint32_t to = at;
+  for (; top < kCapacity; ++top) {
+    const Frame frame = {LoadAlone(frames_[top].sp), LoadAlone(frames_[top].pc)};
+    const uintptr_t own_fp_at = LoadAlone(details_[top].hash);
+    // Where the step from this frame has read the rbp of the one above, which is needed there.
+    if (needs_fp && own_fp_at != fp_at) fp_words_[fp_words++] = {fp_at, details_[to].fp};
+    needs_fp = details_[top].needs_fp || (needs_fp && own_fp_at == fp_at);
+    fp_at = own_fp_at;
+    ++to;
+    if (__builtin_expect(frame.pc != 0, 1)) hash = unwind::HashWith(hash, frame.pc);
+    frames_[to] = frame;
+    details_[to] = {hash, needs_fp ? LoadWord(fp_at) : 0, fp_words, needs_fp};
+    at_place_[PlaceOf(frame.sp)] = static_cast<uint8_t>(to);
+  }
+  return to;
 }
 
 bool LastWalk::IsAvailable() { return true; }
@@ -120,7 +127,7 @@ bool LastWalk::IsAvailable() { return true; }
 bool LastWalk::Walk(const CallerFrame& start, const StackBounds& bounds, uint32_t max, WalkResult* result) {
   const uint64_t generation = unwind::GenerationNumber();
   const uintptr_t end = bounds.high;
-  uintptr_t pc = start.pc, sp = start.sp, fp = start.fp;
+  uintptr_t pc = start.pc, sp = start.sp;
   if (__builtin_expect(sp < bounds.low || sp >= end || sp < unwind::kLowestCode || pc == 0, 0)) return false;
   if (__builtin_expect(pause_ != 0, 0)) {
     --pause_;
@@ -129,66 +136,69 @@ bool LastWalk::Walk(const CallerFrame& start, const StackBounds& bounds, uint32_
   if (__builtin_expect(generation_ != generation || stack_end_ != end || max_ != max, 0))
     Begin(generation, end, max);
 
-  uint32_t at;
-  uint32_t met_before = count_;  // only what is not behind this may be met
-  const auto meets = [&]() __attribute__((always_inline)) {
-    at = at_place_[PlaceOf(sp)];
-    if (frames_[at].sp != sp || frames_[at].pc != pc || at >= met_before ||
-        (details_[at].needs_fp && details_[at].fp != fp))
-      return false;
-    if (__builtin_expect(IsUnchangedAbove(at), 1)) return true;
-    met_before = FindChanged(at) + 1;
-    return false;
-  };
-
   // As in WalkStack's loop, every word in [sp, end) may be read, and the values stay in processor registers.
-  uint32_t top = kCapacity;
-  if (!meets()) {
-    Rule rule = RuleOf(pc);
-    for (;;) {
-      if (__builtin_expect(--top <= count_, 0)) return GiveUp();
-      frames_[top].sp = sp;
-      frames_[top].pc = pc;
-      details_[top].fp = fp;
-      details_[top].hash = rule.word();
-      uintptr_t cfa;
-      if (__builtin_expect(rule.is_plain(), 1)) {
-        if (rule.is_plain_fp_or_unset()) {
-          if (__builtin_expect(!rule.is_set(), 0)) {
-            if (pc != 0) return GiveUp();
-            at = kRoot - 1;
-            break;
-          }
-          if (__builtin_expect(fp < sp || fp > end - 2 * kWord, 0)) return GiveUp();
-          cfa = fp + 2 * kWord;
-          fp = LoadWord(fp);
-        } else {
-          cfa = sp + rule.plain_sp_a();
-          if (__builtin_expect(cfa > end, 0)) return GiveUp();
-        }
-      } else if (rule.is_sp_with_fp_saved()) {
-        cfa = sp + rule.framed_sp_a();
-        if (__builtin_expect(cfa > end, 0)) return GiveUp();
-        fp = LoadWord(cfa + static_cast<uintptr_t>(rule.framed_sp_b()));
-      } else {
-        if (rule.kind() != Rule::kEnd) return GiveUp();
+  // Of rbp it is kept where it lies: few frames need it.
+  uintptr_t fp_at = reinterpret_cast<uintptr_t>(&start.fp);
+  uint32_t at, top = kCapacity;
+  uint32_t met_before = count_;  // only what is not behind this may be met
+  bool by_fp = false;            // one of the new frames' steps is
+  for (;;) {
+    at = at_place_[PlaceOf(sp)];
+    if (((frames_[at].sp ^ sp) | (frames_[at].pc ^ pc)) == 0 && at < met_before) {
+      const Details& met = details_[at];
+      if (__builtin_expect(!met.needs_fp || LoadWord(fp_at) == met.fp, 1)) {
+        uint32_t changed = FindChanged(at);
+        if (__builtin_expect(met.fp_words != 0, 0) && changed == 0) changed = FindChangedFp(at);
+        if (__builtin_expect(changed == 0, 1)) break;
+        met_before = changed + 1;
+      }
+    }
+
+    if (__builtin_expect(--top <= count_, 0)) return GiveUp();
+    frames_[top].sp = sp;
+    frames_[top].pc = pc;
+    details_[top].hash = fp_at;
+    uint64_t rule = unwind::ShortRuleOf(pc, mark_);
+    if (__builtin_expect(rule >> kShortBits != 0, 0)) {
+      rule = unwind::FindShortRule(pc, mark_);
+      if (rule >> kShortBits != 0 && rule != unwind::kShortLong) {
+        if (rule != unwind::kShortEnd) return GiveUp();
+        details_[top].needs_fp = false;
         at = kRoot - 1;
         break;
       }
-      pc = LoadWord(cfa - kWord);
-      sp = cfa;
-      if (meets()) break;
-
-      rule = RuleOf(pc);
     }
+    if (__builtin_expect(rule < kShortPlainFp, 1)) {
+      details_[top].needs_fp = false;
+      sp += unwind::ShortSize(rule);
+      const uintptr_t below = unwind::ShortFpBelow(rule);
+      fp_at = below != 0 ? sp - below : fp_at;
+      if (__builtin_expect(sp > end, 0)) return GiveUp();
+    } else if (rule == kShortPlainFp) {
+      details_[top].needs_fp = by_fp = true;
+      const uintptr_t fp = LoadWord(fp_at);
+      if (__builtin_expect(fp < sp || fp > end - 2 * kWord, 0)) return GiveUp();
+      fp_at = fp;
+      sp = fp + 2 * kWord;
+    } else {
+      details_[top].needs_fp = false;
+      const Rule whole = unwind::FindRule(pc).rule;
+      const bool framed = whole.is_sp_with_fp_saved();
+      if (!framed && !(whole.is_plain() && whole.is_set())) return GiveUp();
+      sp += framed ? whole.framed_sp_a() : whole.plain_sp_a();
+      if (framed) fp_at = sp + static_cast<uintptr_t>(whole.framed_sp_b());
+      if (sp > end) return GiveUp();
+    }
+    pc = LoadWord(sp - kWord);
   }
-  details_[at].fp = fp;
-  TakeOver(at, top);
+  const uint32_t leaf = __builtin_expect(by_fp || details_[at].needs_fp, 0) ? TakeOverWithFp(at, top, fp_at)
+                                                                            : TakeOver(at, top);
+  count_ = leaf + 1;
   const uint32_t depth = count_ - kRoot - (frames_[kRoot].pc == 0 ? 1 : 0);
   // A generation that began meanwhile may have other rules for what this walk took over.
   if (__builtin_expect(depth > max || unwind::GenerationNumber() != generation, 0)) return GiveUp();
   next_pause_ = 0;
-  *result = {depth, Truncation::kNone, false, unwind::FinalHash(details_[count_ - 1].hash)};
+  *result = {depth, Truncation::kNone, false, unwind::FinalHash(details_[leaf].hash)};
   return true;
 }
 

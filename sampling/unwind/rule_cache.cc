@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "sampling/unwind/cfi/cfi.h"
 #include "sampling/unwind/seen_modules.h"
+#include "sampling/unwind/short_rules.h"
 #include "sampling/unwind/shown_code.h"
 #include "sampling/unwind/step/rule_of_row.h"
 
@@ -16,7 +17,6 @@ namespace {
 constexpr uint32_t kEntries = 1 << 16;
 constexpr int kIndexBits = 17;
 constexpr uint64_t kMaxProbes = 8;
-constexpr int kGenerationShift = 48;  // user addresses end below
 
 CacheEntry g_entries[kEntries];  // 0 is never handed out: "none" in the index
 std::atomic<uint16_t> g_index[1 << kIndexBits];
@@ -27,7 +27,6 @@ std::atomic<uint64_t> g_handed_out{0};
 // For the key of all ones alone, which no generation makes of a PC, and then without a rule.
 CacheEntry g_sentinel = {
     {~Rule::Of(Rule::kNoRule).word()}, {Rule::Of(Rule::kNoRule).word()}, {&g_sentinel}, {&g_sentinel}};
-std::atomic<uint64_t> g_generation{0};
 SeenModules g_seen;
 
 constexpr uint64_t kIndexMask = (uint64_t{1} << kIndexBits) - 1;
@@ -110,9 +109,7 @@ __attribute__((noinline)) CacheHit FindRuleElsewhere(uintptr_t return_address) {
 
 }  // namespace
 
-uint64_t CacheGeneration() { return g_generation.load(std::memory_order_relaxed) << kGenerationShift; }
-
-uint64_t GenerationNumber() { return g_generation.load(std::memory_order_relaxed); }
+std::atomic<uint64_t> g_generation{0};
 
 CacheEntry* Sentinel() { return &g_sentinel; }
 
@@ -127,6 +124,7 @@ void StartNewGeneration() {
       entry.check.store(0, std::memory_order_relaxed);
     }
   }
+  StartShortGeneration(generation);
   uint64_t out = g_handed_out.load(std::memory_order_relaxed);
   while (!g_handed_out.compare_exchange_weak(out, ((out >> kCountBits) + 1) << kCountBits,
                                              std::memory_order_relaxed)) {

@@ -62,10 +62,12 @@ CacheHit FindRule(uintptr_t return_address);
 // The same, and `last`, the entry of the frame below, remembers what followed it.
 CacheHit FindRuleAfter(CacheEntry* last, uintptr_t return_address);
 
+extern std::atomic<uint64_t> g_generation;
+constexpr int kGenerationShift = 48;  // user addresses end below
+// How many generations there were before this one.
+inline uint64_t GenerationNumber() { return g_generation.load(std::memory_order_relaxed); }
 // What a key is XORed with; read once a walk.
-uint64_t CacheGeneration();
-// How many generations there were before this one, where CacheGeneration comes round.
-uint64_t GenerationNumber();
+inline uint64_t CacheGeneration() { return GenerationNumber() << kGenerationShift; }
 inline uint64_t CacheKey(uintptr_t return_address, uint64_t generation) {
   return return_address ^ generation;
 }

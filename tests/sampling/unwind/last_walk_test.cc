@@ -14,13 +14,14 @@
 #define UNW_LOCAL_ONLY
 #include <libunwind.h>
 
+#include <algorithm>
 #include <memory>
 #include <stdexcept>
 #include <thread>
 #include <vector>
 
 #include "sampling/module_watch.h"
-#include "sampling/thread/last_walks.h"
+#include "tests/sampling/unwind/jit_tables.h"
 #include "tests/support/thread_bounds.h"
 
 namespace heapprof {
@@ -116,6 +117,16 @@ __attribute__((noinline)) void Looping(uint64_t path, int depth) {
   }
 }
 
+// A large frame, and rbp saved far from its end.
+__attribute__((noinline)) void SavedFarAway(uint64_t path, int depth) {
+  asm volatile("" : : : "rbp");
+  volatile unsigned char room[10000];
+  room[0] = 1;
+  Next(path, depth);
+  asm volatile("" : : : "rbp");
+  g_sink = room[0];
+}
+
 __attribute__((noinline)) void Throwing(uint64_t path, int depth) {
   try {
     Next(path, depth);
@@ -145,8 +156,8 @@ __attribute__((noinline)) void Next(uint64_t path, int depth) {
   }
   using Function = void (*)(uint64_t, int);
   constexpr Function kFunctions[] = {
-      Fixed<16>, Fixed<32>, Fixed<160>, Allocating, Aligned,   Looping,   WithFramePointer, Throwing,
-      Jumping,   Fixed<64>, Fixed<17>,  Fixed<8>,   Fixed<48>, Fixed<33>, WithFramePointer, Allocating};
+      Fixed<16>, Fixed<32>, Fixed<160>, Allocating, Aligned,   Looping,     WithFramePointer, Throwing,
+      Jumping,   Fixed<64>, Fixed<17>,  Fixed<8>,   Fixed<48>, Fixed<9000>, WithFramePointer, SavedFarAway};
   kFunctions[path % 16](path / 16, depth - 1);
   g_sink = depth;
 }
@@ -189,6 +200,18 @@ TEST_F(LastWalkTest, OtherCallersOfTheSameSize) {
   EXPECT_GE(seen_.remembered, 90);
 }
 
+// Where a function that keeps rbp has called: found in a walk from one.
+uintptr_t g_pc_by_fp;
+__attribute__((noinline)) void NotePcByFp() {
+  g_pc_by_fp = reinterpret_cast<uintptr_t>(__builtin_return_address(0));
+}
+__attribute__((noinline)) void CallByFp(size_t size) {
+  volatile unsigned char* room = static_cast<unsigned char*>(alloca(size));
+  room[0] = 1;
+  NotePcByFp();
+  g_sink = room[0];
+}
+
 // The saved rbp of a frame changes where it lies, and with it where the frame above begins, while the return
 // addresses stay: as after a switch of stacks in place.
 TEST_F(LastWalkTest, AStackOfTheProgramsOwnMaking) {
@@ -196,21 +219,9 @@ TEST_F(LastWalkTest, AStackOfTheProgramsOwnMaking) {
     uintptr_t words[64];
   } room = {};
   const auto at = [&](int i) { return reinterpret_cast<uintptr_t>(&room.words[i]); };
-  // Where a function that keeps rbp has called: found in a walk from one.
-  static uintptr_t pc;
-  struct Local {
-    __attribute__((noinline)) static void Note(size_t size) {
-      volatile unsigned char* room = static_cast<unsigned char*>(alloca(size));
-      room[0] = 1;
-      WithReturn();
-      g_sink = room[0];
-    }
-    __attribute__((noinline)) static void WithReturn() {
-      pc = reinterpret_cast<uintptr_t>(__builtin_return_address(0));
-    }
-  };
   volatile size_t size = 16;
-  Local::Note(size);
+  CallByFp(size);
+  const uintptr_t pc = g_pc_by_fp;
   const StackBounds bounds = {at(0), at(64)};
   // frame at 0: saved rbp at 10, two ways up: 20 or 30, each of which ends in a return address of zero.
   room.words[11] = room.words[21] = room.words[31] = pc;
@@ -289,20 +300,6 @@ TEST_F(LastWalkTest, DeepStacksAreCutByTheOtherWalk) {
   EXPECT_GE(seen_.remembered, 20);
 }
 
-// Tables, as a JIT registers them, of one function at `code`, whose frame has `size` bytes with the return
-// address.
-std::vector<unsigned char> TablesOf(uintptr_t code, unsigned char size) {
-  std::vector<unsigned char> tables = {20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0x78, 16, 0x0c, 7, size, 0x90, 1};
-  tables.resize(24);
-  const unsigned char record[] = {24, 0, 0, 0, 28, 0, 0, 0};
-  tables.insert(tables.end(), record, record + sizeof(record));
-  for (uintptr_t value : {code, uintptr_t{256}}) {
-    for (int i = 0; i < 8; ++i) tables.push_back(static_cast<unsigned char>(value >> (8 * i)));
-  }
-  tables.resize(tables.size() + 8);
-  return tables;
-}
-
 // Code that goes, and other code at its address: not a word of the stack need have changed.
 TEST_F(LastWalkTest, NothingIsKnownOfCodeThatWasThereBefore) {
   void* code = mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -311,13 +308,53 @@ TEST_F(LastWalkTest, NothingIsKnownOfCodeThatWasThereBefore) {
   uintptr_t words[16] = {0, 0, 0, pc, 0, pc, 0, pc, 0};
   const auto at = [&](int i) { return reinterpret_cast<uintptr_t>(&words[i]); };
   for (unsigned char size : {16, 32, 16}) {
-    const std::vector<unsigned char> tables = TablesOf(reinterpret_cast<uintptr_t>(code), size);
+    const std::vector<unsigned char> tables = test::TablesOf(reinterpret_cast<uintptr_t>(code), size);
     const auto key = reinterpret_cast<uintptr_t>(tables.data());
     RegisterFrames(key, key, 0, 0);
     for (int i = 0; i < 2; ++i) {
       WalkResult walk;
       EXPECT_TRUE(seen_.last->Walk({pc, at(0), 0}, {at(0), at(16)}, kMax, &walk));
       EXPECT_EQ(walk.depth, size == 16 ? 1u : 3u) << i;
+    }
+    DeregisterFrames(key);
+  }
+  munmap(code, 4096);
+}
+
+// A step by rbp goes where the frame below has saved it: in frames of which the rule is short, and in others.
+TEST_F(LastWalkTest, ASavedRbpIsReadWhereItsFrameHasIt) {
+  volatile size_t room = 16;
+  CallByFp(room);
+  void* code = mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(code, MAP_FAILED);
+  const uintptr_t pc = reinterpret_cast<uintptr_t>(code) + 100;
+  std::vector<uintptr_t> words(2200);
+  const auto at = [&](size_t i) { return reinterpret_cast<uintptr_t>(&words[i]); };
+  struct {
+    unsigned words, below;
+  } const frames[] = {{6, 2}, {6, 4}, {100, 63}, {100, 64}, {1023, 2}, {1024, 2}, {1100, 100}};
+  for (const auto& frame : frames) {
+    const std::vector<unsigned char> tables =
+        test::TablesWithFp(reinterpret_cast<uintptr_t>(code), frame.words, frame.below);
+    const auto key = reinterpret_cast<uintptr_t>(tables.data());
+    RegisterFrames(key, key, 0, 0);
+    const size_t end = frame.words;
+    for (int round = 0; round < 12; ++round) {
+      std::fill(words.begin(), words.end(), 0);
+      const size_t next = end + 10 + 20 * static_cast<size_t>(round / 2 % 2);
+      words[end - 1] = g_pc_by_fp;
+      words[end - frame.below] = at(next);
+      words[next + 1] = g_pc_by_fp;
+      words[next] = at(next + 10);
+      words[next + 11] = round % 3 == 0 ? g_pc_by_fp : 0;
+      words[next + 10] = at(next + 20);
+      WalkResult again;
+      uintptr_t pcs[kMax];
+      ASSERT_TRUE(seen_.last->Walk({pc, at(0), 0}, {at(0), at(words.size())}, kMax, &again));
+      const WalkResult walk = WalkStack({pc, at(0), 0}, {at(0), at(words.size())}, pcs, kMax);
+      EXPECT_EQ(again.depth, round % 3 == 0 ? 4u : 3u) << frame.words << " " << frame.below << " " << round;
+      EXPECT_EQ(again.depth, walk.depth);
+      EXPECT_EQ(again.hash, walk.hash);
     }
     DeregisterFrames(key);
   }
@@ -338,36 +375,6 @@ TEST_F(LastWalkTest, UnknownBounds) {
   seen_.bounds = {0, 0};
   CompareTwice();
   EXPECT_EQ(seen_.left, 2);
-}
-
-TEST(LastWalksTest, AThreadThatEndsLeavesItsMemoryToTheNext) {
-  auto walks = std::make_unique<LastWalks>();
-  LastWalk* const first = walks->Take();
-  LastWalk* const second = walks->Take();
-  ASSERT_NE(first, nullptr);
-  ASSERT_NE(second, nullptr);
-  EXPECT_NE(first, second);
-  walks->GiveBack(first);
-  EXPECT_EQ(walks->Take(), first);
-}
-
-TEST(LastWalksTest, AreBounded) {
-  auto walks = std::make_unique<LastWalks>();
-  LastWalk* last = nullptr;
-  for (uint32_t i = 0; i < LastWalks::kThreads; ++i) ASSERT_NE(last = walks->Take(), nullptr) << i;
-  EXPECT_EQ(walks->Take(), nullptr);
-  walks->GiveBack(last);
-  EXPECT_EQ(walks->Take(), last);
-}
-
-TEST(LastWalksTest, AChildOfForkHasItsOwnOnly) {
-  auto walks = std::make_unique<LastWalks>();
-  LastWalk* const own = walks->Take();
-  LastWalk* const others = walks->Take();
-  walks->KeepOnly(own);
-  for (int i = 0; i < 10; ++i) EXPECT_NE(walks->Take(), own);
-  walks->KeepOnly(nullptr);
-  EXPECT_EQ(walks->Take() != nullptr, others != nullptr);
 }
 
 }  // namespace
