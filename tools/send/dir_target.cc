@@ -72,7 +72,7 @@ class DirTarget : public Target {
 
 std::unique_ptr<Target> MakeDirTarget(const std::string& folder) {
   if (folder.empty()) throw Failure("dir: names no folder");
-  struct stat status{};
+  struct stat status {};
   if (stat(folder.c_str(), &status) == 0 ? !S_ISDIR(status.st_mode) : errno == ENOTDIR) {
     throw Failure("dir:" + Printable(folder) + " is not a folder: give the path of one");
   }

@@ -58,8 +58,8 @@ struct TargetOptions {
   std::vector<std::pair<std::string, std::string>> headers;
 };
 
-// Errors: Failure: no such scheme, an address that is none, or a file that is not what it has to be. Nothing is
-// asked yet.
+// Errors: Failure: no such scheme, an address that is none, or a file that is not what it has to be. Nothing
+// is asked yet.
 std::unique_ptr<Target> MakeTarget(const std::string& url, const TargetOptions& options = {});
 
 }  // namespace heapprof::tools::send

@@ -222,9 +222,9 @@ TEST_F(AgentTest, GoesOnWhileProcessesEndAndOthersBegin) {
 
 TEST_F(AgentTest, FoldersWhoseNamesDifferInSignsAreTwoTargets) {
   Start("http=unix:@heapprof-agent-two-%p");
-  const Result result =
-      RunCommand({"agent", "--to", "dir:" + (dir_ / "out/a"), "--to", "dir:" + (dir_ / "out_a"), "--spool",
-                  dir_ / "spool", "--pid", Pid(), "--interval", "0.1", "--rounds", "1", "--profiles", "heap"});
+  const Result result = RunCommand({"agent", "--to", "dir:" + (dir_ / "out/a"), "--to",
+                                    "dir:" + (dir_ / "out_a"), "--spool", dir_ / "spool", "--pid", Pid(),
+                                    "--interval", "0.1", "--rounds", "1", "--profiles", "heap"});
   EXPECT_TRUE(result.ok()) << result.Describe();
   EXPECT_THAT(ListDir(dir_ / "out/a"), testing::SizeIs(1));
   EXPECT_THAT(ListDir(dir_ / "out_a"), testing::SizeIs(1));
