@@ -117,8 +117,15 @@ __attribute__((noinline)) void Looping(uint64_t path, int depth) {
   }
 }
 
+// Builds with frame pointers (of sanitizers, of some distributions) do not give rbp away.
+#ifdef __clang__
+#define WITHOUT_FRAME_POINTER
+#else
+#define WITHOUT_FRAME_POINTER __attribute__((optimize("omit-frame-pointer")))
+#endif
+
 // A large frame, and rbp saved far from its end.
-__attribute__((noinline)) void SavedFarAway(uint64_t path, int depth) {
+WITHOUT_FRAME_POINTER __attribute__((noinline)) void SavedFarAway(uint64_t path, int depth) {
   asm volatile("" : : : "rbp");
   volatile unsigned char room[10000];
   room[0] = 1;
