@@ -7,6 +7,12 @@
 namespace heapprof {
 namespace {
 
+// A process whose tables are that large soon fills the next small piece of them, too: its pages come at once
+// rather than by a fault each (cc1plus at interval 1: 4,000 faults of 66,500, one hundredth of its time).
+// Kernels before 5.14 refuse, and then they come by faults.
+constexpr uint64_t kMuch = 2 << 20, kSmallPart = 8;
+constexpr long kPopulateWrite = 23;  // MADV_POPULATE_WRITE; older headers lack it
+
 std::atomic<uint64_t> g_limit{UINT64_MAX};
 std::atomic<uint64_t> g_mapped{0};
 
@@ -20,7 +26,12 @@ void* MapMetadata(size_t bytes) {
     return nullptr;
   uint64_t before = g_mapped.fetch_add(bytes, std::memory_order_relaxed);
   if (before + bytes <= g_limit.load(std::memory_order_relaxed)) {
-    if (void* memory = RawMapTable(bytes)) return memory;
+    if (void* memory = RawMapTable(bytes)) {
+      if (before >= kMuch && bytes <= before / kSmallPart) {
+        RawSyscall(SYS_madvise, reinterpret_cast<long>(memory), static_cast<long>(bytes), kPopulateWrite);
+      }
+      return memory;
+    }
   }
   g_mapped.fetch_sub(bytes, std::memory_order_relaxed);
   return nullptr;
