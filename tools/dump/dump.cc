@@ -52,7 +52,7 @@ class FolderWatch {
     if (inotify_add_watch(fd_, folder.c_str(), IN_MOVED_TO | IN_ONLYDIR) < 0) {
       const int error = errno;
       close(fd_);
-      throw Failure("cannot watch the folder " + Printable(folder) + ": " + ErrorText(error));
+      throw CannotWrite("cannot watch the folder " + Printable(folder) + ": " + ErrorText(error));
     }
   }
   ~FolderWatch() { close(fd_); }
@@ -154,8 +154,8 @@ void CheckFolder(const Process& process, const std::string& folder) {
   if (none) name = folder;
   if (name.size() > mark.size() && name.compare(name.size() - mark.size(), mark.size(), mark) == 0)
     name.resize(name.size() - mark.size());
-  throw Failure(ProcessName(process) + " cannot write a file: its folder " + Printable(name) +
-                " has been deleted; nothing is sent");
+  throw CannotWrite(ProcessName(process) + " cannot write a file: its folder " + Printable(name) +
+                    " has been deleted; nothing is sent");
 }
 
 // Errors: Failure: a dump has failed since `record` was read, as the process says.
@@ -163,8 +163,10 @@ void CheckNothingFailed(const Process& process, const PublishedRecord* record, c
   if (record == nullptr || record->record.size < offsetof(DumpRecord, requests)) return;
   const uint64_t now = ReadDumpFailure(process, record->address);
   if (now == 0 || now == record->record.failure) return;
-  throw Failure(ProcessName(process) + " could not write " + wanted + ": " +
-                ErrorText(static_cast<int>(now & UINT32_MAX)));
+  const int error = static_cast<int>(now & UINT32_MAX);
+  const bool helps = error == EACCES || error == EPERM || error == EROFS || error == ENOSPC;
+  throw CannotWrite(ProcessName(process) + " could not write " + wanted + ": " + ErrorText(error) +
+                    (helps ? "; start it with output=FOLDER/heapprof.%p.%n, a folder where it can" : ""));
 }
 
 // Waits until `watch` has seen a file of `pattern`. Errors: Failure: the process could not write, the time is
@@ -216,8 +218,12 @@ const Asked& AskedOf(const std::string& profile) {
   for (const Asked& asked : kAsked) {
     if (profile == asked.profile) return asked;
   }
+  const bool is_beside = profile == "block" || profile == "mutex",
+             is_of_time = profile == "cpu" || profile == "wall";
   throw Failure("there is no profile " + Printable(profile) +
-                ": it is heap, peak, growth, lifetimes, memory or threads");
+                (is_beside ? " by itself: with contention_interval set it is written beside each heap profile"
+                 : is_of_time ? " of a moment: heapprof run --" + profile + " makes one of a run"
+                              : ": it is heap, peak, growth, lifetimes, memory or threads"));
 }
 
 // Errors: Failure: the library there knows of no such request.

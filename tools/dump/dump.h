@@ -5,7 +5,15 @@
 
 #include <string>
 
+#include "tools/base/failure.h"
+
 namespace heapprof::tools {
+
+// The process cannot write where its files go.
+class CannotWrite : public Failure {
+ public:
+  explicit CannotWrite(const std::string& line) : Failure(line) {}
+};
 
 struct DumpRequest {
   long pid = 0;
@@ -18,7 +26,7 @@ struct DumpRequest {
 
 // Sends the signal, waits for the file, and returns its name. Never sends a signal that the process does not
 // catch: its default action would end the process.
-// Errors: Failure.
+// Errors: Failure; CannotWrite.
 std::string RequestDump(const DumpRequest& request);
 
 // The same, and prints the name.

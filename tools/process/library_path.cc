@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/process/library_path.h"
 
+#include <elf.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "tools/base/failure.h"
+#include "tools/symbols/elf_file.h"
 
 namespace heapprof::tools {
 namespace {
@@ -44,7 +46,11 @@ std::string FindLibrary(const std::string& asked) {
     const fs::path path = fs::absolute(asked, error);
     if (error || !IsThere(path)) throw Failure("no library at " + Printable(asked));
     if (access(path.c_str(), R_OK) != 0) throw Failure(Printable(asked) + ": " + ErrorText(errno));
-    return Preloadable(path.lexically_normal());
+    std::string library = Preloadable(path.lexically_normal());
+    // The loader would complain, and run the program without it.
+    uint16_t machine;
+    if (ElfClass(library, &machine) == ELFCLASSNONE) throw Failure(Printable(asked) + " is no library");
+    return library;
   }
   const fs::path folder = CommandFolder(), prefix = folder.parent_path();
   std::vector<fs::path> places;

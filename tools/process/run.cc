@@ -71,6 +71,8 @@ std::string InterpreterOf(const std::string& file) {
   return line.substr(begin, line.find_first_of(" \t\r\n", begin) - begin);
 }
 
+constexpr char kIsStatic[] = "is statically linked";
+
 // Why the loader would not preload the library into `file`; empty if it would.
 std::string WhyNotPreloaded(const std::string& file) {
   struct stat status;
@@ -93,7 +95,7 @@ std::string WhyNotPreloaded(const std::string& file) {
   const std::string name = fs::path(file).filename();
   if (name.rfind("ld-", 0) == 0 || name.rfind("ld.so", 0) == 0) return "";
   const auto elf = ElfFile::Open(file);
-  if (elf && elf->interpreter().empty() && !elf->carries_library()) return "is statically linked";
+  if (elf && elf->interpreter().empty() && !elf->carries_library()) return kIsStatic;
   return "";
 }
 
@@ -209,7 +211,9 @@ void SayWhatIsMissing(const std::string& program, const Ended& ended, const std:
     Tell(Printable(program) + " was ended by " + NameOf(signal) + ": the " + what +
          " of its end could not be written");
   } else {
-    Tell(Printable(program) + " wrote no " + what + " at its end: a program that ends by _exit does not");
+    Tell(Printable(program) + " wrote no " + what +
+         " at its end: a program that ends by _exit does not, "
+         "and one that cannot write says so");
   }
 }
 
@@ -284,7 +288,8 @@ void Run(const RunRequest& request) {
     throw Failure(Printable(executed) + " " + obstacle + ": it cannot be checked");
   }
   if (!obstacle.empty()) {
-    Tell("warning: " + Printable(executed) + " " + obstacle + ": it runs without the profiler");
+    Tell("warning: " + Printable(executed) + " " + obstacle + ": it runs without the profiler" +
+         (obstacle == kIsStatic ? "; libheapprof.a can be linked into it" : ""));
   }
 
   const std::string sanitizer = executed.empty() ? "" : SanitizerOf(executed);

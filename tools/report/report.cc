@@ -7,6 +7,7 @@
 #include "tools/base/failure.h"
 #include "tools/base/human.h"
 #include "tools/base/terminal.h"
+#include "tools/report/summary.h"
 
 namespace heapprof::tools {
 namespace {
@@ -74,8 +75,10 @@ std::string JsonHeading(const View& view) {
 
 void TellOfView(const View& view, Granularity granularity) {
   if (view.samples().empty() && view.total() != 0) {
-    Tell(Printable(view.file()) + ": no stack is left by --focus, --ignore and --tag");
+    Tell(Printable(view.file()) + ": no stack is left by " + view.filters());
   }
+  const std::string why = WhyEmpty(view.profile());
+  if (!why.empty()) Tell(Printable(view.file()) + ": " + why);
   if (granularity != Granularity::kModule) TellIfWithoutNames(view.file(), view.profile());
 }
 

@@ -55,6 +55,15 @@ Sum Rest(const Profile& profile, size_t in_use) {
   return rest;
 }
 
+// Others, as of leaks and growth, may be empty for better reasons.
+bool IsOfHeap(const Profile& profile) {
+  if (profile.text(profile.header.period_type.type) != "space") return false;
+  for (size_t i = 0; i < profile.type_count(); ++i) {
+    if (profile.type_name(i) == "alloc_space") return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 ptrdiff_t WhatWasAllocated(const Profile& profile, size_t in_use) {
@@ -68,7 +77,18 @@ ptrdiff_t WhatWasAllocated(const Profile& profile, size_t in_use) {
   return -1;
 }
 
+std::string WhyEmpty(const Profile& profile) {
+  if (!profile.samples.empty()) return "";
+  const int64_t period = profile.header.period;
+  if (!IsOfHeap(profile)) return "there are no samples in it";
+  if (period <= 1) return "no block was recorded";
+  return "no block was sampled, as the program asked for little beside the interval of " +
+         HumanBytes(static_cast<double>(period)) + ": --interval 1 records every block";
+}
+
 std::string Summary(Profile profile) {
+  // Of no ticks the figure itself says enough: "cpu 0 ns".
+  if (const std::string why = WhyEmpty(profile); IsOfHeap(profile) && !why.empty()) return why;
   DropFrames(&profile);
   ViewOptions options;
   std::string line;

@@ -14,6 +14,9 @@ namespace heapprof::tools {
 // has little or nothing left in the end: what libraries keep for good.
 ptrdiff_t WhatWasAllocated(const Profile& profile, size_t in_use);
 
+// What to do where a profile has no samples at all; "": it has some.
+std::string WhyEmpty(const Profile& profile);
+
 // "inuse_space 1.5 MiB, most in ParseFile (1.1 MiB)", of the profile's default sample type. Errors: Failure.
 std::string Summary(Profile profile);
 

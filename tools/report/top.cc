@@ -163,7 +163,8 @@ void Top(const ReportRequest& request) {
   // Whoever looks at a program that has ended asks for another type in most cases.
   const bool nothing_sure =
       rows.empty() || IsNoiseRow(view, rows.front()) || frames.name(rows.front().frame) == kEmergencyPool;
-  const ptrdiff_t allocated = request.view.type.empty() && request.order == Order::kFlat && nothing_sure
+  const ptrdiff_t allocated = !view.profile().samples.empty() && request.view.type.empty() &&
+                                      request.order == Order::kFlat && nothing_sure
                                   ? WhatWasAllocated(view.profile(), view.type())
                                   : -1;
   if (allocated >= 0) {

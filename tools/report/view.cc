@@ -49,6 +49,18 @@ bool Has(const Profile& profile, const ProfileSample& sample, const Tag& tag) {
   return false;
 }
 
+std::string FiltersOf(const ViewOptions& options) {
+  std::vector<std::string> used;
+  if (!options.focus.empty()) used.emplace_back("--focus");
+  if (!options.ignore.empty()) used.emplace_back("--ignore");
+  if (!options.tags.empty()) used.emplace_back("--tag");
+  std::string text;
+  for (size_t i = 0; i < used.size(); ++i) {
+    text += (i == 0 ? "" : i + 1 < used.size() ? ", " : " and ") + used[i];
+  }
+  return text;
+}
+
 // Of files of several kinds those count that have the type that is asked for.
 LoadOptions LoadOf(const ViewOptions& options) {
   LoadOptions load = options.load;
@@ -71,7 +83,8 @@ View::View(const std::string& file, Profile profile, const ViewOptions& options)
     : file_(file),
       profile_(std::move(profile)),
       type_(TypeOf(file, profile_, options.type)),
-      estimator_(profile_, type_) {
+      estimator_(profile_, type_),
+      filters_(FiltersOf(options)) {
   NameEmergencyPool(&profile_);
   Select(options);
   CutStacks(options);

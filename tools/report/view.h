@@ -60,6 +60,8 @@ class View {
   Sum total() const { return total_; }
   const Uncertainty& total_uncertainty() const { return total_uncertainty_; }
   const Folded& folded() const { return folded_; }
+  // Which options chose the samples: "--focus and --tag"; "": none.
+  const std::string& filters() const { return filters_; }
 
  private:
   void Select(const ViewOptions& options);
@@ -74,6 +76,7 @@ class View {
   Sum total_ = 0;
   Uncertainty total_uncertainty_;
   Folded folded_;
+  std::string filters_;
 };
 
 }  // namespace heapprof::tools

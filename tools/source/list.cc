@@ -216,6 +216,11 @@ void List(const ListRequest& request) {
   const std::vector<ListedFunction> functions = ListFunctions(view, request.regex);
   const size_t limit = request.limit == 0 ? functions.size() : std::min(request.limit, functions.size());
   SourceFiles sources(request.source);
+  // As `peek` has it; a program is given an empty list.
+  if (functions.empty() && !request.json && NamedShare(view.profile()) >= kFewNames) {
+    throw Failure("list: no function of " + Printable(view.file()) + " that holds anything matches " +
+                  Printable(request.regex));
+  }
   if (request.json) {
     std::printf("{%s, \"functions\": [", JsonHeading(view).c_str());
     for (size_t i = 0; i < limit; ++i) {
@@ -233,10 +238,6 @@ void List(const ListRequest& request) {
       std::printf("\n... and %s; --limit 0 shows all\n",
                   Counted(functions.size() - limit, "more function").c_str());
     }
-  }
-  if (functions.empty() && NamedShare(view.profile()) >= kFewNames) {
-    Tell("list: no function of " + Printable(view.file()) + " that holds anything matches " +
-         Printable(request.regex));
   }
   TellOfSources(sources, view.profile().header.time_nanos);
 }

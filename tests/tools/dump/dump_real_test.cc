@@ -254,6 +254,8 @@ TEST_F(DumpReal, WritesTheOtherProfilesToo) {
   EXPECT_EQ(
       unknown.err,
       "heapprof: there is no profile goroutines: it is heap, peak, growth, lifetimes, memory or threads\n");
+  EXPECT_THAT(RunCommand({"dump", "--profile", "mutex", Pid()}).err, HasSubstr("contention_interval"));
+  EXPECT_THAT(RunCommand({"dump", "--profile", "cpu", Pid()}).err, HasSubstr("heapprof run --cpu"));
   End();
 }
 
@@ -287,6 +289,13 @@ TEST_F(DumpReal, WhatCannotBeWrittenIsSaidAtOnce) {
   EXPECT_EQ(refused.err,
             "heapprof: process " + Pid() + " could not write " + folder + "/h.heap.pb.gz: Is a directory\n");
   EXPECT_LT(refused.seconds, 5);
+  // What is read and taken away comes by another way.
+  ASSERT_EQ(mkdir((folder + "/h.memory.pb.gz").c_str(), 0700), 0);
+  const Result memory = RunCommand({"memory", Pid()});
+  EXPECT_THAT(memory.out, HasSubstr("memory of process " + Pid() + ": RSS")) << memory.Describe();
+  EXPECT_EQ(memory.err, "");
+  EXPECT_EQ(RunCommand({"memory", "--keep", Pid()}).exit_status, 2);
+  ASSERT_EQ(rmdir((folder + "/h.memory.pb.gz").c_str()), 0);
   // And again: a later failure is not taken for the earlier one.
   EXPECT_EQ(RunCommand({"dump", Pid()}).err, refused.err);
   ASSERT_EQ(rmdir((folder + "/h.heap.pb.gz").c_str()), 0);

@@ -165,6 +165,10 @@ TEST(Run, LibrariesThatCannotBePreloaded) {
   Result result = RunProgram(RunOf({"--library", dir / "missing.so", "true"}));
   EXPECT_EQ(result.exit_status, 2);
   EXPECT_EQ(result.err, "heapprof: no library at " + (dir / "missing.so") + "\n");
+  WriteFile(dir / "text.so", "x");
+  result = RunProgram(RunOf({"--library", dir / "text.so", "true"}));
+  EXPECT_EQ(result.exit_status, 2);
+  EXPECT_EQ(result.err, "heapprof: " + (dir / "text.so") + " is no library\n");
   WriteFile(dir / "with space.so", "x");
   result = RunProgram(RunOf({"--library", dir / "with space.so", "true"}));
   EXPECT_EQ(result.exit_status, 2);
@@ -182,7 +186,8 @@ TEST(Run, SaysThatAStaticProgramIsNotProfiled) {
   chmod((dir / "static").c_str(), 0700);
   EXPECT_THAT(RunProgram(RunOf({"--", dir / "static"})).err,
               testing::StartsWith("heapprof: warning: " + (dir / "static") +
-                                  " is statically linked: it runs without the profiler\n"));
+                                  " is statically linked: it runs without the profiler; "
+                                  "libheapprof.a can be linked into it\n"));
   // A script is judged by its interpreter.
   WriteFile(dir / "script", "#! " + (dir / "static") + " -x\n");
   chmod((dir / "script").c_str(), 0700);

@@ -42,6 +42,35 @@ TEST(Info, PrintsEveryPartOfAProfile) {
   EXPECT_THAT(result.out, HasSubstr("comments\n  lost samples: 3\n"));
 }
 
+TEST(Report, WhatToDoAboutAProfileWithoutSamplesIsSaid) {
+  TempDir dir;
+  pb::Profile profile = MakeProfile();
+  profile.clear_sample();
+  WriteFile(dir / "p", profile.SerializeAsString());
+  for (const char* report : {"top", "tree", "folded", "list"}) {
+    std::vector<std::string> words = {report, dir / "p"};
+    if (words[0] == "list") words.insert(words.begin() + 1, {"--json", "main"});
+    const Result result = RunCommand(words);
+    EXPECT_EQ(result.exit_status, 0);
+    EXPECT_EQ(result.err,
+              "heapprof: " + dir / "p" +
+                  ": no block was sampled, as the program asked for little beside the interval of "
+                  "512.0 KiB: --interval 1 records every block\n");
+    EXPECT_THAT(result.out, Not(HasSubstr("Little is in use")));
+  }
+  // Of leaks or growth there may be none at all.
+  pb::Profile leaks = profile;
+  for (pb::ValueType& type : *leaks.mutable_sample_type()) {
+    if (leaks.string_table(static_cast<int>(type.type())) == "alloc_space")
+      type.set_type(Intern(&leaks, "leaked_space"));
+  }
+  WriteFile(dir / "l", leaks.SerializeAsString());
+  EXPECT_EQ(RunCommand({"top", dir / "l"}).err, "heapprof: " + dir / "l" + ": there are no samples in it\n");
+  profile.mutable_period_type()->set_type(Intern(&profile, "cpu"));
+  WriteFile(dir / "p", profile.SerializeAsString());
+  EXPECT_EQ(RunCommand({"top", dir / "p"}).err, "heapprof: " + dir / "p" + ": there are no samples in it\n");
+}
+
 TEST(Info, ReadsPlainAndSeveralGzipMembersAndStandardInputAlike) {
   TempDir dir;
   const std::string plain = MakeProfile().SerializeAsString();

@@ -41,11 +41,11 @@ class ListTest(unittest.TestCase):
         self.folder = os.path.realpath(folder.name)
         self.path = os.path.join(self.folder, "p.pb.gz")
 
-    def run_command(self, *words):
+    def run_command(self, *words, status=0):
         # A width at which no heading needs a second line.
         done = subprocess.run([HEAPPROF, *words], capture_output=True, text=True, check=False, cwd=self.folder, timeout=60,
                               env=dict(os.environ, COLUMNS="200"))
-        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.returncode, status, done.stderr)
         return done.stdout, done.stderr
 
     def listed(self, *words):
@@ -183,8 +183,9 @@ f in {source}: flat 1.5 KiB, cum 3.5 KiB, 100.00% of all
         self.assertEqual(out.count("   1.0 KiB    1.0 KiB      3\n"), 10)
         self.assertEqual(err, "heapprof: source files that are not here: /nowhere/0.cc, /nowhere/1.cc, /nowhere/2.cc and 2 more; "
                          "--source-root FOLDER looks for them below FOLDER, --source-map OLD=NEW changes their beginnings\n")
-        _, err = self.run_command("list", "nothing", self.path)
-        self.assertEqual(err, f"heapprof: list: no function of {self.path} that holds anything matches nothing\n")
+        out, err = self.run_command("list", "nothing", self.path, status=2)
+        self.assertEqual((out, err), ("", f"heapprof: list: no function of {self.path} that holds anything matches nothing\n"))
+        self.assertEqual(self.listed("nothing", self.path), {})
 
     def test_odd_sources_do_no_harm(self):
         writer = profile_writer.ProfileWriter(period=1)
