@@ -63,8 +63,11 @@ void Suppressions::Add(char* text, const char* source) {
     while (size > 0 && IsBlank(line[size - 1])) line[--size] = '\0';
     while (IsBlank(*line)) ++line;
     if (*line == '\0' || *line == '#') continue;
-    const char* pattern = line + sizeof(kPrefix) - 1;
-    if (strncmp(line, kPrefix, sizeof(kPrefix) - 1) != 0 || *pattern == '\0') {
+    const bool is_leak = strncmp(line, kPrefix, sizeof(kPrefix) - 1) == 0;
+    const char* pattern = is_leak ? line + sizeof(kPrefix) - 1 : line;
+    // No name of a function or file begins with a blank.
+    while (is_leak && IsBlank(*pattern)) ++pattern;
+    if (!is_leak || *pattern == '\0') {
       Text<512> complaint;
       Say(complaint.Str(source)
               .Str(":")
