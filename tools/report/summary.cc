@@ -88,7 +88,7 @@ std::string WhyEmpty(const Profile& profile) {
 
 std::string Summary(Profile profile) {
   // Of no ticks the figure itself says enough: "cpu 0 ns".
-  if (const std::string why = WhyEmpty(profile); IsOfHeap(profile) && !why.empty()) return why;
+  if (std::string why = WhyEmpty(profile); IsOfHeap(profile) && !why.empty()) return why;
   DropFrames(&profile);
   ViewOptions options;
   std::string line;
