@@ -4,12 +4,15 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 
 #include <algorithm>
 #include <atomic>
 
 #include "alloc/backend/backend.h"
+#include "base/system/raw_syscall.h"
 
 extern "C" {
 #pragma GCC visibility push(hidden)
@@ -39,7 +42,19 @@ constexpr size_t kLongest = 1 << 20, kShortest = 64 << 10, kOfAllThreads = 4 << 
 // A thread that has freed so many blocks without a cache gets one. It takes 40 KiB and 9 us, as much as 500
 // frees without one cost more where nobody else wants the bin.
 constexpr uint8_t kFreesWithoutCache = 128;
+constexpr uint8_t kAsked = kFreesWithoutCache + 1;
 __thread uint8_t t_frees_without_cache __attribute__((tls_model("initial-exec")));
+
+// jemalloc goes on with a cache that it got no memory for, and then a free crashes, perhaps of a thread that
+// frees because there is no more memory. Asked for is what jemalloc maps at a time for its own records, and
+// more than a cache: the kernel's answer holds but for what others take in between.
+bool HasMemoryForCache() {
+  constexpr long kBytes = 4 << 20;
+  const long at = RawSyscall(SYS_mmap, 0, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (at < 0 && at > -4096) return false;
+  RawSyscall(SYS_munmap, at, kBytes);
+  return true;
+}
 
 bool g_ours;  // false: somebody has said how often
 std::atomic<uint32_t> g_made{0}, g_counted_at{0}, g_threads{1};
@@ -91,7 +106,10 @@ extern "C" void* hpje_tsd_fetch_slow(void* record, bool minimal) {
   using heapprof::t_frees_without_cache;
   if (minimal && t_frees_without_cache < heapprof::kFreesWithoutCache) {
     ++t_frees_without_cache;
+  } else if (minimal && t_frees_without_cache != heapprof::kAsked && !heapprof::HasMemoryForCache()) {
+    t_frees_without_cache = 0;  // asked again after as many
   } else {
+    if (minimal) t_frees_without_cache = heapprof::kAsked;
     minimal = false;
   }
   return hpje_je_tsd_fetch_slow(record, minimal);

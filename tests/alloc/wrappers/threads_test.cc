@@ -11,7 +11,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -174,6 +176,38 @@ struct OnlyFrees {
     return nullptr;
   }
 };
+
+// Takes what memory there is, and lets a thread that never allocates free blocks.
+void FreeWithoutMemory() {
+  static OnlyFrees all;
+  for (void*& block : all.blocks) block = malloc(64);
+  for (auto* barrier : {&all.freed_few, &all.go_on, &all.freed_all, &all.end}) {
+    pthread_barrier_init(barrier, nullptr, 2);
+  }
+  pthread_t thread;
+  if (pthread_create(&thread, nullptr, OnlyFrees::Run, &all) != 0) _exit(2);
+  pthread_barrier_wait(&all.freed_few);
+  const rlimit none = {1 << 20, 1 << 20};
+  setrlimit(RLIMIT_AS, &none);
+  for (size_t size = 2 << 20; size >= 8; size /= 2) {
+    while (malloc(size) != nullptr) continue;
+  }
+  for (size_t size = 64 << 10; size >= 4096; size -= 4096) {
+    while (malloc(size) != nullptr) continue;
+  }
+  pthread_barrier_wait(&all.go_on);
+  pthread_barrier_wait(&all.freed_all);
+  _exit(0);
+}
+
+// A program that meets the end of its memory frees some, and goes on.
+TEST_P(ThreadsTest, AThreadThatOnlyFreesNeedsNoMemoryForIt) {
+  const pid_t child = fork();
+  if (child == 0) FreeWithoutMemory();
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
 
 // jemalloc gives a thread that never allocates no cache, and each block that it frees takes a bin's lock.
 TEST_P(ThreadsTest, AThreadThatOnlyFreesGetsACacheOnceItHasFreedSome) {
