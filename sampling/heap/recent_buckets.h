@@ -4,7 +4,8 @@
 //
 // Thread-safety: an object belongs to one thread at a time. Signal-safety: inside the recorder. Allocates:
 // what BucketTable does. Zeroed memory remembers nothing. What it remembers stays true, for another thread
-// too: buckets are never freed, and of one whose stack can occur no more it is seen.
+// too: buckets are never freed, and of one whose stack can occur no more it is seen. But one that another
+// thread was writing at a fork may be half written in the child: it is zeroed there.
 #ifndef HEAPPROF_SAMPLING_HEAP_RECENT_BUCKETS_H_
 #define HEAPPROF_SAMPLING_HEAP_RECENT_BUCKETS_H_
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sampling/thread/last_walks.h"
 
+#include <string.h>
+
 #include "base/constinit.h"
 #include "base/memory/arena.h"
 #include "sampling/thread/thread_state.h"
@@ -30,6 +32,9 @@ LastWalk* LastWalks::Take() {
       place.taken.store(false, std::memory_order_relaxed);
       return nullptr;
     }
+    // All of it: the child of a fork does not touch, and so copy, what it may never need.
+    if (place.torn) memset(static_cast<void*>(walk), 0, sizeof(Memory));
+    place.torn = false;
     walk->Forget();
     next_.store(at + 1, std::memory_order_relaxed);
     return walk;
@@ -50,7 +55,9 @@ void LastWalks::GiveBack(LastWalk* walk) {
 void LastWalks::KeepOnly(const LastWalk* own) {
   for (Place& place : places_) {
     const LastWalk* walk = place.walk.load(std::memory_order_relaxed);
-    if (walk == nullptr || walk != own) place.taken.store(false, std::memory_order_relaxed);
+    if (walk != nullptr && walk == own) continue;
+    place.torn = place.torn || place.taken.load(std::memory_order_relaxed);
+    place.taken.store(false, std::memory_order_relaxed);
   }
 }
 

@@ -24,7 +24,8 @@ class LastWalks {
   // nullptr: there is none left, or no memory for it.
   LastWalk* Take();
   void GiveBack(LastWalk* walk);
-  // In a child of fork: all others' threads are no more. `own` may be nullptr.
+  // In a child of fork: all others' threads are no more, and what they remembered may be half written. `own`
+  // may be nullptr.
   void KeepOnly(const LastWalk* own);
 
   // Of who has `walk`, which is one of Take's.
@@ -40,6 +41,7 @@ class LastWalks {
   struct Place {
     std::atomic<LastWalk*> walk{nullptr};  // stays once it is mapped
     std::atomic<bool> taken{false};
+    bool torn = false;  // who takes it clears it
   };
   Place places_[kThreads] = {};
   std::atomic<uint32_t> next_{0};  // where to look first

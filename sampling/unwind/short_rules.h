@@ -15,9 +15,10 @@
 // The hash takes no two PCs of 48 bits to the same: a word is for one PC. As it is one word, nobody reads
 // half of it. Rules that fit no such word are not kept.
 //
-// A word of a generation that has ended could only count for one that comes kShortMarks later, and is cleared
-// before that; only a thread that stood for all of them between its last look at the generation and the store
-// behind it could bring one back.
+// A word of a generation that has ended could only count for one that comes kShortMarks later. All are
+// cleared twice in that time, so also one that was stored late, and none is left when its mark comes again;
+// only a thread that stood for half of them between its last look at the generation and the store behind it
+// could bring one back.
 //
 // Thread-safety: yes. Signal-safety: yes. Allocates: never. Locks: none.
 #ifndef HEAPPROF_SAMPLING_UNWIND_SHORT_RULES_H_

@@ -51,7 +51,7 @@ __attribute__((noinline)) uint64_t FindShortRule(uintptr_t pc, uint64_t mark) {
 }
 
 void StartShortGeneration(uint64_t number) {
-  if (number % kShortMarks != 0) return;
+  if (number % (kShortMarks / 2) != 0) return;
   for (std::atomic<uint64_t>& word : g_short_rules) word.store(0, std::memory_order_relaxed);
 }
 

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <memory>
+#include <numeric>
 
 namespace heapprof {
 namespace {
@@ -36,6 +38,26 @@ TEST(LastWalksTest, AChildOfForkHasItsOwnOnly) {
   for (int i = 0; i < 10; ++i) EXPECT_NE(walks->Take(), own);
   walks->KeepOnly(nullptr);
   EXPECT_EQ(walks->Take() != nullptr, others != nullptr);
+}
+
+// Another thread may stand between two stores to its memory.
+TEST(LastWalksTest, AChildOfForkTakesNothingThatOthersMayHaveHalfWritten) {
+  auto walks = std::make_unique<LastWalks>();
+  LastWalk* const own = walks->Take();
+  LastWalk* const others = walks->Take();
+  ASSERT_NE(others, nullptr);
+  constexpr unsigned char kSome = 0xab;
+  for (LastWalk* walk : {own, others}) {
+    memset(static_cast<void*>(LastWalks::BucketsBeside(walk)), kSome, sizeof(RecentBuckets));
+  }
+  walks->KeepOnly(own);
+  for (LastWalk* taken = walks->Take(); taken != others; taken = walks->Take()) ASSERT_NE(taken, nullptr);
+  const auto sum = [](LastWalk* walk) {
+    const auto* bytes = reinterpret_cast<unsigned char*>(LastWalks::BucketsBeside(walk));
+    return std::accumulate(bytes, bytes + sizeof(RecentBuckets), size_t{0});
+  };
+  EXPECT_EQ(sum(others), 0u);
+  EXPECT_EQ(sum(own), kSome * sizeof(RecentBuckets));
 }
 
 }  // namespace

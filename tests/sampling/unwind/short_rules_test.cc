@@ -89,6 +89,24 @@ TEST(ShortRulesTest, ARuleOfAnotherGenerationIsNotFound) {
   EXPECT_FALSE(IsShort(ShortRuleOf(pc, mark))) << "where the marks begin again";
 }
 
+// A thread may stand between its last look at the generation and the store behind it.
+TEST(ShortRulesTest, AWordThatIsStoredLateIsGoneBeforeItsMarkComesAgain) {
+  while (GenerationNumber() % kShortMarks != kShortMarks - 1) StartNewGeneration();
+  uintptr_t pc = 0;
+  for (uintptr_t some : Pcs(100)) {
+    if (IsShort(Ask(some, Mark()))) pc = some;
+  }
+  const uint64_t mark = Mark();
+  std::atomic<uint64_t>* place = ShortPlaceOf(ShortHash(pc));
+  const uint64_t word = place->load();
+  ASSERT_TRUE(IsShort(ShortRuleOf(pc, mark)));
+  StartNewGeneration();
+  place->store(word);
+  for (uint64_t i = 1; i < kShortMarks; ++i) StartNewGeneration();
+  ASSERT_EQ(Mark(), mark);
+  EXPECT_FALSE(IsShort(ShortRuleOf(pc, mark)));
+}
+
 // An old thread's answer of the generation before is not kept for this one, nor for its own.
 TEST(ShortRulesTest, WhatWasAskedBeforeAGenerationBeganIsNotKept) {
   const uintptr_t pc = Pcs(1)[0];
