@@ -98,6 +98,9 @@ TEST_P(ExtrasTest, ResizesInPlaceShowInUsableSizeAndInTheTable) {
   const int rounds = static_cast<int>(2000 / pages);
   int grown = 0;
   for (int i = 0; i < rounds; ++i) {
+    // Blocks of earlier rounds that the thread's cache keeps would stand in the way, too, more or fewer by
+    // what was drawn as samples.
+    ASSERT_EQ(mallctl("thread.tcache.flush", nullptr, nullptr, nullptr, 0), 0);
     auto* block = static_cast<char*>(mallocx(20000 * pages, 0));
     for (const size_t size :
          {60000 * pages, 250000 * pages, 100000 * pages, 17000 * pages, size_t{100}, 40000 * pages}) {
@@ -116,7 +119,7 @@ TEST_P(ExtrasTest, ResizesInPlaceShowInUsableSizeAndInTheTable) {
     for (size_t k = 0; k < usable; k += 997) ASSERT_EQ(block[k], static_cast<char>(i));
     dallocx(block, 0);
   }
-  EXPECT_GT(grown, rounds / 2);
+  EXPECT_GT(grown, rounds);
   EXPECT_EQ(Stats().live_samples, live);
   // A small block stays in its class.
   for (int i = 0; i < 20000; ++i) {
