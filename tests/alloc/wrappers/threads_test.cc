@@ -165,6 +165,14 @@ struct OnlyFrees {
   void* blocks[kManyBlocks];
   pthread_barrier_t freed_few, go_on, freed_all, end;
 
+  bool Begin() {
+    for (void*& block : blocks) block = malloc(64);
+    for (auto* barrier : {&freed_few, &go_on, &freed_all, &end}) {
+      if (pthread_barrier_init(barrier, nullptr, 2) != 0) return false;
+    }
+    return true;
+  }
+
   static void* Run(void* argument) {
     auto* all = static_cast<OnlyFrees*>(argument);
     for (size_t i = 0; i < kFewBlocks; ++i) free(all->blocks[i]);
@@ -180,10 +188,7 @@ struct OnlyFrees {
 // Takes what memory there is, and lets a thread that never allocates free blocks.
 void FreeWithoutMemory() {
   static OnlyFrees all;
-  for (void*& block : all.blocks) block = malloc(64);
-  for (auto* barrier : {&all.freed_few, &all.go_on, &all.freed_all, &all.end}) {
-    pthread_barrier_init(barrier, nullptr, 2);
-  }
+  if (!all.Begin()) _exit(2);
   pthread_t thread;
   if (pthread_create(&thread, nullptr, OnlyFrees::Run, &all) != 0) _exit(2);
   pthread_barrier_wait(&all.freed_few);
@@ -212,10 +217,7 @@ TEST_P(ThreadsTest, AThreadThatOnlyFreesNeedsNoMemoryForIt) {
 // jemalloc gives a thread that never allocates no cache, and each block that it frees takes a bin's lock.
 TEST_P(ThreadsTest, AThreadThatOnlyFreesGetsACacheOnceItHasFreedSome) {
   static OnlyFrees all;
-  for (void*& block : all.blocks) block = malloc(64);
-  for (auto* barrier : {&all.freed_few, &all.go_on, &all.freed_all, &all.end}) {
-    ASSERT_EQ(pthread_barrier_init(barrier, nullptr, 2), 0);
-  }
+  ASSERT_TRUE(all.Begin());
   pthread_t thread;
   ASSERT_EQ(pthread_create(&thread, nullptr, OnlyFrees::Run, &all), 0);
   const size_t before = InternalBytes();

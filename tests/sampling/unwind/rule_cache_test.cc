@@ -9,18 +9,10 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "tests/sampling/unwind/libc_pcs.h"
 
 namespace heapprof::unwind {
 namespace {
-
-// Addresses in libc's code; those between functions, which have no CFI, are left out.
-std::vector<uintptr_t> Pcs(size_t count) {
-  std::vector<uintptr_t> pcs;
-  for (auto pc = reinterpret_cast<uintptr_t>(&qsort) + 1; pcs.size() < count; ++pc) {
-    if (FindRule(pc).entry != Sentinel()) pcs.push_back(pc);
-  }
-  return pcs;
-}
 
 std::set<CacheEntry*> FindAll(const std::vector<uintptr_t>& pcs) {
   std::set<CacheEntry*> entries;

@@ -7,18 +7,10 @@
 #include <vector>
 
 #include "sampling/unwind/rule_cache.h"
+#include "tests/sampling/unwind/libc_pcs.h"
 
 namespace heapprof::unwind {
 namespace {
-
-// Addresses in libc's code that have CFI.
-std::vector<uintptr_t> Pcs(size_t count) {
-  std::vector<uintptr_t> pcs;
-  for (auto pc = reinterpret_cast<uintptr_t>(&qsort) + 1; pcs.size() < count; ++pc) {
-    if (FindRule(pc).entry != Sentinel()) pcs.push_back(pc);
-  }
-  return pcs;
-}
 
 uint64_t Mark() { return ShortMark(GenerationNumber()); }
 bool IsShort(uint64_t rule) { return rule < kShortEnd; }

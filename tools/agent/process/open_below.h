@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Opens a path that somebody else has chosen, and does not leave the folder where it begins, whatever links
-// and
-// ".." there are. By openat2, and step by step where the kernel has none (before 5.6) or a sandbox refuses
-// it. Thread-safety: all.
+// and ".." there are. By openat2, and step by step where the kernel has none (before 5.6) or a sandbox
+// refuses it.
+//
+// Thread-safety: yes.
 #ifndef HEAPPROF_TOOLS_AGENT_PROCESS_OPEN_BELOW_H_
 #define HEAPPROF_TOOLS_AGENT_PROCESS_OPEN_BELOW_H_
 
